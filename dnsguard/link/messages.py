@@ -1,0 +1,141 @@
+"""What the controller and a forwarder say to each other.
+
+Controller to forwarder: a ``Snapshot`` after connecting, then ``Delta``s; ``LeasesQuery`` when somebody asks.
+Forwarder to controller: ``Hello`` first, ``Ack`` for every snapshot or delta once it is in force (the lease sets it
+adds are filled from what was already learned, what it stops using is no longer written), ``LeasesReply``, ``Stats``.
+
+A forwarder keeps the last snapshot (deltas folded in) on disk and starts from it when the controller is away.
+
+Names, addresses and patterns travel as text; the receiver parses them once, at the door.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSetFeed:
+    """One lease set: which names feed it and which kernel sets carry it."""
+
+    id: str
+    kernel_set_v4: str
+    """Name of the set ``ipv4_addr . ipv4_addr`` (client . destination) in the table."""
+
+    kernel_set_v6: str
+    patterns: tuple[str, ...]
+    """Domain patterns, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One local endpoint as the forwarder needs it: which client an address is, and what it may ask."""
+
+    endpoint: str
+    """``namespace/name``, or the name of a host endpoint."""
+
+    addresses: tuple[str, ...]
+    lease_sets: tuple[str, ...]
+    """Identifiers of the lease sets its egress policies refer to: leases for it go to these only."""
+
+    may_query: tuple[str, ...]
+    """``udp/ADDRESS`` and ``tcp/ADDRESS`` of the forwarder's own addresses that its egress policy lets it send DNS to.
+    Where an entry is missing, only names that one of ``lease_sets`` matches are answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of it. Replaces whatever the forwarder held."""
+
+    revision: int
+    """Counts up with every snapshot and delta of one controller process."""
+
+    table: str
+    lease_sets: tuple[LeaseSetFeed, ...]
+    identities: tuple[Identity, ...]
+    query_policy: str = "AllowAll"
+    """``AllowAll`` or ``AllowListed``: beyond the judgement of port 53, are names that no policy allows refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A change from ``base_revision``; a receiver that is elsewhere asks for a snapshot by reconnecting."""
+
+    revision: int
+    base_revision: int
+    lease_sets: tuple[LeaseSetFeed, ...]
+    """Added or changed."""
+
+    removed_lease_sets: tuple[str, ...]
+    identities: tuple[Identity, ...]
+    """Added or changed, keyed by ``endpoint``."""
+
+    removed_identities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeasesQuery:
+    """Ask for the leases of one client (an address of it), or of all (empty)."""
+
+    request: int
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A forwarder introduces itself."""
+
+    forwarder: str
+    """Process identity, for logs and status."""
+
+    listen: tuple[str, ...]
+    """Its own DNS addresses as ``ADDRESS#PORT``; with a wildcard socket, every local address."""
+
+    revision: int
+    """Of the snapshot it holds from disk; 0 for none. Never makes the controller skip the snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The snapshot or delta is in force. ``problem`` says what could not be done, empty when all is well."""
+
+    revision: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedLease:
+    """One lease, for people: who may reach what, why, and for how long."""
+
+    client: str
+    """Endpoint name, or the address of a client that is no known endpoint; ``node`` for node-wide leases."""
+
+    client_address: str
+    address: str
+    lease_sets: tuple[str, ...]
+    """Identifiers of the sets that hold it now; empty when no policy asks for these names."""
+
+    names: tuple[str, ...]
+    """The names on the chain that led there, the name that was asked first."""
+
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeasesReply:
+    """Answer to a ``LeasesQuery``; bounded, ``truncated`` says so."""
+
+    request: int
+    leases: tuple[LearnedLease, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counters since the forwarder started, and the health of its upstreams, sent every few seconds."""
+
+    counters: dict[str, int]
+    upstreams: dict[str, str]
+    """``ADDRESS#PORT`` → ``up`` or why not."""
+
+
+ToForwarder = Snapshot | Delta | LeasesQuery
+ToController = Hello | Ack | LeasesReply | Stats

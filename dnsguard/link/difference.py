@@ -1,0 +1,64 @@
+"""Two snapshots → the delta between them, and a snapshot that deltas are folded into."""
+
+from dnsguard.errors import DnsguardError
+from dnsguard.link.messages import Delta, Snapshot
+
+
+class WrongBase(DnsguardError):
+    """A delta starts from a revision that the receiver does not hold: it needs a snapshot."""
+
+
+def difference(old: Snapshot, new: Snapshot) -> Delta:
+    """What turns ``old`` into ``new``. They must agree on table and query policy, which no delta can carry."""
+    if (old.table, old.query_policy) != (new.table, new.query_policy):
+        raise ValueError("a delta carries neither another table nor another query policy")
+    old_feeds = {feed.id: feed for feed in old.lease_sets}
+    new_feeds = {feed.id: feed for feed in new.lease_sets}
+    old_identities = {identity.endpoint: identity for identity in old.identities}
+    new_identities = {identity.endpoint: identity for identity in new.identities}
+    return Delta(
+        revision=new.revision,
+        base_revision=old.revision,
+        lease_sets=tuple(feed for feed in new.lease_sets if old_feeds.get(feed.id) != feed),
+        removed_lease_sets=tuple(sorted(old_feeds.keys() - new_feeds.keys())),
+        identities=tuple(identity for identity in new.identities if old_identities.get(identity.endpoint) != identity),
+        removed_identities=tuple(sorted(old_identities.keys() - new_identities.keys())),
+    )
+
+
+def is_empty(delta: Delta) -> bool:
+    """Nothing but the revision differs."""
+    return not (delta.lease_sets or delta.removed_lease_sets or delta.identities or delta.removed_identities)
+
+
+class Folded:
+    """A snapshot that deltas are folded into, at the cost of the delta and not of the whole."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.revision = snapshot.revision
+        self.table = snapshot.table
+        self.query_policy = snapshot.query_policy
+        self.lease_sets = {feed.id: feed for feed in snapshot.lease_sets}
+        self.identities = {identity.endpoint: identity for identity in snapshot.identities}
+
+    def fold(self, delta: Delta) -> None:
+        """Raises WrongBase, and changes nothing then, when the delta does not start where this stands."""
+        if delta.base_revision != self.revision:
+            raise WrongBase(f"a delta from revision {delta.base_revision} does not fit revision {self.revision}")
+        for lease_set in delta.removed_lease_sets:
+            self.lease_sets.pop(lease_set, None)
+        for endpoint in delta.removed_identities:
+            self.identities.pop(endpoint, None)
+        self.lease_sets.update((feed.id, feed) for feed in delta.lease_sets)
+        self.identities.update((identity.endpoint, identity) for identity in delta.identities)
+        self.revision = delta.revision
+
+    def snapshot(self) -> Snapshot:
+        """The whole, sorted by identifier and by endpoint."""
+        return Snapshot(
+            revision=self.revision,
+            table=self.table,
+            lease_sets=tuple(self.lease_sets[key] for key in sorted(self.lease_sets)),
+            identities=tuple(self.identities[key] for key in sorted(self.identities)),
+            query_policy=self.query_policy,
+        )

@@ -1,0 +1,1 @@
+"""Where workloads ask: UDP and TCP listeners, both handing every message to one handler."""

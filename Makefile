@@ -1,0 +1,34 @@
+# Every target can be the first command in a fresh clone: `setup` installs what is missing.
+#
+#   make demo      real connections in a lab of network namespaces, against what policy says
+#   make test      everything: format, lint, types, import contracts, tests
+#   make soak      the long runs: 10 000 look-ups, each followed at once by a connection
+
+BIN := .venv/bin
+
+.PHONY: test demo soak setup lint types contracts unit
+
+test: lint types contracts
+	$(BIN)/pytest -n auto --dist loadgroup
+
+demo: setup
+	$(BIN)/python -m tests.demo
+
+soak: setup
+	$(BIN)/python -m tests.demo.soak
+
+unit: setup
+	$(BIN)/pytest -n auto tests/unit tests/conformance
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+contracts: setup
+	$(BIN)/lint-imports
+
+setup:
+	@deploy/setup

@@ -1,0 +1,54 @@
+"""The record of every attempted change: who, from where, what, when, with which result."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TextIO
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One attempted change, refused ones included."""
+
+    time: str
+    """RFC 3339, UTC, microseconds."""
+
+    caller: str
+    """Name of the token; empty when there was none or it was wrong."""
+
+    address: str
+    """The client's address."""
+
+    verb: str
+    """``create``, ``update``, ``patch``, ``delete``, ``deletecollection``."""
+
+    resource: str
+    """``plural/namespace/name``; empty where the request did not get that far."""
+
+    status: int
+    """HTTP status of the answer."""
+
+    message: str = ""
+    """Why it was refused."""
+
+    before: str = ""
+    """resourceVersion that was replaced or deleted."""
+
+    after: str = ""
+    """resourceVersion that was written."""
+
+    dry_run: bool = False
+
+    def line(self) -> str:
+        """One line of JSON, without the newline. Control characters are escaped, so a name cannot forge a line."""
+        return json.dumps(asdict(self))
+
+
+class AuditLines:
+    """An audit sink that writes JSON lines to a text stream and flushes each."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, record: AuditRecord) -> None:
+        self._stream.write(record.line() + "\n")
+        self._stream.flush()

@@ -1,0 +1,98 @@
+"""What the API needs from the rest of the program, and nothing else: the controller builds one ``Services`` value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import uuid4
+
+from api.audit import AuditRecord
+from api.models import EndpointStates, ExplainQuery, Explanation, LeaseStates, StatusReport
+from dnsguard.errors import DnsguardError
+from dnsguard.store.interface import Store
+
+
+class CannotExplain(DnsguardError):
+    """The question names something that does not exist, or leaves out what the answer depends on."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        """Of the query, as served: ``source``, ``destination``, ``protocol``, ``port``."""
+        super().__init__(message)
+
+
+class ReadModelUnavailable(DnsguardError):
+    """What is asked for cannot be known now (no forwarder is connected, the first compilation still runs)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request, once its token is verified."""
+
+    name: str
+
+
+class TokenVerifier(Protocol):
+    """Tells who holds a token."""
+
+    def __call__(self, token: str) -> Caller | None:
+        """``None`` for a token that is unknown. Takes the same time whether it is nearly right or quite wrong."""
+
+
+class Explain(Protocol):
+    """Answers what would happen to one connection, by the same evaluator that enforcement is tested against."""
+
+    async def __call__(self, query: ExplainQuery) -> Explanation:
+        """Raises CannotExplain, ReadModelUnavailable."""
+
+
+class Status(Protocol):
+    """How the whole is."""
+
+    async def __call__(self) -> StatusReport:
+        """Never raises: what is wrong is what it reports."""
+
+
+class Endpoints(Protocol):
+    """The endpoints and how they are enforced."""
+
+    async def __call__(self, namespace: str | None) -> EndpointStates:
+        """``None`` for all. Raises ReadModelUnavailable."""
+
+
+class Leases(Protocol):
+    """What was learned and leased."""
+
+    async def __call__(self, client: str) -> LeaseStates:
+        """Of one client (endpoint as ``namespace/name``, or an address); empty for all. Raises ReadModelUnavailable."""
+
+
+class AuditSink(Protocol):
+    """Takes the record of one attempted change."""
+
+    def __call__(self, record: AuditRecord) -> None:
+        """Returns at once and does not raise; one writer of the log behind it keeps the order of calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the routes use."""
+
+    store: Store
+    tokens: TokenVerifier
+    explain: Explain
+    status: Status
+    endpoints: Endpoints
+    leases: Leases
+    audit: AuditSink
+    version: str
+    """Of the program, as `/version` and `/v1/status` show it."""
+
+    max_body: int = 3 * 1024 * 1024
+    """Bytes. What Kubernetes takes (3 MiB); a network set of 10 000 CIDRs is a tenth of it."""
+
+    bookmark_interval: float = 30.0
+    """Seconds between two bookmarks of a quiet watch; Kubernetes sends one a minute."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    new_uid: Callable[[], str] = lambda: str(uuid4())

@@ -1,0 +1,1 @@
+"""The kernel's netlink protocol, as far as dnsguard speaks it: messages as bytes, and the socket they go through."""

@@ -1,0 +1,127 @@
+"""The expressions of an nftables rule as bytes, one function each. Pure.
+
+A rule is a list of expressions that load values into registers, test them, and set a verdict. Register 0 takes the
+verdict; 1 to 4 are sixteen bytes wide, and 8 to 23 are the same space in steps of four (``NFT_REG32_00`` = 8).
+Each function returns one list element for `nftables.add_rule`. What `nft list` can print back is the guide to what
+may be combined; the tests load every kind of rule and read it back.
+"""
+
+from dnsguard.netlink.codec import attribute, be16, be32, be64, nested, text
+
+LIST_ELEMENT = 1
+
+REGISTER_VERDICT = 0
+REGISTER_1 = 1
+REGISTER_2 = 2
+REGISTER32_01 = 9
+REGISTER32_02 = 10
+REGISTER32_05 = 13
+
+VERDICT_DROP, VERDICT_ACCEPT, VERDICT_JUMP, VERDICT_GOTO, VERDICT_RETURN = 0, 1, -3, -4, -5
+
+META_MARK, META_IIFNAME, META_OIFNAME, META_NFPROTO, META_L4PROTO = 3, 6, 7, 15, 16
+CT_STATE, CT_DIRECTION, CT_MARK = 0, 1, 3
+STATE_INVALID, STATE_ESTABLISHED, STATE_RELATED, STATE_NEW, STATE_UNTRACKED = 1, 2, 4, 8, 64
+NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
+EQUAL, NOT_EQUAL, LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL = range(6)
+
+OBJECT_COUNTER = 1
+ICMPX_UNREACHABLE, ICMPX_ADMIN_PROHIBITED = 2, 3
+
+
+def _expression(name: str, *parts: bytes) -> bytes:
+    return nested(LIST_ELEMENT, text(1, name), nested(2, *parts))
+
+
+def _value(kind: int, data: bytes) -> bytes:
+    return nested(kind, attribute(1, data))
+
+
+def verdict_data(kind: int, code: int, chain: str | None = None) -> bytes:
+    """A verdict as data attribute ``kind``; ``chain`` with JUMP and GOTO only."""
+    named = text(2, chain) if chain is not None else b""
+    return nested(kind, nested(2, be32(1, code), named))
+
+
+def meta(key: int, register: int = REGISTER_1) -> bytes:
+    """Load a property of the packet."""
+    return _expression("meta", be32(2, key), be32(1, register))
+
+
+def set_meta(key: int, register: int = REGISTER_1) -> bytes:
+    return _expression("meta", be32(2, key), be32(3, register))
+
+
+def payload(base: int, offset: int, length: int, register: int = REGISTER_1) -> bytes:
+    """Load bytes of the packet, counted from the start of a header."""
+    return _expression("payload", be32(1, register), be32(2, base), be32(3, offset), be32(4, length))
+
+
+def compare(operator: int, data: bytes, register: int = REGISTER_1) -> bytes:
+    return _expression("cmp", be32(1, register), be32(2, operator), _value(3, data))
+
+
+def in_range(low: bytes, high: bytes, *, negated: bool = False, register: int = REGISTER_1) -> bytes:
+    """Is the register between ``low`` and ``high``, both included?"""
+    return _expression("range", be32(1, register), be32(2, int(negated)), _value(3, low), _value(4, high))
+
+
+def bitwise(mask: bytes, flip: bytes, source: int = REGISTER_1, target: int = REGISTER_1) -> bytes:
+    """target = (source & mask) ^ flip; the length is that of the mask."""
+    return _expression(
+        "bitwise", be32(1, source), be32(2, target), be32(3, len(mask)), be32(6, 0), _value(4, mask), _value(5, flip)
+    )
+
+
+def lookup(set_name: str, register: int = REGISTER_1, *, negated: bool = False) -> bytes:
+    """Is the register's value an element of the set?"""
+    inverted = be32(5, 1) if negated else b""
+    return _expression("lookup", text(1, set_name), be32(2, register), inverted)
+
+
+def lookup_verdict(map_name: str, register: int = REGISTER_1) -> bytes:
+    """Take the verdict that the map holds for the register's value; without an element go on."""
+    return _expression("lookup", text(1, map_name), be32(2, register), be32(3, REGISTER_VERDICT))
+
+
+def connection(key: int, register: int = REGISTER_1) -> bytes:
+    """Load a property of the packet's connection."""
+    return _expression("ct", be32(1, register), be32(2, key))
+
+
+def set_connection(key: int, register: int = REGISTER_1) -> bytes:
+    return _expression("ct", be32(2, key), be32(4, register))
+
+
+def immediate(data: bytes, register: int = REGISTER_1) -> bytes:
+    return _expression("immediate", be32(1, register), _value(2, data))
+
+
+def verdict(code: int, chain: str | None = None) -> bytes:
+    return _expression("immediate", be32(1, REGISTER_VERDICT), verdict_data(2, code, chain))
+
+
+def counter(name: str) -> bytes:
+    """Count the packet in the named counter object."""
+    return _expression("objref", be32(1, OBJECT_COUNTER), text(2, name))
+
+
+def limit(rate: int, unit_seconds: int, burst: int) -> bytes:
+    """Go on for at most ``rate`` packets in ``unit_seconds``, with ``burst`` on top."""
+    return _expression("limit", be64(1, rate), be64(2, unit_seconds), be32(3, burst), be32(4, 0), be32(5, 0))
+
+
+def log(group: int, prefix: str, queue_threshold: int = 0) -> bytes:
+    """Send the packet to the NFLOG group. The kernel cuts the prefix at 127 characters."""
+    threshold = be16(4, queue_threshold) if queue_threshold else b""
+    return _expression("log", be16(1, group), text(2, prefix), threshold)
+
+
+def notrack() -> bytes:
+    """Keep the packet out of connection tracking; only before it, in raw."""
+    return _expression("notrack")
+
+
+def reject() -> bytes:
+    """Refuse with ICMP or ICMPv6 "administratively prohibited", whichever fits the packet."""
+    return _expression("reject", be32(1, ICMPX_UNREACHABLE), attribute(2, bytes([ICMPX_ADMIN_PROHIBITED])))

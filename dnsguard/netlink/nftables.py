@@ -1,0 +1,255 @@
+"""nf_tables messages: tables, chains, rules, sets, elements and counters, family inet. Pure.
+
+A `Message` is everything but its header's length and sequence number; `NetfilterSocket.transact` puts many into one
+batch. Numbers are those of ``include/uapi/linux/netfilter/nf_tables.h``.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from struct import Struct, pack
+from typing import NamedTuple
+
+from dnsguard.netlink.codec import NESTED, attribute, be32, be64, nested, text
+from dnsguard.netlink.expressions import LIST_ELEMENT, OBJECT_COUNTER, verdict_data
+
+SUBSYSTEM = 10
+INET = 1
+
+(NEW_TABLE, GET_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, DELETE_CHAIN, NEW_RULE, GET_RULE, DELETE_RULE, NEW_SET,
+ GET_SET, DELETE_SET, NEW_ELEMENT, GET_ELEMENT, DELETE_ELEMENT) = range(15)  # fmt: skip
+GET_GENERATION, NEW_OBJECT, GET_OBJECT, DELETE_OBJECT = 16, 18, 19, 20
+
+FLAG_REQUEST, FLAG_ACK, FLAG_DUMP, FLAG_EXCLUSIVE, FLAG_CREATE, FLAG_APPEND = 1, 4, 0x300, 0x200, 0x400, 0x800
+
+SET_INTERVAL, SET_MAP, SET_TIMEOUT = 4, 8, 0x10
+ELEMENT_INTERVAL_END = 1
+VERDICT_TYPE = 0xFFFFFF00
+
+HOOKS = {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 4}
+_VERBS = {NEW_TABLE: "add table", DELETE_TABLE: "delete table", NEW_CHAIN: "add chain", DELETE_CHAIN: "delete chain",
+          NEW_RULE: "add rule to chain", DELETE_RULE: "delete rules of chain", NEW_SET: "add set",
+          DELETE_SET: "delete set", NEW_ELEMENT: "add elements to set", DELETE_ELEMENT: "delete elements of set",
+          NEW_OBJECT: "add counter", DELETE_OBJECT: "delete counter"}  # fmt: skip
+
+COMMENT_LONGEST = 120
+"""Characters of a comment; libnftnl takes 127 and a NUL."""
+_CHUNK_BYTES = 0xFFFF - 1024
+
+
+class Message(NamedTuple):
+    """One request without its netlink header."""
+
+    kind: int
+    flags: int
+    body: bytes
+    """With the nfgenmsg header, padded to four bytes."""
+    subject: str
+    """The name of the object, for errors."""
+
+    def __str__(self) -> str:
+        return f"{_VERBS.get(self.kind, f'request {self.kind}')} {self.subject}"
+
+
+class Element(NamedTuple):
+    """One element of a set or map."""
+
+    key: bytes
+    """In network order; the fields of a concatenation padded to four bytes each."""
+    timeout_ms: int | None = None
+    """Lifetime in milliseconds; 0 is for ever; None is the set's default, or no change when the element exists."""
+    verdict: tuple[int, str | None] | None = None
+    """Verdict code and chain, of a verdict map's element."""
+    interval_end: bool = False
+    """Marks the first key after an interval, in sets with `SET_INTERVAL`."""
+
+
+class DumpedElement(NamedTuple):
+    """One element as the kernel reports it."""
+
+    key: bytes
+    timeout_ms: int | None
+    expires_ms: int | None
+    """What is left of the timeout."""
+    verdict: tuple[int, str | None] | None
+    interval_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """Where a base chain hangs."""
+
+    type: str
+    """``filter`` or ``route``."""
+    name: str
+    """A key of `HOOKS`."""
+    priority: int
+    policy_accept: bool = True
+
+
+def _body(*parts: bytes) -> bytes:
+    return pack("=BBH", INET, 0, 0) + b"".join(parts)
+
+
+def comment_data(comment: str, kind: int = 0) -> bytes:
+    """A comment as libnftnl stores it: u8 kind, u8 length, text with NUL. Cut at `COMMENT_LONGEST` characters."""
+    data = comment.encode("ascii", "replace")[:COMMENT_LONGEST] + b"\0"
+    return bytes((kind, len(data))) + data
+
+
+def add_table(table: str) -> Message:
+    return Message(NEW_TABLE, FLAG_CREATE, _body(text(1, table), be32(2, 0)), table)
+
+
+def delete_table(table: str) -> Message:
+    return Message(DELETE_TABLE, 0, _body(text(1, table)), table)
+
+
+def add_chain(table: str, chain: str, hook: Hook | None = None, comment: str = "") -> Message:
+    """A regular chain, or a base chain when there is a hook. No error when the same one exists."""
+    parts = [text(1, table), text(3, chain)]
+    if hook is not None:
+        parts += [nested(4, be32(1, HOOKS[hook.name]), be32(2, hook.priority)), be32(5, int(hook.policy_accept)),
+                  text(7, hook.type)]  # fmt: skip
+    if comment:
+        parts.append(attribute(12, comment_data(comment)))
+    return Message(NEW_CHAIN, FLAG_CREATE, _body(*parts), chain)
+
+
+def delete_chain(table: str, chain: str) -> Message:
+    """The chain must be empty of references; its rules go with it only if deleted before, see `flush_chain`."""
+    return Message(DELETE_CHAIN, 0, _body(text(1, table), text(3, chain)), chain)
+
+
+def flush_chain(table: str, chain: str) -> Message:
+    return Message(DELETE_RULE, 0, _body(text(1, table), text(2, chain)), chain)
+
+
+def add_rule(table: str, chain: str, expressions: Iterable[bytes], comment: str = "") -> Message:
+    """Append a rule."""
+    parts = [text(1, table), text(2, chain), nested(4, *expressions)]
+    if comment:
+        parts.append(attribute(7, comment_data(comment)))
+    return Message(NEW_RULE, FLAG_CREATE | FLAG_APPEND, _body(*parts), chain)
+
+
+def add_set(
+    table: str,
+    name: str,
+    *,
+    key_type: int,
+    key_length: int,
+    flags: int = 0,
+    size: int | None = None,
+    gc_interval_ms: int | None = None,
+    comment: str = "",
+) -> Message:
+    """A set, or a verdict map when `SET_MAP` is among the flags. No error when the same one exists.
+
+    ``key_type`` is a number of nft's own, kept only so that `nft list` can print keys; a concatenation is
+    ``type << 6 | type``. A set without ``size`` grows without bound.
+    """
+    parts = [text(1, table), text(2, name), be32(3, flags), be32(4, key_type), be32(5, key_length), be32(10, 1)]
+    if flags & SET_MAP:
+        parts += [be32(6, VERDICT_TYPE), be32(7, 16)]
+    if size is not None:
+        parts.append(nested(9, be32(1, size)))
+    if gc_interval_ms is not None:
+        parts.append(be32(12, gc_interval_ms))
+    if comment:
+        parts.append(attribute(13, comment_data(comment, kind=7)))
+    return Message(NEW_SET, FLAG_CREATE, _body(*parts), name)
+
+
+def delete_set(table: str, name: str) -> Message:
+    return Message(DELETE_SET, 0, _body(text(1, table), text(2, name)), name)
+
+
+def flush_set(table: str, name: str) -> Message:
+    return Message(DELETE_ELEMENT, 0, _body(text(1, table), text(2, name)), name)
+
+
+def add_counter(table: str, name: str) -> Message:
+    """A named counter at zero; an existing one keeps its count."""
+    parts = text(1, table), text(2, name), be32(3, OBJECT_COUNTER), nested(4, be64(1, 0), be64(2, 0))
+    return Message(NEW_OBJECT, FLAG_CREATE, _body(*parts), name)
+
+
+def delete_counter(table: str, name: str) -> Message:
+    return Message(DELETE_OBJECT, 0, _body(text(1, table), text(2, name), be32(3, OBJECT_COUNTER)), name)
+
+
+@lru_cache(maxsize=8192)
+def _set_head(table: str, name: str) -> bytes:
+    return _body(text(1, table), text(2, name))
+
+
+def _timed_form(length: int) -> Callable[[bytes, bytes, int], bytes]:
+    """What packs (key, `_TIMEOUT_HEAD`, milliseconds) into an element that has nothing else; the lease path's shape."""
+    head = pack("=HHHHHH", 24 + length, LIST_ELEMENT | NESTED, 8 + length, 1 | NESTED, 4 + length, 1)
+    return partial(Struct(f">12s{length}s4sQ").pack, head)
+
+
+_LIST_HEAD = Struct("=HH")
+_TIMEOUT_HEAD = pack("=HH", 12, 4)
+_TIMED_FORMS = {length: _timed_form(length) for length in (4, 8, 16, 32)}
+
+
+def _element(element: Element) -> bytes:
+    key, timeout_ms, verdict, interval_end = element
+    if timeout_ms is not None and verdict is None and not interval_end:
+        form = _TIMED_FORMS.get(len(key))
+        if form is not None:
+            return form(key, _TIMEOUT_HEAD, timeout_ms)
+    parts = [nested(1, attribute(1, key))]
+    if verdict is not None:
+        parts.append(verdict_data(2, *verdict))
+    if interval_end:
+        parts.append(be32(3, ELEMENT_INTERVAL_END))
+    if timeout_ms is not None:
+        parts.append(be64(4, timeout_ms))
+    return nested(LIST_ELEMENT, *parts)
+
+
+def _elements(kind: int, flags: int, table: str, name: str, elements: Iterable[Element]) -> list[Message]:
+    head = _set_head(table, name)
+    messages: list[Message] = []
+    chunk: list[bytes] = []
+    size = 0
+    for element in elements:
+        item = _element(element)
+        if size + len(item) > _CHUNK_BYTES:
+            messages.append(_element_message(kind, flags, head, name, chunk, size))
+            chunk, size = [], 0
+        chunk.append(item)
+        size += len(item)
+    if chunk:
+        messages.append(_element_message(kind, flags, head, name, chunk, size))
+    return messages
+
+
+def _element_message(kind: int, flags: int, head: bytes, name: str, encoded: Sequence[bytes], size: int) -> Message:
+    return Message(kind, flags, head + _LIST_HEAD.pack(size + 4, 3 | NESTED) + b"".join(encoded), name)
+
+
+def add_elements(table: str, set_name: str, elements: Iterable[Element]) -> list[Message]:
+    """Messages that add the elements; several when they do not fit one attribute, none for no elements.
+
+    An element that exists is no error; whether its timeout then changes is what `probe` finds out.
+    """
+    return _elements(NEW_ELEMENT, FLAG_CREATE, table, set_name, elements)
+
+
+def delete_elements(table: str, set_name: str, elements: Iterable[Element]) -> list[Message]:
+    """Messages that delete the elements by key. One that is missing fails the batch with ENOENT."""
+    return _elements(DELETE_ELEMENT, 0, table, set_name, (element._replace(timeout_ms=None) for element in elements))
+
+
+def list_request(kind: int, table: str, name: str | None = None, object_type: int | None = None) -> Message:
+    """A dump of the chains, sets, counters or elements of one table; ``name`` is the set or chain."""
+    parts = [text(1, table)]
+    if name is not None:
+        parts.append(text(2, name))
+    if object_type is not None:
+        parts.append(be32(3, object_type))
+    return Message(kind, FLAG_DUMP, _body(*parts), name or table)

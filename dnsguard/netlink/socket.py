@@ -1,0 +1,219 @@
+"""A netlink socket to nf_tables: transactions that happen whole or not at all, and dumps.
+
+Every process, and every thread, opens its own. The kernel works through a batch inside ``send``, so the
+acknowledgement is there when ``send`` returns; it also takes the table's lock there, which is the one wait that
+nothing can cut short.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from struct import Struct, unpack_from
+from types import TracebackType
+from typing import Self, TypeVar
+
+from dnsguard.errors import DnsguardError
+from dnsguard.netlink.codec import HEADER_LENGTH, attributes, header, packets, string
+from dnsguard.netlink.nftables import FLAG_ACK, FLAG_REQUEST, SUBSYSTEM, Message
+
+_SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
+_NETLINK_NETFILTER = 12
+_ERROR, _DONE = 2, 3
+_BATCH_BEGIN, _BATCH_END = 16, 17
+_DUMP_INTERRUPTED, _CAPPED, _EXTENDED = 0x10, 0x100, 0x200
+_REQUEST_AND_ACK = FLAG_REQUEST | FLAG_ACK
+_HEADER = Struct("=IHHII")
+_EDGE = Struct("=IHHIIBBH")
+"""Begin and end of a batch, with the subsystem as resource id."""
+_RESOURCE = socket.htons(SUBSYSTEM)
+_DUMP_DATAGRAM = 1 << 16
+"""The kernel fills at most 32 KB of it."""
+_ANSWER_DATAGRAM = 4096
+"""An error carries the header at fault and a sentence; a larger buffer costs more to allocate than all the rest."""
+_ANSWER = Struct("=IHHIIi")
+_DUMP_ATTEMPTS = 5
+_SUBSYSTEM_HIGH = SUBSYSTEM << 8
+
+Parsed = TypeVar("Parsed")
+
+
+class NetlinkError(DnsguardError):
+    """The kernel refused a request. Of a batch, nothing was changed."""
+
+    def __init__(self, number: int, index: int | None, subject: str, detail: str = "") -> None:
+        said = f" ({detail})" if detail else ""
+        super().__init__(f"{subject}: {os.strerror(number)}{said}")
+        self.errno = number
+        self.index = index
+        """Position of the message at fault in the batch; None when it is the batch as a whole."""
+        self.subject = subject
+        self.detail = detail
+
+
+class NoAcknowledgementError(DnsguardError):
+    """The kernel did not answer before the deadline; whether the batch happened is not known."""
+
+
+class NetfilterSocket:
+    """One connection to nf_tables. Not for use by two threads at once.
+
+    ``buffer_bytes`` bounds a batch; beyond the system's limit it is granted to root of the machine only, so callers
+    cut what is large into several transactions (250 rules fit the default).
+    """
+
+    def __init__(self, buffer_bytes: int = 4 << 20) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
+        for option in _CAP_ACK, _EXT_ACK:
+            self._socket.setsockopt(_SOL_NETLINK, option, 1)
+        for forced, usual in ((_SO_SNDBUFFORCE, socket.SO_SNDBUF), (_SO_RCVBUFFORCE, socket.SO_RCVBUF)):
+            try:
+                self._socket.setsockopt(socket.SOL_SOCKET, forced, buffer_bytes)
+            except PermissionError:
+                self._socket.setsockopt(socket.SOL_SOCKET, usual, buffer_bytes)
+        self._socket.bind((0, 0))
+        self._socket.connect((0, 0))  # from now on only the kernel can send to us
+        self._sequence = int.from_bytes(os.urandom(3), "big")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def transact(self, messages: Sequence[Message], deadline_s: float = 5.0) -> None:
+        """Do all of ``messages`` or none, and return when the kernel has acknowledged them.
+
+        Raises `NetlinkError` for the first message that was refused, or for the batch (EMSGSIZE: cut it into
+        several), and `NoAcknowledgementError` after ``deadline_s`` seconds without an answer.
+        """
+        if not messages:
+            return
+        first = self._next_sequences(len(messages) + 2)
+        last = len(messages) - 1
+        pack_header, sequence, remaining = _HEADER.pack, first, last
+        parts = [_EDGE.pack(_EDGE.size, _BATCH_BEGIN, FLAG_REQUEST, first, 0, 0, 0, _RESOURCE)]
+        for kind, flags, body, _ in messages:
+            sequence += 1
+            flags |= FLAG_REQUEST if remaining else _REQUEST_AND_ACK
+            remaining -= 1
+            parts += pack_header(len(body) + HEADER_LENGTH, _SUBSYSTEM_HIGH | kind, flags, sequence, 0), body
+        parts.append(_EDGE.pack(_EDGE.size, _BATCH_END, FLAG_REQUEST, sequence + 1, 0, 0, 0, _RESOURCE))
+        batch = b"".join(parts)
+        try:
+            self._socket.send(batch)
+        except OSError as error:
+            raise NetlinkError(
+                error.errno or errno.EIO, None, f"batch of {len(messages)}, {len(batch)} bytes"
+            ) from None
+        self._await_acknowledgement(messages, first, deadline_s)
+
+    def _await_acknowledgement(self, messages: Sequence[Message], first: int, deadline_s: float) -> None:
+        refused: NetlinkError | None = None
+        give_up = None
+        last = len(messages) - 1
+        while True:
+            try:
+                datagram = self._socket.recv(_ANSWER_DATAGRAM, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                give_up = give_up or time.monotonic() + deadline_s
+                self._wait_readable(give_up, f"batch of {len(messages)}, first {messages[0]}")
+                continue
+            except OSError as error:  # ENOBUFS: answers were lost, so what happened is not known
+                raise NoAcknowledgementError(
+                    f"batch of {len(messages)}, first {messages[0]}: {error.strerror}"
+                ) from None
+            _, kind, _, sequence, _, status = _ANSWER.unpack_from(datagram)
+            index = sequence - first - 1
+            if kind != _ERROR or not -1 <= index <= last:
+                continue  # left over from a batch that was given up
+            if status and refused is None:
+                refused = _refusal(datagram, messages, index)
+            if index == last or (status and index == -1):
+                if refused is not None:
+                    raise refused
+                return
+
+    def dump(self, request: Message, parse: Callable[[list[bytes]], Parsed], deadline_s: float = 30.0) -> Parsed:
+        """What ``parse`` makes of the answers to a list request.
+
+        A dump that a change of the table interrupted is repeated, five times at most; then it is taken as it is:
+        under steady DNS traffic the sets never hold still. Raises `NetlinkError` (ENOENT: no such table or set).
+        """
+        for _ in range(_DUMP_ATTEMPTS):
+            bodies, interrupted = self._dump_once(request, deadline_s)
+            if not interrupted:
+                break
+        return parse(bodies)
+
+    def _dump_once(self, request: Message, deadline_s: float) -> tuple[list[bytes], bool]:
+        give_up = time.monotonic() + deadline_s
+        number = self._next_sequences(1)
+        kind, flags, body, _ = request
+        self._socket.send(header(len(body), _SUBSYSTEM_HIGH | kind, flags | FLAG_REQUEST, number) + body)
+        bodies: list[bytes] = []
+        interrupted = False
+        while True:
+            try:
+                datagram = self._socket.recv(_DUMP_DATAGRAM, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                self._wait_readable(give_up, f"list of {request.subject}")
+                continue
+            for kind, flags, sequence, body in packets(datagram):
+                if sequence != number:
+                    continue
+                interrupted = interrupted or bool(flags & _DUMP_INTERRUPTED)
+                if kind == _DONE:
+                    return bodies, interrupted
+                if kind == _ERROR:
+                    refused = -unpack_from("=i", body)[0]
+                    if refused == errno.EINTR:
+                        return bodies, True
+                    raise NetlinkError(refused, None, f"list of {request.subject}", _detail(flags, body))
+                bodies.append(body)
+
+    def _wait_readable(self, give_up: float, subject: str) -> None:
+        left = give_up - time.monotonic()
+        if left <= 0:
+            raise NoAcknowledgementError(f"{subject}: the kernel did not answer in time")
+        self._socket.settimeout(left)
+        try:
+            with contextlib.suppress(TimeoutError):
+                self._socket.recv(1, socket.MSG_PEEK)
+        finally:
+            self._socket.settimeout(None)
+
+    def _next_sequences(self, count: int) -> int:
+        first = self._sequence
+        if first + count > 0xFFFFFFFF:
+            first = 1
+        self._sequence = first + count
+        return first
+
+
+def _refusal(datagram: bytes, messages: Sequence[Message], index: int) -> NetlinkError:
+    answer = next(packets(datagram))
+    number = -unpack_from("=i", answer.body)[0]
+    detail = _detail(answer.flags, answer.body)
+    if index < 0:
+        return NetlinkError(number, None, f"batch of {len(messages)}, first {messages[0]}", detail)
+    return NetlinkError(number, index, str(messages[index]), detail)
+
+
+def _detail(flags: int, body: bytes) -> str:
+    """The kernel's own words, if it sent any."""
+    if not flags & _EXTENDED:
+        return ""
+    echoed = HEADER_LENGTH if flags & _CAPPED else (unpack_from("=I", body, 4)[0] + 3) & ~3
+    return next((string(payload) for kind, payload in attributes(body, 4 + echoed) if kind == 1), "")

@@ -1,0 +1,118 @@
+import errno
+from collections.abc import Iterator
+
+import pytest
+
+from dnsguard.netlink import dumps, nftables, probe
+from dnsguard.netlink.nftables import Element, Hook
+from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
+from tests.support.netns import Namespace, namespace
+
+TABLE = "dnsguard-test"
+PAIR = 7 << 6 | 7
+
+
+@pytest.fixture
+def node() -> Iterator[Namespace]:
+    with namespace() as made:
+        yield made
+
+
+@pytest.fixture
+def socket(node: Namespace) -> Iterator[NetfilterSocket]:
+    with node.entered():
+        opened = NetfilterSocket()
+    with opened:
+        opened.transact(
+            [
+                nftables.add_table(TABLE),
+                nftables.add_set(TABLE, "d4-a", key_type=PAIR, key_length=8, flags=nftables.SET_TIMEOUT),
+            ]
+        )
+        yield opened
+
+
+def elements(socket: NetfilterSocket, name: str = "d4-a") -> list[nftables.DumpedElement]:
+    request = nftables.list_request(nftables.GET_ELEMENT, TABLE, name)
+    return socket.dump(request, lambda bodies: list(dumps.elements(bodies)))
+
+
+def test_elements_are_there_when_the_transaction_returns(socket: NetfilterSocket) -> None:
+    socket.transact(nftables.add_elements(TABLE, "d4-a", [Element(b"12345678", 60_000), Element(b"abcdefgh", 5_000)]))
+    found = {element.key: element for element in elements(socket)}
+    assert set(found) == {b"12345678", b"abcdefgh"}
+    assert found[b"12345678"].timeout_ms == 60_000
+    assert 59_000 < (found[b"12345678"].expires_ms or 0) <= 60_000
+    socket.transact(nftables.delete_elements(TABLE, "d4-a", [Element(b"12345678")]))
+    assert [element.key for element in elements(socket)] == [b"abcdefgh"]
+
+
+def test_a_refused_batch_changes_nothing_and_names_the_message(socket: NetfilterSocket) -> None:
+    batch = [
+        *nftables.add_elements(TABLE, "d4-a", [Element(b"12345678", 60_000)]),
+        nftables.delete_chain(TABLE, "class-missing"),
+        nftables.add_chain(TABLE, "class-b"),
+    ]
+    with pytest.raises(NetlinkError, match="delete chain class-missing: No such file or directory") as caught:
+        socket.transact(batch)
+    assert (caught.value.errno, caught.value.index) == (errno.ENOENT, 1)
+    assert elements(socket) == []
+    socket.transact(batch[:1])
+    assert len(elements(socket)) == 1
+
+
+def test_a_full_set_is_refused(socket: NetfilterSocket) -> None:
+    small = nftables.add_set(TABLE, "d4-small", key_type=PAIR, key_length=8, flags=nftables.SET_TIMEOUT, size=1)
+    socket.transact([small])
+    two = [Element(b"12345678", 60_000), Element(b"abcdefgh", 60_000)]
+    with pytest.raises(NetlinkError, match="add elements to set d4-small") as caught:
+        socket.transact(nftables.add_elements(TABLE, "d4-small", two))
+    assert caught.value.errno == errno.ENFILE
+    assert elements(socket, "d4-small") == []
+
+
+def test_a_batch_larger_than_the_buffer_is_refused_whole(node: Namespace) -> None:
+    with node.entered():
+        opened = NetfilterSocket(buffer_bytes=4096)
+    with opened:
+        opened.transact([nftables.add_table(TABLE)])
+        chains = [nftables.add_chain(TABLE, f"class-{number}") for number in range(2_000)]
+        with pytest.raises(NetlinkError, match="batch of 2000") as caught:
+            opened.transact(chains)
+        assert caught.value.errno == errno.EMSGSIZE
+        assert opened.dump(nftables.list_request(nftables.GET_CHAIN, TABLE), dumps.chains) == []
+
+
+def test_large_sets_come_back_whole(socket: NetfilterSocket) -> None:
+    items = [Element(number.to_bytes(8, "big"), 600_000) for number in range(10_000)]
+    socket.transact(nftables.add_elements(TABLE, "d4-a", items))
+    assert {element.key for element in elements(socket)} == {item.key for item in items}
+
+
+def test_dumps_describe_what_was_made(socket: NetfilterSocket) -> None:
+    socket.transact(
+        [
+            nftables.add_chain(TABLE, "forward-egress", Hook("filter", "forward", -10), "who may go out"),
+            nftables.add_chain(TABLE, "class-a"),
+            nftables.add_counter(TABLE, "np-a"),
+        ]
+    )
+    chains = socket.dump(nftables.list_request(nftables.GET_CHAIN, TABLE), dumps.chains)
+    assert [(chain.name, chain.is_base, chain.comment) for chain in chains] == [
+        ("forward-egress", True, "who may go out"),
+        ("class-a", False, ""),
+    ]
+    (made,) = socket.dump(nftables.list_request(nftables.GET_SET, TABLE), dumps.sets)
+    assert (made.name, made.flags, made.key_type, made.key_length) == ("d4-a", nftables.SET_TIMEOUT, PAIR, 8)
+    request = nftables.list_request(nftables.GET_OBJECT, TABLE, object_type=1)
+    assert socket.dump(request, dumps.counters) == [(TABLE, "np-a", 0, 0)]
+
+
+def test_listing_what_is_not_there_is_an_error(socket: NetfilterSocket) -> None:
+    with pytest.raises(NetlinkError, match="list of d4-none: No such file"):
+        elements(socket, "d4-none")
+
+
+def test_the_probe_answers_and_leaves_nothing(socket: NetfilterSocket) -> None:
+    assert probe.readding_updates_timeout(socket) in {True, False}
+    assert socket.dump(nftables.list_request(nftables.GET_TABLE, TABLE), dumps.tables) == [TABLE]

@@ -1,0 +1,42 @@
+"""Every test process gets a network and mounts of its own, so that tests may load rules and build namespaces freely.
+
+Without root the whole run moves into a user namespace first.
+"""
+
+import os
+import sys
+
+import pytest
+
+from tests.support.lab import isolate
+
+MOVED = "DNSGUARD_TESTS_IN_USER_NAMESPACE"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    isolate.add_system_directories()
+    is_worker = hasattr(config, "workerinput")
+    if os.geteuid() != 0:
+        _move_into_user_namespace(config)
+    distributes = not is_worker and bool(config.getoption("numprocesses", None))
+    if not distributes:
+        try:
+            isolate.unshare_here()
+        except isolate.CannotIsolate as problem:
+            pytest.exit(str(problem), returncode=3)
+
+
+def _move_into_user_namespace(config: pytest.Config) -> None:
+    """Start pytest again as root of a user namespace. Does not return, or ends the run with what is missing."""
+    if MOVED in os.environ:
+        pytest.exit("not root even in a user namespace of our own", returncode=3)
+    try:
+        isolate.check()
+    except isolate.CannotIsolate as problem:
+        pytest.exit(str(problem), returncode=3)
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is not None:
+        capture.stop_global_capturing()
+    command = isolate.isolating([sys.executable, "-m", "pytest", *config.invocation_params.args])
+    os.execvpe(command[0], command, os.environ | {MOVED: "1"})

@@ -1,8 +1,8 @@
 """The last good snapshot on disk, from which a forwarder starts while the controller is away.
 
 One JSON value a line: a header with format version, revision and counts, then one lease set or identity a line, then
-the SHA-256 of all that. Written beside and renamed, so a reader sees the old file or the new one; the checksum finds what
-a lost power supply or a full disk left torn.
+the SHA-256 of all that. Written beside and renamed, so a reader sees the old file or the new one; the checksum finds
+what a lost power supply or a full disk left torn.
 """
 
 import hashlib

@@ -1,0 +1,294 @@
+"""The controller's side of the link: one Unix socket, any number of forwarders, each with a bounded queue.
+
+Publishing never waits. A forwarder that does not read as fast as policy changes is disconnected, connects again and
+gets a snapshot: what it missed is in there. Acknowledgements are waited for separately, with a limit.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dnsguard.errors import DnsguardError
+from dnsguard.link.codec import Decoder, Message, encode
+from dnsguard.link.difference import difference, is_empty
+from dnsguard.link.messages import (
+    Ack,
+    Hello,
+    LeasesQuery,
+    LeasesReply,
+    Snapshot,
+    Stats,
+)
+from dnsguard.link.shape import LinkProtocolError
+
+log = logging.getLogger(__name__)
+
+READ_SIZE = 64 * 1024
+QUEUE_MESSAGES = 64
+"""Messages that wait for one forwarder. Far below, it is merely busy; beyond, it is stuck or dying."""
+
+HELLO_SECONDS = 5.0
+
+
+class LinkInUseError(DnsguardError):
+    """Another controller serves this socket: there is one for each state directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForwarderState:
+    """One connected forwarder, for status."""
+
+    name: str
+    listen: tuple[str, ...]
+    sent_revision: int
+    """0: nothing sent yet."""
+
+    acked_revision: int
+    problem: str
+    """Of its last acknowledgement; empty when all is well."""
+
+    stats: Stats | None
+
+
+class LinkServer:
+    """Serves the current snapshot to every forwarder. Used from one event loop only."""
+
+    def __init__(self, path: Path, on_hello: Callable[[], None], queue_messages: int = QUEUE_MESSAGES) -> None:
+        """``on_hello`` is called when a forwarder has introduced itself: it waits for the next ``publish``."""
+        self._path = path
+        self._on_hello = on_hello
+        self._queue_messages = queue_messages
+        self._server: asyncio.Server | None = None
+        self._connections: dict[int, _Connection] = {}
+        self._numbers = 0
+        self._requests = 0
+        self._progress = asyncio.Event()
+        self._current: Snapshot | None = None
+        self.disconnected_slow = 0
+        """Forwarders that were disconnected because their queue was full."""
+
+    async def start(self) -> None:
+        """Listen, with mode 0600. Raises LinkInUseError, OSError."""
+        listener = _bind(self._path)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener)
+
+    async def close(self) -> None:
+        """Disconnect everybody and remove the socket."""
+        if self._server is None:
+            return
+        self._server.close()
+        tasks = [connection.task for connection in self._connections.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._server = None
+        self._path.unlink(missing_ok=True)
+
+    @property
+    def forwarders(self) -> tuple[ForwarderState, ...]:
+        """Those that have said hello, in order of connecting."""
+        return tuple(connection.state for connection in self._connections.values() if connection.state.name)
+
+    @property
+    def revision(self) -> int:
+        """Of the last snapshot or delta published; 0 before the first."""
+        return 0 if self._current is None else self._current.revision
+
+    def publish(self, wanted: Snapshot, *, reassert: bool = False) -> int:
+        """Bring every forwarder to ``wanted``, whose ``revision`` is ignored; the revision that it became.
+
+        Sends a delta to those that hold the last one, nothing where nothing differs, and a snapshot to those that are
+        new. ``reassert`` sends a snapshot to all: elements in the kernel were lost.
+        """
+        old = self._current
+        new = replace(wanted, revision=self.revision + 1)
+        whole = reassert or old is None or (old.table, old.query_policy) != (new.table, new.query_policy)
+        delta = None if whole or old is None else difference(old, new)
+        if delta is not None and is_empty(delta) and old is not None:
+            new = old
+        self._current = new
+        update = None if delta is None or is_empty(delta) else encode(delta)
+        snapshot: bytes | None = None
+        for connection in tuple(self._connections.values()):
+            if not connection.state.name:
+                continue
+            if whole or connection.state.sent_revision == 0:
+                snapshot = snapshot or encode(new)
+                self._queue(connection, snapshot, new.revision)
+            elif update is not None:
+                self._queue(connection, update, new.revision)
+        return new.revision
+
+    async def acknowledged(self, revision: int, seconds: float) -> tuple[str, ...]:
+        """Wait until every forwarder that was sent ``revision`` has it in force, at most so long.
+
+        Returns the names of those connected that have not. One that disconnects is waited for no longer: it is fail
+        closed, and gets a snapshot when it comes back.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while laggards := self._laggards(revision):
+                    self._progress.clear()
+                    await self._progress.wait()
+        except TimeoutError:
+            return self._laggards(revision)
+        return laggards
+
+    def _laggards(self, revision: int) -> tuple[str, ...]:
+        return tuple(
+            state.name
+            for state in self.forwarders
+            if state.sent_revision and state.acked_revision < min(revision, state.sent_revision)
+        )
+
+    async def leases(self, client: str, seconds: float) -> tuple[LeasesReply, ...]:
+        """What each forwarder knows of the client's leases; those that do not answer in time are left out."""
+        self._requests += 1
+        request = self._requests
+        question = encode(LeasesQuery(request, client))
+        waiting = []
+        for connection in tuple(self._connections.values()):
+            if connection.state.name and connection.state.sent_revision:
+                future = asyncio.get_running_loop().create_future()
+                connection.requests[request] = future
+                self._queue(connection, question, connection.state.sent_revision)
+                waiting.append(future)
+        if waiting:
+            await asyncio.wait(waiting, timeout=seconds)
+        for connection in self._connections.values():
+            connection.requests.pop(request, None)
+        replies = [future.result() for future in waiting if future.done() and not future.cancelled()]
+        for future in waiting:
+            future.cancel()
+        return tuple(replies)
+
+    def _queue(self, connection: "_Connection", data: bytes, revision: int) -> None:
+        try:
+            connection.queue.put_nowait(data)
+        except asyncio.QueueFull:
+            self.disconnected_slow += 1
+            log.warning("link: %s does not keep up, disconnecting it", connection.state.name)
+            self._forget(connection)
+            connection.task.cancel()
+        else:
+            connection.state = replace(connection.state, sent_revision=revision)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:  # a coroutine always runs in a task
+            raise RuntimeError("no current task")
+        self._numbers += 1
+        connection = _Connection(self._numbers, task, self._queue_messages)
+        self._connections[connection.number] = connection
+        sending = asyncio.create_task(_send(connection, writer), name=f"link-send-{connection.number}")
+        try:
+            await self._receive(connection, reader)
+        except LinkProtocolError as error:
+            log.error("link: %s: %s; disconnecting it", connection.state.name or "a new connection", error)
+        except (OSError, TimeoutError) as error:
+            log.info("link: %s: %s", connection.state.name or "a new connection", error)
+        except asyncio.CancelledError:
+            pass  # by close, or because its queue was full: the connection just ends
+        finally:
+            self._forget(connection)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            # Not close(): that would wait for a peer that reads nothing.
+            writer.transport.abort()
+
+    def _forget(self, connection: "_Connection") -> None:
+        if self._connections.pop(connection.number, None) is not None:
+            if connection.state.name:
+                log.info("link: %s is gone", connection.state.name)
+            for future in connection.requests.values():
+                future.cancel()
+            self._progress.set()
+
+    async def _receive(self, connection: "_Connection", reader: asyncio.StreamReader) -> None:
+        decoder = Decoder()
+        async with asyncio.timeout(HELLO_SECONDS) as limit:
+            while data := await reader.read(READ_SIZE):
+                for message in decoder.feed(data):
+                    if message is not None:
+                        self._take(connection, message)
+                if connection.state.name:
+                    limit.reschedule(None)
+
+    def _take(self, connection: "_Connection", message: Message) -> None:
+        state = connection.state
+        if not isinstance(message, Hello) and not state.name:
+            raise LinkProtocolError(type(message).__name__, "came before Hello")
+        match message:
+            case Hello():
+                if state.name:
+                    raise LinkProtocolError("Hello", "came twice")
+                if not message.forwarder:
+                    raise LinkProtocolError("hello.forwarder", "must not be empty")
+                connection.state = replace(state, name=message.forwarder, listen=message.listen)
+                log.info("link: %s connected, listening on %s", message.forwarder, ", ".join(message.listen))
+                self._on_hello()
+            case Ack():
+                if message.problem:
+                    log.warning("link: %s: %s", state.name, message.problem)
+                acked = max(state.acked_revision, message.revision)
+                connection.state = replace(state, acked_revision=acked, problem=message.problem)
+                self._progress.set()
+            case LeasesReply():
+                future = connection.requests.get(message.request)
+                if future is not None and not future.done():
+                    future.set_result(message)
+            case Stats():
+                connection.state = replace(state, stats=message)
+            case _:
+                raise LinkProtocolError(type(message).__name__, "is for forwarders")
+
+
+class _Connection:
+    """One connected socket."""
+
+    def __init__(self, number: int, task: asyncio.Task[None], queue_messages: int) -> None:
+        self.number = number
+        self.task = task
+        self.queue: asyncio.Queue[bytes] = asyncio.Queue(queue_messages)
+        self.state = ForwarderState("", (), 0, 0, "", None)
+        self.requests: dict[int, asyncio.Future[LeasesReply]] = {}
+
+
+async def _send(connection: _Connection, writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(await connection.queue.get())
+        await writer.drain()
+
+
+def _bind(path: Path) -> socket.socket:
+    """A listening socket, never open to others for an instant: its inode takes the mode set before bind."""
+    try:
+        if stat.S_ISSOCK(path.stat().st_mode):
+            _remove_if_dead(path)
+    except FileNotFoundError:
+        pass
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.fchmod(listener.fileno(), 0o600)
+        listener.bind(str(path))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove_if_dead(path: Path) -> None:
+    """A socket that nobody answers was left by a controller that was killed."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise LinkInUseError(f"{path} is served by another controller")

@@ -1,0 +1,86 @@
+"""Hypothesis strategies for the link's messages, and small samples of them."""
+
+from hypothesis import strategies as st
+
+from dnsguard.link.messages import (
+    Ack,
+    Delta,
+    Hello,
+    Identity,
+    LearnedLease,
+    LeaseSetFeed,
+    LeasesQuery,
+    LeasesReply,
+    Snapshot,
+    Stats,
+)
+
+text = st.text(st.characters(codec="utf-8"), max_size=12)
+texts = st.lists(text, max_size=4).map(tuple)
+names = st.sampled_from("abcdefgh")
+numbers = st.integers(0, 2**53)
+feeds = st.builds(LeaseSetFeed, id=names, kernel_set_v4=text, kernel_set_v6=text, patterns=texts)
+identities = st.builds(Identity, endpoint=names, addresses=texts, lease_sets=texts, may_query=texts)
+leases = st.builds(
+    LearnedLease,
+    client=text,
+    client_address=text,
+    address=text,
+    lease_sets=texts,
+    names=texts,
+    seconds_left=st.floats(0, 1e6, allow_nan=False),
+)
+
+
+def unique_feeds() -> st.SearchStrategy[tuple[LeaseSetFeed, ...]]:
+    """Sorted by identifier, as the controller builds them."""
+    many = st.lists(feeds, max_size=6, unique_by=lambda feed: feed.id)
+    return many.map(lambda items: tuple(sorted(items, key=lambda feed: feed.id)))
+
+
+def unique_identities() -> st.SearchStrategy[tuple[Identity, ...]]:
+    many = st.lists(identities, max_size=6, unique_by=lambda identity: identity.endpoint)
+    return many.map(lambda items: tuple(sorted(items, key=lambda identity: identity.endpoint)))
+
+
+snapshots = st.builds(
+    Snapshot,
+    revision=numbers,
+    table=text,
+    lease_sets=unique_feeds(),
+    identities=unique_identities(),
+    query_policy=st.sampled_from(["AllowAll", "AllowListed"]),
+)
+messages = st.one_of(
+    snapshots,
+    st.builds(
+        Delta,
+        revision=numbers,
+        base_revision=numbers,
+        lease_sets=unique_feeds(),
+        removed_lease_sets=texts,
+        identities=unique_identities(),
+        removed_identities=texts,
+    ),
+    st.builds(LeasesQuery, request=numbers, client=text),
+    st.builds(Hello, forwarder=text, listen=texts, revision=numbers),
+    st.builds(Ack, revision=numbers, problem=text),
+    st.builds(LeasesReply, request=numbers, leases=st.lists(leases, max_size=3).map(tuple), truncated=st.booleans()),
+    st.builds(
+        Stats, counters=st.dictionaries(text, numbers, max_size=3), upstreams=st.dictionaries(text, text, max_size=3)
+    ),
+)
+
+
+def feed(name: str, *patterns: str) -> LeaseSetFeed:
+    return LeaseSetFeed(name, f"{name}_4", f"{name}_6", patterns)
+
+
+def identity(endpoint: str, *addresses: str, lease_sets: tuple[str, ...] = ()) -> Identity:
+    return Identity(endpoint, addresses, lease_sets, ())
+
+
+def snapshot(
+    revision: int = 0, lease_sets: tuple[LeaseSetFeed, ...] = (), identities: tuple[Identity, ...] = ()
+) -> Snapshot:
+    return Snapshot(revision, "dnsguard", lease_sets, identities)

@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from dnsguard.link.difference import Folded, WrongBase, difference, is_empty
+from dnsguard.link.messages import Snapshot
+from tests.unit.link.strategies import feed, identity, snapshot, snapshots
+
+
+@given(snapshots, snapshots)
+def test_a_delta_folded_in_gives_the_new_snapshot(old: Snapshot, new: Snapshot) -> None:
+    new = replace(new, table=old.table, query_policy=old.query_policy)
+    delta = difference(old, new)
+    folded = Folded(old)
+    folded.fold(delta)
+    assert folded.snapshot() == new
+    assert is_empty(delta) == (replace(old, revision=new.revision) == new)
+
+
+@given(snapshots)
+def test_nothing_changed_is_an_empty_delta(same: Snapshot) -> None:
+    assert is_empty(difference(same, same))
+
+
+def test_a_delta_names_only_what_changed() -> None:
+    old = snapshot(4, (feed("kept", "a.test"), feed("gone"), feed("grown", "b.test")), (identity("shop/a", "::1"),))
+    new = snapshot(
+        5,
+        (feed("grown", "b.test", "c.test"), feed("kept", "a.test"), feed("new")),
+        (identity("shop/b", "::1"),),
+    )
+    delta = difference(old, new)
+    assert (delta.base_revision, delta.revision) == (4, 5)
+    assert [each.id for each in delta.lease_sets] == ["grown", "new"]
+    assert delta.removed_lease_sets == ("gone",)
+    assert [each.endpoint for each in delta.identities] == ["shop/b"]
+    assert delta.removed_identities == ("shop/a",)
+
+
+def test_a_delta_from_elsewhere_is_refused_and_changes_nothing() -> None:
+    folded = Folded(snapshot(1, (feed("a"),)))
+    with pytest.raises(WrongBase, match="from revision 2 does not fit revision 1"):
+        folded.fold(difference(snapshot(2, (feed("a"),)), snapshot(3)))
+    assert folded.snapshot() == snapshot(1, (feed("a"),))
+
+
+def test_table_and_query_policy_take_a_snapshot() -> None:
+    with pytest.raises(ValueError, match="neither another table"):
+        difference(snapshot(1), replace(snapshot(2), query_policy="AllowListed"))

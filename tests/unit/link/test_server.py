@@ -1,0 +1,234 @@
+"""Server and client together, over a real socket."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from dnsguard.link.client import LinkClient
+from dnsguard.link.codec import encode
+from dnsguard.link.messages import (
+    Ack,
+    Delta,
+    Hello,
+    LearnedLease,
+    LeasesQuery,
+    LeasesReply,
+    Snapshot,
+    Stats,
+)
+from dnsguard.link.server import LinkInUseError, LinkServer
+from tests.unit.link.strategies import feed, identity, snapshot
+
+ONE = snapshot(0, (feed("s1", "example.org"),), (identity("shop/cart", "192.0.2.7"),))
+TWO = snapshot(0, (feed("s1", "example.org"), feed("s2", "example.net")), ())
+
+
+class Forwarder:
+    """Writes down what it is told, and acknowledges at once unless told to hold."""
+
+    def __init__(self, path: Path, name: str = "f1", holds: bool = False) -> None:
+        self.client = LinkClient(path, lambda: Hello(name, ("192.0.2.53#53",), 0), self)
+        self.told: asyncio.Queue[Snapshot | Delta | LeasesQuery | str] = asyncio.Queue()
+        self.holds = holds
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        self._told(snapshot)
+
+    def on_delta(self, delta: Delta) -> None:
+        self._told(delta)
+
+    def _told(self, what: Snapshot | Delta) -> None:
+        self.told.put_nowait(what)
+        if not self.holds:
+            self.client.acknowledge(what.revision)
+
+    def on_leases_query(self, query: LeasesQuery) -> None:
+        lease = LearnedLease("shop/cart", "192.0.2.7", "198.51.100.1", ("s1",), ("example.org",), 60.0)
+        self.client.reply(LeasesReply(query.request, (lease,)))
+
+    def on_disconnected(self, reason: str) -> None:
+        self.told.put_nowait(reason)
+
+
+class Link:
+    def __init__(self, path: Path, queue_messages: int = 64) -> None:
+        self.path = path
+        self.hello = asyncio.Event()
+        self.server = LinkServer(path, self.hello.set, queue_messages)
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def join(self, forwarder: Forwarder) -> asyncio.Task[None]:
+        self.hello.clear()
+        task = asyncio.create_task(forwarder.client.run())
+        self.tasks.append(task)
+        await self.hello.wait()
+        return task
+
+
+@asynccontextmanager
+async def link(path: Path, queue_messages: int = 64) -> AsyncIterator[Link]:
+    made = Link(path / "link.sock", queue_messages)
+    await made.server.start()
+    try:
+        yield made
+    finally:
+        for task in made.tasks:
+            task.cancel()
+        await asyncio.gather(*made.tasks, return_exceptions=True)
+        await made.server.close()
+
+
+async def test_a_forwarder_gets_a_snapshot_and_then_deltas_and_acknowledges(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        assert made.server.publish(ONE) == 1
+        assert await made.server.acknowledged(1, 5) == ()
+        assert made.server.publish(TWO) == 2
+        assert await made.server.acknowledged(2, 5) == ()
+        first, second = forwarder.told.get_nowait(), forwarder.told.get_nowait()
+        assert isinstance(first, Snapshot)
+        assert isinstance(second, Delta)
+        assert (second.base_revision, second.removed_identities) == (1, ("shop/cart",))
+        assert forwarder.client.held is not None
+        assert forwarder.client.held.snapshot().lease_sets == TWO.lease_sets
+
+
+async def test_what_changes_nothing_is_not_sent(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        made.server.publish(ONE)
+        assert made.server.publish(ONE) == 1
+        assert await made.server.acknowledged(1, 5) == ()
+        assert forwarder.told.qsize() == 1
+
+
+async def test_reassert_sends_a_snapshot_to_those_who_have_one(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        made.server.publish(ONE)
+        made.server.publish(ONE, reassert=True)
+        assert await made.server.acknowledged(2, 5) == ()
+        told = [forwarder.told.get_nowait(), forwarder.told.get_nowait()]
+        assert [type(each) for each in told] == [Snapshot, Snapshot]
+
+
+async def test_one_that_does_not_acknowledge_is_named_when_the_time_is_up(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        await made.join(Forwarder(made.path, "prompt"))
+        await made.join(Forwarder(made.path, "late", holds=True))
+        revision = made.server.publish(ONE)
+        assert await made.server.acknowledged(revision, 0.05) == ("late",)
+
+
+async def test_one_that_goes_away_is_not_waited_for(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path, holds=True)
+        task = await made.join(forwarder)
+        revision = made.server.publish(ONE)
+        waiting = asyncio.create_task(made.server.acknowledged(revision, 60))
+        await forwarder.told.get()
+        assert not waiting.done()
+        task.cancel()
+        assert await waiting == ()
+        assert made.server.forwarders == ()
+
+
+async def test_nobody_connected_is_nobody_to_wait_for(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        assert await made.server.acknowledged(made.server.publish(ONE), 60) == ()
+
+
+async def test_a_forwarder_that_does_not_read_blocks_nobody_and_is_disconnected(tmp_path: Path) -> None:
+    async with link(tmp_path, queue_messages=4) as made:
+        reader, writer = await asyncio.open_unix_connection(str(made.path))
+        writer.write(encode(Hello("stuck", (), 0)))
+        await made.hello.wait()
+        prompt = Forwarder(made.path, "prompt")
+        await made.join(prompt)
+        large = tuple(f"{n}.example.org" for n in range(20_000))
+        for n in range(40):
+            revision = made.server.publish(snapshot(0, (feed(f"s{n}", *large),)))
+            await made.server.acknowledged(revision, 0.02)
+        assert [state.name for state in made.server.forwarders] == ["prompt"]
+        assert made.server.disconnected_slow == 1
+        assert await made.server.acknowledged(revision, 60) == ()
+        writer.close()
+        del reader
+
+
+async def test_after_a_restart_of_the_controller_the_forwarder_comes_back(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        made.server.publish(TWO)
+        await made.server.acknowledged(1, 5)
+        await made.server.close()
+        made.hello.clear()
+        made.server = LinkServer(made.path, made.hello.set)
+        await made.server.start()
+        await made.hello.wait()
+        made.server.publish(ONE)
+        assert await made.server.acknowledged(1, 5) == ()
+        assert forwarder.client.held is not None
+        assert forwarder.client.held.snapshot().identities == ONE.identities
+        assert forwarder.told.get_nowait() != (reason := forwarder.told.get_nowait())
+        assert reason == "the controller closed the connection"
+
+
+async def test_leases_are_asked_of_every_forwarder(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        await made.join(Forwarder(made.path, "f1"))
+        await made.join(Forwarder(made.path, "f2"))
+        made.server.publish(ONE)
+        replies = await made.server.leases("192.0.2.7", 5)
+        assert [reply.leases[0].address for reply in replies] == ["198.51.100.1"] * 2
+
+
+async def test_statistics_arrive(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        stats = Stats({"queries": 3}, {"192.0.2.1#53": "up"})
+        forwarder.client.report(stats)
+        made.server.publish(ONE)
+        await made.server.acknowledged(1, 5)
+        # Acknowledgements overtake; a reply comes after what was put in the ring before it.
+        await made.server.leases("", 5)
+        assert made.server.forwarders[0].stats == stats
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xff\xff\xff", encode(Ack(1)), encode(Hello("", (), 0)), encode(Hello("f", (), 0)) * 2, encode(ONE)],
+    ids=["garbage", "no hello", "no name", "two hellos", "not for the controller"],
+)
+async def test_who_does_not_keep_to_the_protocol_is_disconnected(tmp_path: Path, data: bytes) -> None:
+    async with link(tmp_path) as made:
+        reader, writer = await asyncio.open_unix_connection(str(made.path))
+        writer.write(data)
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        assert made.server.forwarders == ()
+        writer.close()
+
+
+async def test_the_socket_is_its_owners_and_serves_one_controller(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        assert made.path.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(LinkInUseError, match="served by another controller"):
+            await LinkServer(made.path, lambda: None).start()
+
+
+async def test_the_socket_of_a_killed_controller_is_replaced(tmp_path: Path) -> None:
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(str(tmp_path / "link.sock"))
+    dead.close()
+    async with link(tmp_path) as made:
+        await made.join(Forwarder(made.path))

@@ -1,0 +1,57 @@
+"""The resource model: manifests become checked, frozen values here, and nowhere else."""
+
+from dnsguard.resources.advice import warnings
+from dnsguard.resources.endpoint import EndpointPort, HostEndpoint, WorkloadEndpoint, WorkloadPort
+from dnsguard.resources.namespace import Namespace
+from dnsguard.resources.nets import Net
+from dnsguard.resources.networkset import GlobalNetworkSet, NetworkSet
+from dnsguard.resources.parse import parse_object, to_dict
+from dnsguard.resources.policy import GlobalNetworkPolicy, NetworkPolicy, Policy, PolicyType
+from dnsguard.resources.ports import NamedPort, Port, PortRange, Protocol
+from dnsguard.resources.problems import Cause, InvalidResource
+from dnsguard.resources.profile import Profile
+from dnsguard.resources.registry import KINDS, Kind, UnknownKind, kind_at, kind_named, kind_of
+from dnsguard.resources.resource import Resource
+from dnsguard.resources.rule import Action, EgressRule, EntityRule, IngressRule, Rule
+from dnsguard.resources.selectors import Selector
+from dnsguard.resources.tier import Tier, TierAction
+
+__all__ = [
+    "KINDS",
+    "Action",
+    "Cause",
+    "EgressRule",
+    "EndpointPort",
+    "EntityRule",
+    "GlobalNetworkPolicy",
+    "GlobalNetworkSet",
+    "HostEndpoint",
+    "IngressRule",
+    "InvalidResource",
+    "Kind",
+    "NamedPort",
+    "Namespace",
+    "Net",
+    "NetworkPolicy",
+    "NetworkSet",
+    "Policy",
+    "PolicyType",
+    "Port",
+    "PortRange",
+    "Profile",
+    "Protocol",
+    "Resource",
+    "Rule",
+    "Selector",
+    "Tier",
+    "TierAction",
+    "UnknownKind",
+    "WorkloadEndpoint",
+    "WorkloadPort",
+    "kind_at",
+    "kind_named",
+    "kind_of",
+    "parse_object",
+    "to_dict",
+    "warnings",
+]

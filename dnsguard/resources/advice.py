@@ -1,0 +1,174 @@
+"""Warnings: what is valid, and probably not what was meant. Nothing here needs another object."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from dnsguard.domains import DomainPattern
+from dnsguard.resources.endpoint import HostEndpoint, WorkloadEndpoint
+from dnsguard.resources.nets import Net
+from dnsguard.resources.networkset import GlobalNetworkSet, NetworkSet
+from dnsguard.resources.policy import GlobalPolicySpec, NetworkPolicy, Policy, PolicyType
+from dnsguard.resources.profile import Profile
+from dnsguard.resources.resource import Resource
+from dnsguard.resources.rule import EntityRule, Rule
+from dnsguard.resources.selectors import Selector
+from dnsguard.selector import Expression
+
+_NAMESPACE_NAME = "projectcalico.org/namespace"
+_OBJECT_NAME = "projectcalico.org/name"
+
+# A list of an entity that was written and is empty, as `attribute: what follows`.
+_EMPTY_LISTS = (
+    ("nets", "nets", "matches nothing"),
+    ("domains", "domains", "matches nothing"),
+    ("ports", "ports", "matches nothing"),
+    ("not_nets", "notNets", "excludes nothing"),
+    ("not_ports", "notPorts", "excludes nothing"),
+)
+
+
+def warnings(resource: Resource) -> tuple[str, ...]:
+    """What its author should know about a valid object, each with the field it is about."""
+    found = list(resource.notes)
+    match resource:
+        case Policy():
+            found += _policy_warnings(resource)
+        case Profile():
+            found += _rule_list_warnings("spec.ingress", resource.spec.ingress or (), namespaced=False)
+            found += _rule_list_warnings("spec.egress", resource.spec.egress or (), namespaced=False)
+        case NetworkSet() | GlobalNetworkSet():
+            found += _set_warnings(resource)
+        case WorkloadEndpoint():
+            found += _workload_warnings(resource)
+        case HostEndpoint():
+            if not resource.spec.expected_ips:
+                found.append("spec.expectedIPs: absent, so no rule's selector ever matches this endpoint's addresses")
+            found += _repeated_port_names([port.name for port in resource.spec.ports or ()])
+        case _:
+            pass
+    return tuple(found)
+
+
+def notes_on_written(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Warnings about what was written and is filled in or normalised when it is read."""
+    spec = data.get("spec")
+    if isinstance(spec, Mapping) and spec.get("types") == []:
+        return ("spec.types: an empty list means the same as none: the types were inferred from the rules",)
+    return ()
+
+
+def _policy_warnings(policy: Policy) -> Iterator[str]:
+    spec = policy.spec
+    namespaced = isinstance(policy, NetworkPolicy)
+    yield from _object_name_warnings("spec.selector", spec.selector, "an endpoint does not carry")
+    for direction, rules in ((PolicyType.INGRESS, spec.ingress or ()), (PolicyType.EGRESS, spec.egress or ())):
+        field = f"spec.{direction.value.lower()}"
+        if rules and direction not in spec.types:
+            yield f"{field}: these rules are ignored, since spec.types does not list {direction.value}"
+        yield from _rule_list_warnings(field, rules, namespaced=namespaced)
+    if isinstance(spec, GlobalPolicySpec):
+        yield from _namespace_label_warnings("spec.namespaceSelector", spec.namespace_selector)
+        for flag, is_set in (("doNotTrack", spec.do_not_track), ("preDNAT", spec.pre_dnat)):
+            if is_set:
+                yield f"spec.{flag}: this applies to host endpoints only; workloads it selects are not affected"
+
+
+def _rule_list_warnings(field: str, rules: Iterable[Rule], *, namespaced: bool) -> Iterator[str]:
+    for index, rule in enumerate(rules):
+        for end, entity in (("source", rule.source), ("destination", rule.destination)):
+            yield from _entity_warnings(f"{field}[{index}].{end}", entity, namespaced=namespaced)
+
+
+def _entity_warnings(field: str, entity: EntityRule, *, namespaced: bool) -> Iterator[str]:
+    for attribute, written, effect in _EMPTY_LISTS:
+        if getattr(entity, attribute) == ():
+            yield f"{field}.{written}: an empty list {effect}; leave it out if you mean no restriction"
+    for written, selector in (
+        ("selector", entity.selector),
+        ("notSelector", entity.not_selector),
+        ("namespaceSelector", entity.namespace_selector),
+    ):
+        if selector is not None and selector.expression is None:
+            yield f"{field}.{written}: an empty selector restricts nothing; leave it out, or write all()"
+    yield from _object_name_warnings(f"{field}.selector", entity.selector, "only network sets carry")
+    yield from _namespace_label_warnings(f"{field}.namespaceSelector", entity.namespace_selector)
+    yield from _domain_warnings(f"{field}.domains", entity.domains or ())
+    alone = entity.selector is None and entity.namespace_selector is None and entity.service_accounts is None
+    if namespaced and entity.not_selector is not None and alone:
+        yield (
+            f"{field}.notSelector: in a namespaced policy this matches the other endpoints of its namespace only,"
+            " not addresses outside"
+        )
+
+
+def _set_warnings(network_set: NetworkSet | GlobalNetworkSet) -> Iterator[str]:
+    spec = network_set.spec
+    if not spec.nets and not spec.allowed_egress_domains:
+        yield "spec: neither nets nor allowedEgressDomains holds anything, so this set matches nothing"
+    yield from _masked_warnings("spec.nets", spec.nets or ())
+    yield from _domain_warnings("spec.allowedEgressDomains", spec.allowed_egress_domains or ())
+
+
+def _workload_warnings(endpoint: WorkloadEndpoint) -> Iterator[str]:
+    if not endpoint.spec.ip_networks:
+        yield "spec.ipNetworks: no address yet, so this endpoint is ignored and its traffic is dropped"
+    for key in endpoint.labels:
+        if key.startswith(("pcns.", "pcsa.")):
+            yield f"metadata.labels[{key}]: ignored, since labels of namespaces and service accounts are inherited"
+    yield from _repeated_port_names([port.name for port in endpoint.spec.ports or () if port.name])
+
+
+def _repeated_port_names(names: list[str]) -> Iterator[str]:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"spec.ports: the name {name!r} is used more than once; a rule that names it matches each of them"
+
+
+def _masked_warnings(field: str, nets: Iterable[Net]) -> Iterator[str]:
+    for index, net in enumerate(nets):
+        address, slash, _ = net.text.partition("/")
+        if slash and str(net.network.network_address) != address.lower() and "." in address:
+            yield f"{field}[{index}]: {net.text} means {net.network}"
+
+
+def _domain_warnings(field: str, patterns: Iterable[DomainPattern]) -> Iterator[str]:
+    seen: dict[str, int] = {}
+    for index, pattern in enumerate(patterns):
+        if pattern.warning:
+            yield f"{field}[{index}]: {pattern.warning}"
+        first = seen.setdefault(pattern.canonical, index)
+        if first != index:
+            yield f"{field}[{index}]: {pattern.text} is the same domain as item {first}"
+
+
+def _namespace_label_warnings(field: str, selector: Selector | None) -> Iterator[str]:
+    """D-07: in a namespaceSelector the label would have to stand on the namespace itself."""
+    if selector is not None and _NAMESPACE_NAME in labels_in(selector.expression):
+        yield (
+            f"{field}: {_NAMESPACE_NAME} matches nothing here (D-07): a namespace's own name is {_OBJECT_NAME}"
+            " or kubernetes.io/metadata.name"
+        )
+
+
+def _object_name_warnings(field: str, selector: Selector | None, who: str) -> Iterator[str]:
+    """D-07: outside a namespaceSelector this label is one of network sets."""
+    if selector is not None and _OBJECT_NAME in labels_in(selector.expression):
+        yield f"{field}: {who} the label {_OBJECT_NAME} (D-07); for a namespace's name use {_NAMESPACE_NAME}"
+
+
+def labels_in(expression: Expression | None) -> frozenset[str]:
+    """The label names that an expression looks at."""
+    found: set[str] = set()
+    waiting: list[Any] = [expression]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, tuple):
+            waiting.extend(node)
+        elif isinstance(node, Expression):
+            for field in fields(node):  # type: ignore[arg-type]  # every expression is a dataclass
+                value = getattr(node, field.name)
+                if field.name == "label":
+                    found.add(value)
+                elif isinstance(value, Expression | tuple):
+                    waiting.append(value)
+    return frozenset(found)

@@ -1,0 +1,117 @@
+"""Names, labels and annotations: what every object carries."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, PlainValidator, StrictInt, StrictStr
+
+from dnsguard.resources.model import Model
+from dnsguard.resources.problems import Problem, kind_of_value, refused_all
+
+LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+SUBDOMAIN = rf"{LABEL}(?:\.{LABEL})*"
+MAX_NAME = 253
+MAX_ANNOTATION_BYTES = 262_144
+
+_SUBDOMAIN = re.compile(SUBDOMAIN)
+_QUALIFIED_RULE = "1 to 63 letters, digits, '-', '_' or '.', beginning and ending with a letter or digit"
+_QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
+
+
+def is_subdomain(text: str) -> bool:
+    """Whether text is a lower-case DNS name of at most 253 characters."""
+    return len(text) <= MAX_NAME and _SUBDOMAIN.fullmatch(text) is not None
+
+
+def label_key_fault(key: str) -> str | None:
+    """Why this is no label key, or None (V-05)."""
+    prefix, slash, name = key.rpartition("/")
+    if slash and not is_subdomain(prefix):
+        return f"the prefix {prefix!r} must be a lower-case DNS name of at most {MAX_NAME} characters"
+    if len(name) > 63 or not _QUALIFIED.fullmatch(name):
+        return f"the name {name!r} must be {_QUALIFIED_RULE}"
+    return None
+
+
+def label_value_fault(value: str) -> str | None:
+    """Why this is no label value, or None (V-05)."""
+    if value == "" or (len(value) <= 63 and _QUALIFIED.fullmatch(value)):
+        return None
+    return f"must be empty, or {_QUALIFIED_RULE}"
+
+
+def _string_map(value: Any, code: str) -> tuple[dict[str, str], list[Problem]]:
+    if not isinstance(value, Mapping):
+        return {}, [Problem((), "type", f"must be a mapping of strings, not {kind_of_value(value)}")]
+    good: dict[str, str] = {}
+    problems: list[Problem] = []
+    for key, item in value.items():
+        if not isinstance(key, str):
+            problems.append(Problem((str(key),), code, f"is a key that is {kind_of_value(key)}: put it in quotes"))
+        elif not isinstance(item, str):
+            hint = f"write {key}: '{_as_written(item)}'" if isinstance(item, bool | int | float) else "write a string"
+            problems.append(Problem((key,), code, f"must be a string, not {kind_of_value(item)}: {hint}"))
+        else:
+            good[key] = item
+    return good, problems
+
+
+def _as_written(item: object) -> str:
+    return str(item).lower() if isinstance(item, bool) else str(item)
+
+
+def read_labels(value: Any) -> dict[str, str]:
+    """Labels as a mapping, or every key and value that is wrong (V-05, D-03)."""
+    labels, problems = _string_map(value, "D-03")
+    for key, text in labels.items():
+        if fault := label_key_fault(key):
+            problems.append(Problem((key,), "V-05", f"bad label key: {fault}"))
+        if fault := label_value_fault(text):
+            problems.append(Problem((key,), "V-05", f"bad label value {text!r}: {fault}"))
+    if problems:
+        raise refused_all(problems)
+    return labels
+
+
+def read_annotations(value: Any) -> dict[str, str]:
+    """Annotations as a mapping, or everything wrong with them (V-07); keys are judged in lower case."""
+    annotations, problems = _string_map(value, "V-07")
+    for key in annotations:
+        if fault := label_key_fault(key.lower()):
+            problems.append(Problem((key,), "V-07", f"bad annotation key: {fault}"))
+    size = sum(len(key.encode()) + len(text.encode()) for key, text in annotations.items())
+    if size > MAX_ANNOTATION_BYTES:
+        problems.append(Problem((), "V-07", f"keys and values take {size} bytes, of at most {MAX_ANNOTATION_BYTES}"))
+    if problems:
+        raise refused_all(problems)
+    return annotations
+
+
+Labels = Annotated[dict[str, str], PlainValidator(read_labels)]
+Annotations = Annotated[dict[str, str], PlainValidator(read_annotations)]
+
+
+class ObjectMeta(Model):
+    """`metadata` of an object. The kind decides which names are good, and whether there is a namespace."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"labels", "annotations", "creationTimestamp"})
+
+    name: StrictStr
+    namespace: StrictStr | None = None
+    labels: Labels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
+    uid: StrictStr | None = None
+    resource_version: StrictStr | None = None
+    generation: StrictInt | None = None
+    creation_timestamp: StrictStr | None = None
+    """RFC 3339, set by the server."""
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - part of the contract
+        """A namespace must be a DNS label."""
+        if self.namespace is not None and (len(self.namespace) > 63 or not re.fullmatch(LABEL, self.namespace)):
+            yield Problem(
+                ("namespace",),
+                "V-01",
+                f"{self.namespace!r} is no namespace: at most 63 of a-z, 0-9 and '-', no '-' at the ends",
+            )

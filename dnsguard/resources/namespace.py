@@ -1,0 +1,46 @@
+"""Namespace: the core v1 kind; its labels are what namespace selectors match."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import StrictStr
+
+from dnsguard.resources.metadata import LABEL
+from dnsguard.resources.model import Model
+from dnsguard.resources.resource import CORE, NameRule, Resource
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+class NamespaceSpec(Model):
+    """Only what Kubernetes itself writes; nothing here has an effect."""
+
+    finalizers: tuple[StrictStr, ...] | None = None
+
+
+class NamespaceStatus(Model):
+    """Only what Kubernetes itself writes; nothing here has an effect."""
+
+    phase: StrictStr | None = None
+
+
+class Namespace(Resource):
+    """A namespace of workloads, policies and network sets."""
+
+    API_VERSION: ClassVar[str] = CORE
+    NAME: ClassVar[NameRule] = NameRule("V-01", LABEL, 63, "lower-case letters, digits and '-'")
+
+    kind: Literal["Namespace"]
+    spec: NamespaceSpec | None = None
+    status: NamespaceStatus | None = None
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """The label that repeats the name is always there, as in Kubernetes."""
+        data = super().completed(data)
+        metadata = data.get("metadata")
+        if isinstance(metadata, Mapping) and isinstance(metadata.get("name"), str):
+            labels = metadata.get("labels") or {}
+            if isinstance(labels, Mapping):
+                data = {**data, "metadata": {**metadata, "labels": {**labels, NAME_LABEL: metadata["name"]}}}
+        return data

@@ -1,0 +1,116 @@
+"""Networks and addresses as fields of a resource."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+)
+from typing import Annotated, Any
+
+from pydantic import PlainValidator
+
+from dnsguard.resources.model import AS_TEXT
+from dnsguard.resources.problems import Problem, kind_of_value, refused
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A network, and how the user wrote it."""
+
+    text: str
+    network: Network
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def read_rule_net(value: Any) -> Net:
+    """A CIDR of a rule: with a prefix length, and no bits set beyond it (V-40)."""
+    text = _text(value)
+    interface = _interface(text, "V-40")
+    if "/" not in text:
+        raise refused("V-40", f"{text!r} is an address, not a CIDR: write {interface.network}")
+    if interface.ip != interface.network.network_address:
+        raise refused(
+            "V-40",
+            f"{text!r} has bits set beyond its prefix: write {interface.network} or {interface.ip}/{_full(interface)}",
+        )
+    return Net(text, interface.network)
+
+
+def read_set_net(value: Any) -> Net:
+    """A CIDR or bare address of a network set; bits beyond the prefix are masked off (V-18)."""
+    text = _text(value)
+    return Net(text, _interface(text, "V-18").network)
+
+
+def read_host_net(value: Any) -> Net:
+    """Exactly one address, bare or as /32 or /128 (V-28)."""
+    text = _text(value)
+    interface = _interface(text, "V-28")
+    if interface.network.num_addresses != 1:
+        raise refused(
+            "V-28", f"{text!r} is a network: an endpoint has single addresses, write {interface.ip}/{_full(interface)}"
+        )
+    return Net(text, interface.network)
+
+
+def read_address(value: Any) -> Address:
+    """One address without prefix length."""
+    text = _text(value)
+    try:
+        return ip_address(_without_zone(text, "type"))
+    except ValueError:
+        raise refused("type", f"{text!r} is no IPv4 or IPv6 address")
+
+
+def duplicate_problems(field: str, nets: Iterable[Net] | None, code: str) -> Iterable[Problem]:
+    """The same network twice in one list."""
+    seen: dict[Network, int] = {}
+    for index, net in enumerate(nets or ()):
+        first = seen.setdefault(net.network, index)
+        if first != index:
+            yield Problem((field, index), code, f"{net.text} is the same network as item {first}: write it once")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise refused("type", f"must be a string, not {kind_of_value(value)}")
+    return value
+
+
+def _interface(text: str, code: str) -> IPv4Interface | IPv6Interface:
+    _, slash, length = _without_zone(text, code).partition("/")
+    # ip_interface would also take a netmask or a hostmask behind the slash
+    if slash and not (length.isascii() and length.isdigit() and len(length) <= 3):
+        raise refused(code, f"{text!r} is no CIDR: write a prefix length behind the slash, as 192.0.2.0/24")
+    try:
+        return ip_interface(text)
+    except ValueError:
+        raise refused(code, f"{text!r} is no CIDR: write an IPv4 or IPv6 network, as 192.0.2.0/24 or 2001:db8::/32")
+
+
+def _without_zone(text: str, code: str) -> str:
+    if "%" in text:
+        raise refused(code, f"{text!r} names an interface with %: write the address alone")
+    return text
+
+
+def _full(interface: IPv4Interface | IPv6Interface) -> int:
+    return interface.network.max_prefixlen
+
+
+RuleNet = Annotated[Net, PlainValidator(read_rule_net), AS_TEXT]
+SetNet = Annotated[Net, PlainValidator(read_set_net), AS_TEXT]
+HostNet = Annotated[Net, PlainValidator(read_host_net), AS_TEXT]
+IPAddress = Annotated[Address, PlainValidator(read_address), AS_TEXT]

@@ -1,0 +1,30 @@
+"""Numbers as fields of a resource."""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator
+
+from dnsguard.resources.problems import kind_of_value, refused
+
+
+def read_order(value: Any) -> float:
+    """An order: any finite number, fractions and negative ones included."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        hint = ": leave the quotes out" if isinstance(value, str) else ""
+        raise refused("type", f"must be a number, not {kind_of_value(value)}{hint}")
+    try:
+        order = float(value)
+    except OverflowError:
+        order = math.inf
+    if not math.isfinite(order):
+        raise refused("type", "must be a finite number: leave it out to run last")
+    return order
+
+
+def order_json(order: float) -> int | float:
+    """Whole numbers without a fraction, as they are written."""
+    return int(order) if order.is_integer() else order
+
+
+Order = Annotated[float, PlainValidator(read_order), PlainSerializer(order_json)]

@@ -1,0 +1,167 @@
+"""NetworkPolicy and GlobalNetworkPolicy: ordered rules for the endpoints that a selector chooses."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PlainSerializer, PlainValidator, StrictBool
+
+from dnsguard.resources.metadata import LABEL, MAX_NAME, SUBDOMAIN, is_subdomain
+from dnsguard.resources.model import Model
+from dnsguard.resources.numbers import Order
+from dnsguard.resources.problems import Problem, kind_of_value, refused
+from dnsguard.resources.resource import NameRule, Resource
+from dnsguard.resources.rule import EgressRule, IngressRule
+from dnsguard.resources.rulechecks import rule_list_problems, services_in
+from dnsguard.resources.selectors import TopSelector
+
+DEFAULT_TIER = "default"
+TIER_LABEL = "projectcalico.org/tier"
+
+
+class PolicyType(StrEnum):
+    """A direction that a policy decides, seen from the endpoint."""
+
+    INGRESS = "Ingress"
+    EGRESS = "Egress"
+
+
+def _read_types(value: Any) -> tuple[PolicyType, ...]:
+    if not isinstance(value, list | tuple):
+        raise refused("type", f"must be a list, not {kind_of_value(value)}")
+    for item in value:
+        if item not in tuple(PolicyType):
+            raise refused("V-09", f"{item!r} is no type: write Ingress, Egress or both")
+    if len(set(value)) != len(value):
+        raise refused("V-09", "names a type twice: write each once")
+    return tuple(PolicyType(item) for item in value)
+
+
+def _type_names(types: tuple[PolicyType, ...]) -> list[str]:
+    return [item.value for item in types]
+
+
+def _read_tier(value: Any) -> str:
+    if not isinstance(value, str):
+        raise refused("type", f"must be a string, not {kind_of_value(value)}")
+    if not is_subdomain(value):
+        raise refused("V-08", f"{value!r} is no tier name: lower-case letters, digits and '-'")
+    return value
+
+
+def _read_hints(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise refused("type", f"must be a list, not {kind_of_value(value)}")
+    if any(item != "AssumeNeededOnEveryNode" for item in value) or len(value) > 1:
+        raise refused("type", "takes AssumeNeededOnEveryNode, once")
+    return tuple(value)
+
+
+class PolicySpec(Model):
+    """What both kinds share. `types` is always present: it is inferred where it was not written."""
+
+    tier: Annotated[str, PlainValidator(_read_tier)] = DEFAULT_TIER
+    order: Order | None = None
+    """Lower runs first; absent runs last."""
+    selector: TopSelector | None = None
+    service_account_selector: TopSelector | None = None
+    types: Annotated[tuple[PolicyType, ...], PlainValidator(_read_types), PlainSerializer(_type_names)] = ()
+    ingress: tuple[IngressRule, ...] | None = None
+    egress: tuple[EgressRule, ...] | None = None
+    performance_hints: Annotated[tuple[str, ...], PlainValidator(_read_hints)] | None = None
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Absent or empty `types` are inferred from the rules that are there."""
+        if data.get("types", []) not in ([], ()):
+            return data
+        if not data.get("egress"):
+            types = ["Ingress"]
+        elif not data.get("ingress"):
+            types = ["Egress"]
+        else:
+            types = ["Ingress", "Egress"]
+        return {**data, "types": types}
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - what is broken looks absent
+        """V-10, and what no node here can do."""
+        yield from rule_list_problems("ingress", self.ingress or ())
+        yield from rule_list_problems("egress", self.egress or ())
+
+
+class GlobalPolicySpec(PolicySpec):
+    """The spec of a GlobalNetworkPolicy."""
+
+    namespace_selector: TopSelector | None = None
+    do_not_track: StrictBool = False
+    pre_dnat: StrictBool = Field(default=False, alias="preDNAT")
+    apply_on_forward: StrictBool = False
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """V-11 to V-15."""
+        yield from super().problems(broken)
+        if self.do_not_track and self.pre_dnat:
+            yield Problem(("doNotTrack",), "V-11", "doNotTrack and preDNAT exclude each other: write two policies")
+        if (self.do_not_track or self.pre_dnat) and not self.apply_on_forward and "applyOnForward" not in broken:
+            flag = "doNotTrack" if self.do_not_track else "preDNAT"
+            yield Problem(
+                ("applyOnForward",), "V-12", f"must be true where {flag} is: that stage always sees forwarded traffic"
+            )
+        if self.pre_dnat and self.egress:
+            yield Problem(
+                ("egress",), "V-13", "a preDNAT policy has no egress rules: that stage exists only on the way in"
+            )
+        elif self.pre_dnat and PolicyType.EGRESS in self.types:
+            yield Problem(("types",), "V-14", "a preDNAT policy has no type Egress: write [Ingress]")
+        for field, rules in (("ingress", self.ingress or ()), ("egress", self.egress or ())):
+            for path, services in services_in(field, rules):
+                if not services.namespace:
+                    yield Problem((*path, "namespace"), "V-15", "is required in a global policy")
+
+
+class Policy(Resource):
+    """What both kinds of policy share."""
+
+    spec: PolicySpec = PolicySpec()
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """The label that names the tier follows `spec.tier`, whatever was written; `spec` is always there."""
+        data = super().completed(data)
+        spec = data.setdefault("spec", {})
+        tier = spec.get("tier", DEFAULT_TIER) if isinstance(spec, Mapping) else DEFAULT_TIER
+        metadata = data.get("metadata")
+        labels = (metadata.get("labels") or {}) if isinstance(metadata, Mapping) else None
+        if isinstance(metadata, Mapping) and isinstance(labels, Mapping) and isinstance(tier, str):
+            data["metadata"] = {**metadata, "labels": {**labels, TIER_LABEL: tier}}
+        return data
+
+    @property
+    def tier(self) -> str:
+        """`spec.tier`."""
+        return self.spec.tier
+
+
+class NetworkPolicy(Policy):
+    """Rules for workloads of its own namespace."""
+
+    NAMESPACED: ClassVar[bool] = True
+    NAME: ClassVar[NameRule] = NameRule(
+        "V-02",
+        rf"{LABEL}(?:\.{LABEL})?|(?:knp|ossg)\.default\.{SUBDOMAIN}",
+        MAX_NAME,
+        "lower-case letters, digits and '-', and at most one dot",
+    )
+
+    kind: Literal["NetworkPolicy"]
+
+
+class GlobalNetworkPolicy(Policy):
+    """Rules for workloads of any namespace, and for host endpoints."""
+
+    NAME: ClassVar[NameRule] = NameRule(
+        "V-03", rf"(?:{LABEL}\.)?{LABEL}", MAX_NAME, "lower-case letters, digits and '-', and at most one dot"
+    )
+
+    kind: Literal["GlobalNetworkPolicy"]
+    spec: GlobalPolicySpec = GlobalPolicySpec()

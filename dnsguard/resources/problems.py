@@ -1,0 +1,134 @@
+"""What is wrong with an object: problems while it is read, causes once it is refused."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from dnsguard.errors import DnsguardError
+
+Path = tuple[str | int, ...]
+
+_COLLECTED = "problems"
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong, at a path relative to the value being read."""
+
+    path: Path
+    code: str
+    message: str
+
+
+class Cause(NamedTuple):
+    """One thing that is wrong with an object, as a client sees it."""
+
+    field: str
+    """Where, as `spec.egress[0].destination.domains[1]`; empty for the object as a whole."""
+    message: str
+    """What is wrong and what to write instead."""
+    code: str
+    """The rule that was broken, `V-nn` or `D-nn`; else what it is about, as `required`, `type`, `null` or `scope`."""
+
+
+class InvalidResource(DnsguardError):
+    """An object breaks the rules of its kind; `causes` lists all that is wrong with it."""
+
+    def __init__(self, subject: str, causes: Sequence[Cause]) -> None:
+        self.subject = subject
+        self.causes = tuple(causes)
+        listed = "; ".join(cause_text(cause) for cause in self.causes)
+        super().__init__(f"{subject} is invalid: {listed}")
+
+
+def cause_text(cause: Cause) -> str:
+    """`spec.tier: there is no such tier (V-08)`."""
+    where = f"{cause.field}: " if cause.field else ""
+    return f"{where}{cause.message} ({cause.code})"
+
+
+def field_text(path: Path) -> str:
+    """A path as text: `spec.egress[0].destination`; keys that hold a dot or slash stand in brackets."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif all(character not in step for character in "./[]") and step:
+            text += f".{step}" if text else step
+        else:
+            text += f"[{step}]"
+    return text
+
+
+def refused(code: str, message: str) -> PydanticCustomError:
+    """To raise where one value is wrong."""
+    return PydanticCustomError("refused", "{message}", {"code": code, "message": message})
+
+
+def refused_all(problems: Iterable[Problem]) -> PydanticCustomError:
+    """To raise where a value is wrong for several reasons."""
+    return PydanticCustomError(_COLLECTED, "has problems", {_COLLECTED: tuple(problems)})
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Everything a pydantic error says, flattened, in our words."""
+    problems: list[Problem] = []
+    for detail in error.errors(include_url=False):
+        path: Path = detail["loc"]
+        context = detail.get("ctx", {})
+        if detail["type"] == _COLLECTED:
+            problems += [Problem(path + inner.path, inner.code, inner.message) for inner in context[_COLLECTED]]
+        elif detail["type"] == "refused":
+            problems.append(Problem(path, context["code"], context["message"]))
+        else:
+            problems.append(Problem(path, *_own_words(detail)))
+    return problems
+
+
+def kind_of_value(value: Any) -> str:
+    """What a user would call this value: `a number`, `a list`."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return type(value).__name__
+
+
+_WANTED = {
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+}
+
+
+def _own_words(detail: ErrorDetails) -> tuple[str, str]:
+    kind = detail["type"]
+    context = detail.get("ctx", {})
+    if kind == "missing":
+        return "required", "is required"
+    if kind in _WANTED:
+        value = detail["input"]
+        hint = ": put it in quotes" if kind == "string_type" and isinstance(value, bool | int | float) else ""
+        return "type", f"{_WANTED[kind]}, not {kind_of_value(value)}{hint}"
+    if kind == "too_long":
+        return "limit", f"holds more than {context['max_length']} items"
+    if kind in ("literal_error", "enum"):
+        return "type", f"{detail['input']!r} is not one of {context['expected']}"
+    return "type", detail["msg"]

@@ -1,0 +1,170 @@
+"""One rule of a policy: what it matches and what it does."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, PlainValidator, StrictInt, StrictStr
+
+from dnsguard.resources.domainlists import RuleDomains
+from dnsguard.resources.metadata import Annotations
+from dnsguard.resources.model import AS_TEXT, Model
+from dnsguard.resources.nets import RuleNet
+from dnsguard.resources.ports import PortField, ProtocolField
+from dnsguard.resources.problems import Problem, refused
+from dnsguard.resources.rulechecks import entity_problems, family_problems, icmp_problems, port_problems
+from dnsguard.resources.selectors import NamespaceSelector, RuleSelector
+
+
+class Action(StrEnum):
+    """What a rule does with a packet that matches."""
+
+    ALLOW = "Allow"
+    DENY = "Deny"
+    LOG = "Log"
+    PASS = "Pass"  # noqa: S105 - no password
+
+
+def _read_action(value: Any) -> Action:
+    try:
+        return Action(value)
+    except ValueError:
+        names = {action.value.lower(): action.value for action in Action}
+        hint = f"; did you mean {names[str(value).lower()]}?" if str(value).lower() in names else ""
+        raise refused("V-30", f"{value!r} is no action: write Allow, Deny, Log or Pass{hint}")
+
+
+def _read_ip_version(value: Any) -> int:
+    if isinstance(value, bool) or value not in (4, 6) or not isinstance(value, int):
+        raise refused("V-38", f"{value!r} is no IP version: write 4 or 6")
+    return value
+
+
+class ICMP(Model):
+    """An ICMP type, and a code of that type; for IPv6 packets those of ICMPv6."""
+
+    type: StrictInt | None = None
+    code: StrictInt | None = None
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """V-35."""
+        if self.type is not None and not 0 <= self.type <= 254:
+            yield Problem(("type",), "V-35", f"{self.type} is no ICMP type: write 0 to 254")
+        if self.code is not None and not 0 <= self.code <= 255:
+            yield Problem(("code",), "V-35", f"{self.code} is no ICMP code: write 0 to 255")
+        if self.code is not None and self.type is None and "type" not in broken:
+            yield Problem(("code",), "V-35", "a code needs a type: add type")
+
+
+class ServiceAccounts(Model):
+    """Workloads that run as one of these accounts: names are ORed, and ANDed with the selector."""
+
+    names: tuple[StrictStr, ...] | None = None
+    selector: RuleSelector | None = None
+
+
+class Services(Model):
+    """A Kubernetes service as the other end."""
+
+    name: StrictStr | None = None
+    namespace: StrictStr | None = None
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """V-45: a service is named."""
+        if not self.name and "name" not in broken:
+            yield Problem(("name",), "V-45", "is required: the name of the service")
+
+
+class EntityRule(Model):
+    """Conditions on one end of a packet; every one that is present must hold.
+
+    `None` is absent; an empty tuple was written as an empty list and matches nothing (`not_nets`, `not_ports`: excludes
+    nothing).
+    """
+
+    nets: Annotated[tuple[RuleNet, ...], Field(max_length=256)] | None = None
+    not_nets: Annotated[tuple[RuleNet, ...], Field(max_length=256)] | None = None
+    selector: RuleSelector | None = None
+    not_selector: RuleSelector | None = None
+    namespace_selector: NamespaceSelector | None = None
+    service_accounts: ServiceAccounts | None = None
+    services: Services | None = None
+    ports: Annotated[tuple[PortField, ...], Field(max_length=50)] | None = None
+    not_ports: Annotated[tuple[PortField, ...], Field(max_length=50)] | None = None
+    domains: RuleDomains | None = None
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - what is broken looks absent
+        """What may not stand beside what in one entity."""
+        return entity_problems(self)
+
+
+class RuleMetadata(Model):
+    """Annotations of a rule; they never affect what it matches."""
+
+    annotations: Annotations = Field(default_factory=dict)
+
+
+class Rule(Model):
+    """One rule. An absent `source` or `destination` restricts nothing, as does an empty one."""
+
+    REQUIRED: ClassVar[Mapping[str, str]] = {"action": "V-30"}
+    DIRECTION: ClassVar[str] = ""
+
+    action: Annotated[Action, PlainValidator(_read_action), AS_TEXT]
+    ip_version: Annotated[int, PlainValidator(_read_ip_version)] | None = None
+    protocol: ProtocolField | None = None
+    not_protocol: ProtocolField | None = None
+    icmp: ICMP | None = None
+    not_icmp: ICMP | None = Field(default=None, alias="notICMP")
+    source: EntityRule = EntityRule()
+    destination: EntityRule = EntityRule()
+    http: Any = None
+    metadata: RuleMetadata | None = None
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """What may not stand beside what in one rule, and what only this direction takes."""
+        yield from port_problems(self, broken)
+        yield from icmp_problems(self, broken)
+        yield from family_problems(self)
+        yield from self._direction_problems()
+        if self.http is not None:
+            yield Problem(
+                ("http",), "D-13", "is not supported: no HTTP proxy is in the path; match addresses and ports"
+            )
+
+    def _direction_problems(self) -> Iterable[Problem]:
+        egress = self.DIRECTION == "egress"
+        for end, entity in (("source", self.source), ("destination", self.destination)):
+            if entity.domains is not None and not (egress and end == "destination"):
+                yield Problem((end, "domains"), "V-50", "domains belong only into destination of an egress rule")
+            if entity.services is not None and egress is (end == "source"):
+                yield Problem(
+                    (end, "services"),
+                    "V-46",
+                    "belongs into destination of an egress rule, or source of an ingress rule",
+                )
+        if egress and self.destination.domains is not None and self.action is not Action.ALLOW:
+            yield Problem(
+                ("destination", "domains"),
+                "V-51",
+                f"domains belong only into an Allow rule, not into {self.action.value}",
+            )
+        services_with_ports = self.destination.services is not None and (
+            self.destination.ports is not None or self.destination.not_ports is not None
+        )
+        if services_with_ports:
+            yield Problem(
+                ("destination", "services"), "V-47", "a service brings its own ports: leave ports and notPorts out"
+            )
+
+
+class IngressRule(Rule):
+    """A rule for packets to the endpoint."""
+
+    DIRECTION: ClassVar[str] = "ingress"
+
+
+class EgressRule(Rule):
+    """A rule for packets from the endpoint."""
+
+    DIRECTION: ClassVar[str] = "egress"

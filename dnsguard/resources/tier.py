@@ -1,0 +1,89 @@
+"""Tier: an ordered group of policies that decides together."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import PlainValidator
+
+from dnsguard.resources.metadata import LABEL
+from dnsguard.resources.model import AS_TEXT, Model
+from dnsguard.resources.numbers import Order
+from dnsguard.resources.problems import Problem, refused
+from dnsguard.resources.resource import NameRule, Resource
+
+DEFAULT_ORDER = 1_000_000.0
+
+
+class TierAction(StrEnum):
+    """What happens to a packet that no policy of the tier decided."""
+
+    DENY = "Deny"
+    PASS = "Pass"  # noqa: S105 - no password
+
+
+class BuiltinTier(NamedTuple):
+    """What a built-in tier is, and stays."""
+
+    order: float
+    default_action: TierAction
+
+
+BUILTIN_TIERS: Mapping[str, BuiltinTier] = {
+    "kube-admin": BuiltinTier(1_000.0, TierAction.PASS),
+    "default": BuiltinTier(DEFAULT_ORDER, TierAction.DENY),
+    "kube-baseline": BuiltinTier(10_000_000.0, TierAction.PASS),
+}
+
+_ORDINARY = BuiltinTier(DEFAULT_ORDER, TierAction.DENY)
+
+
+def _read_action(value: Any) -> TierAction:
+    try:
+        return TierAction(value)
+    except ValueError:
+        raise refused("type", f"{value!r} is no default action of a tier: write Deny or Pass")
+
+
+class TierSpec(Model):
+    """Order and default action; both are written into the object where they were left out."""
+
+    order: Order = DEFAULT_ORDER
+    default_action: Annotated[TierAction, PlainValidator(_read_action), AS_TEXT] = TierAction.DENY
+
+
+class Tier(Resource):
+    """A tier; the built-in ones cannot be changed (V-22)."""
+
+    NAME: ClassVar[NameRule] = NameRule("V-04", LABEL, 63, "lower-case letters, digits and '-', and no dot")
+
+    kind: Literal["Tier"]
+    spec: TierSpec = TierSpec()
+    status: dict[str, Any] | None = None
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """An absent order is 1 000 000, an absent default action Deny; a built-in tier has its own."""
+        data = super().completed(data)
+        metadata, spec = data.get("metadata"), data.get("spec", {})
+        if not isinstance(spec, Mapping):
+            return data
+        name = metadata.get("name") if isinstance(metadata, Mapping) else None
+        fixed = BUILTIN_TIERS.get(name, _ORDINARY) if isinstance(name, str) else _ORDINARY
+        defaults = {"order": fixed.order, "defaultAction": fixed.default_action.value}
+        return {**data, "spec": {**defaults, **spec}}
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """V-22: what is fixed."""
+        yield from super().problems(broken)
+        fixed = BUILTIN_TIERS.get(self.name) if "metadata" not in broken else None
+        if fixed is None or "spec" in broken:
+            return
+        if self.spec.order != fixed.order:
+            yield Problem(("spec", "order"), "V-22", f"tier {self.name} is built in: its order is {fixed.order:.0f}")
+        if self.spec.default_action is not fixed.default_action:
+            yield Problem(
+                ("spec", "defaultAction"),
+                "V-22",
+                f"tier {self.name} is built in: its action is {fixed.default_action.value}",
+            )

@@ -36,7 +36,7 @@ def _read_name(value: Any) -> str:
 def _read_node(value: Any) -> str:
     if not is_subdomain(_text(value)):
         raise refused(
-            "V-25", f"{value!r} is no node name: it must be a lower-case DNS name of at most {MAX_NAME} characters"
+            "V-25", f"{value!r} is no node name: write a lower-case DNS name of at most {MAX_NAME} characters"
         )
     return str(value)
 

@@ -50,15 +50,11 @@ def _string_map(value: Any, code: str) -> tuple[dict[str, str], list[Problem]]:
         if not isinstance(key, str):
             problems.append(Problem((str(key),), code, f"is a key that is {kind_of_value(key)}: put it in quotes"))
         elif not isinstance(item, str):
-            hint = f"write {key}: '{_as_written(item)}'" if isinstance(item, bool | int | float) else "write a string"
+            hint = "put the value in quotes" if isinstance(item, bool | int | float) else "write a string"
             problems.append(Problem((key,), code, f"must be a string, not {kind_of_value(item)}: {hint}"))
         else:
             good[key] = item
     return good, problems
-
-
-def _as_written(item: object) -> str:
-    return str(item).lower() if isinstance(item, bool) else str(item)
 
 
 def read_labels(value: Any) -> dict[str, str]:

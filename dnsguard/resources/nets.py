@@ -71,7 +71,7 @@ def read_address(value: Any) -> Address:
     try:
         return ip_address(_without_zone(text, "type"))
     except ValueError:
-        raise refused("type", f"{text!r} is no IPv4 or IPv6 address")
+        raise refused("type", f"{text!r} is no IPv4 or IPv6 address") from None
 
 
 def duplicate_problems(field: str, nets: Iterable[Net] | None, code: str) -> Iterable[Problem]:
@@ -97,7 +97,9 @@ def _interface(text: str, code: str) -> IPv4Interface | IPv6Interface:
     try:
         return ip_interface(text)
     except ValueError:
-        raise refused(code, f"{text!r} is no CIDR: write an IPv4 or IPv6 network, as 192.0.2.0/24 or 2001:db8::/32")
+        raise refused(
+            code, f"{text!r} is no CIDR: write an IPv4 or IPv6 network, as 192.0.2.0/24 or 2001:db8::/32"
+        ) from None
 
 
 def _without_zone(text: str, code: str) -> str:

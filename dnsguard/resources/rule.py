@@ -31,7 +31,7 @@ def _read_action(value: Any) -> Action:
     except ValueError:
         names = {action.value.lower(): action.value for action in Action}
         hint = f"; did you mean {names[str(value).lower()]}?" if str(value).lower() in names else ""
-        raise refused("V-30", f"{value!r} is no action: write Allow, Deny, Log or Pass{hint}")
+        raise refused("V-30", f"{value!r} is no action: write Allow, Deny, Log or Pass{hint}") from None
 
 
 def _read_ip_version(value: Any) -> int:

@@ -37,7 +37,7 @@ def _parsed(value: Any, code: str) -> Selector:
     try:
         return Selector(value, parse(value))
     except SelectorSyntaxError as error:
-        raise refused(code, f"bad selector, column {error.column}: {error.reason}, in {value!r}")
+        raise refused(code, f"bad selector, column {error.column}: {error.reason}, in {value!r}") from None
 
 
 def read_top_selector(value: Any) -> Selector:

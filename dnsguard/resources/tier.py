@@ -42,7 +42,7 @@ def _read_action(value: Any) -> TierAction:
     try:
         return TierAction(value)
     except ValueError:
-        raise refused("type", f"{value!r} is no default action of a tier: write Deny or Pass")
+        raise refused("type", f"{value!r} is no default action of a tier: write Deny or Pass") from None
 
 
 class TierSpec(Model):

@@ -1,0 +1,229 @@
+"""The lease book: what was learned, what policy wants of it, and where the kernel falls short of both.
+
+The rule it keeps stands in ``rule``. A change that was handed out and not acknowledged is owed: the next answer that
+leads there asks for it again, and ``reconcile`` asks for all of it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from dnsguard.leases.changes import NOTHING, Changes, Learned
+from dnsguard.leases.feeds import AnswerFacts, Feed, LocalClient
+from dnsguard.leases.graph import Graph
+from dnsguard.leases.held import Held
+from dnsguard.leases.library import Facts, Library
+from dnsguard.leases.listing import Lease, list_leases
+from dnsguard.leases.revision import Touched, revise
+from dnsguard.leases.roster import Roster
+from dnsguard.leases.rule import Rule
+from dnsguard.leases.scope import Scope
+from dnsguard.leases.terms import Limits, Terms
+
+_FOREVER = float("inf")
+
+
+def _any_address(_: bytes) -> bool:
+    return True
+
+
+class LeaseBook:
+    """One writer. Methods return what the kernel still needs; only ``acknowledged`` says that it has it."""
+
+    def __init__(
+        self,
+        terms: Terms | None = None,
+        limits: Limits | None = None,
+        eligible: Callable[[bytes], bool] = _any_address,
+    ) -> None:
+        """``eligible`` says which addresses may be leased at all; others are never learned."""
+        self.terms = terms or Terms()
+        self.limits = limits or Limits()
+        self.roster = Roster()
+        self.library = Library(self.limits, self.roster)
+        self.held = Held()
+        self.unlearned = 0
+        """Answers that were not learned for lack of room, where no policy asked for them."""
+
+        self._eligible = eligible
+        self._rule = Rule(self.limits, self.roster, self.library, self.held)
+        self._generation = 0
+        self._sweep: Iterator[int] = iter(())
+
+    def scope_of(self, address: bytes) -> Scope:
+        """The scope of a client that is no part of the node: its endpoint, or the address itself."""
+        return self.roster.owners.get(address, address)
+
+    def learn(self, scope: Scope, answer: AnswerFacts, now: float, age: float = 0.0) -> Learned:
+        """Take in what an answer says; ``age`` is how long ago its TTLs were counted.
+
+        Raises ``LimitReached`` when there is no room for a lease that the answer leads to.
+        """
+        graph = self.library.get(scope)
+        if graph is not None and (until := self._settled_until(graph, answer, now, age)):
+            return Learned(NOTHING, until)
+        facts = self._facts(answer, now, age)
+        if not facts.aliases and not facts.addresses:
+            return Learned(NOTHING, _FOREVER)
+        if not self.library.has_room(scope, facts, now):
+            self.unlearned += 1
+            return Learned(NOTHING, now + self.terms.floor)
+        graph = self.library.open(scope)
+        short = self._raise(graph, facts)
+        first = min([graph.aliases[owner][target] for owner, target, _ in facts.aliases]
+                    + [graph.addresses[owner][address] for owner, address, _ in facts.addresses])  # fmt: skip
+        return Learned(self._rule.owed(scope, graph, short, now)._replace(generation=self._generation), first)
+
+    def _settled_until(self, graph: Graph, answer: AnswerFacts, now: float, age: float) -> float:
+        """When the first edge behind the answer expires if all last long enough and owe nothing; otherwise 0.
+
+        The one path that a repeated answer takes, so it allocates nothing.
+        """
+        unsettled, lease, first = graph.unsettled, self.terms.lease, _FOREVER
+        for alias in answer.aliases:
+            owner = alias.owner
+            edges = graph.aliases.get(owner)
+            expires = edges.get(alias.target, 0.0) if edges is not None else 0.0
+            if expires < now + lease(alias.ttl - age) or owner in unsettled:
+                return 0.0
+            if expires < first:
+                first = expires
+        for record in answer.addresses:
+            owner = record.names[-1]
+            edges = graph.addresses.get(owner)
+            expires = edges.get(record.address, 0.0) if edges is not None else 0.0
+            if expires < now + lease(record.ttl - age) or owner in unsettled:
+                if not expires and not self._eligible(record.address):
+                    continue
+                return 0.0
+            if expires < first:
+                first = expires
+        return first
+
+    def _facts(self, answer: AnswerFacts, now: float, age: float) -> Facts:
+        lease = self.terms.lease
+        return Facts(
+            [(a.owner, a.target, now + lease(a.ttl - age)) for a in answer.aliases],
+            [(r.names[-1], r.address, now + lease(r.ttl - age))
+             for r in answer.addresses if self._eligible(r.address)],
+        )  # fmt: skip
+
+    def _raise(self, graph: Graph, facts: Facts) -> set[bytes]:
+        """Write the edges that fall short; the owners whose elements the kernel may lack."""
+        slack, library = self.terms.slack, self.library
+        short = {owner for owner in facts.owners() if owner in graph.unsettled}
+        for owner, target, needed in facts.aliases:
+            if graph.aliases.get(owner, _NO_EDGES).get(target, 0.0) < needed:
+                library.raise_alias(graph, owner, target, needed + slack)
+                short.add(owner)
+        for owner, address, needed in facts.addresses:
+            if graph.addresses.get(owner, _NO_EDGES).get(address, 0.0) < needed:
+                library.raise_address(graph, owner, address, needed + slack)
+                short.add(owner)
+        return short
+
+    def replace_policy(self, feeds: Iterable[Feed], clients: Iterable[LocalClient], now: float) -> Changes:
+        """Put this policy in place of the one there was. What an endpoint learned that exists no more is forgotten."""
+        new_feeds: dict[str, Feed | None] = {feed.id: feed for feed in feeds}
+        new_clients: dict[str, LocalClient | None] = {client.endpoint: client for client in clients}
+        for scope in self.library.scopes():
+            if isinstance(scope, str) and scope not in new_clients:
+                new_clients[scope] = None
+        new_feeds.update(dict.fromkeys(self.roster.feeds.keys() - new_feeds))
+        new_clients.update(dict.fromkeys(self.roster.clients.keys() - new_clients))
+        return self._change(new_feeds, new_clients, now)
+
+    def apply_delta(
+        self,
+        feeds: Iterable[Feed],
+        removed_feeds: Iterable[str],
+        clients: Iterable[LocalClient],
+        removed_clients: Iterable[str],
+        now: float,
+    ) -> Changes:
+        """Change the policy. New patterns are fed from what was learned before; what nothing justifies goes."""
+        new_feeds: dict[str, Feed | None] = dict.fromkeys(removed_feeds)
+        new_clients: dict[str, LocalClient | None] = dict.fromkeys(removed_clients)
+        new_feeds.update({feed.id: feed for feed in feeds})
+        new_clients.update({client.endpoint: client for client in clients})
+        return self._change(new_feeds, new_clients, now)
+
+    def _change(self, feeds: dict[str, Feed | None], clients: dict[str, LocalClient | None], now: float) -> Changes:
+        known_feeds, known_clients = self.roster.feeds, self.roster.clients
+        feeds = {key: feed for key, feed in feeds.items() if feed is None or known_feeds.get(key) != feed}
+        clients = {key: client for key, client in clients.items() if client is None or known_clients.get(key) != client}
+        return self._settle(revise(self.roster, self.library, feeds, clients), now)
+
+    def forget(self, now: float) -> Changes:
+        """Discard all that was learned, of all scopes."""
+        for scope in self.library.scopes():
+            self.library.close(scope)
+        return self._settle(self._rule.everything(), now)
+
+    def reconcile(self, now: float, *, rewrite: bool = False) -> Changes:
+        """Everything that the kernel lacks or holds without reason.
+
+        With ``rewrite`` nothing counts as held: for a kernel that may have lost elements.
+        """
+        changes = self._settle(self._rule.everything(), now)
+        if rewrite:
+            self.held.clear()
+            changes = self._settle(self._rule.everything(), now)
+        return changes._replace(remove=self.held.all_doomed())
+
+    def _settle(self, touched: Touched, now: float) -> Changes:
+        self._generation += 1
+        return self._rule.settle(touched, now)._replace(generation=self._generation)
+
+    def due(self, changes: Changes, now: float) -> Changes:
+        """What is left of changes handed out before: less what the kernel has by now and what policy wants no more.
+
+        To be asked right before writing, and the acknowledgement given before anything else is asked of the book.
+        """
+        current = changes.generation == self._generation
+        add = tuple(
+            element for element in changes.add
+            if element.expires > max(now, self._held_until(element.place))
+            and (current or self._rule.justifies(element.place, now))
+        )  # fmt: skip
+        return changes._replace(add=add, remove=tuple(place for place in changes.remove if self.held.doomed(place)))
+
+    def _held_until(self, place: tuple[str, bytes, bytes]) -> float:
+        kernel_set, client, address = place
+        return self.held.of(kernel_set, client).get(address, 0.0)
+
+    def acknowledged(self, changes: Changes) -> None:
+        """The kernel has these."""
+        for place in changes.remove:
+            self.held.removed(place)
+        for element in changes.add:
+            self.held.added(element)
+        for scope, name, serial in changes.debts:
+            graph = self.library.get(scope)
+            if graph is not None and graph.unsettled.get(name) == serial:
+                del graph.unsettled[name]
+
+    def expire(self, now: float, budget: int | None = None) -> None:
+        """Forget what has expired. With a budget: look at about that many records, and go on from there next time."""
+        if budget is None:
+            self._sweep = iter(())
+            for _ in self._sweeper(now):
+                pass
+            return
+        while budget > 0:
+            looked_at = next(self._sweep, None)
+            if looked_at is None:
+                self._sweep = self._sweeper(now)
+                return
+            budget -= looked_at + 1
+
+    def _sweeper(self, now: float) -> Iterator[int]:
+        for scope in self.library.scopes():
+            yield self.library.expire(scope, now)
+        for kernel_set, client in list(self.held.keys()):
+            yield self.held.expire(kernel_set, client, now)
+
+    def leases(self, scopes: Iterable[Scope], now: float) -> Iterator[Lease]:
+        """What these scopes have learned and what the kernel holds of it, for people."""
+        return list_leases(self.roster, self.library, self.held, scopes, now)
+
+
+_NO_EDGES: dict[bytes, float] = {}

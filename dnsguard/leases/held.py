@@ -1,0 +1,80 @@
+"""What the kernel has acknowledged."""
+
+from collections.abc import Iterator
+
+from dnsguard.leases.changes import Element, Place
+
+
+class Held:
+    """Elements the kernel holds by its own word, and those it has yet to be rid of."""
+
+    __slots__ = ("_doomed", "_sets", "count")
+
+    def __init__(self) -> None:
+        self._sets: dict[str, dict[bytes, dict[bytes, float]]] = {}
+        """Kernel set → client → address → expiry."""
+
+        self._doomed: set[Place] = set()
+        self.count = 0
+        """Elements held, expired ones that were not swept yet included."""
+
+    def of(self, kernel_set: str, client: bytes) -> dict[bytes, float]:
+        """Address → expiry of one client in one set. Not to be changed."""
+        return self._sets.get(kernel_set, _NO_CLIENTS).get(client, _NO_ADDRESSES)
+
+    def keys(self) -> Iterator[tuple[str, bytes]]:
+        """Every (kernel set, client) there is."""
+        for kernel_set, clients in self._sets.items():
+            for client in clients:
+                yield kernel_set, client
+
+    def added(self, element: Element) -> None:
+        """The kernel acknowledged an element."""
+        kernel_set, client, address = element.place
+        addresses = self._sets.setdefault(kernel_set, {}).setdefault(client, {})
+        self.count += address not in addresses
+        addresses[address] = element.expires
+        self._doomed.discard(element.place)
+
+    def doom(self, place: Place) -> None:
+        """An element has to go: from now on it counts for nothing, until it is added anew."""
+        self._discard(place)
+        self._doomed.add(place)
+
+    def doomed(self, place: Place) -> bool:
+        return place in self._doomed
+
+    def removed(self, place: Place) -> None:
+        """The kernel acknowledged the removal, or the set is gone."""
+        self._doomed.discard(place)
+
+    def all_doomed(self) -> tuple[Place, ...]:
+        return tuple(self._doomed)
+
+    def clear(self) -> None:
+        """Take nothing for granted any more. What had to go still has to."""
+        self._sets.clear()
+        self.count = 0
+
+    def expire(self, kernel_set: str, client: bytes, now: float) -> int:
+        """Forget what the kernel has dropped by itself; how many elements were looked at."""
+        addresses = self.of(kernel_set, client)
+        looked_at = len(addresses)
+        for address in [address for address, expires in addresses.items() if expires <= now]:
+            self._discard(Place(kernel_set, client, address))
+        return looked_at
+
+    def _discard(self, place: Place) -> None:
+        kernel_set, client, address = place
+        clients = self._sets.get(kernel_set, {})
+        addresses = clients.get(client, {})
+        if addresses.pop(address, None) is not None:
+            self.count -= 1
+            if not addresses:
+                del clients[client]
+                if not clients:
+                    del self._sets[kernel_set]
+
+
+_NO_ADDRESSES: dict[bytes, float] = {}
+_NO_CLIENTS: dict[bytes, dict[bytes, float]] = {}

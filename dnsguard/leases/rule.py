@@ -1,0 +1,161 @@
+"""The rule that says which elements stand, and what the kernel lacks of them.
+
+An element (set, client, address) stands until ``t`` when a name of the client's own graph, or of the node's, matches a
+pattern of the set, the client's endpoint uses the set, and the name leads to the address until ``t``. Where several
+names do, the latest counts. Nothing else puts an element into the kernel, and no other reason keeps it there.
+
+Node-wide look-ups are written out for every endpoint that uses the set, for those that come later too: the kernel's
+sets are ``client . destination`` and have no wildcard.
+"""
+
+from collections.abc import Iterable
+
+from dnsguard.leases.changes import NOTHING, Changes, Debt, Element, Place
+from dnsguard.leases.graph import Graph
+from dnsguard.leases.held import Held
+from dnsguard.leases.library import Library
+from dnsguard.leases.roster import Roster
+from dnsguard.leases.scope import NODE, Scope
+from dnsguard.leases.terms import LimitReached, Limits
+
+
+class _Due:
+    """What an endpoint is due in a lease set: address → expiry, and the names behind it."""
+
+    __slots__ = ("addresses", "names")
+
+    def __init__(self) -> None:
+        self.addresses: dict[bytes, float] = {}
+        self.names: list[tuple[Scope, bytes]] = []
+
+
+class Rule:
+    """The rule over one roster, library and record of what the kernel holds."""
+
+    def __init__(self, limits: Limits, roster: Roster, library: Library, held: Held) -> None:
+        self._limits = limits
+        self._roster = roster
+        self._library = library
+        self._held = held
+        self._serial = 0
+
+    def owed(self, scope: Scope, graph: Graph, owners: set[bytes], now: float) -> Changes:
+        """The elements that edges of these owners are good for and the kernel lacks: those of all names above them too.
+
+        Raises ``LimitReached`` when the kernel's sets may not take so many; the owners stay in debt.
+        """
+        wanted: dict[Place, float] = {}
+        for name in graph.with_ancestors(owners):
+            feeds = self._library.serves(scope, self._library.names.feeds(name))
+            if not feeds:
+                continue
+            reached, _ = graph.reach(name, now)
+            for feed in feeds:
+                for endpoint in self._roster.users(feed) if isinstance(scope, bytes) else (scope,):
+                    for client in self._roster.owned(endpoint):
+                        self._want(wanted, self._roster.feeds[feed].kernel_set(client), client, reached)
+        if not wanted:
+            for owner in owners:
+                graph.unsettled.pop(owner, None)
+            return NOTHING
+        debts = self._indebt(scope, graph, owners)
+        if sum(map(self._is_new, wanted)) > self._room():
+            raise LimitReached("elements", self._limits.elements)
+        return Changes(tuple(Element(place, expires) for place, expires in wanted.items()), (), debts)
+
+    def settle(self, touched: Iterable[tuple[str, bytes]], now: float) -> Changes:
+        """What these (kernel set, client) lack, and what they hold without reason.
+
+        Elements beyond the limit are left out, and stay owed to whoever asks for their names again.
+        """
+        wanted: dict[Place, float] = {}
+        unjustified: list[Place] = []
+        behind: dict[Scope, set[bytes]] = {}
+        known: dict[tuple[str, str], _Due] = {}
+        for kernel_set, client in touched:
+            held = self._held.of(kernel_set, client)
+            due = self._due(kernel_set, client, known, now)
+            before = len(wanted)
+            self._want(wanted, kernel_set, client, due.addresses)
+            if len(wanted) > before:
+                for scope, name in due.names:
+                    behind.setdefault(scope, set()).add(name)
+            unjustified.extend(Place(kernel_set, client, address) for address in held if address not in due.addresses)
+        for place in unjustified:
+            self._held.doom(place)
+        debts: list[Debt] = []
+        for scope, names in behind.items():
+            if (graph := self._library.get(scope)) is not None:
+                debts.extend(self._indebt(scope, graph, names))
+        room, new = self._room(), [place for place in wanted if self._is_new(place)]
+        for place in new[room:]:
+            del wanted[place]
+        add = tuple(Element(place, expires) for place, expires in wanted.items())
+        return Changes(add, tuple(unjustified), tuple(debts) if len(new) <= room else ())
+
+    def justifies(self, place: Place, now: float) -> bool:
+        """Whether the rule wants this element."""
+        return place.address in self._due(place.kernel_set, place.client, {}, now).addresses
+
+    def everything(self) -> set[tuple[str, bytes]]:
+        """Every (kernel set, client) that holds something or may."""
+        places = set(self._held.keys())
+        for feed in self._roster.feeds.values():
+            for endpoint in self._roster.users(feed.id):
+                places.update((feed.kernel_set(client), client) for client in self._roster.owned(endpoint))
+        return places
+
+    def _due(self, kernel_set: str, client: bytes, known: dict[tuple[str, str], _Due], now: float) -> _Due:
+        endpoint, feed = self._roster.owners.get(client), self._roster.feed_of(kernel_set)
+        if endpoint is None or feed is None or feed.id not in self._roster.clients[endpoint].feeds:
+            return _Due()
+        if feed.kernel_set(client) != kernel_set:
+            return _Due()
+        if (endpoint, feed.id) not in known:
+            due = known[endpoint, feed.id] = self._part(endpoint, feed.id, now)
+            # What the node's look-ups are good for is the same for all users of the set; no endpoint has an empty name.
+            if ("", feed.id) not in known:
+                known["", feed.id] = self._part(NODE, feed.id, now)
+            shared = known["", feed.id]
+            for address, expires in shared.addresses.items():
+                due.addresses[address] = max(expires, due.addresses.get(address, 0.0))
+            due.names += shared.names
+        return known[endpoint, feed.id]
+
+    def _part(self, scope: Scope, feed: str, now: float) -> _Due:
+        """What one scope's graph alone is good for."""
+        part = _Due()
+        graph, members = self._library.get(scope), self._library.names.members(feed)
+        if graph is None or not members:
+            return part
+        if len(members) < graph.edges:
+            mine = [name for name in members if name in graph]
+        else:
+            mine = [name for name in graph.owners() if name in members]
+        for name in mine:
+            reached, visited = graph.reach(name, now)
+            for address, expires in reached.items():
+                part.addresses[address] = max(expires, part.addresses.get(address, 0.0))
+            if reached:
+                part.names.extend((scope, owner) for owner in visited)
+        return part
+
+    def _want(self, wanted: dict[Place, float], kernel_set: str, client: bytes, reached: dict[bytes, float]) -> None:
+        held = self._held.of(kernel_set, client)
+        for address, expires in reached.items():
+            if len(address) == len(client) and held.get(address, 0.0) < expires:
+                place = Place(kernel_set, client, address)
+                wanted[place] = max(expires, wanted.get(place, 0.0))
+
+    def _is_new(self, place: Place) -> bool:
+        return place.address not in self._held.of(place.kernel_set, place.client)
+
+    def _room(self) -> int:
+        return max(0, self._limits.elements - self._held.count)
+
+    def _indebt(self, scope: Scope, graph: Graph, owners: Iterable[bytes]) -> tuple[Debt, ...]:
+        self._serial += 1
+        debts = tuple(Debt(scope, owner, self._serial) for owner in owners if owner in graph)
+        for debt in debts:
+            graph.unsettled[debt.name] = self._serial
+        return debts

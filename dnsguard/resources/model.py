@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, ClassVar, Self, cast
 
 from pydantic import (
@@ -55,7 +56,7 @@ class Model(BaseModel):
     @classmethod
     def field_names(cls) -> dict[str, str]:
         """Name as written → attribute."""
-        return {field.alias or name: name for name, field in cls.model_fields.items()}
+        return _field_names(cls)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -115,3 +116,8 @@ def _unknown_field(key: str, names: Iterable[str]) -> str:
     if close := difflib.get_close_matches(key, known, n=1):
         return f"unknown field; did you mean {close[0]}?"
     return f"unknown field; the fields here are {', '.join(known)}"
+
+
+@cache
+def _field_names(model: type[Model]) -> dict[str, str]:
+    return {field.alias or name: name for name, field in model.model_fields.items()}

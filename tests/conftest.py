@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not distributes:
         try:
             isolate.unshare_here()
-        except isolate.CannotIsolate as problem:
+        except isolate.IsolationError as problem:
             pytest.exit(str(problem), returncode=3)
 
 
@@ -33,7 +33,7 @@ def _move_into_user_namespace(config: pytest.Config) -> None:
         pytest.exit("not root even in a user namespace of our own", returncode=3)
     try:
         isolate.check()
-    except isolate.CannotIsolate as problem:
+    except isolate.IsolationError as problem:
         pytest.exit(str(problem), returncode=3)
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture is not None:

@@ -22,7 +22,7 @@ REMEDY = (
 )
 
 
-class CannotIsolate(Exception):
+class IsolationError(Exception):
     """This machine does not let us make namespaces of our own; the text says what would."""
 
 
@@ -41,22 +41,24 @@ def isolating(command: Sequence[str], processes: bool = True) -> list[str]:
 
 
 def check() -> None:
-    """Raises CannotIsolate."""
+    """Raises IsolationError."""
     add_system_directories()
     probe = subprocess.run(isolating(["sh", "-c", PROBE]), capture_output=True, text=True, check=False)
     if probe.returncode != 0:
         reason = probe.stderr.strip() or f"status {probe.returncode}"
-        raise CannotIsolate(f"The lab needs network namespaces of its own, and this machine refuses: {reason}\n{REMEDY}")
+        raise IsolationError(
+            f"The lab needs network namespaces of its own, and this machine refuses: {reason}\n{REMEDY}"
+        )
 
 
 def unshare_here() -> None:
     """Give the calling thread, and what it starts from now on, a network and mounts of its own.
 
-    Raises CannotIsolate; being root, if only of a user namespace, is the caller's business.
+    Raises IsolationError; being root, if only of a user namespace, is the caller's business.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
-        raise CannotIsolate(f"unshare: {os.strerror(ctypes.get_errno())}\n{REMEDY}")
+        raise IsolationError(f"unshare: {os.strerror(ctypes.get_errno())}\n{REMEDY}")
     prepare()
 
 

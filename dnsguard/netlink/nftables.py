@@ -184,23 +184,26 @@ def _set_head(table: str, name: str) -> bytes:
     return _body(text(1, table), text(2, name))
 
 
-def _timed_form(length: int) -> Callable[[bytes, bytes, int], bytes]:
-    """What packs (key, `_TIMEOUT_HEAD`, milliseconds) into an element that has nothing else; the lease path's shape."""
-    head = pack("=HHHHHH", 24 + length, LIST_ELEMENT | NESTED, 8 + length, 1 | NESTED, 4 + length, 1)
-    return partial(Struct(f">12s{length}s4sQ").pack, head)
+def _timed_form(length: int) -> Callable[[bytes, bytes, int, bytes, int], bytes]:
+    """What packs (key, `_TIMEOUT_HEAD`, milliseconds, `_EXPIRATION_HEAD`, milliseconds) into an element that has
+    nothing else; the lease path's shape."""
+    head = pack("=HHHHHH", 36 + length, LIST_ELEMENT | NESTED, 8 + length, 1 | NESTED, 4 + length, 1)
+    return partial(Struct(f">12s{length}s4sQ4sQ").pack, head)
 
 
 _LIST_HEAD = Struct("=HH")
 _TIMEOUT_HEAD = pack("=HH", 12, 4)
+_EXPIRATION_HEAD = pack("=HH", 12, 5)
+"""Goes with every timeout: an element that is added again with the timeout it has would keep the expiry it has."""
 _TIMED_FORMS = {length: _timed_form(length) for length in (4, 8, 16, 32)}
 
 
 def _element(element: Element) -> bytes:
     key, timeout_ms, verdict, interval_end = element
-    if timeout_ms is not None and verdict is None and not interval_end:
+    if timeout_ms and verdict is None and not interval_end:
         form = _TIMED_FORMS.get(len(key))
         if form is not None:
-            return form(key, _TIMEOUT_HEAD, timeout_ms)
+            return form(key, _TIMEOUT_HEAD, timeout_ms, _EXPIRATION_HEAD, timeout_ms)
     parts = [nested(1, attribute(1, key))]
     if verdict is not None:
         parts.append(verdict_data(2, *verdict))
@@ -208,6 +211,8 @@ def _element(element: Element) -> bytes:
         parts.append(be32(3, ELEMENT_INTERVAL_END))
     if timeout_ms is not None:
         parts.append(be64(4, timeout_ms))
+        if timeout_ms:
+            parts.append(be64(5, timeout_ms))
     return nested(LIST_ELEMENT, *parts)
 
 

@@ -47,6 +47,18 @@ def test_elements_are_there_when_the_transaction_returns(socket: NetfilterSocket
     assert [element.key for element in elements(socket)] == [b"abcdefgh"]
 
 
+def test_the_same_timeout_again_starts_anew(socket: NetfilterSocket) -> None:
+    socket.transact(nftables.add_elements(TABLE, "d4-a", [Element(b"\x0a\0\0\1\xc0\0\2\1", 60_000)]))
+    before = elements(socket)[0].expires_ms
+    assert before is not None
+    while (elements(socket)[0].expires_ms or 0) > before - 20:
+        pass  # the kernel's own clock has to move
+    socket.transact(nftables.add_elements(TABLE, "d4-a", [Element(b"\x0a\0\0\1\xc0\0\2\1", 60_000)]))
+    after = elements(socket)[0].expires_ms
+    assert after is not None
+    assert after > before - 20
+
+
 def test_a_refused_batch_changes_nothing_and_names_the_message(socket: NetfilterSocket) -> None:
     batch = [
         *nftables.add_elements(TABLE, "d4-a", [Element(b"12345678", 60_000)]),

@@ -101,8 +101,8 @@ class Layout(NamedTuple):
     negative_ttl: int
     """Seconds by the SOA of the authority section (RFC 2308 §5), -1 without one."""
 
-    answers: int
-    """Records in the answer section."""
+    matches: int
+    """Records of the type asked in the answer section; with none of them it is a negative answer or a referral."""
 
     options: bytes
     """EDNS options of the OPT record that concern the client: extended errors and client subnet."""

@@ -15,13 +15,42 @@ A hook is a plain callable that runs in the event loop's thread. None of them ma
 that raises refuses with SERVFAIL, a lease hook that raises is a failed lease. **No failure releases an answer early.**
 """
 
+import asyncio
+import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
-from dnsguard.dns.client import Client
-from dnsguard.dns.codes import EDE_NOT_READY, EDE_PROHIBITED, REFUSED
-from dnsguard.dns.message import Answer
+from dnsguard.dns.cache import AnswerCache, cache_key
+from dnsguard.dns.client import Client, Respond
+from dnsguard.dns.codes import (
+    BADVERS,
+    EDE_NOT_READY,
+    EDE_NOT_SUPPORTED,
+    EDE_OTHER,
+    EDE_PROHIBITED,
+    FORMERR,
+    IN,
+    NOTIMP,
+    REFUSED,
+    SERVFAIL,
+    UNASKABLE,
+)
+from dnsguard.dns.counters import Counters
+from dnsguard.dns.message import FLAG_QR, MASK_OPCODE, Answer, MalformedMessage, Query
+from dnsguard.dns.reply import StoredAnswer, reply
+from dnsguard.dns.scan import scan_query
+from dnsguard.dns.synthesis import bare_error, error_answer
+from dnsguard.dns.upstream.exchange import Found, Unanswered
+from dnsguard.dns.upstream.pool import AnswerSource
+from dnsguard.dns.upstream.question import Question
+
+log = logging.getLogger(__name__)
+
+_TCP_LIMIT: Final = 65_535
+_SWEEP_SECONDS: Final = 0.05
 
 
 class Refusal(NamedTuple):
@@ -107,5 +136,258 @@ class RelaySettings:
     max_udp_size: int = 1232
     """Octets of the largest answer over UDP: no fragments on any path (DNS flag day 2020)."""
 
-    cache_entries: int = 100_000
+    cache_entries: int = 32_768
     """Answers kept; 0 turns the cache off."""
+
+    cache_octets: int = 64 * 1024 * 1024
+    """About what they may take together."""
+
+
+class _Pending:
+    """One query that waits for upstream, or for its lease."""
+
+    __slots__ = ("client", "counted", "due", "ended", "query", "relay", "respond", "started", "stored")
+
+    def __init__(self, relay: "Relay", query: Query, client: Client, respond: Respond, started: float) -> None:
+        self.relay = relay
+        self.query = query
+        self.client = client
+        self.respond = respond
+        self.started = started
+        self.counted = False
+        self.ended = False
+        self.due = 0.0
+        self.stored: StoredAnswer | None = None
+
+    def leased(self, outcome: LeaseOutcome) -> None:
+        """What the lease hook calls."""
+        self.relay._leased(self, outcome)
+
+
+class Relay:
+    """The chain. Belongs to one event loop, whose thread alone calls it; ``handle`` is the listeners' handler."""
+
+    def __init__(
+        self,
+        ask: AnswerSource,
+        judge: Judge,
+        lease: Lease,
+        settings: RelaySettings,
+        counters: Counters,
+        observe: Observe | None = None,
+    ) -> None:
+        """Must be made inside a running loop. ``ask`` is ``UpstreamPool.ask`` or stands in for it."""
+        self._ask = ask
+        self._judge = judge
+        self._lease = lease
+        self._observe = observe
+        self._settings = settings
+        self._counters = counters
+        self._loop = asyncio.get_running_loop()
+        self._cache = AnswerCache(settings.cache_entries, settings.cache_octets)
+        self._questions: dict[bytes, list[_Pending]] = {}
+        self._waiting = 0
+        self._waiting_by_client: dict[bytes, int] = {}
+        self._held: deque[_Pending] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Queries that have no answer yet."""
+        return self._waiting
+
+    def clear_cache(self) -> None:
+        """Forget every answer, for when the upstreams or what they know has changed."""
+        self._cache.clear()
+
+    def close(self) -> None:
+        """Stop the sweep, and answer what is held with SERVFAIL. Close the upstream pool first."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for pending in self._held:
+            self._fail(pending, SERVFAIL, EDE_NOT_READY, "shutting down")
+        self._held.clear()
+
+    def handle(self, data: bytes, client: Client, respond: Respond) -> None:
+        """Take one message off the wire. Never raises; answers at most once, now or later."""
+        counters = self._counters
+        counters.queries += 1
+        if len(data) < 12 or data[2] & FLAG_QR >> 8:
+            counters.dropped += 1  # answering an answer would make two servers talk for ever
+            return
+        if data[2] & MASK_OPCODE >> 8:
+            counters.rejected += 1
+            respond(bare_error(data, NOTIMP))
+            return
+        try:
+            query = scan_query(data)
+        except MalformedMessage:
+            counters.malformed_queries += 1
+            counters.rejected += 1
+            respond(bare_error(data, FORMERR))
+            return
+        pending = _Pending(self, query, client, respond, self._loop.time())
+        try:
+            self._handle(pending)
+        except Exception:
+            log.exception("a query could not be handled")
+            self._fail(pending, SERVFAIL, EDE_OTHER, "internal error")
+
+    def _handle(self, pending: _Pending) -> None:
+        query, client, counters = pending.query, pending.client, self._counters
+        if query.version:
+            self._reject(pending, BADVERS, None, "EDNS version")
+            return
+        if query.qclass != IN or query.qtype in UNASKABLE:
+            self._reject(pending, NOTIMP, EDE_NOT_SUPPORTED, "only class IN, and no meta types")
+            return
+        refusal = self._judged(client, query)
+        if refusal is not None:
+            self._fail(pending, *refusal)
+            return
+        if self._waiting >= self._settings.max_in_flight:
+            counters.over_limit += 1
+            self._fail(pending, SERVFAIL, EDE_NOT_READY, "too many queries are waiting")
+            return
+        if self._waiting_by_client.get(client.address, 0) >= self._settings.max_in_flight_per_client:
+            counters.over_client_limit += 1
+            self._reject(pending, REFUSED, EDE_NOT_READY, "too many queries of this client are waiting")
+            return
+        key = cache_key(query)
+        stored = self._cache.get(key, pending.started)
+        if stored is not None:
+            self._hold(pending, stored)
+            return
+        self._count(pending)
+        waiters = self._questions.get(key)
+        if waiters is not None:
+            counters.coalesced += 1
+            waiters.append(pending)
+            return
+        self._questions[key] = [pending]
+        self._ask(Question.of(query), partial(self._answered, key))
+
+    def _judged(self, client: Client, query: Query) -> Refusal | None:
+        try:
+            return self._judge(client, query.name, query.qtype)
+        except Exception:
+            self._counters.hook_errors += 1
+            log.exception("the judge failed")
+            return Refusal(SERVFAIL, EDE_OTHER, "policy could not be evaluated")
+
+    def _answered(self, key: bytes, result: Found | Unanswered) -> None:
+        """Upstream has spoken: to everybody who asked this."""
+        waiters = self._questions.pop(key)
+        if isinstance(result, Unanswered):
+            for pending in waiters:
+                self._fail(pending, SERVFAIL, result.extended, result.reason)
+            return
+        stored = StoredAnswer.make(result.data, result.layout, self._loop.time())
+        self._cache.put(key, stored)
+        for pending in waiters:
+            self._hold(pending, stored)
+
+    def _hold(self, pending: _Pending, stored: StoredAnswer) -> None:
+        """Nothing is released before its lease; what leads nowhere needs none."""
+        pending.stored = stored
+        answer = stored.layout.answer
+        if not answer.addresses and not answer.aliases:
+            self._release(pending, None)
+            return
+        now = self._loop.time()
+        try:
+            self._lease(pending.client, answer, now - stored.arrived, pending.leased)
+        except Exception:
+            self._counters.hook_errors += 1
+            log.exception("the lease hook failed")
+            self._leased(pending, LeaseOutcome(ok=False, text="leases could not be written"))
+            return
+        if not pending.ended:
+            self._count(pending)
+            pending.due = now + self._settings.commit_deadline
+            self._held.append(pending)
+            if self._timer is None:
+                self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+    def _leased(self, pending: _Pending, outcome: LeaseOutcome) -> None:
+        if pending.ended:
+            self._counters.lease_late += 1
+        elif outcome.ok:
+            self._release(pending, outcome.max_ttl)
+        else:
+            self._counters.lease_failed += 1
+            self._fail(pending, SERVFAIL, outcome.extended, outcome.text)
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        held = self._held
+        while held and (held[0].ended or held[0].due <= now):
+            pending = held.popleft()
+            if not pending.ended:
+                self._counters.lease_deadline += 1
+                self._fail(pending, SERVFAIL, EDE_NOT_READY, "leases were not acknowledged in time")
+        self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep) if held else None
+
+    # Ends: every query comes through exactly one of these.
+
+    def _release(self, pending: _Pending, max_ttl: int | None) -> None:
+        stored, query, counters = pending.stored, pending.query, self._counters
+        assert stored is not None  # noqa: S101 - _hold has set it
+        limit = _TCP_LIMIT
+        if pending.client.transport == "udp":
+            limit = min(query.udp_size, self._settings.max_udp_size)
+        age = int(pending.started - stored.arrived) if stored.arrived < pending.started else 0
+        out = reply(stored, query, age, max_ttl, limit)
+        counters.released += 1
+        cached = stored.arrived < pending.started
+        if cached:
+            counters.released_cached += 1
+        if out[2] & 0x02:
+            counters.released_truncated += 1
+        self._end(pending, out, stored.layout.answer.rcode, stored.layout.answer, cached, "")
+
+    def _fail(self, pending: _Pending, rcode: int, extended: int, text: str) -> None:
+        if pending.ended:
+            return
+        if rcode == SERVFAIL:
+            self._counters.failed += 1
+        else:
+            self._counters.refused += 1
+        self._end(pending, error_answer(pending.query, rcode, extended, text), rcode, None, False, text)
+
+    def _reject(self, pending: _Pending, rcode: int, extended: int | None, text: str) -> None:
+        self._counters.rejected += 1
+        self._end(pending, error_answer(pending.query, rcode, extended, text), rcode, None, False, text)
+
+    def _end(
+        self, pending: _Pending, out: bytes | bytearray, rcode: int, answer: Answer | None, cached: bool, reason: str
+    ) -> None:
+        pending.ended = True
+        if pending.counted:
+            self._uncount(pending.client.address)
+        pending.respond(out)
+        if self._observe is not None:
+            query = pending.query
+            seconds = self._loop.time() - pending.started
+            completed = Completed(pending.client, query.name, query.qtype, rcode, answer, cached, seconds, reason)
+            try:
+                self._observe(completed)
+            except Exception:
+                self._counters.hook_errors += 1
+                log.exception("the observer failed")
+
+    def _count(self, pending: _Pending) -> None:
+        if not pending.counted:
+            pending.counted = True
+            self._waiting += 1
+            address = pending.client.address
+            self._waiting_by_client[address] = self._waiting_by_client.get(address, 0) + 1
+
+    def _uncount(self, address: bytes) -> None:
+        self._waiting -= 1
+        left = self._waiting_by_client[address] - 1
+        if left:
+            self._waiting_by_client[address] = left
+        else:
+            del self._waiting_by_client[address]

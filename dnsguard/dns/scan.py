@@ -6,7 +6,7 @@ Total: any bytes give a result or raise ``MalformedMessage``.
 from struct import Struct, error
 from typing import Final
 
-from dnsguard.dns.codes import AAAA, CNAME, HTTPS, IN, OPT, SOA, SVCB, A
+from dnsguard.dns.codes import AAAA, ANY, CNAME, HTTPS, IN, OPT, SOA, SVCB, A
 from dnsguard.dns.message import FLAG_TC, Address, Alias, Answer, Layout, MalformedMessage, Query
 from dnsguard.dns.wire import (
     MAX_LABEL,
@@ -97,6 +97,7 @@ def _scan_answer(data: bytes, name: bytes, qtype: int) -> Layout:
     ttls: list[int] = []
     found: list[tuple[bytes, bytes, int, bool]] = []
     cnames: dict[bytes, tuple[bytes, int]] = {}
+    matches = 0
 
     for _ in range(answers):
         start = offset
@@ -116,6 +117,8 @@ def _scan_answer(data: bytes, name: bytes, qtype: int) -> Layout:
         ttls.append(ttl)
         if rtype == OPT:
             raise MalformedMessage("OPT record outside the additional section")
+        if rtype == qtype or qtype == ANY:
+            matches += 1
         if rclass == IN:
             if rtype == A:
                 if length != 4:
@@ -194,7 +197,7 @@ def _scan_answer(data: bytes, name: bytes, qtype: int) -> Layout:
         tuple(offsets),
         tuple(ttls),
         negative_ttl,
-        answers,
+        matches,
         options,
     )
 

@@ -1,0 +1,60 @@
+"""Addresses that no name may ever open: special ones (metadata services live there) and the node's own.
+
+Each is recognised also as the IPv6 address that carries it: mapped and compatible (RFC 4291 §2.5.5), NAT64 (RFC 6052,
+RFC 8215) and 6to4 (RFC 3056). Where policy wants one of them, its ``nets`` say so.
+"""
+
+from collections.abc import Container
+from typing import Final
+
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+_COMPATIBLE: Final = bytes(12)
+_NAT64: Final = bytes.fromhex("0064ff9b") + bytes(8)
+_NAT64_LOCAL: Final = bytes.fromhex("0064ff9b0001")
+_UNSPECIFIED: Final = bytes(16)
+_LOOPBACK: Final = bytes(15) + b"\x01"
+
+
+def ineligible(address: bytes, own: Container[bytes] = ()) -> str | None:
+    """Why the packed ``address`` is never leased, ``None`` where it may be. ``own``: packed addresses of this node."""
+    if address in own:
+        return "the node's own address"
+    if len(address) == 4:
+        return _special_ipv4(address)
+    if address[0] == 0xFF:
+        return "multicast"
+    if address[0] == 0xFE and address[1] & 0xC0 == 0x80:
+        return "link-local"
+    if address == _UNSPECIFIED:
+        return "unspecified"
+    if address == _LOOPBACK:
+        return "loopback"
+    carried = carried_ipv4(address)
+    return ineligible(carried, own) if carried is not None else None
+
+
+def carried_ipv4(address: bytes) -> bytes | None:
+    """The packed IPv4 address that a packed IPv6 address carries, if it does."""
+    if address[:12] in (_MAPPED, _COMPATIBLE, _NAT64):
+        return address[12:]
+    if address[:2] == b"\x20\x02":
+        return address[2:6]
+    if address[:6] == _NAT64_LOCAL:
+        # A /48 prefix: the address stands around the reserved octet 8, or at the end when a /96 was cut from it.
+        return address[12:] if address[6:12] == bytes(6) else address[6:8] + address[9:11]
+    return None
+
+
+def _special_ipv4(address: bytes) -> str | None:
+    first = address[0]
+    if first == 127:
+        return "loopback"
+    if first == 0:
+        return "unspecified"
+    if first == 169 and address[1] == 254:
+        return "link-local"
+    if 224 <= first < 240:
+        return "multicast"
+    if address == b"\xff\xff\xff\xff":
+        return "broadcast"
+    return None

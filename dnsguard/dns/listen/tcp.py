@@ -1,0 +1,215 @@
+"""Queries over TCP (RFC 7766): many on one connection, answered in whatever order the answers come.
+
+Limits: connections in all and per client address, queries waiting per connection (reading stops until some are
+answered), octets the client does not take (the connection is dropped), idle time (one sweep for all connections).
+"""
+
+import asyncio
+import socket
+from collections import defaultdict
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+
+from dnsguard.dns.client import Client, Handler
+from dnsguard.dns.counters import Counters
+
+_IP_TRANSPARENT: Final = 19
+_IPV6_TRANSPARENT: Final = 75
+_BACKLOG: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class TcpSettings:
+    """Limits of one listener."""
+
+    connections: int = 1024
+    connections_per_client: int = 64
+    waiting_per_connection: int = 128
+    unread_octets: int = 1024 * 1024
+    """Answers in our buffers that the client has not taken; more drops the connection."""
+
+    idle: float = 10.0
+    """Seconds without a query, and with none waiting, until we close (RFC 7766 §6.2.3). Half a query counts as none."""
+
+
+class TcpListener:
+    """One listening socket and its connections."""
+
+    def __init__(self, handler: Handler, counters: Counters, settings: TcpSettings) -> None:
+        self.handler = handler
+        self.counters = counters
+        self.settings = settings
+        self.port = 0
+        """The one in use, once open."""
+
+        self._connections: set[_Connection] = set()
+        self._by_client: defaultdict[bytes, int] = defaultdict(int)
+        self._server: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    async def open(self, address: str, port: int, *, transparent: bool = False) -> None:
+        """Listen; ``transparent`` as for UDP. Raises ``OSError``."""
+        ipv6 = ip_address(address).version == 6
+        sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if ipv6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if transparent:
+                level, option = (
+                    (socket.IPPROTO_IPV6, _IPV6_TRANSPARENT) if ipv6 else (socket.IPPROTO_IP, _IP_TRANSPARENT)
+                )
+                sock.setsockopt(level, option, 1)
+            sock.bind((address, port))
+            self.port = sock.getsockname()[1]
+            self._server = await self._loop.create_server(lambda: _Connection(self), sock=sock, backlog=_BACKLOG)
+        except OSError:
+            sock.close()
+            raise
+
+    def close(self) -> None:
+        """Stop listening and close every connection. Answers that come later go nowhere."""
+        if self._server is not None:
+            self._server.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self._connections):
+            connection.transport.abort()
+
+    def admit(self, connection: "_Connection") -> bool:
+        """Whether there is room for one more connection, this client's and in all; if so it is counted."""
+        client = connection.client_address
+        if (
+            len(self._connections) >= self.settings.connections
+            or self._by_client.get(client, 0) >= self.settings.connections_per_client
+        ):
+            self.counters.tcp_refused += 1
+            return False
+        self.counters.tcp_connections += 1
+        self._connections.add(connection)
+        self._by_client[client] += 1
+        if self._timer is None:
+            self._timer = self._loop.call_later(self.settings.idle / 4, self._sweep)
+        return True
+
+    def leave(self, connection: "_Connection") -> None:
+        """The connection is gone."""
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._by_client[connection.client_address] -= 1
+            if not self._by_client[connection.client_address]:
+                del self._by_client[connection.client_address]
+
+    def _sweep(self) -> None:
+        before = self._loop.time() - self.settings.idle
+        for connection in list(self._connections):
+            if not connection.waiting and connection.last_query < before:
+                self.counters.tcp_idle_closed += 1
+                connection.transport.close()
+        self._timer = self._loop.call_later(self.settings.idle / 4, self._sweep) if self._connections else None
+
+
+class _Connection(asyncio.Protocol):
+    """One client connection."""
+
+    transport: asyncio.Transport
+    client_address: bytes
+
+    def __init__(self, listener: TcpListener) -> None:
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray()
+        self._client: Client | None = None
+        self._paused = False
+        self._ended = False
+        self.waiting = 0
+        self.last_query = self._loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server gives no other
+        self.transport = transport
+        host, port = transport.get_extra_info("peername")[:2]
+        self.client_address = _packed(host)
+        if not self._listener.admit(self):
+            transport.abort()
+            return
+        self._client = Client(self.client_address, port, _packed(transport.get_extra_info("sockname")[0]), "tcp")
+        transport.set_write_buffer_limits(high=self._listener.settings.unread_octets)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._take()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; what it asked is still answered (RFC 7766 §6.2.4)."""
+        self._ended = True
+        return self.waiting > 0
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._client = None
+        self._listener.leave(self)
+
+    def pause_writing(self) -> None:
+        """The client asks but does not listen."""
+        self._listener.counters.tcp_overrun += 1
+        self.transport.abort()
+
+    def _take(self) -> None:
+        """Hand over whole messages, as many as may wait at a time."""
+        buffer, limit = self._buffer, self._listener.settings.waiting_per_connection
+        position = 0
+        while self._client is not None and self.waiting < limit and len(buffer) - position >= 2:
+            end = position + 2 + int.from_bytes(buffer[position : position + 2], "big")
+            if len(buffer) < end:
+                break
+            message = bytes(buffer[position + 2 : end])
+            position = end
+            if len(message) < 12 or message[2] & 0x80:
+                self.transport.abort()  # it will never have an answer; whoever sends that speaks no DNS
+                return
+            self.waiting += 1
+            self.last_query = self._loop.time()
+            self._listener.counters.tcp_received += 1
+            self._hand_over(message, self._client)
+        if position:
+            del buffer[:position]
+        self._throttle(self.waiting >= limit)
+
+    def _hand_over(self, message: bytes, client: Client) -> None:
+        answered = False
+
+        def respond(data: bytes | bytearray) -> None:
+            nonlocal answered
+            if not answered:
+                answered = True
+                self._answer(data)
+
+        self._listener.handler(message, client, respond)
+
+    def _answer(self, data: bytes | bytearray) -> None:
+        self.waiting -= 1
+        if self._client is None or self.transport.is_closing():
+            return
+        self.transport.write(len(data).to_bytes(2, "big") + data)
+        if self._ended and not self.waiting:
+            self._take()
+            if not self.waiting:
+                self.transport.close()
+        elif self._paused:
+            self._loop.call_soon(self._take)
+
+    def _throttle(self, full: bool) -> None:
+        if self._client is None or full == self._paused or self.transport.is_closing():
+            return
+        self._paused = full
+        if full:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+
+
+def _packed(text: str) -> bytes:
+    return ip_address(text.partition("%")[0]).packed

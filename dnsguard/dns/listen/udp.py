@@ -1,0 +1,146 @@
+"""Queries over UDP: one socket, drained in batches, answers sent from the address that was asked."""
+
+import asyncio
+import logging
+import socket
+from functools import partial
+from ipaddress import ip_address
+from struct import Struct
+from typing import Any, Final
+
+from dnsguard.dns.client import Client, Handler
+from dnsguard.dns.counters import Counters
+
+log = logging.getLogger(__name__)
+
+_IP_PKTINFO: Final = 8  # linux/in.h; Python 3.11 lacks these
+_IP_TRANSPARENT: Final = 19
+_IPV6_TRANSPARENT: Final = 75
+_BATCH: Final = 64
+_ROOM: Final = 4096
+"""Octets read at once: a name, an OPT record and its options. What is longer arrives cut and is malformed."""
+
+_ANCILLARY: Final = 128
+_BUFFER: Final = 4 * 1024 * 1024
+
+_pktinfo4 = Struct("=I4s4s")
+_pktinfo6 = Struct("=16sI")
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+
+
+class UdpListener:
+    """One UDP socket. ``address`` may be a wildcard; then each answer leaves from the address its query went to."""
+
+    def __init__(
+        self, address: str, port: int, handler: Handler, counters: Counters, *, transparent: bool = False
+    ) -> None:
+        """``transparent``: also take what is intercepted, sent to addresses that are not ours (needs CAP_NET_ADMIN)."""
+        parsed = ip_address(address)
+        self._ipv6 = parsed.version == 6
+        self._address = parsed.packed
+        self._wildcard = parsed.is_unspecified or transparent
+        self._handler = handler
+        self._counters = counters
+        self._loop = asyncio.get_running_loop()
+        self._sock = socket.socket(socket.AF_INET6 if self._ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._configure(transparent)
+            self._sock.bind((address, port))
+        except OSError:
+            self._sock.close()
+            raise
+        self.port: int = self._sock.getsockname()[1]
+        """The one in use, also where 0 was asked for."""
+
+        drain = self._drain_any if self._wildcard else self._drain_one
+        self._loop.add_reader(self._sock.fileno(), drain)
+
+    def close(self) -> None:
+        """Stop listening. Answers that come later go nowhere."""
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock.fileno())
+            self._sock.close()
+
+    def _configure(self, transparent: bool) -> None:
+        sock = self._sock
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        if self._ipv6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if transparent:
+            level, option = (
+                (socket.IPPROTO_IPV6, _IPV6_TRANSPARENT) if self._ipv6 else (socket.IPPROTO_IP, _IP_TRANSPARENT)
+            )
+            sock.setsockopt(level, option, 1)
+        if self._wildcard:
+            if self._ipv6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+
+    def _drain_one(self) -> None:
+        """Bound to one address: that is what was asked."""
+        recvfrom, handler, counters = self._sock.recvfrom, self._handler, self._counters
+        asked, pack = self._address, _pack6 if self._ipv6 else socket.inet_aton
+        for _ in range(_BATCH):
+            try:
+                data, peer = recvfrom(_ROOM)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                log.debug("receiving a query: %s", error)
+                return
+            counters.udp_received += 1
+            if peer[1]:
+                handler(data, Client(pack(peer[0]), peer[1], asked, "udp"), partial(self._respond_one, peer))
+
+    def _drain_any(self) -> None:
+        """Wildcard: the kernel says with every packet where it was sent."""
+        recvmsg, handler, counters = self._sock.recvmsg, self._handler, self._counters
+        for _ in range(_BATCH):
+            try:
+                data, ancillary, _, peer = recvmsg(_ROOM, _ANCILLARY)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                log.debug("receiving a query: %s", error)
+                return
+            counters.udp_received += 1
+            if not ancillary or not peer[1]:
+                continue
+            info = ancillary[0][2]
+            if self._ipv6:
+                asked, interface = _pktinfo6.unpack(info)
+                # The interface is pinned only where the address means nothing without it.
+                pinned = interface if asked[0] == 0xFE else 0
+                back = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _pktinfo6.pack(asked, pinned))]
+                client = Client(_pack6(peer[0]), peer[1], asked, "udp")
+            else:
+                _, _, asked = _pktinfo4.unpack(info)
+                back = [(socket.IPPROTO_IP, _IP_PKTINFO, _pktinfo4.pack(0, asked, bytes(4)))]
+                client = Client(socket.inet_aton(peer[0]), peer[1], asked, "udp")
+            handler(data, client, partial(self._respond_any, peer, back))
+
+    def _respond_one(self, peer: Any, data: bytes | bytearray) -> None:
+        try:
+            self._sock.sendto(data, peer)
+        except OSError as error:
+            self._unsent(error)
+
+    def _respond_any(self, peer: Any, back: list[tuple[int, int, bytes]], data: bytes | bytearray) -> None:
+        try:
+            self._sock.sendmsg([data], back, 0, peer)
+        except OSError as error:
+            self._unsent(error)
+
+    def _unsent(self, error: OSError) -> None:
+        """A full buffer or a client without a route: the answer is lost as any datagram may be, and counted."""
+        self._counters.udp_send_errors += 1
+        log.debug("sending an answer: %s", error)
+
+
+def _pack6(text: str) -> bytes:
+    """Packed form of a peer's address; a link-local one comes with its interface, an IPv4 one mapped."""
+    packed = socket.inet_pton(socket.AF_INET6, text.partition("%")[0])
+    return packed[12:] if packed[:12] == _MAPPED else packed

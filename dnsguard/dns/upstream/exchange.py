@@ -1,0 +1,100 @@
+"""One question on its way: its attempts, and whether a packet is the answer to one of them."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from dnsguard.dns.message import FLAG_QR, MASK_OPCODE, Layout
+from dnsguard.dns.upstream.question import Question
+
+
+class Found(NamedTuple):
+    """An answer that is believed: matched, scanned, complete."""
+
+    data: bytes
+    layout: Layout
+    server: str
+
+
+class Unanswered(NamedTuple):
+    """No server gave a usable answer in time."""
+
+    extended: int
+    """Extended error code (RFC 8914) for the client."""
+
+    reason: str
+
+
+Done = Callable[[Found | Unanswered], None]
+"""Called exactly once, never from within ``ask``."""
+
+
+class Link(Protocol):
+    """A way to one server: a connected UDP socket or a TCP connection."""
+
+    server_index: int
+    reliable: bool
+    """TCP: the peer is who it is, nothing is cut, nothing is lost without a sign."""
+
+    pending: dict[int, "Attempt"]
+    """By message ID. Whoever removes an attempt settles it."""
+
+    def send(self, data: bytes) -> None:
+        """Hand one message over. Raises ``OSError`` where that is known to have failed."""
+
+
+class Exchange:
+    """A question, whoever asked it, and what has been tried so far."""
+
+    __slots__ = ("deadline", "done", "fallback", "finished", "question", "stage", "streamed", "tried", "waiting")
+
+    def __init__(self, question: Question, done: Done, deadline: float) -> None:
+        self.question = question
+        self.done = done
+        self.deadline = deadline
+        self.finished = False
+        self.stage = 0
+        self.tried: list[int] = []
+        """Indices of servers, in order, repeated where asked again."""
+
+        self.streamed: list[int] = []
+        """The same over TCP."""
+
+        self.waiting = 0
+        """Attempts that may still be answered."""
+
+        self.fallback: Found | None = None
+        """An answer that says the server cannot help (SERVFAIL and its like), for when no other server can either."""
+
+
+class Attempt:
+    """One message that was sent."""
+
+    __slots__ = ("asked", "exchange", "expires", "ident", "link")
+
+    def __init__(self, exchange: Exchange, link: Link, ident: int, asked: bytes, expires: float) -> None:
+        self.exchange = exchange
+        self.link = link
+        self.ident = ident
+        self.asked = asked
+        """The question section to the letter."""
+
+        self.expires = expires
+
+
+ANSWERS, WRONG_CASE, UNRELATED = range(3)
+
+
+def matches(attempt: Attempt, data: bytes) -> int:
+    """Is ``data``, of at least 12 octets and with the attempt's ID, an answer to it? One of the three constants above.
+
+    QR set, opcode QUERY, one question, and that question octet by octet as it was asked, casing included.
+    """
+    if data[2] & (FLAG_QR | MASK_OPCODE) >> 8 != FLAG_QR >> 8 or data[4:6] != b"\0\x01":
+        return UNRELATED
+    asked = attempt.asked
+    if data.startswith(asked, 12):
+        return ANSWERS
+    echoed = data[12 : 12 + len(asked)]
+    if echoed[-4:] == asked[-4:] and echoed[:-4].lower() == asked[:-4].lower():
+        return WRONG_CASE
+    return UNRELATED

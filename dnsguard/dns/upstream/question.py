@@ -1,0 +1,58 @@
+"""The question as an upstream gets it: our ID, our casing, our OPT record.
+
+A client's message is never passed on as such: only its name, type, RD, AD, CD, DO and client subnet reach the upstream.
+So one answer serves every client that asks the same, and a client's cookie or padding stays between it and us
+(RFC 7873 §5.1, RFC 7830 §6).
+"""
+
+from struct import Struct
+from typing import Final, NamedTuple, Self
+
+from dnsguard.dns.codes import IN
+from dnsguard.dns.message import FLAG_AD, FLAG_CD, FLAG_RD, Query
+from dnsguard.dns.synthesis import opt_record
+
+_header = Struct("!HHHHHH").pack
+_LETTERS: Final = bytes(0x20 if chr(i).isascii() and chr(i).isalpha() else 0 for i in range(256))
+
+
+class Question(NamedTuple):
+    """What is asked of an upstream."""
+
+    name: bytes
+    """Lower-cased wire form."""
+
+    qtype: int
+    flags: int
+    """RD, AD and CD as the client set them."""
+
+    tail: bytes
+    """Type and class, as they follow the name."""
+
+    opt: bytes
+    """The whole OPT record."""
+
+    @classmethod
+    def of(cls, query: Query) -> Self:
+        """The part of a client's query that its upstream gets to see."""
+        flags = query.flags & (FLAG_RD | FLAG_AD | FLAG_CD)
+        return cls(query.name, query.qtype, flags, query.question[-4:], opt_record(query.do, query.ecs))
+
+    @classmethod
+    def probe(cls) -> Self:
+        """``. NS``: what every resolver can answer from its cache."""
+        return cls(b"\0", 2, FLAG_RD, b"\0\x02" + IN.to_bytes(2, "big"), opt_record(do=False))
+
+
+def randomise_case(name: bytes, random: bytes) -> bytes:
+    """``name`` (lower-cased wire form) with the letters upper-cased where ``random``, as long, has bit 0x20 set.
+
+    Label lengths are below 64, letters above: the two never meet in one octet (draft-vixie-dnsext-dns0x20).
+    """
+    flips = int.from_bytes(name.translate(_LETTERS), "big") & int.from_bytes(random, "big")
+    return (int.from_bytes(name, "big") ^ flips).to_bytes(len(name), "big")
+
+
+def encode(question: Question, ident: int, cased: bytes) -> bytes:
+    """The message; ``cased`` is the question's name with its casing."""
+    return _header(ident, question.flags, 1, 0, 0, 1) + cased + question.tail + question.opt

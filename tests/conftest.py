@@ -39,4 +39,6 @@ def _move_into_user_namespace(config: pytest.Config) -> None:
     if capture is not None:
         capture.stop_global_capturing()
     command = isolate.isolating([sys.executable, "-m", "pytest", *config.invocation_params.args])
-    os.execvpe(command[0], command, os.environ | {MOVED: "1"})
+    # Inside we look like root; temporary directories still carry the name of who we are.
+    name = os.environ.get("USER") or f"uid{os.getuid()}"
+    os.execvpe(command[0], command, os.environ | {MOVED: "1", "LOGNAME": name})

@@ -31,6 +31,24 @@ def is_empty(delta: Delta) -> bool:
     return not (delta.lease_sets or delta.removed_lease_sets or delta.identities or delta.removed_identities)
 
 
+def opens(old: Snapshot | None, new: Snapshot) -> bool:
+    """Whether ``new`` asks forwarders to fill or to serve something that ``old`` did not; then rules wait for them."""
+    if old is None:
+        return True
+    known = {feed.id for feed in old.lease_sets}
+    if any(feed.id not in known for feed in new.lease_sets):
+        return True
+    served = {identity.endpoint: identity for identity in old.identities}
+    for identity in new.identities:
+        before = served.get(identity.endpoint)
+        if before is None or not (
+            before == identity
+            or (set(before.addresses) >= set(identity.addresses) and set(before.lease_sets) >= set(identity.lease_sets))
+        ):
+            return True
+    return False
+
+
 class Folded:
     """A snapshot that deltas are folded into, at the cost of the delta and not of the whole."""
 

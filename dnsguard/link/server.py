@@ -69,6 +69,7 @@ class LinkServer:
         self._requests = 0
         self._progress = asyncio.Event()
         self._current: Snapshot | None = None
+        self._listens: dict[str, tuple[str, ...]] = {}
         self.disconnected_slow = 0
         """Forwarders that were disconnected because their queue was full."""
 
@@ -93,6 +94,11 @@ class LinkServer:
     def forwarders(self) -> tuple[ForwarderState, ...]:
         """Those that have said hello, in order of connecting."""
         return tuple(connection.state for connection in self._connections.values() if connection.state.name)
+
+    @property
+    def listen(self) -> frozenset[str]:
+        """``ADDRESS#PORT`` of every forwarder that ever connected: one that is away comes back to the same."""
+        return frozenset(address for addresses in self._listens.values() for address in addresses)
 
     @property
     def revision(self) -> int:
@@ -132,14 +138,15 @@ class LinkServer:
         """
         try:
             async with asyncio.timeout(seconds):
-                while laggards := self._laggards(revision):
+                while laggards := self.laggards(revision):
                     self._progress.clear()
                     await self._progress.wait()
         except TimeoutError:
-            return self._laggards(revision)
+            return self.laggards(revision)
         return laggards
 
-    def _laggards(self, revision: int) -> tuple[str, ...]:
+    def laggards(self, revision: int) -> tuple[str, ...]:
+        """Connected forwarders that were sent ``revision`` or an earlier one and have not acknowledged it."""
         return tuple(
             state.name
             for state in self.forwarders
@@ -230,6 +237,7 @@ class LinkServer:
                 if not message.forwarder:
                     raise LinkProtocolError("hello.forwarder", "must not be empty")
                 connection.state = replace(state, name=message.forwarder, listen=message.listen)
+                self._listens[message.forwarder] = message.listen
                 log.info("link: %s connected, listening on %s", message.forwarder, ", ".join(message.listen))
                 self._on_hello()
             case Ack():

@@ -1,0 +1,1 @@
+"""The controller process: store → policy → kernel rules and forwarders, and the API."""

@@ -1,0 +1,246 @@
+"""The one task that brings policy into force: compute, kernel sets, forwarders, kernel rules, sweep.
+
+The order of a change is what keeps the promise on both sides::
+
+    create new lease sets ─► publish to forwarders ─► wait for them ─► switch rules ─► sweep
+                                                      only when the change opens something
+
+A rule never looks into a set that nobody fills yet, and a set is deleted only when nobody writes to it any more. What
+takes away does not wait: forwarders stop at the publication, the kernel at the switch.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from dnsguard.calc.compiled import Compiled
+from dnsguard.controller.inputs import Inputs
+from dnsguard.errors import DnsguardError
+from dnsguard.link.difference import opens
+from dnsguard.link.messages import Snapshot
+from dnsguard.resources import Resource
+
+log = logging.getLogger(__name__)
+
+Plan = TypeVar("Plan")
+PlanIn = TypeVar("PlanIn", contravariant=True)
+Result = TypeVar("Result")
+
+COALESCE_SECONDS = 0.02
+"""From the first of a burst of changes to the computation; a person does not see it, a controller's burst fits in."""
+
+ACKNOWLEDGE_SECONDS = 1.0
+"""How long a forwarder may keep everybody waiting. Longer and it is stuck: what it does not know, it keeps closed."""
+
+FIRST_PAUSE = 0.1
+"""Seconds until the kernel is tried again after it refused; doubles up to ``LONGEST_PAUSE``."""
+
+LONGEST_PAUSE = 10.0
+GUARD_SECONDS = 1.0
+"""Between two looks whether the table is still what we made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The times of the loop, in seconds."""
+
+    coalesce: float = COALESCE_SECONDS
+    acknowledge: float = ACKNOWLEDGE_SECONDS
+    guard: float = GUARD_SECONDS
+    first_pause: float = FIRST_PAUSE
+    longest_pause: float = LONGEST_PAUSE
+
+
+@dataclass(frozen=True, slots=True)
+class Desired(Generic[Plan]):
+    """What one state of the store asks for."""
+
+    revision: int
+    """Of the store."""
+
+    compiled: Compiled
+    plan: Plan
+    snapshot: Snapshot
+
+
+class Compute(Protocol[Plan]):
+    """Resources, and where forwarders listen → what to enforce. Called in a worker thread."""
+
+    def __call__(self, resources: tuple[Resource, ...], listen: frozenset[str], revision: int) -> Desired[Plan]: ...
+
+
+class Kernel(Protocol[PlanIn]):
+    """The table. Every call blocks and comes from the same worker thread. All raise DnsguardError when refused, and
+    then what was in force stays in force."""
+
+    def open(self) -> None:
+        """Adopt the table that an earlier run left as it is; where there is none, make one that is closed."""
+
+    def prepare(self, plan: PlanIn) -> None:
+        """Create what new rules will refer to, lease sets first. No packet notices."""
+
+    def switch(self, plan: PlanIn) -> None:
+        """Put the plan's rules in force in one transaction."""
+
+    def sweep(self, plan: PlanIn, lease_sets: bool) -> None:
+        """Delete what the plan does not use; lease sets only when ``lease_sets`` says that nobody writes to them."""
+
+    def lost(self) -> bool:
+        """Somebody else removed the table or rules of it since the last switch."""
+
+
+class Link(Protocol):
+    """The forwarders; see LinkServer."""
+
+    @property
+    def listen(self) -> frozenset[str]: ...
+
+    def publish(self, wanted: Snapshot, *, reassert: bool = False) -> int: ...
+
+    async def acknowledged(self, revision: int, seconds: float) -> tuple[str, ...]: ...
+
+    def laggards(self, revision: int) -> tuple[str, ...]: ...
+
+
+class Enforcer(Generic[Plan]):
+    """Owner of the kernel's rules. ``run`` is one task; the rest may be called from the same event loop at any time."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        compute: Compute[Plan],
+        kernel: Kernel[Plan],
+        link: Link,
+        worker: Executor,
+        pace: Pace = Pace(),
+    ) -> None:
+        """``worker`` has one thread; everybody who talks to the kernel uses the same one."""
+        self._inputs = inputs
+        self._compute = compute
+        self._kernel = kernel
+        self._link = link
+        self._worker = worker
+        self._pace = pace
+        self._pause = pace.first_pause
+        self._wake = asyncio.Event()
+        self._listed = False
+        self._reassert = False
+        self._unswept = False
+        self._published = 0
+        self.enforced: Desired[Plan] | None = None
+        """What the kernel holds; ``None`` until the first time in sync, while the rules of an earlier run stand."""
+
+        self.problem = ""
+        """Why ``enforced`` is not what the store asks for; empty when all is well."""
+
+        self.restored = 0
+        """How often others removed the table, or rules of it, and it was made anew."""
+
+    def wake(self) -> None:
+        """A forwarder introduced itself, or anything else that the computation depends on is different."""
+        self._wake.set()
+
+    def changed(self) -> None:
+        """``inputs`` is a state of the store, and differs from the last one."""
+        self._listed = True
+        self._wake.set()
+
+    @property
+    def in_sync(self) -> bool:
+        """The kernel holds what the store, as far as we follow it, asks for."""
+        return self.enforced is not None and self.enforced.revision == self._inputs.revision and not self.problem
+
+    async def run(self) -> None:
+        """Enforce until cancelled. Nothing that goes wrong ends it: what is in force stays, and it tries again."""
+        opened = await self._attempt(self._open)
+        while not opened:
+            await asyncio.sleep(self._next_pause())
+            opened = await self._attempt(self._open)
+        while True:
+            try:
+                async with asyncio.timeout(self._next_pause() if self.problem else self._pace.guard):
+                    await self._wake.wait()
+                await asyncio.sleep(self._pace.coalesce)
+            except TimeoutError:
+                pass
+            if await self._attempt(self._step):
+                self._pause = self._pace.first_pause
+
+    def _next_pause(self) -> float:
+        pause = self._pause
+        self._pause = min(pause * 2, self._pace.longest_pause)
+        return pause
+
+    async def _attempt(self, action: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            await action()
+        except DnsguardError as error:
+            self._say(str(error))
+        except Exception as error:
+            # A mistake of ours must not take the enforcement of everything else with it.
+            log.exception("enforcement failed")
+            self._say(f"internal error: {error!r}")
+        else:
+            self._say("")
+            return True
+        return False
+
+    def _say(self, problem: str) -> None:
+        if problem != self.problem:
+            if problem:
+                log.error("policy is not enforced as written, what was in force stays: %s", problem)
+            else:
+                log.info("policy is enforced as written again")
+        self.problem = problem
+
+    async def _open(self) -> None:
+        await self._in_worker(self._kernel.open)
+
+    async def _step(self) -> None:
+        if await self._in_worker(self._kernel.lost):
+            log.warning("the table was removed or emptied by somebody else: restoring it")
+            self.restored += 1
+            self._reassert = True
+            await self._in_worker(self._kernel.open)
+        if self._listed and (self._wake.is_set() or self._reassert or self.problem):
+            self._wake.clear()
+            await self._enforce()
+        if self._unswept and self.enforced is not None:
+            await self._sweep(self.enforced.plan)
+
+    async def _enforce(self) -> None:
+        desired = await asyncio.to_thread(
+            self._compute, self._inputs.resources, self._link.listen, self._inputs.revision
+        )
+        await self._in_worker(self._kernel.prepare, desired.plan)
+        if self._reassert:
+            # Nothing is in force: close first, forwarders fill the sets afterwards.
+            await self._switch(desired)
+            self._published = self._link.publish(desired.snapshot, reassert=True)
+            self._reassert = False
+            return
+        before = None if self.enforced is None else self.enforced.snapshot
+        self._published = self._link.publish(desired.snapshot)
+        if opens(before, desired.snapshot):
+            late = await self._link.acknowledged(self._published, self._pace.acknowledge)
+            if late:
+                log.warning("not waiting longer for %s: names that are new to it stay closed", ", ".join(late))
+        await self._switch(desired)
+
+    async def _switch(self, desired: Desired[Plan]) -> None:
+        await self._in_worker(self._kernel.switch, desired.plan)
+        if self.enforced is None:
+            log.info("in sync with revision %d of the store", desired.revision)
+        self.enforced = desired
+        self._unswept = True
+
+    async def _sweep(self, plan: Plan) -> None:
+        all_know = not self._link.laggards(self._published)
+        await self._in_worker(self._kernel.sweep, plan, all_know)
+        self._unswept = not all_know
+
+    async def _in_worker(self, call: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, call, *arguments)

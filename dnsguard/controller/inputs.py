@@ -1,0 +1,117 @@
+"""The objects of the store as policy is computed from them: parsed, each in its last valid version."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dnsguard.resources import InvalidResource, Resource, UnknownKind, kind_of, parse_object
+from dnsguard.store.interface import Change, ChangeType, Key, Object
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidObject:
+    """An object that arrived by another way than the API, or from another version, and is not understood."""
+
+    key: Key
+    reason: str
+    enforced_version: str
+    """``resourceVersion`` that stays active; empty when no valid version was ever seen."""
+
+    def __str__(self) -> str:
+        instead = f"version {self.enforced_version} stays active" if self.enforced_version else "it has no effect"
+        return f"{self.key}: {self.reason}; {instead}"
+
+
+class Inputs:
+    """Follows the store. What is invalid never replaces what was valid: policy is not weakened by a broken object."""
+
+    def __init__(self) -> None:
+        self._resources: dict[Key, Resource] = {}
+        self._versions: dict[Key, str] = {}
+        self._objects: dict[Key, Object] = {}
+        """The same valid versions as they came, to write down those that stand in."""
+
+        self._invalid: dict[Key, InvalidObject] = {}
+        self.revision = 0
+        """Of the store, that this state stands for."""
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        return tuple(self._resources.values())
+
+    @property
+    def invalid(self) -> tuple[InvalidObject, ...]:
+        """In key order."""
+        return tuple(self._invalid[key] for key in sorted(self._invalid))
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Plural → how many are stored, the invalid ones included."""
+        found: dict[str, int] = {}
+        for key in self._resources.keys() | self._invalid.keys():
+            found[key.plural] = found.get(key.plural, 0) + 1
+        return found
+
+    @property
+    def stand_ins(self) -> tuple[Object, ...]:
+        """Last valid versions of the objects that are invalid now."""
+        return tuple(self._objects[key] for key in sorted(self._invalid) if key in self._objects)
+
+    def remember(self, stand_ins: Iterable[Object]) -> None:
+        """Last valid versions from before a restart; to be called before the first ``replace``."""
+        for value in stand_ins:
+            self._put(key_of(value), value)
+
+    def replace(self, objects: Iterable[Object], revision: int) -> None:
+        """A full list of the store: what is not in it is gone."""
+        present = set()
+        for value in objects:
+            key = key_of(value)
+            present.add(key)
+            self._put(key, value)
+        for key in (self._resources.keys() | self._invalid.keys()) - present:
+            self._drop(key)
+        self.revision = revision
+
+    def take(self, change: Change) -> None:
+        """One event of the watch."""
+        if change.type is ChangeType.DELETED:
+            self._drop(change.key)
+        else:
+            self._put(change.key, change.object)
+        self.revision = change.revision
+
+    def _put(self, key: Key, value: Object) -> None:
+        try:
+            resource = parse_object(value)
+        except InvalidResource as error:
+            self._invalid[key] = InvalidObject(key, str(error), self._versions.get(key, ""))
+            return
+        self._resources[key] = resource
+        self._versions[key] = version_of(value)
+        self._objects[key] = value
+        self._invalid.pop(key, None)
+
+    def _drop(self, key: Key) -> None:
+        self._resources.pop(key, None)
+        self._versions.pop(key, None)
+        self._objects.pop(key, None)
+        self._invalid.pop(key, None)
+
+
+def key_of(value: Object) -> Key:
+    """Where an object of a list lives; a kind that this version does not know keeps its own name."""
+    metadata: Any = value.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    kind = str(value.get("kind", ""))
+    try:
+        plural = kind_of(kind).plural
+    except UnknownKind:
+        plural = kind
+    return Key(plural, str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
+
+
+def version_of(value: Object) -> str:
+    """The ``resourceVersion``; empty when there is none."""
+    metadata = value.get("metadata")
+    return str(metadata.get("resourceVersion", "")) if isinstance(metadata, dict) else ""

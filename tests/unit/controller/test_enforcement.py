@@ -1,0 +1,170 @@
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dnsguard.controller.enforcement import Enforcer, Pace
+from dnsguard.controller.inputs import Inputs
+from tests.unit.controller.fakes import FakeKernel, FakeLink, compute, network_set, until
+
+PACE = Pace(coalesce=0, acknowledge=1, guard=0.005, first_pause=0.001, longest_pause=0.002)
+
+
+class Loop:
+    def __init__(self) -> None:
+        self.journal: list[str] = []
+        self.inputs = Inputs()
+        self.kernel = FakeKernel(self.journal)
+        self.link = FakeLink(self.journal)
+        self.worker = ThreadPoolExecutor(1)
+        self.enforcer = Enforcer(self.inputs, compute, self.kernel, self.link, self.worker, PACE)
+        self.revision = 0
+
+    def want(self, *names: str) -> None:
+        """The store now holds exactly these network sets."""
+        self.revision += 1
+        self.inputs.replace([network_set(name) for name in names], self.revision)
+        self.enforcer.changed()
+
+    async def settled(self) -> None:
+        await until(lambda: self.enforcer.in_sync and not self.enforcer._unswept)
+
+    def since(self) -> list[str]:
+        """The journal since the last call."""
+        noted = self.journal.copy()
+        self.journal.clear()
+        return noted
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Loop]:
+    loop = Loop()
+    task = asyncio.create_task(loop.enforcer.run())
+    try:
+        yield loop
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        loop.worker.shutdown()
+
+
+async def test_the_base_comes_first_and_nothing_is_switched_before_the_store_was_read() -> None:
+    async with running() as loop:
+        await until(lambda: loop.kernel.rules is not None)
+        loop.enforcer.wake()  # a forwarder says hello before the store answers
+        await asyncio.sleep(0.02)
+        assert loop.since() == ["open"]
+        assert not loop.enforcer.in_sync
+
+
+async def test_sets_then_forwarders_then_rules_then_sweep() -> None:
+    async with running() as loop:
+        loop.want("a", "b")
+        await loop.settled()
+        assert loop.since() == ["open", "prepare a b", "publish a b", "wait", "switch a b", "sweep"]
+        loop.want("b", "c")
+        await loop.settled()
+        assert loop.since() == ["prepare c", "publish b c", "wait", "switch b c", "sweep a"]
+
+
+async def test_taking_away_waits_for_nobody_and_the_set_outlives_a_forwarder_that_may_still_write_to_it() -> None:
+    async with running() as loop:
+        loop.want("a", "b")
+        await loop.settled()
+        loop.since()
+        loop.link.prompt = False
+        loop.want("a")
+        await until(lambda: "sweep kept" in loop.journal)
+        assert loop.since()[:4] == ["prepare", "publish a", "switch a", "sweep kept"]
+        assert loop.kernel.sets == {"a", "b"}
+        loop.link.acked = loop.link.revision
+        await loop.settled()
+        assert loop.since()[-1] == "sweep b"
+        assert loop.kernel.sets == {"a"}
+
+
+async def test_a_forwarder_that_is_away_or_stuck_does_not_keep_rules_from_being_switched() -> None:
+    async with running() as loop:
+        loop.link.prompt = False
+        loop.want("a")
+        await until(lambda: loop.kernel.rules == frozenset({"a"}))
+        assert loop.link.waits == [PACE.acknowledge]
+        loop.link.connected = False
+        await loop.settled()
+
+
+async def test_a_burst_is_one_change() -> None:
+    async with running() as loop:
+        await until(lambda: loop.kernel.rules is not None)
+        for count in range(50):
+            loop.want(*(f"s{number}" for number in range(count)))
+        await loop.settled()
+        assert len([line for line in loop.journal if line.startswith("switch")]) == 1
+
+
+@pytest.mark.parametrize("refused", ["prepare", "switch", "sweep"])
+async def test_what_the_kernel_refuses_leaves_the_old_rules_and_is_tried_again(refused: str) -> None:
+    async with running() as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.kernel.refuse = refused
+        loop.want("b")
+        await until(lambda: loop.enforcer.problem != "")
+        assert loop.enforcer.problem == f"no {refused} today"
+        assert not loop.enforcer.in_sync
+        if refused != "sweep":
+            assert loop.kernel.rules == frozenset({"a"})
+        loop.kernel.refuse = ""
+        await loop.settled()
+        assert loop.kernel.rules == frozenset({"b"})
+        assert loop.kernel.sets == {"b"}
+
+
+async def test_a_kernel_that_refuses_at_start_is_tried_again() -> None:
+    async with running() as loop:
+        loop.kernel.refuse = "open"
+        loop.want("a")
+        await until(lambda: loop.enforcer.problem != "")
+        loop.kernel.refuse = ""
+        await loop.settled()
+        assert loop.since()[0] == "open"
+
+
+async def test_a_mistake_of_ours_is_a_problem_and_not_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    async with running() as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.want("a", "crash")
+        await until(lambda: loop.enforcer.problem != "")
+        assert loop.enforcer.problem == "internal error: KeyError('crash')"
+        assert loop.kernel.rules == frozenset({"a"})
+        loop.want("a", "b")
+        await loop.settled()
+        assert loop.kernel.rules == frozenset({"a", "b"})
+    assert "enforcement failed" in caplog.text
+
+
+async def test_a_table_removed_by_others_is_closed_at_once_and_its_elements_asserted_anew() -> None:
+    async with running() as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.since()
+        loop.kernel.flush()
+        await until(lambda: loop.enforcer.restored == 1)
+        await until(lambda: "reassert a" in loop.journal)
+        assert loop.since()[:4] == ["open", "prepare a", "switch a", "reassert a"]
+        await loop.settled()
+
+
+async def test_a_forwarder_that_comes_makes_it_publish_again() -> None:
+    async with running() as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.since()
+        loop.link.listen = frozenset({"192.0.2.54#53"})
+        loop.enforcer.wake()
+        await until(lambda: loop.enforcer.enforced is not None and "54" in str(loop.enforcer.enforced.snapshot))
+        assert loop.since()[:3] == ["prepare", "publish a", "switch a"]

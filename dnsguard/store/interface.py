@@ -1,22 +1,23 @@
 """What a store promises: objects with revisions, and *list + watch from a revision*.
 
-The model is etcd's. Every change takes one revision, counted up from 1; an object carries the revision of its last
-change, which clients see as ``resourceVersion``. A store knows keys and JSON objects, nothing of what they mean.
+The model is etcd's. Every change takes one revision, counted up from 1 (the empty store is at 0); an object carries
+the revision of its last change, which clients see as ``resourceVersion``. A store knows keys and JSON objects, nothing
+of what they mean.
 
 Contract, held by one test suite over every implementation:
 
 - A write is durable when the call returns. Writes to one key are linear.
 - ``list_objects`` returns a consistent cut and its revision; ``watch`` from that revision delivers every later change
   exactly once, in revision order, deletions with the last object.
-- A watcher that falls too far behind, or that asks for a revision that was compacted, gets ``Compacted`` and must list
-  again; it is never silently given less.
+- A watcher that falls too far behind, or that asks for a revision that was compacted or was never reached (the store
+  was restored from an older copy), gets ``Compacted`` and must list again; it is never silently given less.
+- An operation that fails has changed nothing, and one whose caller was cancelled is done whole or not at all.
 - Objects handed out are the caller's own copies.
 """
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from dnsguard.errors import DnsguardError
 
@@ -80,6 +81,28 @@ class StoreUnavailable(DnsguardError):
     """The store cannot take the write now (disk full, file locked): nothing was changed, try again later."""
 
 
+class StoreUnusable(DnsguardError):
+    """The file cannot be opened as a store: damaged, made by something else, or in use by another process."""
+
+
+class Watch(Protocol):
+    """An open watch: iterate over it with ``async for``. One task reads it."""
+
+    @property
+    def revision(self) -> int:
+        """Every change up to this revision that the watch asks for has been handed out, so a client that has seen them
+        may resume from it."""
+
+    def __aiter__(self) -> Self:
+        """Itself."""
+
+    async def __anext__(self) -> Change:
+        """The next change; waits for it. Ends when the watch or the store is closed. Raises Compacted."""
+
+    async def aclose(self) -> None:
+        """End the iteration, also one that waits. May be repeated."""
+
+
 class Store(Protocol):
     """See the module's text for what holds."""
 
@@ -93,7 +116,10 @@ class Store(Protocol):
         """
 
     async def delete(self, key: Key, expected_revision: int | None) -> Object:
-        """Return the last state. Raises NotFound, Conflict, StoreUnavailable."""
+        """Return the last state, with ``resourceVersion`` of the deletion.
+
+        Raises NotFound, Conflict, StoreUnavailable.
+        """
 
     async def get(self, key: Key) -> Object:
         """Raises NotFound."""
@@ -101,10 +127,11 @@ class Store(Protocol):
     async def list_objects(self, plural: str | None = None, namespace: str | None = None) -> tuple[list[Object], int]:
         """Objects in key order, and the revision of the cut. ``None`` means all kinds, all namespaces."""
 
-    def watch(
-        self, from_revision: int, plural: str | None = None, namespace: str | None = None
-    ) -> AsyncIterator[Change]:
-        """Changes with a revision greater than ``from_revision``, as they happen, until closed. Raises Compacted."""
+    def watch(self, from_revision: int, plural: str | None = None, namespace: str | None = None) -> Watch:
+        """Changes with a revision greater than ``from_revision``, as they happen, until closed.
+
+        Iterating raises Compacted, at the start or later.
+        """
 
     async def close(self) -> None:
         """End all watches and release everything. The store is not used after it."""

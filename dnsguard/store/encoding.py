@@ -1,0 +1,26 @@
+"""Objects as the text that is stored.
+
+Stored text has sorted keys, so that equal objects are equal text, and no ``resourceVersion``: the revision is stored
+beside it and put in when the object is handed out.
+"""
+
+import json
+from typing import Any, cast
+
+from dnsguard.store.interface import Object
+
+
+def encoded(value: Object) -> str:
+    """Canonical text of an object, its ``resourceVersion`` left out.
+
+    Raises ValueError for what JSON cannot hold. Escapes all but ASCII, so any string survives, lone surrogates too.
+    """
+    metadata = {name: field for name, field in value.get("metadata", {}).items() if name != "resourceVersion"}
+    return json.dumps({**value, "metadata": metadata}, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def decoded(text: str, revision: int) -> Object:
+    """A fresh object that carries its revision."""
+    value = cast("dict[str, Any]", json.loads(text))
+    value["metadata"]["resourceVersion"] = str(revision)
+    return value

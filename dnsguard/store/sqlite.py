@@ -1,0 +1,182 @@
+"""The embedded store: one SQLite file, and all of it in memory.
+
+Writes go to the file first, and to memory once they are durable. Reads and watches never touch the disk, so a locked or
+full disk stops changes and nothing else, and what a watch delivers cannot disagree with what a list shows.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Self, assert_never
+
+from dnsguard.errors import DnsguardError
+from dnsguard.store.encoding import decoded, encoded
+from dnsguard.store.feed import Bounds, Event, Feed, FeedWatch
+from dnsguard.store.interface import ChangeType, Key, NotFound, Object, StoreUnusable
+from dnsguard.store.journal import Journal, Unchanged, Write
+from dnsguard.store.writer import Writer
+
+DEFAULT_BOUNDS = Bounds()
+
+PIECE = 100
+"""Objects decoded before other tasks get their turn: about a millisecond."""
+
+
+class SqliteStore:
+    """See ``interface.Store``. Belongs to the event loop it was opened in; one process at a time has the file open."""
+
+    def __init__(
+        self, journal: Journal, floor: int, events: Sequence[Event], lock: "_FileLock", bounds: Bounds
+    ) -> None:
+        """Use `open`."""
+        self._lock = lock
+        self._bounds = bounds
+        self._objects: defaultdict[str, dict[Key, tuple[str, int]]] = defaultdict(dict)
+        """Plural → key → encoded object and its revision."""
+
+        self._feed = Feed(floor, bounds)
+        self._compacted = floor
+        self._apply(event for event in events if event.revision <= floor)
+        self._writer = Writer(journal, self._publish)
+        self._publish([event for event in events if event.revision > floor])
+
+    @classmethod
+    async def open(cls, path: Path, *, bounds: Bounds = DEFAULT_BOUNDS, busy_timeout: float = 2.0) -> Self:
+        """Open the file, or make it, readable by its owner only. Raises StoreUnusable.
+
+        ``busy_timeout``: seconds that a write waits for another program's lock on the file.
+        """
+        lock = _FileLock(path.with_name(path.name + ".lock"))
+        try:
+            journal, floor, events = await asyncio.to_thread(_read, path, busy_timeout)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(journal, floor, events, lock, bounds)
+
+    async def create(self, key: Key, value: Object) -> Object:
+        """See Store."""
+        return await self._write(Write(ChangeType.ADDED, key, encoded(value), None))
+
+    async def update(self, key: Key, value: Object, expected_revision: int | None) -> Object:
+        """See Store."""
+        return await self._write(Write(ChangeType.MODIFIED, key, encoded(value), expected_revision))
+
+    async def delete(self, key: Key, expected_revision: int | None) -> Object:
+        """See Store."""
+        return await self._write(Write(ChangeType.DELETED, key, "", expected_revision))
+
+    async def get(self, key: Key) -> Object:
+        """See Store."""
+        stored = self._objects[key.plural].get(key)
+        if stored is None:
+            raise NotFound(f"{key} does not exist")
+        return decoded(*stored)
+
+    async def list_objects(self, plural: str | None = None, namespace: str | None = None) -> tuple[list[Object], int]:
+        """See Store."""
+        revision = self._feed.revision
+        found = sorted(
+            ((key.plural, key.namespace, key.name), stored)
+            for of_kind in ([self._objects[plural]] if plural is not None else self._objects.values())
+            for key, stored in of_kind.items()
+            if namespace is None or key.namespace == namespace
+        )
+        objects: list[Object] = []
+        for start in range(0, len(found), PIECE):
+            objects += [decoded(*stored) for _, stored in found[start : start + PIECE]]
+            await asyncio.sleep(0)
+        return objects, revision
+
+    def watch(self, from_revision: int, plural: str | None = None, namespace: str | None = None) -> FeedWatch:
+        """See Store."""
+        return self._feed.watch(from_revision, plural, namespace)
+
+    async def close(self) -> None:
+        """See Store. Writes that wait are done first."""
+        await self._writer.stop()
+        self._feed.close()
+        self._lock.release()
+
+    async def _write(self, write: Write) -> Object:
+        outcome = await self._writer.write(write)
+        match outcome:
+            case Event():
+                return decoded(outcome.text, outcome.revision)
+            case Unchanged():
+                return decoded(outcome.text, outcome.revision)
+            case DnsguardError():
+                raise outcome
+            case _:
+                assert_never(outcome)
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        self._apply(events)
+        self._feed.publish(events)
+        if self._feed.floor - self._compacted > self._bounds.changes // 10:  # in pieces: each costs a transaction
+            self._compacted = self._feed.floor
+            self._writer.compact(self._compacted)
+
+    def _apply(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if event.type is ChangeType.DELETED:
+                self._objects[event.key.plural].pop(event.key, None)
+            else:
+                self._objects[event.key.plural][event.key] = event.text, event.revision
+
+
+class _FileLock:
+    """Held while a process has the store open. On a file of its own: closing any descriptor of the database would drop
+    SQLite's own locks on it."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreUnusable(f"{path} cannot be opened: {error.strerror}") from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(self._descriptor, 20).decode("ascii", "replace")
+            os.close(self._descriptor)
+            raise StoreUnusable(
+                f"{path.with_suffix('')} is in use by process {holder or '?'}: stop it first"
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.write(self._descriptor, str(os.getpid()).encode())
+
+    def release(self) -> None:
+        """May be repeated."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _read(path: Path, busy_timeout: float) -> tuple[Journal, int, list[Event]]:
+    _make_private(path)
+    journal = Journal(path, busy_timeout)
+    try:
+        return journal, *journal.load()
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _make_private(path: Path) -> None:
+    """The file exists and is readable by its owner only; SQLite gives its companions the same mode."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)  # before SQLite opens it: see _FileLock
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)  # the new name survives a power cut
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise StoreUnusable(f"{path} cannot be opened as a store: {error.strerror}") from error

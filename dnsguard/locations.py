@@ -1,0 +1,25 @@
+"""Where things are when nobody says otherwise. Imports nothing that takes time: every command asks here first."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+SYSTEM_STATE = Path("/var/lib/dnsguard")
+SYSTEM_RUN = Path("/run/dnsguard")
+RESOLV_CONF = Path("/etc/resolv.conf")
+TOKEN_FILE = "token"  # noqa: S105 - a file name
+API_PORT = 8053
+HEALTH_PORT = 8054
+
+
+def default_state_dir(environ: Mapping[str, str], *, is_root: bool | None = None) -> Path:
+    """`/var/lib/dnsguard` as root, else `$XDG_STATE_HOME/dnsguard` (`~/.local/state/dnsguard`)."""
+    if os.geteuid() == 0 if is_root is None else is_root:
+        return SYSTEM_STATE
+    state_home = environ.get("XDG_STATE_HOME")
+    return (Path(state_home) if state_home else Path.home() / ".local" / "state") / "dnsguard"
+
+
+def default_run_dir(state_dir: Path) -> Path:
+    """`/run/dnsguard` beside the system's state directory, else `run` inside the state directory."""
+    return SYSTEM_RUN if state_dir == SYSTEM_STATE else state_dir / "run"

@@ -1,0 +1,160 @@
+"""The forms in which single settings are written. Every reader raises ValueError, which says what to write."""
+
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+DNS_PORT = 53
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+class SocketAddress(NamedTuple):
+    """An address and port to listen on."""
+
+    address: Address
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"
+
+
+class FailsafePort(NamedTuple):
+    """A port of the host that no policy closes."""
+
+    protocol: Literal["tcp", "udp"]
+    port: int
+    net: Network | None = None
+    """Only towards or from these addresses; None for any."""
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65_535:
+        raise ValueError(f"{text!r} is no port: write 1 to 65535")
+    return int(text)
+
+
+def read_socket_address(value: Any, default_port: int = DNS_PORT) -> SocketAddress:
+    """`192.0.2.1:53`, `[2001:db8::1]:53`; without a port the default one."""
+    text = str(value).strip()
+    host, port = text, default_port
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text!r} is no socket address: write [2001:db8::1]:{default_port}")
+        port = _port(rest[1:]) if rest else default_port
+    elif text.count(":") == 1:
+        host, _, number = text.partition(":")
+        port = _port(number)
+    try:
+        return SocketAddress(ip_address(host), port)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no socket address: write 192.0.2.1:{default_port} or [2001:db8::1]:{default_port}"
+        ) from None
+
+
+def read_upstream(value: Any) -> str:
+    """A trusted server: an address or host name, a port if it is not 53; IPv6 with port in brackets."""
+    text = str(value).strip()
+    if text.startswith("k8s-service:"):
+        raise ValueError(f"{text!r} names a service, and no Kubernetes API is connected: write its addresses")
+    host, colon, port = text.rpartition(":")
+    if not colon or text.count(":") > 1:
+        host, port = text, ""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9.-]*", host) and len(host) <= 253:
+        _port(port or str(DNS_PORT))
+        return text
+    try:
+        return str(read_socket_address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is no DNS server: write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53") from None
+
+
+def read_failsafe_port(value: Any) -> FailsafePort:
+    """`22`, `tcp:22`, `tcp:192.0.2.0/24:22`, or a mapping of protocol, port and net."""
+    if isinstance(value, FailsafePort):
+        return value
+    if isinstance(value, Mapping):
+        if unknown := set(value) - {"protocol", "port", "net"}:
+            raise ValueError(f"unknown field {sorted(unknown)[0]!r}: the fields are protocol, port and net")
+        protocol, net, port = str(value.get("protocol", "tcp")), value.get("net"), str(value.get("port", ""))
+    else:
+        protocol, net, port = _failsafe_parts(str(value).strip())
+    if protocol.lower() not in ("tcp", "udp"):
+        raise ValueError(f"{protocol!r} is no protocol of a failsafe port: write tcp or udp")
+    return FailsafePort(
+        "tcp" if protocol.lower() == "tcp" else "udp", _port(port), None if net is None else read_net(net)
+    )
+
+
+def _failsafe_parts(text: str) -> tuple[str, str | None, str]:
+    front, _, port = text.rpartition(":")
+    protocol, _, net = front.partition(":")
+    return protocol or "tcp", net.strip("[]") or None, port
+
+
+def read_net(value: Any) -> Network:
+    """A CIDR or an address."""
+    try:
+        return ip_network(str(value), strict=False)
+    except ValueError:
+        raise ValueError(f"{value!r} is no network: write 192.0.2.0/24 or 2001:db8::/32") from None
+
+
+def read_address(value: Any) -> Address:
+    """An address."""
+    try:
+        return ip_address(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is no IPv4 or IPv6 address") from None
+
+
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def read_seconds(value: Any) -> float:
+    """Seconds as a number, or as text with a unit: `250ms`, `10s`, `5m`."""
+    if not isinstance(value, bool):
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *(ms|s|m|h|d|)", str(value).strip())
+        if match:
+            return float(match[1]) * _UNITS[match[2]]
+    raise ValueError(f"{value!r} is no duration: write seconds, or a number with ms, s, m, h or d")
+
+
+def read_interface_prefix(value: Any) -> str:
+    """The beginning of interface names."""
+    if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,15}", str(value)):
+        raise ValueError(f"{value!r} is no beginning of an interface name: 1 to 15 letters, digits, '_', '.' or '-'")
+    return str(value)
+
+
+def read_node_name(value: Any) -> str:
+    """The name endpoints use for this machine."""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", str(value)):
+        raise ValueError(f"{value!r} is no node name: write lower-case letters, digits, '-' and '.'")
+    return str(value)
+
+
+def read_table(value: Any) -> str:
+    """The name of our nftables table."""
+    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_-]{0,63}", str(value)):
+        raise ValueError(f"{value!r} is no table name: write letters, digits, '_' and '-', beginning with a letter")
+    return str(value)
+
+
+def read_path(value: Any) -> Path:
+    """A path, made absolute."""
+    if not str(value).strip():
+        raise ValueError("is empty: write a path")
+    return Path(str(value)).expanduser().absolute()
+
+
+def comma_separated(value: Any) -> Any:
+    """Environment and flags give one text for a list; `none` is the empty list."""
+    if not isinstance(value, str):
+        return value
+    return [] if value.strip() in ("", "none") else [part.strip() for part in value.split(",")]

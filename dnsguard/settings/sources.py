@@ -1,0 +1,207 @@
+"""Where settings come from: flags, then environment (`DNSGUARD_…`), then the file of `--config`, then defaults.
+
+Everything that is wrong is reported at once, each with the place its value came from.
+"""
+
+import argparse
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from dnsguard.errors import DnsguardError
+from dnsguard.locations import RESOLV_CONF, default_run_dir, default_state_dir
+from dnsguard.settings.forms import DNS_PORT, SocketAddress, read_address, read_path, read_socket_address
+from dnsguard.settings.model import Settings, default_node_name
+
+ENV_PREFIX = "DNSGUARD_"
+
+
+class SettingsError(DnsguardError):
+    """Settings are wrong; `problems` lists all of them, a line each in `str()`. Exit code 2."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+FLAGS: Mapping[str, str] = {
+    "state_dir": "what must survive a restart: store, token, learned names",
+    "run_dir": "sockets between the processes",
+    "listen": "addresses to answer DNS on, separated by commas",
+    "upstreams": "trusted DNS servers, separated by commas; default: those of /etc/resolv.conf",
+    "api_listen": "address of the admin API",
+    "health_listen": "address of the forwarder's health and metrics",
+    "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",
+    "workload_cidrs": "addresses of workloads, separated by commas",
+    "node_name": "what endpoints call this machine; default: its host name",
+    "shared_resolvers": "addresses whose look-ups count for every endpoint, separated by commas",
+    "dns_extra_ttl": "added to every lease (10s, 5m)",
+    "lease_scope": "Client or Node: for whom a look-up opens an address",
+    "lease_floor": "no lease is shorter (60s)",
+    "commit_deadline": "how long an answer waits for its lease (250ms)",
+    "query_policy": "AllowAll or AllowListed: are names that no policy allows answered",
+    "on_stop": "Keep or Remove: does enforcement go on when dnsguard stops",
+    "table": "name of the nftables table",
+    "endpoint_to_host_action": "Drop, Accept or Return: a workload's packets to its own host",
+    "failsafe_inbound": "host ports that no policy closes (tcp:22,udp:68), or none",
+    "failsafe_outbound": "the same for connections of the host itself",
+}
+"""Setting → what `--help` says of it. Every setting is a flag, a variable and a key of the file, under one name."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a parser `--config` and a flag for every setting."""
+    parser.add_argument("--config", metavar="FILE", help="YAML file with settings")
+    for name, text in FLAGS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=f"setting_{name}", metavar="VALUE", help=text)
+
+
+def settings_from_argv(argv: Sequence[str], prog: str, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of a process that takes nothing but settings. Raises SettingsError; bad usage and --help exit."""
+    parser = argparse.ArgumentParser(prog=prog, allow_abbrev=False)
+    add_flags(parser)
+    return settings_from(parser.parse_args(argv), environ)
+
+
+def settings_from(flags: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings that flags (of `add_flags`), environment, file and defaults make. Raises SettingsError."""
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, name, value in (
+        *_from_file(flags.config or environ.get(f"{ENV_PREFIX}CONFIG"), problems),
+        *_from_environment(environ, problems),
+        *_from_flags(flags),
+    ):
+        values[name], origins[name] = value, origin
+    _add_defaults(values, environ)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [_problem(detail["loc"], detail["msg"], origins) for detail in error.errors(include_url=False)]
+        raise SettingsError(problems) from None
+    settings, more = _with_upstreams(settings, given="upstreams" in values)
+    problems += more
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _problem(location: tuple[int | str, ...], message: str, origins: Mapping[str, str]) -> str:
+    name = str(location[0])
+    index = "".join(f"[{step}]" for step in location[1:] if isinstance(step, int))
+    return f"{origins.get(name, name)}{index}: {message.removeprefix('Value error, ')}"
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, list(FLAGS), n=1)
+    return f"is no setting; did you mean {close[0]}?" if close else f"is no setting; they are {', '.join(FLAGS)}"
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice, where the usual loader takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for index, key in enumerate(keys):
+            if key in keys[:index]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"duplicate key {key!r}", node.value[index][0].start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def _from_file(path: str | None, problems: list[str]) -> list[tuple[str, str, Any]]:
+    if not path:
+        return []
+    try:
+        read = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a safe loader
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"--config {path}: cannot be read: {getattr(error, 'strerror', None) or error}")
+        return []
+    except yaml.YAMLError as error:
+        problems.append(f"{path}: is no YAML: {' '.join(str(error).split())}")
+        return []
+    if read is None:
+        return []
+    if not isinstance(read, dict):
+        problems.append(f"{path}: must be a mapping of settings")
+        return []
+    problems += [f"{path}: {key}: {_unknown(str(key))}" for key in read if key not in FLAGS]
+    return [(f"{path}: {key}", key, value) for key, value in read.items() if key in FLAGS and value is not None]
+
+
+# Variables of the client commands and of the processes' environment, which are no settings.
+_OTHER_VARIABLES = frozenset({"CONFIG", "SERVER", "TOKEN", "TOKEN_FILE"})
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> list[tuple[str, str, str]]:
+    found = []
+    for variable, value in environ.items():
+        name = variable.removeprefix(ENV_PREFIX)
+        if name == variable or name in _OTHER_VARIABLES or name.startswith("TEST"):
+            continue
+        if name.lower() in FLAGS and name.isupper():
+            found.append((variable, name.lower(), value))
+        else:
+            problems.append(f"{variable}: {_unknown(name.lower())}")
+    return found
+
+
+def _from_flags(flags: argparse.Namespace) -> list[tuple[str, str, str]]:
+    given = ((name, getattr(flags, f"setting_{name}", None)) for name in FLAGS)
+    return [(f"--{name.replace('_', '-')}", name, value) for name, value in given if value is not None]
+
+
+def _add_defaults(values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    values.setdefault("state_dir", default_state_dir(environ))
+    try:
+        values.setdefault("run_dir", default_run_dir(read_path(values["state_dir"])))
+    except ValueError:
+        values.setdefault("run_dir", Path())  # the state directory is reported
+    values.setdefault("node_name", default_node_name())
+
+
+def _with_upstreams(settings: Settings, *, given: bool) -> tuple[Settings, list[str]]:
+    """The same with upstreams from resolv.conf where none are given, less ourselves."""
+    own = {str(address) for address in settings.listen}
+    if given:
+        loops = [server for server in settings.upstreams if _with_port(server) in own]
+        problems = [
+            f"upstreams: {server} is this forwarder itself (listen): questions would go round" for server in loops
+        ]
+        if not settings.upstreams:
+            problems.append("upstreams: the list is empty: write at least one trusted DNS server")
+        return settings, problems
+    found = tuple(server for server in system_resolvers(RESOLV_CONF) if _with_port(server) not in own)
+    if not found:
+        return settings, [f"upstreams: {RESOLV_CONF} names no server besides ourselves: set upstreams"]
+    return settings.model_copy(update={"upstreams": found}), []
+
+
+def _with_port(server: str) -> str:
+    try:
+        return str(read_socket_address(server))
+    except ValueError:
+        return server
+
+
+def system_resolvers(path: Path) -> tuple[str, ...]:
+    """The name servers of a resolv.conf, those with a zone left out; nothing where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ()
+    words = (line.split() for line in text.splitlines())
+    found = []
+    for server in (word[1] for word in words if len(word) > 1 and word[0] == "nameserver"):
+        try:
+            found.append(str(SocketAddress(read_address(server), DNS_PORT)))
+        except ValueError:
+            continue
+    return tuple(dict.fromkeys(found))

@@ -1,8 +1,8 @@
 """Reading the parts that messages are made of: names, EDNS options, address hints. Every byte is bounds-checked.
 
 Total: a result, ``MalformedMessage``, or ``IndexError`` or ``struct.error`` at the end of the data, which ``scan``
-turns into ``MalformedMessage``. Compression pointers (RFC 1035 §4.1.4) must point strictly backwards, behind the header, and
-at most ``MAX_JUMPS`` of them make up one name, so no message costs more than its size explains.
+turns into ``MalformedMessage``. Compression pointers (RFC 1035 §4.1.4) must point strictly backwards, behind the
+header, and at most ``MAX_JUMPS`` of them make up one name, so no message costs more than its size explains.
 """
 
 from struct import Struct

@@ -96,7 +96,7 @@ def parse_trusted_servers(entries: Iterable[str]) -> list[Server | NamedServer]:
 def refuse_ourselves(servers: Iterable[Server], listening: Collection[tuple[str, int]], local: Collection[str]) -> None:
     """Raise ``BadTrustedServer`` where a server is a socket of our own: every question would go round for ever.
 
-    ``listening``: addresses and ports we listen on, wildcards as ``0.0.0.0`` and ``::``. ``local``: this node's addresses.
+    ``listening``: addresses and ports we listen on, wildcards as ``0.0.0.0`` and ``::``. ``local``: all of ours.
     """
     for server in servers:
         address = ipaddress.ip_address(server.address)
@@ -110,7 +110,7 @@ def refuse_ourselves(servers: Iterable[Server], listening: Collection[tuple[str,
             same_family = own_address.version == plain.version or own == "::"
             if plain == own_address or (own_address.is_unspecified and same_family and is_local):
                 raise BadTrustedServer(
-                    f"dnsTrustedServers: {server} is dnsguard itself (it listens on {own} port {port})"
+                    f"dnsTrustedServers: {server} is dnsguard itself, listening on {own} port {port}"
                 )
 
 
@@ -139,7 +139,7 @@ async def lookup_host(name: str) -> list[str]:
 
 
 async def resolve_trusted(entries: Sequence[Server | NamedServer], lookup: Lookup = lookup_host) -> list[Server]:
-    """The servers behind all entries, in their order, each once. Raises ``BadTrustedServer`` for a name without address."""
+    """The servers behind all entries, in their order, each once. Raises what ``lookup`` raises."""
     servers: dict[Server, None] = {}
     for entry in entries:
         if isinstance(entry, Server):

@@ -1,7 +1,7 @@
 """Connected UDP sockets to one server, each with a port of its own that is given up after some use.
 
-The kernel only delivers what comes from the server's address and port; an attacker has to guess the port, the ID and the
-casing at once (RFC 5452). Many sockets with few questions each make that guess cover little.
+The kernel only delivers what comes from the server's address and port; an attacker has to guess our port, the ID and
+the casing at once (RFC 5452). Many sockets with few questions each make that guess cover little.
 """
 
 import asyncio
@@ -129,7 +129,7 @@ class UdpLinks:
             sock.setblocking(False)
             if self._mark is not None:
                 sock.setsockopt(socket.SOL_SOCKET, SO_MARK, self._mark)
-            self._bind_somewhere(sock, "::" if ipv6 else "0.0.0.0")  # noqa: S104 - connect() narrows it to one peer
+            self._bind_somewhere(sock, "::" if ipv6 else "0.0.0.0")  # noqa: S104 - connect() narrows it
             sock.connect((self._server.address, self._server.port))
         except OSError:
             sock.close()
@@ -137,7 +137,7 @@ class UdpLinks:
         return sock
 
     def _bind_somewhere(self, sock: socket.socket, address: str) -> None:
-        """A port from the whole range, not only the kernel's ephemeral one; the kernel's choice where ours are taken."""
+        """A port from the whole range, not only the ephemeral one; the kernel's choice where ours are taken."""
         for _ in range(_BIND_TRIES):
             port = self._entropy.number()
             if port < _FIRST_PORT:

@@ -1,0 +1,194 @@
+"""What the API shows of enforcement: status, endpoints, leases. Reads the owners' current values, changes nothing."""
+
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+
+from api.models import (
+    DataplaneState,
+    EndpointState,
+    EndpointStates,
+    ForwarderState,
+    LeaseState,
+    LeaseStates,
+    StatusReport,
+)
+from api.services import ReadModelUnavailable
+from dnsguard.calc.compiled import CompiledEndpoint, Direction
+from dnsguard.controller.enforcement import Enforcer
+from dnsguard.controller.feeds import is_local
+from dnsguard.controller.inputs import Inputs
+from dnsguard.dataplane.rules import Plan
+from dnsguard.link.messages import LearnedLease
+from dnsguard.link.server import LinkServer
+
+LEASES_SECONDS = 2.0
+"""How long forwarders may take to list leases."""
+
+
+class StatusModel:
+    """``api.services.Status``."""
+
+    def __init__(
+        self,
+        version: str,
+        inputs: Inputs,
+        enforcer: Enforcer[Plan],
+        link: LinkServer,
+        troubles: Callable[[], Iterator[str]],
+    ) -> None:
+        """``troubles``: what the rest of the process (store, audit log) has to complain about now."""
+        self._version = version
+        self._inputs = inputs
+        self._enforcer = enforcer
+        self._link = link
+        self._troubles = troubles
+
+    async def __call__(self) -> StatusReport:
+        problems = (*self._problems(), *self._troubles())
+        enforced = self._enforcer.enforced
+        return StatusReport(
+            version=self._version,
+            ready=enforced is not None and not self._enforcer.problem and bool(self._link.forwarders),
+            problems=problems,
+            warnings=() if enforced is None else (*enforced.compiled.warnings, *enforced.plan.warnings),
+            store_revision=self._inputs.revision,
+            enforced_revision=0 if enforced is None else enforced.revision,
+            objects=dict(sorted(self._inputs.counts.items())),
+            dataplane=DataplaneState()
+            if enforced is None
+            else DataplaneState(
+                table=enforced.plan.table,
+                in_sync=self._enforcer.in_sync,
+                revision=enforced.revision,
+                chains=len(enforced.plan.chains),
+                sets=len(enforced.plan.sets),
+                problem=self._enforcer.problem,
+            ),
+            forwarders=tuple(self._forwarders()),
+        )
+
+    def _problems(self) -> Iterator[str]:
+        if self._enforcer.problem:
+            yield f"what was in force stays: {self._enforcer.problem}"
+        elif self._enforcer.enforced is None:
+            yield "the first computation of policy still runs"
+        if not self._link.forwarders:
+            yield "no forwarder is connected"
+        for state in self._link.forwarders:
+            if state.problem:
+                yield f"forwarder {state.name}: {state.problem}"
+        if self._enforcer.restored:
+            yield f"others removed the table or rules of it {self._enforcer.restored} times; it was restored"
+        yield from (str(invalid) for invalid in self._inputs.invalid)
+
+    def _forwarders(self) -> Iterator[ForwarderState]:
+        for state in self._link.forwarders:
+            yield ForwarderState(
+                id=state.name,
+                connected=True,
+                listen=state.listen,
+                revision=state.acked_revision,
+                problem=state.problem,
+                upstreams={} if state.stats is None else state.stats.upstreams,
+                counters={} if state.stats is None else state.stats.counters,
+            )
+
+
+class EndpointsModel:
+    """``api.services.Endpoints``."""
+
+    def __init__(self, enforcer: Enforcer[Plan], node: str) -> None:
+        self._enforcer = enforcer
+        self._node = node
+
+    async def __call__(self, namespace: str | None) -> EndpointStates:
+        enforced = self._enforcer.enforced
+        if enforced is None:
+            raise ReadModelUnavailable("the first computation of policy still runs")
+        return EndpointStates(
+            endpoints=tuple(
+                self._state(endpoint)
+                for _, endpoint in sorted(enforced.compiled.endpoints.items())
+                if namespace is None or endpoint.id.namespace == namespace
+            )
+        )
+
+    def _state(self, endpoint: CompiledEndpoint) -> EndpointState:
+        problem = self._problem(endpoint)
+        return EndpointState(
+            kind=endpoint.id.kind,
+            namespace=endpoint.id.namespace,
+            name=endpoint.id.name,
+            node=endpoint.node,
+            interface=endpoint.interface,
+            addresses=tuple(str(address) for address in endpoint.addresses),
+            labels=dict(endpoint.labels),
+            policies=policies_of(endpoint),
+            profiles=endpoint.profile_ids,
+            enforced=not problem,
+            problem=problem,
+        )
+
+    def _problem(self, endpoint: CompiledEndpoint) -> str:
+        if not is_local(endpoint, self._node):
+            return f"it is on node {endpoint.node}"
+        if endpoint.is_workload and not endpoint.addresses:
+            return "it has no address"
+        if not self._enforcer.in_sync:
+            return self._enforcer.problem or "a change is on its way"
+        return ""
+
+
+def policies_of(endpoint: CompiledEndpoint) -> tuple[str, ...]:
+    """All policies of an endpoint, egress before ingress, each once."""
+    found: dict[str, None] = {}
+    for direction in (Direction.EGRESS, Direction.INGRESS):
+        for (_, its_direction), policy_class in endpoint.classes.items():
+            if its_direction is direction:
+                for tier in policy_class.tiers:
+                    found.update((str(policy), None) for policy in tier.policies)
+    return tuple(found)
+
+
+class LeasesModel:
+    """``api.services.Leases``."""
+
+    def __init__(self, enforcer: Enforcer[Plan], link: LinkServer) -> None:
+        self._enforcer = enforcer
+        self._link = link
+
+    async def __call__(self, client: str) -> LeaseStates:
+        if not self._link.forwarders:
+            raise ReadModelUnavailable("no forwarder is connected: leases are known to forwarders only")
+        question = self._address_of(client)
+        replies = await self._link.leases(question, LEASES_SECONDS)
+        if not replies:
+            raise ReadModelUnavailable(f"no forwarder answered within {LEASES_SECONDS:g} s")
+        return LeaseStates(
+            leases=tuple(lease_state(lease) for reply in replies for lease in reply.leases),
+            truncated=any(reply.truncated for reply in replies),
+        )
+
+    def _address_of(self, client: str) -> str:
+        if not client:
+            return ""
+        try:
+            return str(ip_address(client))
+        except ValueError:
+            pass
+        if self._enforcer.enforced is not None:
+            for identity, endpoint in self._enforcer.enforced.compiled.endpoints.items():
+                if str(identity) == client and endpoint.addresses:
+                    return str(endpoint.addresses[0])
+        raise ReadModelUnavailable(f"{client!r} is no address and no endpoint with an address")
+
+
+def lease_state(lease: LearnedLease) -> LeaseState:
+    return LeaseState(
+        client=lease.client,
+        client_address=lease.client_address,
+        address=lease.address,
+        names=lease.names,
+        sets=lease.lease_sets,
+        seconds_left=lease.seconds_left,
+    )

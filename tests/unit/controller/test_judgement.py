@@ -1,0 +1,57 @@
+from dnsguard.calc.compiled import Address, CompiledEndpoint, EntityMatch
+from dnsguard.controller.judgement import Judgement
+from tests.unit.controller.policy import compiled, endpoint
+
+LISTEN = ("192.0.2.53#53", "2001:db8::53#53", "192.0.2.53#5353")
+
+
+class Verdicts:
+    """Allows what it was given, and counts questions."""
+
+    def __init__(self, *allowed: str) -> None:
+        self.allowed = allowed
+        self.asked = 0
+
+    def __call__(self, _: CompiledEndpoint, client: Address, server: Address, protocol: int) -> bool:
+        self.asked += 1
+        return f"{client} {server} {protocol}" in self.allowed
+
+
+V4_UDP, V4_TCP, V6_UDP = "192.0.2.7 192.0.2.53 17", "192.0.2.7 192.0.2.53 6", "2001:db8::7 2001:db8::53 17"
+
+
+def test_each_address_and_protocol_is_judged_from_the_address_of_its_family() -> None:
+    cart = endpoint("cart", "192.0.2.7", "2001:db8::7")
+    judgement = Judgement(compiled(cart), LISTEN, Verdicts(V4_TCP, V6_UDP))
+    assert judgement.may_query(cart) == ("tcp/192.0.2.53", "udp/2001:db8::53")
+
+
+def test_without_an_address_of_that_family_nothing_is_allowed() -> None:
+    cart = endpoint("cart", "192.0.2.7")
+    assert Judgement(compiled(cart), LISTEN, Verdicts(V4_UDP, V6_UDP)).may_query(cart) == ("udp/192.0.2.53",)
+
+
+def test_one_of_two_addresses_that_is_denied_denies() -> None:
+    cart = endpoint("cart", "192.0.2.7", "192.0.2.8")
+    assert Judgement(compiled(cart), LISTEN, Verdicts(V4_UDP)).may_query(cart) == ()
+
+
+def test_a_class_is_judged_once() -> None:
+    many = [endpoint(f"pod{number}", f"192.0.2.{number}") for number in range(50)]
+    verdicts = Verdicts()
+    judgement = Judgement(compiled(*many), LISTEN, verdicts)
+    for each in many:
+        judgement.may_query(each)
+    assert verdicts.asked == 2
+
+
+def test_unless_a_rule_looks_at_the_source() -> None:
+    many = [endpoint("cart", "192.0.2.7"), endpoint("web", "192.0.2.8")]
+    judgement = Judgement(compiled(*many, source=EntityMatch(members="s:x")), LISTEN, Verdicts(V4_UDP))
+    assert [judgement.may_query(each) for each in many] == [("udp/192.0.2.53",), ()]
+
+
+def test_the_host_itself_may_ask_everywhere() -> None:
+    host = endpoint("eth0", "192.0.2.1", kind="HostEndpoint")
+    judgement = Judgement(compiled(host), LISTEN, Verdicts())
+    assert judgement.may_query(host) == ("udp/192.0.2.53", "tcp/192.0.2.53", "udp/2001:db8::53", "tcp/2001:db8::53")

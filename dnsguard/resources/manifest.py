@@ -16,6 +16,23 @@ MAX_BYTES = 32 * 1024 * 1024
 _LIST_KEYS = frozenset({"apiVersion", "kind", "metadata", "items"})
 
 
+class Lines:
+    """Where the fields of one document stand."""
+
+    def __init__(self, lines: Mapping[Path, int]) -> None:
+        self._lines = lines
+
+    @cached_property
+    def _by_field(self) -> dict[str, int]:
+        return {field_text(path): line for path, line in self._lines.items()}
+
+    def of(self, field: str) -> int:
+        """The line of the field, or of the nearest thing around it that stands in the text; 0 where none is known."""
+        while field and field not in self._by_field:
+            field = field[: max(field.rfind("."), field.rfind("["), 0)]
+        return self._by_field.get(field, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One resource, and where it was written."""
@@ -29,6 +46,17 @@ class Document:
     data: Mapping[str, Any]
     """As written."""
     resource: Resource
+    lines: Lines
+    prefix: str = ""
+    """Path of the object in its document: empty, or `items[3]` in a list."""
+
+    def fault(self, cause: Cause) -> "Fault":
+        """An error that was found later, by somebody who has seen other objects too."""
+        field = ".".join(part for part in (self.prefix, cause.field) if part)
+        name = "/".join(part for part in (self.resource.namespace, self.resource.name) if part)
+        return Fault(
+            self.source, self.number, self.lines.of(field), f"{self.resource.kind} {name}", cause._replace(field=field)
+        )
 
 
 class Fault(NamedTuple):
@@ -54,6 +82,8 @@ class Fault(NamedTuple):
 class ManifestError(DnsguardError):
     """A manifest has errors; nothing of it may be applied. `faults` lists them all, a line each in `str()`."""
 
+    exit_code = 2
+
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
@@ -74,7 +104,7 @@ def load(text: str | bytes, source: str, namespace: str | None = None) -> list[D
                 field = ".".join(part for part in (prefix, cause.field) if part)
                 faults.append(Fault(source, number, lines.of(field), error.subject, cause._replace(field=field)))
         else:
-            loaded.append(Document(source, number, lines.of(prefix), data, resource))
+            loaded.append(Document(source, number, lines.of(prefix), data, resource, lines, prefix))
     if faults:
         raise ManifestError(faults)
     return loaded
@@ -93,11 +123,11 @@ def load_value(text: str | bytes, source: str) -> Any:
     return values[0]
 
 
-def _objects(text: str | bytes, source: str, faults: list[Fault]) -> Iterator[tuple[int, str, Any, "_Lines"]]:
+def _objects(text: str | bytes, source: str, faults: list[Fault]) -> Iterator[tuple[int, str, Any, Lines]]:
     for document in _documents(_decoded(text, source), source, faults):
         if document.value is None:
             continue
-        lines = _Lines(document.lines)
+        lines = Lines(document.lines)
         items = _items(document.value)
         if items is None:
             yield document.number, "", document.value, lines
@@ -189,20 +219,3 @@ def _decoded(text: str | bytes, source: str) -> str:
 
 def _syntax(source: str, document: int, line: int, message: str) -> Fault:
     return Fault(source, document, line, "", Cause("", message, "syntax"))
-
-
-class _Lines:
-    """Where the fields of one document stand."""
-
-    def __init__(self, lines: Mapping[Path, int]) -> None:
-        self._lines = lines
-
-    @cached_property
-    def _by_field(self) -> dict[str, int]:
-        return {field_text(path): line for path, line in self._lines.items()}
-
-    def of(self, field: str) -> int:
-        """The line of the field, or of the nearest thing around it that stands in the text; 0 where none is known."""
-        while field and field not in self._by_field:
-            field = field[: max(field.rfind("."), field.rfind("["), 0)]
-        return self._by_field.get(field, 0)

@@ -22,7 +22,9 @@ ENV_PREFIX = "DNSGUARD_"
 
 
 class SettingsError(DnsguardError):
-    """Settings are wrong; `problems` lists all of them, a line each in `str()`. Exit code 2."""
+    """Settings are wrong; `problems` lists all of them, a line each in `str()`."""
+
+    exit_code = 2
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

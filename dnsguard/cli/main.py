@@ -1,0 +1,89 @@
+"""The command line: finds the command's module and imports nothing else, so that every command starts at once."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple, cast
+
+from dnsguard.cli.errors import BAD_INPUT, REFUSED
+from dnsguard.errors import DnsguardError
+
+INTERRUPTED = 128 + 2
+PIPE_CLOSED = 128 + 13
+
+
+class Command(NamedTuple):
+    """One word of the command line."""
+
+    name: str
+    module: str
+    """Has `main(argv) -> int`; argv without the command's name."""
+    text: str
+
+
+COMMANDS = (
+    Command("run", "dnsguard.cli.run", "start controller and forwarder, and keep them running"),
+    Command("controller", "dnsguard.controller.main", "the process that holds policy: API, store, rules"),
+    Command("forwarder", "dnsguard.forwarder.main", "the process that answers DNS and opens what policy allows"),
+    Command("apply", "dnsguard.cli.apply", "create or update objects from files"),
+    Command("get", "dnsguard.cli.get", "show objects"),
+    Command("delete", "dnsguard.cli.delete", "delete objects"),
+    Command("explain", "dnsguard.cli.explain", "what would happen to a connection, and why"),
+    Command("status", "dnsguard.cli.status", "how the controller, its forwarders and the rules are"),
+    Command("validate", "dnsguard.cli.validate", "check files without a server"),
+    Command("render", "dnsguard.cli.render", "show the nftables rules that files make, without a server"),
+    Command("uninstall", "dnsguard.cli.uninstall", "remove our nftables table: enforcement ends"),
+    Command("version", "dnsguard.cli.version", "show the version"),
+)
+
+
+def usage() -> str:
+    """What `dnsguard --help` prints."""
+    width = max(len(command.name) for command in COMMANDS)
+    lines = [f"  {command.name.ljust(width)}  {command.text}" for command in COMMANDS]
+    return "\n".join(
+        [
+            "usage: dnsguard COMMAND [...]",
+            "",
+            "Egress control by domain name, CIDR and label.",
+            "",
+            *lines,
+            "",
+            "dnsguard COMMAND --help says more. Exit codes: 0 done, 1 refused or not found, 2 bad input.",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. Errors are said on stderr, one line each."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] in (["-h"], ["--help"], ["help"]):
+        print(usage())
+        return 0
+    if words[:1] == ["--version"]:
+        words = ["version"]
+    command = next((command for command in COMMANDS if words and command.name == words[0]), None)
+    if command is None:
+        said = f"dnsguard: {words[0]!r} is no command" if words else "dnsguard: which command?"
+        print(f"{said}\n\n{usage()}", file=sys.stderr)
+        return BAD_INPUT
+    return _run(command, words[1:])
+
+
+def _run(command: Command, argv: Sequence[str]) -> int:
+    try:
+        start = cast("Callable[[Sequence[str]], int]", import_module(command.module).main)
+        code = start(argv)
+        sys.stdout.flush()
+    except DnsguardError as error:
+        for line in str(error).splitlines():
+            print(f"dnsguard {command.name}: {line}", file=sys.stderr)
+        return int(getattr(error, "exit_code", REFUSED))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output went away, as `| head` does; nothing more can be written, at exit neither
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return code

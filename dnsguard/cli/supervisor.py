@@ -1,0 +1,150 @@
+"""Keeps child processes running: starts them, starts them again when they die, ends them when it is told to."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+FIRST_DELAY = 0.1
+LAST_DELAY = 5.0
+SETTLED_AFTER = 10.0
+"""Seconds of life after which a child counts as well, and its next death as the first."""
+PATIENCE = 10.0
+"""Seconds a child has to stop before it is killed."""
+
+SETTINGS_ARE_WRONG = 2
+"""Exit code of a child that will not run with these settings, however often it is started."""
+
+_PR_SET_PDEATHSIG = 1
+_WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(slots=True)
+class Backoff:
+    """How long to wait before the next start: 0.1 s, doubled to 5 s, from the beginning once a child was well."""
+
+    delay: float = FIRST_DELAY
+
+    def after(self, lived: float) -> float:
+        """Seconds to wait after a life of `lived` seconds."""
+        if lived >= SETTLED_AFTER:
+            self.delay = FIRST_DELAY
+        wait = self.delay
+        self.delay = min(self.delay * 2, LAST_DELAY)
+        return wait
+
+
+@dataclass(slots=True)
+class Child:
+    """One process that should run."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    due: float = 0.0
+    """When to start it, where it does not run."""
+    was_well: bool = False
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+class Supervisor:
+    """Runs its children until SIGTERM or SIGINT; says every death in one line.
+
+    Where the supervisor itself dies, the kernel kills the children: two copies never serve side by side.
+    """
+
+    def __init__(self, children: Sequence[Child], say: Callable[[str], None]) -> None:
+        self._children = children
+        self._say = say
+
+    def run(self) -> int:
+        """Returns when told to stop, and 2 when a child refuses its settings from the start."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+        try:
+            return self._supervise()
+        finally:
+            self._stop()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _supervise(self) -> int:
+        while True:
+            now = time.monotonic()
+            for child in self._children:
+                if child.process is None and child.due <= now:
+                    self._start(child)
+            waits = [child.due - now for child in self._children if child.process is None]
+            received = signal.sigtimedwait(_WATCHED, max(min(waits, default=3600.0), 0.0))
+            if received is not None and received.si_signo != signal.SIGCHLD:
+                self._say(f"{signal.Signals(received.si_signo).name}: stopping")
+                return 0
+            for child in self._children:
+                if child.process is not None and child.process.poll() is not None and not self._may_run_again(child):
+                    return SETTINGS_ARE_WRONG
+
+    def _start(self, child: Child) -> None:
+        parent = os.getpid()
+
+        def in_child() -> None:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it died before the kernel was told
+                os._exit(1)
+
+        # a group of its own: Ctrl-C reaches the supervisor alone, which stops its children in order
+        child.process = subprocess.Popen(child.command, preexec_fn=in_child, process_group=0, stdin=subprocess.DEVNULL)
+        child.started = time.monotonic()
+
+    def _may_run_again(self, child: Child) -> bool:
+        process = child.process
+        child.process = None
+        if process is None:
+            return True
+        now = time.monotonic()
+        lived = now - child.started
+        child.was_well = child.was_well or lived >= SETTLED_AFTER
+        if process.returncode == SETTINGS_ARE_WRONG and not child.was_well:
+            self._say(f"{child.name} (pid {process.pid}) refuses its settings: stopping")
+            return False
+        wait = child.backoff.after(lived)
+        child.due = now + wait
+        self._say(
+            f"{child.name} (pid {process.pid}) {how_it_ended(process.returncode)}; starting again in {wait:.1f} s"
+        )
+        return True
+
+    def _stop(self) -> None:
+        running = [child.process for child in self._children if child.process is not None]
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + PATIENCE
+        for child in self._children:
+            if child.process is None:
+                continue
+            try:
+                child.process.wait(max(deadline - time.monotonic(), 0.0))
+            except subprocess.TimeoutExpired:
+                self._say(f"{child.name} (pid {child.process.pid}) did not stop in {PATIENCE:.0f} s: killed")
+                child.process.kill()
+                child.process.wait()
+            child.process = None
+
+
+def how_it_ended(returncode: int) -> str:
+    """`was killed by SIGKILL`, `ended with exit code 1`."""
+    if returncode < 0:
+        try:
+            return f"was killed by {signal.Signals(-returncode).name}"
+        except ValueError:
+            return f"was killed by signal {-returncode}"
+    return f"ended with exit code {returncode}"
+
+
+def own_command(*words: str) -> list[str]:
+    """A dnsguard command in a process of its own, with this interpreter."""
+    return [sys.executable, "-m", "dnsguard", *words]

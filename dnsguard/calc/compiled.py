@@ -42,7 +42,7 @@ class Action(StrEnum):
 
     ALLOW = "allow"
     DENY = "deny"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - no password
     LOG = "log"
 
 
@@ -242,6 +242,7 @@ class MemberSet:
     """The canonical effective selector, for comments and explanations."""
 
     networks: tuple[Network, ...]
+    """IPv4 first, ascending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +283,12 @@ class Compiled:
     """What an operator should know: a policy whose tier is missing, an untracked policy that selects a workload, …"""
 
     def lease_sets_of(self, endpoint: CompiledEndpoint) -> frozenset[str]:
-        """Identifiers of the lease sets that the endpoint's egress policies refer to, in any stage."""
-        found = set()
+        """Identifiers of the lease sets that the endpoint's egress policies and profiles refer to, in any stage."""
+        found: set[str] = set()
         for (_, direction), policy_class in endpoint.classes.items():
             if direction is Direction.EGRESS:
-                for tier in policy_class.tiers:
-                    for policy in tier.policies:
-                        rules = self.policies[policy].egress
-                        found.update(rule.destination.leases for rule in rules if rule.destination.leases is not None)
+                policies = [self.policies[policy] for tier in policy_class.tiers for policy in tier.policies]
+                profiles = [self.profiles[name] for name in policy_class.profiles]
+                for rules in (each.egress for each in (*policies, *profiles)):
+                    found.update(rule.destination.leases for rule in rules if rule.destination.leases is not None)
         return frozenset(found)

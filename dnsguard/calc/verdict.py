@@ -1,0 +1,155 @@
+"""The evaluator: what happens to a packet on its way through a node, and why.
+
+Everything that answers "what would happen" asks here, and the kernel must agree.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction, EndpointId, Stage
+from dnsguard.calc.failsafe import FailsafePorts
+from dnsguard.calc.judge import Judge
+from dnsguard.calc.matching import LeaseLookup, nothing_leased
+from dnsguard.calc.packet import Packet
+from dnsguard.calc.trace import Decider, Decision, Judgement, Verdict
+
+_HOST_INGRESS = (Stage.UNTRACKED, Stage.PRE_DNAT, Stage.NORMAL)
+_HOST_EGRESS = (Stage.UNTRACKED, Stage.NORMAL)
+_FORWARD_INGRESS = (Stage.UNTRACKED, Stage.PRE_DNAT, Stage.FORWARD)
+_FROM_WORKLOAD_INGRESS = (Stage.PRE_DNAT, Stage.FORWARD)
+_FORWARD_EGRESS = (Stage.FORWARD,)
+_WORKLOAD = (Stage.NORMAL,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """One endpoint on the packet's way, and the stages it passes there."""
+
+    endpoint: CompiledEndpoint
+    direction: Direction
+    stages: tuple[Stage, ...]
+
+
+def evaluate(
+    compiled: Compiled,
+    packet: Packet,
+    leased: LeaseLookup = nothing_leased,
+    *,
+    entry: EndpointId | None = None,
+    leave: EndpointId | None = None,
+    failsafe: FailsafePorts | None = None,
+) -> Verdict:
+    """The verdict on the first packet of a connection, both ends judged, each by its own policies.
+
+    `entry` and `leave` name the host endpoints of the interfaces that a *forwarded* packet comes in and goes out by,
+    where there are such; packets to and from the host itself find theirs by address. To judge many packets against one
+    policy, keep an `Evaluator`.
+    """
+    return Evaluator(compiled, failsafe).evaluate(packet, leased, entry=entry, leave=leave)
+
+
+class Evaluator:
+    """Evaluates packets against one compiled policy."""
+
+    def __init__(self, compiled: Compiled, failsafe: FailsafePorts | None = None) -> None:
+        self._compiled = compiled
+        self._failsafe = failsafe if failsafe is not None else FailsafePorts()
+        self._by_address: dict[Address, CompiledEndpoint] = {}
+        # A workload before a host: where both claim an address, it is the workload that sends and receives.
+        for endpoint in sorted(compiled.endpoints.values(), key=lambda each: (not each.is_workload, each.id)):
+            for address in endpoint.addresses:
+                self._by_address.setdefault(address, endpoint)
+
+    def endpoint_of(self, address: Address) -> CompiledEndpoint | None:
+        """The endpoint that has this address."""
+        return self._by_address.get(address)
+
+    def evaluate(
+        self,
+        packet: Packet,
+        leased: LeaseLookup = nothing_leased,
+        *,
+        entry: EndpointId | None = None,
+        leave: EndpointId | None = None,
+    ) -> Verdict:
+        """As the function of that name."""
+        judge = Judge(self._compiled, packet, leased, self._failsafe)
+        source, destination = self.endpoint_of(packet.source), self.endpoint_of(packet.destination)
+        judgements: list[Judgement] = []
+        decisions: list[Decision] = []
+        for leg in _legs(source, destination, self._host(entry), self._host(leave)):
+            of_leg = _judgements(judge, leg)
+            judgements += of_leg
+            decisions.append(of_leg[-1].decision)
+        denied = next((decision for decision in decisions if decision.action is Action.DENY), None)
+        decision = denied or (decisions[-1] if decisions else None)
+        return Verdict(decision.action if decision is not None else None, decision, tuple(judgements))
+
+    def judge(
+        self,
+        endpoint: EndpointId,
+        direction: Direction,
+        packet: Packet,
+        leased: LeaseLookup = nothing_leased,
+        stage: Stage = Stage.NORMAL,
+    ) -> Judgement:
+        """What one endpoint says in one direction and stage. Raises KeyError where there is no such endpoint."""
+        return Judge(self._compiled, packet, leased, self._failsafe).judge(
+            self._compiled.endpoints[endpoint], stage, direction
+        )
+
+    def _host(self, endpoint: EndpointId | None) -> CompiledEndpoint | None:
+        return self._compiled.endpoints[endpoint] if endpoint is not None else None
+
+
+def _legs(
+    source: CompiledEndpoint | None,
+    destination: CompiledEndpoint | None,
+    entry: CompiledEndpoint | None,
+    leave: CompiledEndpoint | None,
+) -> Iterator[_Leg]:
+    """The endpoints on the packet's way, egress first."""
+    from_host = source is not None and not source.is_workload
+    to_host = destination is not None and not destination.is_workload
+    if (
+        source is not None
+        and destination is not None
+        and from_host
+        and not to_host
+        and _share_node(source, destination)
+    ):
+        return  # probes of the host must reach its workloads, whatever the policies
+    if source is not None:
+        yield _Leg(source, Direction.EGRESS, _HOST_EGRESS if from_host else _WORKLOAD)
+    if (
+        source is not None
+        and destination is not None
+        and not from_host
+        and to_host
+        and _share_node(source, destination)
+    ):
+        return  # not a host endpoint's traffic: what a host offers its own workloads is the host's to say
+    if entry is not None and not from_host and not to_host:
+        yield _Leg(entry, Direction.INGRESS, _FORWARD_INGRESS if source is None else _FROM_WORKLOAD_INGRESS)
+    if leave is not None and not from_host and not to_host:
+        yield _Leg(leave, Direction.EGRESS, _FORWARD_EGRESS)
+    if destination is not None:
+        yield _Leg(destination, Direction.INGRESS, _HOST_INGRESS if to_host else _WORKLOAD)
+
+
+def _share_node(host: CompiledEndpoint, workload: CompiledEndpoint) -> bool:
+    """An endpoint that names no node is on every one."""
+    return "" in (host.node, workload.node) or host.node == workload.node
+
+
+def _judgements(judge: Judge, leg: _Leg) -> list[Judgement]:
+    """What the stages of one leg say, up to the one that decides; the last one's decision is the leg's."""
+    judgements: list[Judgement] = []
+    for stage in leg.stages:
+        judgement = judge.judge(leg.endpoint, stage, leg.direction)
+        judgements.append(judgement)
+        decision = judgement.decision
+        # Failsafe excuses a packet from its stage alone; the next one judges it again.
+        if decision.action is Action.DENY or (decision.action is Action.ALLOW and decision.decider is Decider.RULE):
+            break
+    return judgements

@@ -1,0 +1,52 @@
+"""`dnsguard delete`: by kind and name, or what files name."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+
+from dnsguard.cli.errors import REFUSED, UsageError
+from dnsguard.cli.files import add_file_flags, read_files
+from dnsguard.cli.server import Server, ServerError, add_server_flags, object_path
+from dnsguard.cli.words import kinds_and_names
+from dnsguard.resources import Kind, kind_of
+
+
+def main(argv: Sequence[str]) -> int:
+    """Delete each; one that cannot be deleted does not keep back the others."""
+    parser = argparse.ArgumentParser(prog="dnsguard delete", description="Delete objects.")
+    parser.add_argument("words", nargs="*", metavar="KIND NAME", help="kind and names, or KIND/NAME")
+    add_file_flags(parser, required=False)
+    parser.add_argument("--ignore-not-found", action="store_true", help="what does not exist is no error")
+    add_server_flags(parser)
+    arguments = parser.parse_args(argv)
+    targets = list(_targets(arguments))
+    code = 0
+    with Server.of(arguments) as server:
+        for kind, namespace, name in targets:
+            shown = f"{kind.singular}.{kind.group}/{name}" if kind.group else f"{kind.singular}/{name}"
+            try:
+                server.delete(object_path(kind, namespace, name))
+            except ServerError as error:
+                if error.status == HTTPStatus.NOT_FOUND and arguments.ignore_not_found:
+                    continue
+                print(f"dnsguard delete: {shown}: {error}", file=sys.stderr)
+                code = REFUSED
+            else:
+                print(f"{shown} deleted")
+    return code
+
+
+def _targets(arguments: argparse.Namespace) -> Iterator[tuple[Kind, str, str]]:
+    """What to delete, what refers to other things first."""
+    if bool(arguments.filename) == bool(arguments.words):
+        raise UsageError("say what to delete: KIND NAME, or -f FILE")
+    if arguments.filename:
+        for document in reversed(read_files(arguments.filename, arguments.namespace)):
+            resource = document.resource
+            yield kind_of(resource.kind), resource.namespace, resource.name
+        return
+    for kind, name in kinds_and_names(arguments.words):
+        if name is None:
+            raise UsageError(f"name what to delete: {kind.singular} NAME")
+        yield kind, (arguments.namespace or "default") if kind.namespaced else "", name

@@ -1,0 +1,86 @@
+"""Manifests that a command is given: files, directories, standard input."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dnsguard.cli.errors import UsageError
+from dnsguard.resources import KINDS, Cause
+from dnsguard.resources.manifest import Document, Fault, ManifestError, load
+
+_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+_RANKS = {kind.kind: rank for rank, kind in enumerate(KINDS)}
+
+
+def add_file_flags(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """`-f`, several times, and the namespace for objects that name none."""
+    parser.add_argument(
+        "-f",
+        "--filename",
+        action="append",
+        required=required,
+        metavar="FILE",
+        help="YAML or JSON; a directory with such files; - for standard input; may be repeated",
+    )
+    parser.add_argument("-n", "--namespace", help="for objects that name no namespace (default: default)")
+
+
+def read_files(names: Sequence[str], namespace: str | None = None) -> list[Document]:
+    """All objects of all files, what is referred to before what refers to it.
+
+    Raises ManifestError with the faults of all files, UsageError for a file that cannot be read.
+    """
+    documents: list[Document] = []
+    faults: list[Fault] = []
+    unreadable: list[str] = []
+    for source, path in _sources(names):
+        try:
+            text = sys.stdin.buffer.read() if path is None else path.read_bytes()
+        except OSError as error:
+            unreadable.append(f"{source}: cannot be read: {error.strerror}")
+            continue
+        try:
+            documents += load(text, source, namespace)
+        except ManifestError as error:
+            faults += error.faults
+    faults += _repeated(documents)
+    if unreadable:
+        raise UsageError("\n".join([*unreadable, *map(str, faults)]))
+    if faults:
+        raise ManifestError(faults)
+    if not documents:
+        raise UsageError(f"no objects in {', '.join(names)}")
+    return sorted(documents, key=lambda document: _RANKS[document.resource.kind])
+
+
+def _sources(names: Sequence[str]) -> Iterator[tuple[str, Path | None]]:
+    for name in names:
+        if name == "-":
+            yield "-", None
+            continue
+        path = Path(name)
+        if path.is_dir():
+            for inner in sorted(path.rglob("*")):
+                if inner.suffix in _SUFFIXES and inner.is_file():
+                    yield str(inner), inner
+        else:
+            yield name, path
+
+
+def _repeated(documents: Sequence[Document]) -> Iterator[Fault]:
+    """An object that stands twice: the second would silently replace the first."""
+    seen: dict[tuple[str, str, str], Document] = {}
+    for document in documents:
+        resource = document.resource
+        first = seen.setdefault((resource.kind, resource.namespace, resource.name), document)
+        if first is not document:
+            where = f"{first.source}, document {first.number}"
+            yield document.fault(Cause("metadata.name", f"the same object stands in {where} already", "duplicate"))
+
+
+def object_name(document: Document) -> str:
+    """`networkset.projectcalico.org/x`, as kubectl names objects; `namespace/x` in the core group."""
+    resource = document.resource
+    kind = KINDS[_RANKS[resource.kind]]
+    return f"{kind.singular}.{kind.group}/{resource.name}" if kind.group else f"{kind.singular}/{resource.name}"

@@ -1,0 +1,153 @@
+"""`dnsguard get`: show objects."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import yaml
+
+from dnsguard.cli.errors import REFUSED, CommandError, UsageError
+from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
+from dnsguard.cli.table import aligned, columns, rows
+from dnsguard.cli.words import kinds_and_names
+from dnsguard.resources import Kind
+
+
+def main(argv: Sequence[str]) -> int:
+    """Show what there is, and with -w what becomes of it."""
+    parser = argparse.ArgumentParser(prog="dnsguard get", description="Show objects.")
+    parser.add_argument("words", nargs="+", metavar="KIND [NAME]", help="kind, or kind and names, or KIND/NAME")
+    scope = parser.add_mutually_exclusive_group()
+    scope.add_argument("-n", "--namespace", help="default: default")
+    scope.add_argument("-A", "--all-namespaces", action="store_true")
+    parser.add_argument("-l", "--selector", help="label selector, as app=web,tier in (a,b)")
+    parser.add_argument("-o", "--output", choices=("yaml", "json", "wide", "name"))
+    parser.add_argument("-w", "--watch", action="store_true", help="go on showing changes")
+    add_server_flags(parser)
+    arguments = parser.parse_args(argv)
+    asked = list(kinds_and_names(arguments.words))
+    if arguments.watch and len(asked) > 1:
+        raise UsageError("--watch takes one kind, or one object")
+    if arguments.selector and any(name for _, name in asked):
+        raise UsageError("--selector and a name exclude each other")
+    with Server.of(arguments) as server:
+        return _Getter(server, arguments).show(asked)
+
+
+class _Getter:
+    def __init__(self, server: Server, arguments: argparse.Namespace) -> None:
+        self._server = server
+        self._output: str | None = arguments.output
+        self._namespace = "" if arguments.all_namespaces else arguments.namespace or "default"
+        self._all_namespaces: bool = arguments.all_namespaces
+        self._selector: str | None = arguments.selector
+        self._watch: bool = arguments.watch
+        self._title_printed = False
+
+    def show(self, asked: Sequence[tuple[Kind, str | None]]) -> int:
+        code = 0
+        found: list[tuple[Kind, Object]] = []
+        version = ""
+        for kind, name in asked:
+            try:
+                if name is None:
+                    values, version = self._list(kind)
+                    found += [(kind, value) for value in values]
+                else:
+                    value = self._server.get(object_path(kind, self._namespace_of(kind), name))
+                    version = value["metadata"].get("resourceVersion", "")
+                    found.append((kind, value))
+            except ServerError as error:
+                print(f"dnsguard get: {kind.singular} {name or ''}: {error}", file=sys.stderr)
+                code = REFUSED
+        self._print(found, single=len(asked) == 1 and asked[0][1] is not None)
+        if not found and code == 0 and self._output in (None, "wide") and not self._watch:
+            where = "" if self._all_namespaces or not asked[0][0].namespaced else f" in namespace {self._namespace}"
+            print(f"no {asked[0][0].plural}{where}", file=sys.stderr)
+        if self._watch and code == 0:
+            self._follow(*asked[0], version)
+        return code
+
+    def _namespace_of(self, kind: Kind) -> str:
+        if kind.namespaced and self._all_namespaces:
+            raise UsageError("a name needs its namespace: write -n instead of -A")
+        return self._namespace
+
+    def _list(self, kind: Kind) -> tuple[list[Object], str]:
+        answer = self._server.get(object_path(kind, self._namespace), self._parameters())
+        values = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in answer.get("items", [])]
+        return values, str(answer.get("metadata", {}).get("resourceVersion", ""))
+
+    def _parameters(self) -> dict[str, str]:
+        return {"labelSelector": self._selector} if self._selector else {}
+
+    def _print(self, found: Sequence[tuple[Kind, Object]], *, single: bool) -> None:
+        values = [value for _, value in found]
+        match self._output:
+            case "json" | "yaml":
+                if values or not single:
+                    whole: Any = values[0] if single else {"apiVersion": "v1", "kind": "List", "items": values}
+                    print(as_text(whole, self._output))
+            case "name":
+                for kind, value in found:
+                    print(_name(kind, value))
+            case _:
+                for kind in dict.fromkeys(kind for kind, _ in found):
+                    self._print_table(kind, [value for of, value in found if of is kind])
+        sys.stdout.flush()
+
+    def _print_table(self, kind: Kind, values: Sequence[Object], event: str = "") -> None:
+        shown = columns(kind, wide=self._output == "wide", with_namespace=self._all_namespaces, now=datetime.now(UTC))
+        lines = rows(shown, values)
+        titles = [] if self._title_printed and event else [[column.title for column in shown]]
+        self._title_printed = True
+        for line in aligned([*titles, *lines]):
+            print(f"{event}{line}")
+
+    def _follow(self, kind: Kind, name: str | None, version: str) -> None:
+        while True:
+            try:
+                for event in self._server.watch(
+                    object_path(kind, self._namespace), {**self._parameters(), "resourceVersion": version}
+                ):
+                    value = event["object"]
+                    if event["type"] == "ERROR":
+                        raise ServerError(int(value.get("code", 0)), str(value.get("message", "the watch ended")))
+                    version = str(value.get("metadata", {}).get("resourceVersion", version))
+                    if event["type"] != "BOOKMARK" and name in (None, value["metadata"]["name"]):
+                        self._print_event(kind, event["type"], value)
+            except ServerError as error:
+                if error.status != HTTPStatus.GONE:
+                    raise CommandError(str(error)) from None
+                values, version = self._list(kind)
+                for value in values:
+                    if name in (None, value["metadata"]["name"]):
+                        self._print_event(kind, "MODIFIED", value)
+
+    def _print_event(self, kind: Kind, event: str, value: Object) -> None:
+        match self._output:
+            case "json":
+                print(as_text({"type": event, "object": value}, "json"))
+            case "yaml":
+                print(f"---\n# {event}\n{as_text(value, 'yaml')}")
+            case "name":
+                print(f"{event.lower()} {_name(kind, value)}")
+            case _:
+                self._print_table(kind, [value], event=f"{event.lower():<10}")
+        sys.stdout.flush()
+
+
+def as_text(value: Any, output: str) -> str:
+    """A value as JSON or YAML, its fields in their order."""
+    if output == "json":
+        return json.dumps(value, indent=2, ensure_ascii=False)
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
+
+
+def _name(kind: Kind, value: Object) -> str:
+    name = value["metadata"]["name"]
+    return f"{kind.singular}.{kind.group}/{name}" if kind.group else f"{kind.singular}/{name}"

@@ -1,0 +1,177 @@
+"""The admin API as a client sees it: addresses, tokens, errors."""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from dnsguard.cli.errors import CommandError, UsageError
+from dnsguard.locations import API_PORT, TOKEN_FILE, default_state_dir
+from dnsguard.resources import Cause, Kind
+
+Object = dict[str, Any]
+
+TIMEOUT = 30.0
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+
+
+class ServerError(CommandError):
+    """The server refused a request, in its own words."""
+
+    def __init__(self, status: int, message: str, causes: tuple[Cause, ...] = ()) -> None:
+        self.status = status
+        self.causes = causes
+        """What is wrong with the object, field by field; empty where it is something else."""
+        super().__init__(message)
+
+
+class UnreachableError(CommandError):
+    """Nothing answers at the server's address."""
+
+
+def add_server_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags that say which server, and who asks."""
+    group = parser.add_argument_group("server")
+    group.add_argument("--server", metavar="URL", help="default: $DNSGUARD_SERVER, else http://127.0.0.1:8053")
+    group.add_argument("--token", help="default: $DNSGUARD_TOKEN")
+    group.add_argument(
+        "--token-file", metavar="FILE", help="default: $DNSGUARD_TOKEN_FILE, else `token` in the state directory"
+    )
+
+
+class Server:
+    """A connection to one server. Every method raises ServerError and UnreachableError."""
+
+    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._url = url.rstrip("/")
+        try:
+            self._client = httpx.Client(
+                base_url=self._url,
+                headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+                timeout=TIMEOUT,
+                transport=transport,
+                trust_env=False,  # a proxy of the environment is for the internet, not for the machine's own API
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise UsageError(f"--server {url}: {error}") from None
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Self:
+        """The server that flags and environment name. Raises UsageError."""
+        url = arguments.server or environ.get("DNSGUARD_SERVER") or f"http://127.0.0.1:{API_PORT}"
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"--server {url}: write http://HOST:PORT or https://HOST:PORT")
+        return cls(url, _token(arguments, environ))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._client.close()
+
+    def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
+        """What is at a path."""
+        return self._answer("GET", path, parameters)[0]
+
+    def find(self, path: str) -> Object | None:
+        """The object at a path, or None where there is none."""
+        try:
+            found: Object = self.get(path)
+        except ServerError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+        return found
+
+    def send(
+        self, method: str, path: str, body: Any, parameters: Mapping[str, str] | None = None
+    ) -> tuple[Any, tuple[str, ...]]:
+        """Send an object: the answer, and what the server warns about."""
+        return self._answer(method, path, parameters, body)
+
+    def delete(self, path: str, parameters: Mapping[str, str] | None = None) -> None:
+        """Delete the object at a path."""
+        self._answer("DELETE", path, parameters)
+
+    def watch(self, path: str, parameters: Mapping[str, str]) -> Iterator[Object]:
+        """Events as they happen, until the server ends the stream."""
+        try:
+            with self._client.stream("GET", path, params={**parameters, "watch": "true"}, timeout=None) as response:
+                if response.is_error:
+                    response.read()
+                    raise _refusal(response)
+                for line in response.iter_lines():
+                    if line.strip():
+                        yield json.loads(line)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
+    def _answer(
+        self, method: str, path: str, parameters: Mapping[str, str] | None, body: Any = None
+    ) -> tuple[Any, tuple[str, ...]]:
+        try:
+            response = self._client.request(method, path, params=parameters, json=body)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+        if response.is_error:
+            raise _refusal(response)
+        try:
+            value = response.json()
+        except ValueError:
+            raise ServerError(response.status_code, f"{self._url}{path} answers what is no JSON") from None
+        warnings = ",".join(response.headers.get_list("warning"))
+        return value, tuple(re.sub(r"\\(.)", r"\1", text) for text in _WARNING.findall(warnings))
+
+    def _unreachable(self, error: httpx.TransportError) -> UnreachableError:
+        return UnreachableError(f"{self._url} does not answer ({error}): is `dnsguard run` running there?")
+
+
+def object_path(kind: Kind, namespace: str, name: str = "") -> str:
+    """Where an object, or the list of them, is served. An empty namespace means all of them."""
+    base = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"
+    scope = f"/namespaces/{quote(namespace, safe='')}" if kind.namespaced and namespace else ""
+    return f"{base}{scope}/{kind.plural}" + (f"/{quote(name, safe='')}" if name else "")
+
+
+def _token(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
+    if token := arguments.token or (environ.get("DNSGUARD_TOKEN") if not arguments.token_file else None):
+        return _checked(token, "--token")
+    named = arguments.token_file or environ.get("DNSGUARD_TOKEN_FILE")
+    state_dir = Path(environ.get("DNSGUARD_STATE_DIR") or default_state_dir(environ))
+    path = Path(named) if named else state_dir / TOKEN_FILE
+    try:
+        return _checked(path.read_text(encoding="utf-8").strip(), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is no text"
+        raise UsageError(f"no token: {path}: {reason}; name it with --token-file or DNSGUARD_TOKEN_FILE") from None
+
+
+def _checked(token: str, origin: str) -> str:
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(f"{origin}: holds no token")
+    return token
+
+
+def _refusal(response: httpx.Response) -> ServerError:
+    """The error that a Kubernetes Status describes."""
+    try:
+        status = response.json()
+    except ValueError:
+        status = None
+    if not isinstance(status, dict):
+        return ServerError(response.status_code, f"the server answers {response.status_code} {response.reason_phrase}")
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    found = tuple(
+        Cause(str(cause.get("field", "")), str(cause.get("message", "")), str(cause.get("reason", "")))
+        for cause in causes or ()
+        if isinstance(cause, dict)
+    )
+    message = str(status.get("message") or response.reason_phrase)
+    return ServerError(response.status_code, message, found)

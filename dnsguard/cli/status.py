@@ -1,0 +1,47 @@
+"""`dnsguard status`: how the whole is."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from dnsguard.cli.errors import REFUSED
+from dnsguard.cli.get import as_text
+from dnsguard.cli.server import Server, add_server_flags
+
+
+def main(argv: Sequence[str]) -> int:
+    """Show the status; 1 when the server is not ready."""
+    parser = argparse.ArgumentParser(prog="dnsguard status", description="How the controller and its forwarders are.")
+    parser.add_argument("-o", "--output", choices=("json", "yaml"))
+    add_server_flags(parser)
+    arguments = parser.parse_args(argv)
+    with Server.of(arguments) as server:
+        report = server.get("/v1/status")
+    print(as_text(report, arguments.output) if arguments.output else "\n".join(summary(report)))
+    return 0 if report.get("ready") else REFUSED
+
+
+def summary(report: dict[str, Any]) -> list[str]:
+    """The report for people, problems first."""
+    lines = [f"dnsguard {report['version']}: {'ready' if report['ready'] else 'NOT READY'}"]
+    lines += [f"  problem: {problem}" for problem in report.get("problems", ())]
+    lines += [f"  warning: {warning}" for warning in report.get("warnings", ())]
+    lines.append(f"policy: revision {report.get('storeRevision', 0)}, enforced {report.get('enforcedRevision', 0)}")
+    objects = report.get("objects", {})
+    if objects:
+        lines.append("objects: " + ", ".join(f"{count} {plural}" for plural, count in sorted(objects.items())))
+    plane = report.get("dataplane", {})
+    state = "in sync" if plane.get("inSync") else "NOT IN SYNC"
+    lines.append(
+        f"table inet {plane.get('table') or '-'}: {state}, {plane.get('chains', 0)} chains, {plane.get('sets', 0)} sets"
+        + (f", {plane['problem']}" if plane.get("problem") else "")
+    )
+    for forwarder in report.get("forwarders", ()):
+        state = "connected" if forwarder.get("connected") else "NOT CONNECTED"
+        problem = f", {forwarder['problem']}" if forwarder.get("problem") else ""
+        lines.append(
+            f"forwarder {forwarder['id']}: {state}, revision {forwarder.get('revision', 0)},"
+            f" answers on {', '.join(forwarder.get('listen', ())) or '-'}{problem}"
+        )
+        lines += [f"  upstream {name}: {health}" for name, health in sorted(forwarder.get("upstreams", {}).items())]
+    return lines

@@ -1,0 +1,113 @@
+"""Objects as rows of a table."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from dnsguard.resources import Kind
+
+Object = dict[str, Any]
+
+
+class Column(NamedTuple):
+    """One column, and what an object shows in it."""
+
+    title: str
+    cell: Callable[[Object], object]
+    only_wide: bool = False
+
+
+def _spec(*path: str) -> Callable[[Object], object]:
+    def cell(value: Object) -> object:
+        found: Any = value.get("spec")
+        for step in path:
+            found = found.get(step) if isinstance(found, dict) else None
+        return found
+
+    return cell
+
+
+def _count(field: str) -> Callable[[Object], object]:
+    return lambda value: len(_spec(field)(value) or ())  # type: ignore[arg-type]  # a list, by the kind's model
+
+
+def _addresses(value: Object) -> object:
+    spec = value.get("spec") or {}
+    return spec.get("ipNetworks") or spec.get("expectedIPs")
+
+
+def _labels(value: Object) -> object:
+    return [f"{key}={text}" for key, text in sorted((value["metadata"].get("labels") or {}).items())]
+
+
+_POLICY = (
+    Column("TIER", _spec("tier")),
+    Column("ORDER", _spec("order")),
+    Column("TYPES", _spec("types")),
+    Column("SELECTOR", _spec("selector")),
+    Column("INGRESS", _count("ingress"), only_wide=True),
+    Column("EGRESS", _count("egress"), only_wide=True),
+)
+_SET = (Column("NETS", _count("nets")), Column("DOMAINS", _count("allowedEgressDomains")))
+_ENDPOINT = (
+    Column("NODE", _spec("node")),
+    Column("INTERFACE", _spec("interfaceName")),
+    Column("ADDRESSES", _addresses),
+    Column("PROFILES", _spec("profiles"), only_wide=True),
+)
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "Tier": (Column("ORDER", _spec("order")), Column("DEFAULT", _spec("defaultAction"))),
+    "Profile": (Column("INGRESS", _count("ingress")), Column("EGRESS", _count("egress"))),
+    "NetworkPolicy": _POLICY,
+    "GlobalNetworkPolicy": _POLICY,
+    "NetworkSet": _SET,
+    "GlobalNetworkSet": _SET,
+    "WorkloadEndpoint": _ENDPOINT,
+    "HostEndpoint": _ENDPOINT,
+}
+
+
+def columns(kind: Kind, *, wide: bool, with_namespace: bool, now: datetime) -> list[Column]:
+    """The columns of a kind, name first and age last."""
+    shown = [Column("NAME", lambda value: value["metadata"]["name"])]
+    if with_namespace and kind.namespaced:
+        shown.insert(0, Column("NAMESPACE", lambda value: value["metadata"].get("namespace")))
+    shown += [column for column in COLUMNS.get(kind.kind, ()) if wide or not column.only_wide]
+    if wide:
+        shown.append(Column("LABELS", _labels))
+    shown.append(Column("AGE", lambda value: age(value["metadata"].get("creationTimestamp"), now)))
+    return shown
+
+
+def rows(shown: Sequence[Column], values: Iterable[Object]) -> list[list[str]]:
+    """The cells of each object, as text."""
+    return [[cell_text(column.cell(value)) for column in shown] for value in values]
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of text with their columns below each other."""
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    return ["   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def cell_text(value: object) -> str:
+    """A value in a table; absent is a dash."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "-"
+    return str(value)
+
+
+def age(timestamp: object, now: datetime) -> str:
+    """How long ago, in the largest unit that says enough: `45s`, `10m`, `3h`, `12d`."""
+    try:
+        then = datetime.fromisoformat(str(timestamp))
+    except ValueError:
+        return "-"
+    seconds = max(int((now - (then if then.tzinfo else then.replace(tzinfo=UTC))).total_seconds()), 0)
+    for unit, size, until in (("s", 1, 120), ("m", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < until:
+            return f"{seconds // size}{unit}"
+    return f"{seconds // 86_400}d"

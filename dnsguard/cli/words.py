@@ -1,0 +1,29 @@
+"""KIND NAME on a command line."""
+
+from collections.abc import Iterator, Sequence
+
+from dnsguard.cli.errors import UsageError
+from dnsguard.resources import Kind, UnknownKind, kind_named
+
+
+def kinds_and_names(words: Sequence[str]) -> Iterator[tuple[Kind, str | None]]:
+    """`KIND`, `KIND NAME…` or `KIND/NAME…`; None for a kind alone. Raises UsageError."""
+    if any("/" in word for word in words):
+        for word in words:
+            name, slash, rest = word.partition("/")
+            if not slash or not rest:
+                raise UsageError(f"{word!r}: write KIND/NAME for each, or KIND NAME")
+            yield _kind(name), rest
+        return
+    kind = _kind(words[0])
+    if len(words) == 1:
+        yield kind, None
+    for name in words[1:]:
+        yield kind, name
+
+
+def _kind(word: str) -> Kind:
+    try:
+        return kind_named(word)
+    except UnknownKind as error:
+        raise UsageError(str(error)) from None

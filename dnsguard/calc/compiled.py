@@ -287,8 +287,9 @@ class Compiled:
         found: set[str] = set()
         for (_, direction), policy_class in endpoint.classes.items():
             if direction is Direction.EGRESS:
-                policies = [self.policies[policy] for tier in policy_class.tiers for policy in tier.policies]
-                profiles = [self.profiles[name] for name in policy_class.profiles]
-                for rules in (each.egress for each in (*policies, *profiles)):
-                    found.update(rule.destination.leases for rule in rules if rule.destination.leases is not None)
+                rules = [self.policies[policy].egress for tier in policy_class.tiers for policy in tier.policies]
+                rules += [self.profiles[name].egress for name in policy_class.profiles]
+                found.update(
+                    leases for each in rules for rule in each if (leases := rule.destination.leases) is not None
+                )
         return frozenset(found)

@@ -51,28 +51,42 @@ class RankedPolicy:
 
 
 class ClassFactory:
-    """Makes the classes of endpoints. Endpoints with the same policies and profiles get the same class objects."""
+    """Makes the classes of endpoints. Those that the same policies and profiles judge get the same class objects."""
 
     def __init__(self, ranked: Sequence[RankedPolicy]) -> None:
         self._ranked = ranked
-        self._made: dict[tuple[bool, bool, tuple[int, ...], tuple[str, ...]], Mapping[Place, PolicyClass]] = {}
+        self._classes: dict[tuple[Place, tuple[int, ...], tuple[str, ...]], PolicyClass] = {}
+        self._by_ranks: dict[
+            tuple[tuple[Place, ...], tuple[int, ...], tuple[str, ...]], Mapping[Place, PolicyClass]
+        ] = {}
 
     def classes(self, endpoint: Endpoint, ranks: tuple[int, ...]) -> Mapping[Place, PolicyClass]:
         """The classes of an endpoint by place; `ranks` are those of the policies that select it, ascending."""
-        tracked_only = endpoint.is_workload or endpoint.interface == ALL_INTERFACES
-        key = (endpoint.is_workload, tracked_only, ranks, endpoint.profiles)
-        if key not in self._made:
-            policies = [self._ranked[rank] for rank in ranks]
-            places = WORKLOAD_PLACES if endpoint.is_workload else HOST_PLACES
+        places = _places(endpoint)
+        key = (places, ranks, endpoint.profiles)
+        if key not in self._by_ranks:
             made = {}
             for place in places:
-                if tracked_only and place[0] is Stage.UNTRACKED:
-                    continue
-                applying = [policy for policy in policies if place in policy.places]
+                applying = tuple(rank for rank in ranks if place in self._ranked[rank].places)
                 if applying or place[0] is Stage.NORMAL:
-                    made[place] = _policy_class(place, applying, endpoint.profiles)
-            self._made[key] = made
-        return self._made[key]
+                    made[place] = self._class(place, applying, endpoint.profiles)
+            self._by_ranks[key] = made
+        return self._by_ranks[key]
+
+    def _class(self, place: Place, ranks: tuple[int, ...], profiles: tuple[str, ...]) -> PolicyClass:
+        key = (place, ranks, profiles if place[0] is Stage.NORMAL else ())
+        if key not in self._classes:
+            self._classes[key] = _policy_class(place, [self._ranked[rank] for rank in ranks], key[2])
+        return self._classes[key]
+
+
+def _places(endpoint: Endpoint) -> tuple[Place, ...]:
+    """Where an endpoint can be judged at all."""
+    if endpoint.is_workload:
+        return WORKLOAD_PLACES
+    if endpoint.interface == ALL_INTERFACES:
+        return tuple(place for place in HOST_PLACES if place[0] is not Stage.UNTRACKED)
+    return HOST_PLACES
 
 
 def _policy_class(place: Place, policies: Sequence[RankedPolicy], profiles: tuple[str, ...]) -> PolicyClass:
@@ -88,4 +102,4 @@ def _policy_class(place: Place, policies: Sequence[RankedPolicy], profiles: tupl
         )
         for tier, of_tier in by_tier.items()
     )
-    return PolicyClass(direction, stage, slices, profiles if stage is Stage.NORMAL else ())
+    return PolicyClass(direction, stage, slices, profiles)

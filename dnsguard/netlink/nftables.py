@@ -34,6 +34,8 @@ _VERBS = {NEW_TABLE: "add table", DELETE_TABLE: "delete table", NEW_CHAIN: "add 
 
 COMMENT_LONGEST = 120
 """Characters of a comment; libnftnl takes 127 and a NUL."""
+_HOST_ORDER = pack("=BBI", 0, 4, 1)
+"""libnftnl's note that keys are in host order: kind, length, value."""
 _CHUNK_BYTES = 0xFFFF - 1024
 
 
@@ -62,6 +64,8 @@ class Element(NamedTuple):
     """Verdict code and chain, of a verdict map's element."""
     interval_end: bool = False
     """Marks the first key after an interval, in sets with `SET_INTERVAL`."""
+    comment: str = ""
+    """Printable ASCII, for `nft list`."""
 
 
 class DumpedElement(NamedTuple):
@@ -142,12 +146,14 @@ def add_set(
     flags: int = 0,
     size: int | None = None,
     gc_interval_ms: int | None = None,
+    host_order: bool = False,
     comment: str = "",
 ) -> Message:
     """A set, or a verdict map when `SET_MAP` is among the flags. No error when the same one exists.
 
     ``key_type`` is a number of nft's own, kept only so that `nft list` can print keys; a concatenation is
-    ``type << 6 | type``. A set without ``size`` grows without bound.
+    ``type << 6 | type``. ``host_order`` says that keys are not in network order (interface names), also for nft's eyes
+    only. A set without ``size`` grows without bound.
     """
     parts = [text(1, table), text(2, name), be32(3, flags), be32(4, key_type), be32(5, key_length), be32(10, 1)]
     if flags & SET_MAP:
@@ -156,8 +162,11 @@ def add_set(
         parts.append(nested(9, be32(1, size)))
     if gc_interval_ms is not None:
         parts.append(be32(12, gc_interval_ms))
+    userdata = _HOST_ORDER if host_order else b""
     if comment:
-        parts.append(attribute(13, comment_data(comment, kind=7)))
+        userdata += comment_data(comment, kind=7)
+    if userdata:
+        parts.append(attribute(13, userdata))
     return Message(NEW_SET, FLAG_CREATE, _body(*parts), name)
 
 
@@ -199,8 +208,8 @@ _TIMED_FORMS = {length: _timed_form(length) for length in (4, 8, 16, 32)}
 
 
 def _element(element: Element) -> bytes:
-    key, timeout_ms, verdict, interval_end = element
-    if timeout_ms and verdict is None and not interval_end:
+    key, timeout_ms, verdict, interval_end, comment = element
+    if timeout_ms and verdict is None and not interval_end and not comment:
         form = _TIMED_FORMS.get(len(key))
         if form is not None:
             return form(key, _TIMEOUT_HEAD, timeout_ms, _EXPIRATION_HEAD, timeout_ms)
@@ -213,6 +222,8 @@ def _element(element: Element) -> bytes:
         parts.append(be64(4, timeout_ms))
         if timeout_ms:
             parts.append(be64(5, timeout_ms))
+    if comment:
+        parts.append(attribute(6, comment_data(comment)))
     return nested(LIST_ELEMENT, *parts)
 
 
@@ -247,7 +258,8 @@ def add_elements(table: str, set_name: str, elements: Iterable[Element]) -> list
 
 def delete_elements(table: str, set_name: str, elements: Iterable[Element]) -> list[Message]:
     """Messages that delete the elements by key. One that is missing fails the batch with ENOENT."""
-    return _elements(DELETE_ELEMENT, 0, table, set_name, (element._replace(timeout_ms=None) for element in elements))
+    keys = (Element(element.key, interval_end=element.interval_end) for element in elements)
+    return _elements(DELETE_ELEMENT, 0, table, set_name, keys)
 
 
 def list_request(kind: int, table: str, name: str | None = None, object_type: int | None = None) -> Message:

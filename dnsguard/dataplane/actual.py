@@ -1,0 +1,78 @@
+"""What the kernel holds of our table, as values. Pure; the driver reads it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from dnsguard.dataplane.rules import Chain, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
+from dnsguard.netlink.nftables import DumpedElement
+
+Content = frozenset[bytes] | tuple[tuple[int, int], ...] | Mapping[bytes, str | None] | None
+"""Of a hash set, an interval set, a verdict map; None of a lease set, which is not ours to know."""
+
+
+@dataclass(slots=True)
+class ActualSet:
+    """One set or map."""
+
+    flags: int
+    key_type: int
+    content: Content
+
+
+@dataclass(slots=True)
+class ActualChain:
+    """One chain. ``rules`` is how many it holds; ``known`` what they are, when we wrote them ourselves."""
+
+    is_base: bool
+    rules: int
+    known: Chain | None = None
+
+
+@dataclass(slots=True)
+class Actual:
+    """The table as it stands."""
+
+    exists: bool = False
+    chains: dict[str, ActualChain] = field(default_factory=dict)
+    sets: dict[str, ActualSet] = field(default_factory=dict)
+    counters: set[str] = field(default_factory=set)
+
+
+def planned_content(item: Set) -> Content:
+    match item:
+        case HashSet():
+            return item.keys
+        case IntervalSet():
+            return item.ranges
+        case VerdictMap():
+            return dict(item.chains)
+        case LeaseSet():
+            return None
+
+
+def hash_content(elements: Iterable[DumpedElement]) -> frozenset[bytes]:
+    return frozenset(element.key for element in elements)
+
+
+def map_content(elements: Iterable[DumpedElement]) -> dict[bytes, str | None]:
+    return {element.key: element.verdict[1] if element.verdict else None for element in elements}
+
+
+def interval_content(elements: Iterable[DumpedElement], key_length: int) -> tuple[tuple[int, int], ...]:
+    """Ranges from starts and ends in any order. An end and a start may share a key; then the end comes first."""
+    beyond = 1 << key_length * 8
+    bounds = sorted((int.from_bytes(element.key, "big"), not element.interval_end) for element in elements)
+    ranges: list[tuple[int, int]] = []
+    start: int | None = None
+    for key, is_start in bounds:
+        if start is not None:
+            ranges.append((start, key - 1))
+        start = key if is_start else None
+    if start is not None:
+        ranges.append((start, beyond - 1))
+    return tuple(ranges)
+
+
+def key_type_numbered(number: int) -> KeyType | None:
+    """The key type of a kernel set, if it is one of ours."""
+    return next((item for item in KeyType if item.number == number), None)

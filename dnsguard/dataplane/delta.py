@@ -1,0 +1,138 @@
+"""Desired against actual, as messages. Pure.
+
+::
+
+    prepare   what new rules refer to, and the chains themselves, in small transactions: nothing refers to them yet
+    switch    base chains, maps and the content of sets in use, in one transaction: no packet sees a mixture
+    sweep     what the plan does not use
+
+Small transactions keep the kernel's lock short, for the forwarder waits on it. Sets of leases are created and deleted
+here, their content is never touched.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from dnsguard.dataplane import encode, naming
+from dnsguard.dataplane.actual import Actual, planned_content
+from dnsguard.dataplane.rules import Chain, HashSet, IntervalSet, LeaseSet, Plan, Set, VerdictMap
+from dnsguard.errors import DnsguardError
+from dnsguard.netlink import nftables
+from dnsguard.netlink.nftables import Element, Message
+
+MOST_MESSAGES = 250
+MOST_BYTES = 128 * 1024
+"""Of one small transaction; an unprivileged socket takes 212 KB."""
+
+
+class ForeignSetError(DnsguardError):
+    """The table has a set of our name and another shape, from another version of dnsguard or another program."""
+
+
+def prepare(plan: Plan, actual: Actual) -> Iterator[Message]:
+    """Table, sets, counters and chains that are missing. New sets come filled, except maps, which need the chains."""
+    if not actual.exists:
+        yield nftables.add_table(plan.table)
+    for item in plan.sets:
+        found = actual.sets.get(item.name)
+        if found is None:
+            yield encode.set_message(plan.table, item)
+            if isinstance(item, (HashSet, IntervalSet)):
+                yield from nftables.add_elements(plan.table, item.name, encode.content(item))
+        elif (found.flags, found.key_type) != (encode.set_flags(item), item.key_type.number):
+            raise ForeignSetError(
+                f"set {item.name} of table inet {plan.table} does not have the type {item.key_type.text}; "
+                f"another version or program made it. Remove the table (dnsguard uninstall) and start again"
+            )
+    for counter in plan.counters:
+        if counter not in actual.counters:
+            yield nftables.add_counter(plan.table, counter)
+    for chain in plan.chains:
+        if chain.hook is None and chain.name not in actual.chains:
+            yield encode.chain_message(plan.table, chain)
+            yield from _rules(plan.table, chain)
+
+
+def switch(plan: Plan, actual: Actual) -> Iterator[Message]:
+    """What makes the plan the rules in force, given that `prepare` is done. All of it belongs into one batch."""
+    for item in plan.sets:
+        yield from _content(plan.table, item, actual)
+    planned = {chain.name: chain for chain in plan.chains}
+    for name, found in actual.chains.items():
+        if found.is_base and name not in planned:
+            yield nftables.flush_chain(plan.table, name)
+            yield nftables.delete_chain(plan.table, name)
+    for chain in plan.chains:
+        held = actual.chains.get(chain.name)
+        if chain.hook is not None:
+            if held is None or held.known != chain:
+                yield encode.chain_message(plan.table, chain)
+                yield nftables.flush_chain(plan.table, chain.name)
+                yield from _rules(plan.table, chain)
+        elif held is not None and held.rules != len(chain.rules):  # a load that was cut short, or somebody else
+            yield nftables.flush_chain(plan.table, chain.name)
+            yield from _rules(plan.table, chain)
+
+
+def sweep_chains(plan: Plan, actual: Actual) -> tuple[list[Message], list[Message]]:
+    """What empties the chains that the plan does not have, and after that what deletes them.
+
+    All are emptied before the first is deleted, for they refer to each other.
+    """
+    planned = {chain.name for chain in plan.chains}
+    doomed = [name for name in actual.chains if name not in planned]
+    empty = [nftables.flush_chain(plan.table, name) for name in doomed]
+    return empty, [nftables.delete_chain(plan.table, name) for name in doomed]
+
+
+def sweep_objects(plan: Plan, actual: Actual, *, lease_sets: bool) -> Iterator[Message]:
+    """Deletes sets and counters that the plan does not have, given that the chains are swept."""
+    planned = {item.name for item in plan.sets}
+    for name in actual.sets:
+        if name not in planned and (lease_sets or not naming.is_lease_set(name)):
+            yield nftables.delete_set(plan.table, name)
+    for counter in sorted(actual.counters.difference(plan.counters)):
+        yield nftables.delete_counter(plan.table, counter)
+
+
+def chunks(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    """The messages in order, cut where a transaction would hold the kernel's lock for long."""
+    chunk: list[Message] = []
+    size = 0
+    for message in messages:
+        if chunk and (len(chunk) >= MOST_MESSAGES or size + len(message.body) > MOST_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(message)
+        size += len(message.body)
+    if chunk:
+        yield chunk
+
+
+def _rules(table: str, chain: Chain) -> Iterator[Message]:
+    return (encode.rule_message(table, chain.name, rule) for rule in chain.rules)
+
+
+def _content(table: str, item: Set, actual: Actual) -> Iterator[Message]:
+    found = actual.sets.get(item.name)
+    held = found.content if found is not None else None
+    if isinstance(item, LeaseSet) or held == planned_content(item):
+        return
+    match item:
+        case IntervalSet():
+            yield nftables.flush_set(table, item.name)
+            yield from nftables.add_elements(table, item.name, encode.content(item))
+        case HashSet():
+            before = held if isinstance(held, frozenset) else frozenset()
+            gone, new = before - item.keys, item.keys - before
+            yield from nftables.delete_elements(table, item.name, map(Element, sorted(gone)))
+            yield from nftables.add_elements(table, item.name, map(Element, sorted(new)))
+        case VerdictMap():
+            yield from _map_content(table, item, held if isinstance(held, dict) else {})
+
+
+def _map_content(table: str, item: VerdictMap, held: dict[bytes, str | None]) -> Iterator[Message]:
+    missing = object()
+    gone = [key for key, chain in held.items() if item.chains.get(key, missing) != chain]
+    new = [key for key, chain in item.chains.items() if held.get(key, missing) != chain]
+    yield from nftables.delete_elements(table, item.name, map(Element, gone))
+    yield from nftables.add_elements(table, item.name, (encode.map_element(item, key) for key in new))

@@ -1,0 +1,240 @@
+"""The kernel's side of a plan: adopt what stands, apply the difference, sweep, count."""
+
+import errno
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
+
+from dnsguard.dataplane import delta, naming
+from dnsguard.dataplane.actual import (
+    Actual,
+    ActualChain,
+    ActualSet,
+    Content,
+    hash_content,
+    interval_content,
+    map_content,
+    planned_content,
+)
+from dnsguard.dataplane.encode import set_flags
+from dnsguard.dataplane.rules import Plan
+from dnsguard.netlink import dumps, nftables
+from dnsguard.netlink.expressions import OBJECT_COUNTER
+from dnsguard.netlink.nftables import DumpedElement, Message
+from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
+
+Item = TypeVar("Item")
+
+
+class Counted(NamedTuple):
+    """What a named counter says."""
+
+    packets: int
+    bytes: int
+
+
+class Lease(NamedTuple):
+    """One element of a lease set."""
+
+    key: bytes
+    """Client and destination address, packed, one after the other."""
+
+    seconds_left: float
+
+
+class Driver:
+    """Owner of one table. Blocks; one thread at a time.
+
+    All methods raise `NetlinkError` naming the object when the kernel refuses. What was in force then stays in force,
+    and the next call reads the table anew before it changes anything.
+    """
+
+    def __init__(self, socket: NetfilterSocket, foundation: Plan) -> None:
+        """``foundation`` is the plan of no policy at all; it names the table and keeps unknown workloads closed."""
+        self._socket = socket
+        self._table = foundation.table
+        self._foundation = foundation
+        self._actual: Actual | None = None
+        self._in_force: Plan | None = None
+        self._uses: dict[str, int] | None = None
+
+    def open(self) -> None:
+        """Adopt the table that an earlier run left, with its rules and leases. Where there is none, make one that is
+        closed to unknown workloads, in one transaction."""
+        actual = self._read()
+        plan = self._foundation
+        bases = {chain.name for chain in plan.chains if chain.hook is not None}
+        if bases <= {name for name, chain in actual.chains.items() if chain.is_base}:
+            return
+        messages = list(delta.prepare(plan, actual))
+        self._note_prepared(plan, actual)
+        self._commit([*messages, *delta.switch(plan, actual)])
+        self._note_switched(plan, actual)
+
+    def apply(self, plan: Plan) -> None:
+        """`prepare`, `switch` and `sweep`, lease sets kept."""
+        self.prepare(plan)
+        self.switch(plan)
+        self.sweep(plan)
+
+    def prepare(self, plan: Plan) -> None:
+        """Create what the plan's rules refer to, lease sets first. No packet notices."""
+        if not self._known().exists:
+            self.open()
+        actual = self._known()
+        for chunk in delta.chunks(delta.prepare(plan, actual)):
+            self._commit(chunk)
+        self._note_prepared(plan, actual)
+
+    def switch(self, plan: Plan) -> None:
+        """Put the plan in force in one transaction. What it needs must be prepared."""
+        actual = self._known()
+        self._commit(list(delta.switch(plan, actual)))
+        self._note_switched(plan, actual)
+
+    def sweep(self, plan: Plan, lease_sets: bool = False) -> None:
+        """Delete what the plan does not use; lease sets only when nobody writes to them any more."""
+        actual = self._known()
+        empty, delete = delta.sweep_chains(plan, actual)
+        for step in empty, delete, list(delta.sweep_objects(plan, actual, lease_sets=lease_sets)):
+            for chunk in delta.chunks(step):
+                self._commit(chunk)
+        planned_chains = {chain.name for chain in plan.chains}
+        planned_sets = {item.name for item in plan.sets}
+        actual.chains = {name: chain for name, chain in actual.chains.items() if name in planned_chains}
+        actual.sets = {
+            name: found
+            for name, found in actual.sets.items()
+            if name in planned_sets or (naming.is_lease_set(name) and not lease_sets)
+        }
+        actual.counters.intersection_update(plan.counters)
+
+    def stale_lease_sets(self, plan: Plan) -> frozenset[str]:
+        """Names of lease sets in the kernel that the plan does not have."""
+        planned = {item.name for item in plan.sets}
+        return frozenset(name for name in self._known().sets if naming.is_lease_set(name) and name not in planned)
+
+    def sweep_sets(self, names: Iterable[str]) -> None:
+        """Delete these lease sets. One that a rule still uses is refused, and then none is deleted."""
+        actual = self._known()
+        present = [name for name in names if name in actual.sets and naming.is_lease_set(name)]
+        self._commit([nftables.delete_set(self._table, name) for name in present])
+        for name in present:
+            del actual.sets[name]
+
+    def lost(self) -> bool:
+        """Whether somebody else removed the table, or rules or chains of it, since we changed it last.
+
+        After True the next change reads the table anew and restores what is missing.
+        """
+        found = {item.name: item.references for item in self._chains()}
+        if self._in_force is None:
+            return False
+        if self._uses is None:
+            missing = any(found.get(chain.name, -1) < len(chain.rules) for chain in self._in_force.chains)
+            self._uses = found
+        else:
+            missing = found != self._uses
+        if missing:
+            self._forget()
+        return missing
+
+    def counters(self) -> dict[str, Counted]:
+        """All named counters; empty when there is no table."""
+        request = nftables.list_request(nftables.GET_OBJECT, self._table, object_type=OBJECT_COUNTER)
+        found = self._dump(request, dumps.counters)
+        return {item.name: Counted(item.packets, item.bytes) for item in found if item.table == self._table}
+
+    def lease_elements(self, set_name: str) -> list[Lease]:
+        """What a lease set holds now. Raises `NetlinkError` (ENOENT) when there is no such set."""
+        return [Lease(item.key, (item.expires_ms or 0) / 1000) for item in self._elements(set_name)]
+
+    def uninstall(self) -> None:
+        """Remove the table with everything in it; nothing is enforced any more. No error when there is none."""
+        self._forget()
+        self._in_force = None
+        try:
+            self._socket.transact([nftables.delete_table(self._table)])
+        except NetlinkError as error:
+            if error.errno != errno.ENOENT:
+                raise
+
+    def _note_switched(self, plan: Plan, actual: Actual) -> None:
+        self._in_force = plan
+        planned = {chain.name for chain in plan.chains}
+        actual.chains = {name: chain for name, chain in actual.chains.items() if name in planned or not chain.is_base}
+        for chain in plan.chains:
+            actual.chains[chain.name] = ActualChain(chain.hook is not None, len(chain.rules), chain)
+        for item in plan.sets:
+            actual.sets[item.name].content = planned_content(item)
+
+    def _note_prepared(self, plan: Plan, actual: Actual) -> None:
+        actual.exists = True
+        for item in plan.sets:
+            if item.name not in actual.sets:
+                content: Content = {} if set_flags(item) & nftables.SET_MAP else planned_content(item)
+                actual.sets[item.name] = ActualSet(set_flags(item), item.key_type.number, content)
+        actual.counters.update(plan.counters)
+        for chain in plan.chains:
+            if chain.hook is None and chain.name not in actual.chains:
+                actual.chains[chain.name] = ActualChain(False, len(chain.rules), chain)
+
+    def _commit(self, messages: list[Message]) -> None:
+        try:
+            self._socket.transact(messages)
+        except Exception:
+            self._forget()
+            raise
+        self._uses = None
+
+    def _forget(self) -> None:
+        self._actual = None
+        self._uses = None
+
+    def _known(self) -> Actual:
+        return self._actual if self._actual is not None else self._read()
+
+    def _read(self) -> Actual:
+        """The table as the kernel has it. Lease sets are taken note of, not read."""
+        actual = Actual()
+        tables = self._socket.dump(nftables.list_request(nftables.GET_TABLE, self._table), dumps.tables)
+        actual.exists = self._table in tables
+        if actual.exists:
+            rules: dict[str, int] = {}
+            for rule in self._dump(nftables.list_request(nftables.GET_RULE, self._table), dumps.rules):
+                if rule.table == self._table:
+                    rules[rule.chain] = rules.get(rule.chain, 0) + 1
+            for chain in self._chains():
+                actual.chains[chain.name] = ActualChain(chain.is_base, rules.get(chain.name, 0))
+            for found in self._dump(nftables.list_request(nftables.GET_SET, self._table), dumps.sets):
+                if found.table == self._table:
+                    actual.sets[found.name] = ActualSet(found.flags, found.key_type, self._content(found))
+            actual.counters = set(self.counters())
+        self._actual = actual
+        return actual
+
+    def _content(self, found: dumps.DumpedSet) -> Content:
+        if naming.is_lease_set(found.name):
+            return None
+        elements = self._elements(found.name)
+        if found.flags & nftables.SET_MAP:
+            return map_content(elements)
+        if found.flags & nftables.SET_INTERVAL:
+            return interval_content(elements, found.key_length)
+        return hash_content(elements)
+
+    def _chains(self) -> list[dumps.DumpedChain]:
+        found = self._dump(nftables.list_request(nftables.GET_CHAIN, self._table), dumps.chains)
+        return [chain for chain in found if chain.table == self._table]
+
+    def _elements(self, set_name: str) -> list[DumpedElement]:
+        request = nftables.list_request(nftables.GET_ELEMENT, self._table, set_name)
+        return self._socket.dump(request, lambda bodies: list(dumps.elements(bodies)))
+
+    def _dump(self, request: Message, parse: Callable[[list[bytes]], list[Item]]) -> list[Item]:
+        """Like `NetfilterSocket.dump`, and empty when the table is not there."""
+        try:
+            return self._socket.dump(request, parse)
+        except NetlinkError as error:
+            if error.errno == errno.ENOENT:
+                return []
+            raise

@@ -1,0 +1,248 @@
+"""The base chains: where in a packet's way what is judged, and in which order. Pure.
+
+::
+
+    prerouting -300  untracked ingress of host endpoints
+    prerouting -150  pre-DNAT ingress of host endpoints
+    input       -10  workload to node: DNS to the forwarder, then the host action; host endpoints' ingress
+    forward     -10  egress of the workload that sends
+    forward      -9  ingress of the workload that receives
+    forward  -8, -7  host endpoints: ingress of the interface it came by, egress of the one it leaves by
+    output     -300  untracked egress of host endpoints
+    output      -10  host endpoints' egress; the node reaches its own workloads always
+
+An accept ends one of these chains and the packet goes on to the next, so a packet between two workloads is judged by
+both. The ones for host endpoints exist only where a host endpoint needs them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from dnsguard.calc.compiled import Direction, Stage
+from dnsguard.dataplane import naming
+from dnsguard.dataplane.classes import ClassBuilder, content_chain
+from dnsguard.dataplane.rules import (
+    AddressIn,
+    AddressMap,
+    AddressWithin,
+    Chain,
+    ClearMark,
+    ConnectionState,
+    Goto,
+    HopLimit,
+    Icmp,
+    IcmpField,
+    Interface,
+    InterfaceMap,
+    Jump,
+    Marked,
+    Match,
+    Port,
+    Rule,
+    Side,
+    Verdict,
+    Way,
+)
+from dnsguard.dataplane.settings import Failsafe, HostAction, Settings
+from dnsguard.netlink.expressions import STATE_ESTABLISHED, STATE_INVALID, STATE_RELATED
+from dnsguard.netlink.nftables import Hook
+
+_TCP, _UDP = 6, 17
+
+RAW_PREROUTING = "raw-prerouting", Hook("filter", "prerouting", -300)
+MANGLE_PREROUTING = "mangle-prerouting", Hook("filter", "prerouting", -150)
+INPUT = "host-input", Hook("filter", "input", -10)
+FORWARD_EGRESS = "forward-egress", Hook("filter", "forward", -10)
+FORWARD_INGRESS = "forward-ingress", Hook("filter", "forward", -9)
+FORWARD_HOST_INGRESS = "forward-host-ingress", Hook("filter", "forward", -8)
+FORWARD_HOST_EGRESS = "forward-host-egress", Hook("filter", "forward", -7)
+RAW_OUTPUT = "raw-output", Hook("filter", "output", -300)
+OUTPUT = "host-output", Hook("filter", "output", -10)
+
+_KNOWN_CONNECTION = Rule((ConnectionState(STATE_ESTABLISHED | STATE_RELATED), Verdict.ACCEPT), "was allowed before")
+_FAMILIES = 4, 6
+
+
+def workload_map(direction: Direction, family: int) -> str:
+    """Addresses of this node's workload endpoints → the class that judges them."""
+    return f"workload-{direction}-{family}"
+
+
+def local_set(family: int) -> str:
+    """Addresses of this node's workload endpoints."""
+    return f"local-workloads-{family}"
+
+
+def remote_set(family: int) -> str:
+    """Addresses of other nodes' workload endpoints; their own node judges them."""
+    return f"remote-workloads-{family}"
+
+
+def cidr_set(family: int) -> str:
+    """Where workloads live."""
+    return f"workload-cidrs-{family}"
+
+
+def host_map(stage: Stage, direction: Direction) -> str:
+    """Interfaces with a host endpoint of their own → the class that judges there; accept where none does."""
+    return f"interface-{direction}-{stage}"
+
+
+@dataclass(frozen=True, slots=True)
+class HostStage:
+    """One stage and direction that some host endpoint has policy for."""
+
+    stage: Stage
+    direction: Direction
+    every_interface: str | None
+    """The chain for interfaces without an endpoint of their own."""
+
+    def rules(self) -> Iterator[Rule]:
+        way = Way.IN if self.direction is Direction.INGRESS else Way.OUT
+        yield Rule((InterfaceMap(way, host_map(self.stage, self.direction)),))
+        if self.every_interface is not None:
+            yield Rule((Jump(self.every_interface),), "every other interface")
+
+
+HostStages = dict[tuple[Stage, Direction], HostStage]
+
+
+def base_chains(builder: ClassBuilder, stages: HostStages) -> Iterator[Chain]:
+    """All base chains, given what host endpoints there are. Adds the chains and counters they need to ``builder``."""
+    settings = builder.settings
+    untracked_in = stages.get((Stage.UNTRACKED, Direction.INGRESS))
+    untracked_out = stages.get((Stage.UNTRACKED, Direction.EGRESS))
+    pre_dnat = stages.get((Stage.PRE_DNAT, Direction.INGRESS))
+    allowed = Rule((Marked(settings.accept_mark), Verdict.ACCEPT), "an earlier stage allowed it")
+    forget = Rule((ClearMark(settings.accept_mark),), "no earlier stage")
+    marked_in = [allowed] if untracked_in or pre_dnat else []
+    marked_out = [allowed] if untracked_out else []
+
+    if untracked_in:
+        yield _base(RAW_PREROUTING, [forget, *untracked_in.rules()])
+    if untracked_out:
+        yield _base(RAW_OUTPUT, [forget, *untracked_out.rules()])
+    if pre_dnat:
+        yield _base(MANGLE_PREROUTING, [allowed if untracked_in else forget, *pre_dnat.rules()])
+    yield _base(INPUT, [*_input(builder), *marked_in, *_host(stages, Stage.NORMAL, Direction.INGRESS)])
+    yield _base(OUTPUT, [*_output(settings), *marked_out, *_host(stages, Stage.NORMAL, Direction.EGRESS)])
+    yield _base(FORWARD_EGRESS, _forward(builder, Direction.EGRESS))
+    yield _base(FORWARD_INGRESS, _forward(builder, Direction.INGRESS))
+    if (Stage.FORWARD, Direction.INGRESS) in stages:
+        rules = _host(stages, Stage.FORWARD, Direction.INGRESS)
+        yield _base(FORWARD_HOST_INGRESS, [_KNOWN_CONNECTION, *marked_in, *rules])
+    if (Stage.FORWARD, Direction.EGRESS) in stages:
+        yield _base(FORWARD_HOST_EGRESS, [_KNOWN_CONNECTION, *_host(stages, Stage.FORWARD, Direction.EGRESS)])
+
+
+def failsafe_chain(builder: ClassBuilder, stage: Stage, direction: Direction) -> str | None:
+    """The chain of ports that host endpoint policy of this stage cannot close; None where there is none.
+
+    Before connection tracking replies are packets like any other, so there the reverse ports pass as well.
+    """
+    if stage is Stage.FORWARD:
+        return None
+    settings = builder.settings
+    ingress = direction is Direction.INGRESS
+    own, other = settings.failsafe_inbound, settings.failsafe_outbound
+    if not ingress:
+        own, other = other, own
+    remote = Side.SOURCE if ingress else Side.DESTINATION
+    rules = [_failsafe(item, Side.DESTINATION, remote) for item in own]
+    if stage is Stage.UNTRACKED:
+        rules += [_failsafe(item, Side.SOURCE, remote) for item in other]
+    if not rules:
+        return None
+    label = f"failsafe-{direction}" if stage is not Stage.UNTRACKED else f"failsafe-{direction}-{stage}"
+    return builder.add(content_chain(label, rules, f"ports that no {direction} policy of the host closes"))
+
+
+def _failsafe(item: Failsafe, port_side: Side, remote: Side) -> Rule:
+    port: Match = Port(item.protocol, port_side, item.port, item.port)
+    if item.net is None:
+        return Rule((port, Verdict.ACCEPT))
+    return Rule((port, AddressWithin(remote, item.net), Verdict.ACCEPT))
+
+
+def _base(place: tuple[str, Hook], rules: Iterable[Rule]) -> Chain:
+    name, hook = place
+    return Chain(name, tuple(rules), hook)
+
+
+def _host(stages: HostStages, stage: Stage, direction: Direction) -> Iterable[Rule]:
+    found = stages.get((stage, direction))
+    return found.rules() if found else ()
+
+
+def _forward(builder: ClassBuilder, direction: Direction) -> Iterator[Rule]:
+    egress = direction is Direction.EGRESS
+    side = Side.SOURCE if egress else Side.DESTINATION
+    yield _KNOWN_CONNECTION
+    for family in _FAMILIES:
+        yield Rule((AddressMap(side, family, workload_map(direction, family)),))
+    yield from _unknown_workloads(builder, direction, Way.IN if egress else Way.OUT, side)
+
+
+def _unknown_workloads(builder: ClassBuilder, direction: Direction, way: Way, side: Side) -> Iterator[Rule]:
+    drop = builder.count(naming.counter_of_unknown_workload(direction)), Verdict.DROP
+    for interface in builder.settings.workload_interfaces:
+        yield Rule((Interface(way, interface), *drop), "a workload's interface, but no endpoint")
+    for family in _FAMILIES:
+        if any(network.version == family for network in builder.settings.workload_cidrs):
+            within = AddressIn(side, family, cidr_set(family))
+            elsewhere = AddressIn(side, family, remote_set(family), negated=True)
+            yield Rule((elsewhere, within, *drop), "a workload's address, but no endpoint")
+
+
+def _input(builder: ClassBuilder) -> Iterator[Rule]:
+    yield Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT))
+    yield _KNOWN_CONNECTION
+    yield from _neighbours(from_router=False)
+    workload = _workload_to_host(builder)
+    for family in _FAMILIES:
+        yield Rule((AddressIn(Side.SOURCE, family, local_set(family)), Goto(workload)))
+    yield from _unknown_workloads(builder, Direction.EGRESS, Way.IN, Side.SOURCE)
+    yield from _neighbours(from_router=True)
+
+
+def _output(settings: Settings) -> Iterator[Rule]:
+    yield Rule((Interface(Way.OUT, "lo"), Verdict.ACCEPT))
+    yield _KNOWN_CONNECTION
+    yield from _neighbours(from_router=False)
+    yield from _neighbours(from_router=True)
+    for interface in settings.workload_interfaces:
+        yield Rule((Interface(Way.OUT, interface), Verdict.ACCEPT), "the node reaches its own workloads")
+    for family in _FAMILIES:
+        yield Rule((AddressIn(Side.DESTINATION, family, local_set(family)), Verdict.ACCEPT))
+
+
+def _neighbours(*, from_router: bool) -> Iterator[Rule]:
+    """Without neighbour discovery IPv6 stops at once (RFC 4861; listeners RFC 2710, 3810). What only routers say is
+    not taken from workloads, so it stands after them."""
+    workload_too = ((135, 136, 255), (133, 133, 255), (130, 132, 1), (143, 143, 1))
+    ranges: tuple[tuple[int, int, int], ...] = ((134, 134, 255), (137, 137, 255)) if from_router else workload_too
+    for first, last, hop_limit in ranges:
+        yield Rule((Icmp(6, IcmpField.TYPE, first, last), HopLimit(hop_limit), Verdict.ACCEPT))
+
+
+def _workload_to_host(builder: ClassBuilder) -> str:
+    settings = builder.settings
+    invalid = ConnectionState(STATE_INVALID), builder.count(naming.COUNTER_INVALID), Verdict.DROP
+    rules = [Rule(invalid, "belongs to no connection")]
+    for listen in settings.listen:
+        for protocol in _UDP, _TCP:
+            port: Match = Port(protocol, Side.DESTINATION, listen.port, listen.port)
+            at: tuple[Match, ...] = (port,)
+            if not listen.address.is_unspecified:
+                at = port, AddressWithin(Side.DESTINATION, ip_network(listen.address))
+            rules.append(Rule((*at, Verdict.ACCEPT), "the forwarder judges queries itself"))
+    if settings.endpoint_to_host is HostAction.DROP:
+        end = builder.count(naming.COUNTER_WORKLOAD_TO_HOST)
+        rules.append(Rule((end, Verdict.DROP), "workloads do not reach their node"))
+    else:
+        for family in _FAMILIES:
+            rules.append(Rule((AddressMap(Side.SOURCE, family, workload_map(Direction.EGRESS, family)),)))
+        end = builder.count(naming.counter_of_unknown_workload(Direction.EGRESS))
+        rules.append(Rule((end, Verdict.DROP)))
+    return builder.add(content_chain("workload-to-host", rules, "from this node's workloads to the node itself"))

@@ -1,0 +1,243 @@
+"""A plan as text in nft's language, loadable with `nft -f`. Pure.
+
+For people and for tests; the kernel gets netlink (`encode`). Loading either gives the same `nft list table`.
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address, summarize_address_range
+from typing import assert_never
+
+from dnsguard.dataplane.rules import (
+    AddressIn,
+    AddressMap,
+    AddressWithin,
+    Chain,
+    ClearMark,
+    ConnectionState,
+    Count,
+    Family,
+    Goto,
+    HashSet,
+    HopLimit,
+    Icmp,
+    Interface,
+    InterfaceMap,
+    IntervalSet,
+    Jump,
+    KeyType,
+    LeasedTo,
+    LeaseSet,
+    Log,
+    Marked,
+    Match,
+    Plan,
+    Port,
+    PortIn,
+    Protocol,
+    Rule,
+    Set,
+    SetMark,
+    Statement,
+    TripleIn,
+    Verdict,
+    VerdictMap,
+)
+from dnsguard.netlink import expressions
+
+_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp", 136: "udplite"}
+_PORT_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp", 136: "udplite"}
+_STATES = {
+    expressions.STATE_INVALID: "invalid",
+    expressions.STATE_ESTABLISHED: "established",
+    expressions.STATE_RELATED: "related",
+    expressions.STATE_NEW: "new",
+    expressions.STATE_UNTRACKED: "untracked",
+}
+_IP = {4: "ip", 6: "ip6"}
+
+
+def render(plan: Plan) -> str:
+    """The whole table. Loads into a table that is absent or empty of these names."""
+    lines = [f"table inet {plan.table} {{"]
+    for counter in plan.counters:
+        lines += [f"\tcounter {counter} {{", "\t}", ""]
+    for item in plan.sets:
+        lines += [*_set_lines(item), ""]
+    for chain in plan.chains:
+        lines += [*_chain_lines(chain), ""]
+    if lines[-1] == "":
+        lines.pop()
+    return "\n".join([*lines, "}", ""])
+
+
+def render_rule(rule: Rule) -> str:
+    """One rule on one line."""
+    words = [_match_text(part) if _is_match(part) else _statement_text(part) for part in _without_implied(rule.parts)]
+    if rule.comment:
+        words.append(f'comment "{rule.comment}"')
+    return " ".join(words)
+
+
+def _is_match(part: Match | Statement) -> bool:
+    return not isinstance(part, Statement)
+
+
+def _without_implied(parts: Iterable[Match | Statement]) -> Iterator[Match | Statement]:
+    """`tcp dport` says the protocol; saying it before is the same rule."""
+    items = list(parts)
+    said = {part.protocol for part in items if isinstance(part, (Port, PortIn))}
+    for part in items:
+        if not (isinstance(part, Protocol) and not part.negated and part.number in said):
+            yield part
+
+
+def _set_lines(item: Set) -> Iterator[str]:
+    kind = "map" if isinstance(item, VerdictMap) else "set"
+    yield f"\t{kind} {item.name} {{"
+    match item:
+        case HashSet():
+            yield f"\t\ttype {item.key_type.text}"
+            elements = [key_text(item.key_type, key) for key in sorted(item.keys)]
+        case IntervalSet():
+            yield f"\t\ttype {item.key_type.text}"
+            yield "\t\tflags interval"
+            elements = [_range_text(item.key_type, first, last) for first, last in item.ranges]
+        case LeaseSet():
+            yield f"\t\ttype {item.key_type.text}"
+            yield "\t\tflags timeout"
+            yield f"\t\tgc-interval {item.gc_seconds}s"
+            elements = []
+        case VerdictMap():
+            yield f"\t\ttype {item.key_type.text} : verdict"
+            elements = [_map_element(item, key) for key in sorted(item.chains)]
+        case _:
+            assert_never(item)
+    if item.comment:
+        yield f'\t\tcomment "{item.comment}"'
+    if elements:
+        yield "\t\telements = { " + ",\n\t\t\t     ".join(elements) + " }"
+    yield "\t}"
+
+
+def _map_element(item: VerdictMap, key: bytes) -> str:
+    label = item.labels.get(key)
+    said = f' comment "{label}"' if label else ""
+    chain = item.chains[key]
+    return f"{key_text(item.key_type, key)}{said} : {'accept' if chain is None else f'jump {chain}'}"
+
+
+def key_text(key_type: KeyType, key: bytes) -> str:
+    """One key as nft writes it."""
+    match key_type:
+        case KeyType.IPV4:
+            return str(IPv4Address(key))
+        case KeyType.IPV6:
+            return str(IPv6Address(key))
+        case KeyType.IPV4_PAIR:
+            return f"{IPv4Address(key[:4])} . {IPv4Address(key[4:])}"
+        case KeyType.IPV6_PAIR:
+            return f"{IPv6Address(key[:16])} . {IPv6Address(key[16:])}"
+        case KeyType.IPV4_TRIPLE:
+            return f"{IPv4Address(key[:4])} . {_port_of(key[4:])}"
+        case KeyType.IPV6_TRIPLE:
+            return f"{IPv6Address(key[:16])} . {_port_of(key[16:])}"
+        case KeyType.PORT:
+            return str(int.from_bytes(key, "big"))
+        case KeyType.INTERFACE:
+            return f'"{key.rstrip(bytes(1)).decode(errors="replace")}"'
+
+
+def _port_of(key: bytes) -> str:
+    return f"{_PROTOCOLS.get(key[0], str(key[0]))} . {int.from_bytes(key[4:6], 'big')}"
+
+
+def _range_text(key_type: KeyType, first: int, last: int) -> str:
+    low, high = (key_text(key_type, number.to_bytes(key_type.length, "big")) for number in (first, last))
+    if first == last:
+        return low
+    if key_type is KeyType.PORT:
+        return f"{low}-{high}"
+    address = IPv4Address if key_type is KeyType.IPV4 else IPv6Address
+    networks = list(summarize_address_range(address(first), address(last)))
+    return str(networks[0]) if len(networks) == 1 else f"{low}-{high}"
+
+
+def _chain_lines(chain: Chain) -> Iterator[str]:
+    yield f"\tchain {chain.name} {{"
+    if chain.comment:
+        yield f'\t\tcomment "{chain.comment}"'
+    if chain.hook is not None:
+        hook = chain.hook
+        policy = "accept" if hook.policy_accept else "drop"
+        yield f"\t\ttype {hook.type} hook {hook.name} priority {hook.priority}; policy {policy};"
+    for rule in chain.rules:
+        yield f"\t\t{render_rule(rule)}"
+    yield "\t}"
+
+
+def _match_text(match: Match | Statement) -> str:
+    match match:
+        case Family(version):
+            return f"meta nfproto ipv{version}"
+        case Protocol(number, negated):
+            return f"meta l4proto {_not(negated)}{_PROTOCOLS.get(number, str(number))}"
+        case Port(protocol, side, first, last, negated):
+            ports = str(first) if first == last else f"{first}-{last}"
+            return f"{_port_protocol(protocol)} {side}port {_not(negated)}{ports}"
+        case PortIn(protocol, side, set_name, negated):
+            return f"{_port_protocol(protocol)} {side}port {_not(negated)}@{set_name}"
+        case AddressWithin(side, network, negated):
+            single = network.prefixlen == network.max_prefixlen
+            address = network.network_address if single else network
+            return f"{_IP[network.version]} {side}addr {_not(negated)}{address}"
+        case AddressIn(side, family, set_name, negated):
+            return f"{_IP[family]} {side}addr {_not(negated)}@{set_name}"
+        case LeasedTo(family, set_name):
+            return f"{_IP[family]} saddr . {_IP[family]} daddr @{set_name}"
+        case TripleIn(side, family, set_name, negated):
+            return f"{_IP[family]} {side}addr . meta l4proto . th {side}port {_not(negated)}@{set_name}"
+        case Icmp(family, field, first, last, negated):
+            values = str(first) if first == last else f"{first}-{last}"
+            return f"{'icmp' if family == 4 else 'icmpv6'} {field} {_not(negated)}{values}"
+        case HopLimit(value):
+            return f"ip6 hoplimit {value}"
+        case Interface(way, name):
+            return f'{way} "{name}"'
+        case ConnectionState(states):
+            return "ct state " + ",".join(name for bit, name in _STATES.items() if states & bit)
+        case Marked(bit):
+            return f"meta mark & 0x{bit:08x} == 0x{bit:08x}"
+        case _:
+            raise AssertionError(f"not a match: {match}")
+
+
+def _statement_text(statement: Match | Statement) -> str:
+    match statement:
+        case SetMark(bit):
+            return f"meta mark set meta mark | 0x{bit:08x}"
+        case ClearMark(bits):
+            return f"meta mark set meta mark & 0x{~bits & 0xFFFFFFFF:08x}"
+        case Count(counter):
+            return f'counter name "{counter}"'
+        case Log(prefix, group, per_second):
+            return f'limit rate {per_second}/second burst {per_second} packets log prefix "{prefix}" group {group}'
+        case AddressMap(side, family, map_name):
+            return f"{_IP[family]} {side}addr vmap @{map_name}"
+        case InterfaceMap(way, map_name):
+            return f"{way} vmap @{map_name}"
+        case Jump(chain):
+            return f"jump {chain}"
+        case Goto(chain):
+            return f"goto {chain}"
+        case Verdict():
+            return statement.value
+        case _:
+            raise AssertionError(f"not a statement: {statement}")
+
+
+def _port_protocol(protocol: int | None) -> str:
+    return "th" if protocol is None else _PORT_PROTOCOLS.get(protocol, "th")
+
+
+def _not(negated: bool) -> str:
+    return "!= " if negated else ""

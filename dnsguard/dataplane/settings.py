@@ -1,0 +1,93 @@
+"""What the node looks like and how its ruleset should behave."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dnsguard.calc.compiled import Address, Network
+
+
+class HostAction(StrEnum):
+    """What happens to a packet from a workload to its own node that egress policy allows."""
+
+    DROP = "Drop"
+    ACCEPT = "Accept"
+    RETURN = "Return"
+    """Go on with the host's own rules. Our accept ends our chains only, so this is the same as `ACCEPT`."""
+
+
+class DenyAction(StrEnum):
+    """How a denied packet ends. Before routing it is always a silent drop."""
+
+    DROP = "Drop"
+    REJECT = "Reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Failsafe:
+    """A port that host endpoint policy cannot close."""
+
+    protocol: int
+    port: int
+    net: Network | None = None
+    """The remote side; None is anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the forwarder takes queries; the unspecified address is every address of the node."""
+
+    address: Address
+    port: int = 53
+
+
+_TCP, _UDP = 6, 17
+FAILSAFE_INBOUND = (
+    *(Failsafe(_TCP, port) for port in (22, 179, 2379, 2380, 5473, 6443, 6666, 6667)),
+    Failsafe(_UDP, 68),
+)
+"""Calico's defaults: ssh, bgp, etcd, typha, the Kubernetes API, DHCP."""
+
+FAILSAFE_OUTBOUND = (
+    *(Failsafe(_TCP, port) for port in (179, 2379, 2380, 5473, 6443, 6666, 6667)),
+    Failsafe(_UDP, 53),
+    Failsafe(_UDP, 67),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that shapes a plan besides policy. Hashable."""
+
+    table: str = "dnsguard"
+    node: str = ""
+    """Endpoints of this node, and those that name none, are enforced here. Empty: all of them are."""
+
+    workload_interfaces: tuple[str, ...] = ("cali*",)
+    """Names, a trailing ``*`` is a wildcard. What comes or goes there and is no endpoint is dropped."""
+
+    workload_cidrs: tuple[Network, ...] = ()
+    """The same by address."""
+
+    interface_addresses: tuple[tuple[str, tuple[Address, ...]], ...] = ()
+    """The node's interfaces, for host endpoints that are bound by address."""
+
+    listen: tuple[Listen, ...] = ()
+    endpoint_to_host: HostAction = HostAction.DROP
+    deny: DenyAction = DenyAction.DROP
+    failsafe_inbound: tuple[Failsafe, ...] = FAILSAFE_INBOUND
+    failsafe_outbound: tuple[Failsafe, ...] = FAILSAFE_OUTBOUND
+    pass_mark: int = 0x0001_0000
+    """The packet-mark bit that says "skip the rest of this tier"."""
+
+    accept_mark: int = 0x0002_0000
+    """The bit that says "a host endpoint's untracked or pre-DNAT policy allowed this"."""
+
+    log_group: int = 100
+    """The NFLOG group of Log rules."""
+
+    log_per_second: int = 100
+    """Per Log rule."""
+
+    lease_gc_seconds: int = 30
+    """How often the kernel clears expired leases away; they stop matching at once either way. At the kernel's own
+    second it walks a million of them with 6 % of a core."""

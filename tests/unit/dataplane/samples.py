@@ -1,0 +1,209 @@
+"""Compiled policies that between them use every part of the ruleset's vocabulary."""
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+from dnsguard.calc.compiled import (
+    Action,
+    Compiled,
+    CompiledPolicy,
+    CompiledProfile,
+    CompiledRule,
+    Direction,
+    EntityMatch,
+    IcmpMatch,
+    PolicyClass,
+    PortRange,
+    Stage,
+)
+from dnsguard.dataplane.settings import DenyAction, Failsafe, HostAction, Listen, Settings
+from tests.support.compiled import (
+    ALLOW_ALL,
+    compiled,
+    host,
+    lease_set,
+    member_set,
+    nets,
+    policy,
+    policy_class,
+    port_set,
+    ports,
+    rules,
+    tier,
+    workload,
+)
+
+EGRESS, INGRESS = Direction.EGRESS, Direction.INGRESS
+ALLOW, DENY, PASS, LOG = Action.ALLOW, Action.DENY, Action.PASS, Action.LOG
+TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+
+NODE = Settings(
+    node="node-a",
+    workload_cidrs=(ip_network("10.65.0.0/16"), ip_network("2001:db8:65::/48")),
+    listen=(Listen(ip_address("10.65.0.1")), Listen(ip_address("2001:db8:65::1"))),
+)
+MORE = "192.0.2.128/26", "192.0.2.200/32"
+TWO_SITES = ip_network("2001:db8:1::/48"), ip_network("2001:db8:5::/48")
+
+
+def empty() -> Compiled:
+    return Compiled()
+
+
+def domains() -> Compiled:
+    """A workload that may reach what a lease set says on one port, another with a profile only."""
+    svc3 = policy(
+        "application.app2-svc3-egress",
+        [CompiledRule(0, ALLOW, protocol=TCP, destination=EntityMatch(leases="s:github", ports=ports(443)))],
+    )
+    egress = policy_class(EGRESS, tier("application", svc3))
+    return compiled(
+        endpoints=[
+            workload("app2-svc3", "10.65.0.2", "2001:db8:65::2", egress=egress),
+            workload("app2-svc4", "10.65.0.3"),
+            workload("elsewhere", "10.65.7.1", node="node-b"),
+        ],
+        policies=[svc3],
+        leases=[lease_set("s:github", "api.github.com", "*.example.org")],
+    )
+
+
+def every_match() -> Compiled:
+    """One policy with a rule for each condition."""
+    egress = [
+        CompiledRule(0, ALLOW),
+        CompiledRule(0, LOG, protocol=TCP),
+        CompiledRule(0, PASS, not_protocol=UDP),
+        CompiledRule(0, DENY, ip_version=6),
+        CompiledRule(0, ALLOW, protocol=89),
+        CompiledRule(0, ALLOW, protocol=132, destination=EntityMatch(ports=ports(5060))),
+        CompiledRule(0, ALLOW, protocol=TCP, destination=EntityMatch(ports=(PortRange(1000, 2000), PortRange(80, 80)))),
+        CompiledRule(0, ALLOW, protocol=UDP, source=EntityMatch(ports=ports(1, 2, 3, 5, 8, 9))),
+        CompiledRule(0, ALLOW, protocol=TCP, destination=EntityMatch(not_ports=(PortRange(1, 1023), *ports(8080)))),
+        CompiledRule(0, ALLOW, protocol=TCP, destination=EntityMatch(not_ports=ports(1, 3, 5, 7, 9))),
+        CompiledRule(0, ALLOW, ip_version=4, destination=nets("192.0.2.0/24")),
+        CompiledRule(0, ALLOW, ip_version=4, destination=nets("192.0.2.7/32")),
+        CompiledRule(0, ALLOW, ip_version=4, destination=nets("10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/25", *MORE)),
+        CompiledRule(0, ALLOW, ip_version=6, destination=nets("2001:db8::/33")),
+        CompiledRule(0, DENY, ip_version=4, source=EntityMatch(not_nets=(ip_network("198.51.100.0/23"),))),
+        CompiledRule(0, DENY, ip_version=6, source=EntityMatch(not_nets=TWO_SITES)),
+        CompiledRule(0, ALLOW, destination=nets()),
+        CompiledRule(0, ALLOW, protocol=TCP, destination=EntityMatch(ports=())),
+        CompiledRule(0, ALLOW, destination=EntityMatch(members="s:web")),
+        CompiledRule(0, ALLOW, destination=EntityMatch(not_members="s:web")),
+        CompiledRule(0, ALLOW, destination=EntityMatch(members="s:web", leases="s:github")),
+        CompiledRule(0, ALLOW, protocol=UDP, destination=EntityMatch(members="s:web", ports=ports(53), named_ports="s:dns")),
+        CompiledRule(0, DENY, destination=EntityMatch(not_named_ports="s:dns")),
+        CompiledRule(0, ALLOW, protocol=ICMP, icmp=IcmpMatch(8, 0)),
+        CompiledRule(0, ALLOW, protocol=ICMP6, icmp=IcmpMatch(128, None)),
+        CompiledRule(0, ALLOW, not_icmp=IcmpMatch(8, None)),
+        CompiledRule(0, ALLOW, protocol=ICMP, not_icmp=IcmpMatch(3, 1)),
+        CompiledRule(0, ALLOW, protocol=ICMP, icmp=IcmpMatch(None, None)),
+        CompiledRule(0, DENY),
+    ]  # fmt: skip
+    all_of_it = policy("everything", egress, [CompiledRule(0, ALLOW, source=EntityMatch(members="s:web"))])
+    return compiled(
+        endpoints=[
+            workload(
+                "a",
+                "10.65.0.2",
+                "2001:db8:65::2",
+                egress=policy_class(EGRESS, tier("application", all_of_it)),
+                ingress=policy_class(INGRESS, tier("application", all_of_it)),
+            )
+        ],
+        policies=[all_of_it],
+        members=[
+            member_set("s:web", "203.0.113.1/32", "203.0.113.8/29", "203.0.113.16/32", "2001:db8:9::/64", "0.0.0.0/4")
+        ],
+        leases=[lease_set("s:github", "api.github.com")],
+        named_ports=[port_set("s:dns", ("10.65.0.9", UDP, 5353), ("2001:db8:65::9", TCP, 53))],
+    )
+
+
+def tiers() -> Compiled:
+    """Pass, end of tier, tiers whose default is Pass, profiles, two classes that share a policy."""
+    security = policy(
+        "security.first",
+        [
+            CompiledRule(0, DENY, ip_version=4, destination=nets("192.0.2.66/32")),
+            CompiledRule(0, PASS, protocol=TCP),
+        ],
+        tier="security",
+        namespace="",
+    )
+    platform = policy("platform.open", [CompiledRule(0, ALLOW, protocol=UDP)], tier="platform", namespace="")
+    application = policy("application.web", [CompiledRule(0, ALLOW, protocol=TCP)])
+    closed = CompiledProfile("missing", rules(CompiledRule(0, DENY)), rules(CompiledRule(0, DENY)))
+    three = policy_class(
+        EGRESS,
+        tier("security", security),
+        tier("platform", platform, default=PASS),
+        tier("application", application, default=PASS),
+    )
+    two = policy_class(EGRESS, tier("platform", platform, default=PASS), profiles=("missing", "kns.app"))
+    return compiled(
+        endpoints=[
+            workload("a", "10.65.0.2", egress=three),
+            workload("b", "10.65.0.3", egress=two),
+            workload("c", "10.65.0.4", egress=three),
+            workload("d", "10.65.0.4", egress=two),
+        ],
+        policies=[security, platform, application],
+        profiles=[ALLOW_ALL, closed],
+    )
+
+
+def hosts() -> Compiled:
+    """Every stage, on an interface, on all interfaces, and bound by address."""
+    untracked = policy(
+        "security.untracked",
+        [CompiledRule(0, ALLOW, protocol=TCP, source=EntityMatch(ports=ports(8080)))],
+        [CompiledRule(0, DENY, ip_version=4, source=nets("198.51.100.0/24")), CompiledRule(0, PASS)],
+        tier="security",
+        namespace="",
+    )
+    normal = policy("application.host", [], [CompiledRule(0, ALLOW, protocol=TCP)], namespace="")
+    dnat = policy("application.dnat", [], [CompiledRule(0, ALLOW, protocol=TCP), CompiledRule(0, DENY)], namespace="")
+
+    def staged(direction: Direction, stage: Stage, given: CompiledPolicy, default: Action = PASS) -> PolicyClass:
+        return policy_class(direction, tier("application", given, default=default), profiles=(), stage=stage)
+
+    classes = [
+        staged(INGRESS, Stage.UNTRACKED, untracked),
+        staged(EGRESS, Stage.UNTRACKED, untracked),
+        staged(INGRESS, Stage.PRE_DNAT, dnat),
+        staged(INGRESS, Stage.NORMAL, normal, DENY),
+        staged(INGRESS, Stage.FORWARD, normal, DENY),
+        staged(EGRESS, Stage.FORWARD, normal, DENY),
+    ]
+    return compiled(
+        endpoints=[
+            host("eth0", "eth0", *classes),
+            host("everything", "*", staged(INGRESS, Stage.PRE_DNAT, dnat)),
+            host("by-address", "", addresses=("192.0.2.1",)),
+            host("nowhere", "", addresses=("192.0.2.2",)),
+            host("other-node", "eth0", node="node-b"),
+            workload("a", "10.65.0.2"),
+        ],
+        policies=[untracked, normal, dnat],
+    )
+
+
+HOST_NODE = replace(
+    NODE,
+    interface_addresses=(("eth1", (ip_address("192.0.2.1"),)), ("lo", (ip_address("127.0.0.1"),))),
+    failsafe_inbound=(Failsafe(TCP, 22), Failsafe(UDP, 68, ip_network("192.0.2.0/24"))),
+    failsafe_outbound=(Failsafe(UDP, 53),),
+    deny=DenyAction.REJECT,
+)
+
+SAMPLES = {
+    "empty": (empty, NODE),
+    "bare": (empty, Settings()),
+    "domains": (domains, NODE),
+    "every-match": (every_match, NODE),
+    "tiers": (tiers, NODE),
+    "hosts": (hosts, HOST_NODE),
+    "host-accepts": (domains, replace(NODE, endpoint_to_host=HostAction.ACCEPT)),
+}

@@ -1,20 +1,12 @@
 """`dnsguard run`: controller and forwarder side by side, on one machine, with SQLite."""
 
 import argparse
-import fcntl
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
-from dnsguard.cli.errors import CommandError
+from dnsguard.cli.lock import hold_run_dir
 from dnsguard.cli.supervisor import Child, Supervisor, own_command
 from dnsguard.settings import Settings, add_flags, settings_from
-
-
-class AlreadyRunningError(CommandError):
-    """Another `dnsguard run` uses the same run directory."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
     )
     add_flags(parser)
     settings = settings_from(parser.parse_args(argv))
-    with _only_one(settings.run_dir):
+    with hold_run_dir(settings):
         print(whereabouts(settings), flush=True)
         children = [Child(name, own_command(name, *argv)) for name in ("controller", "forwarder")]
         return Supervisor(children, _say).run()
@@ -49,30 +41,6 @@ def whereabouts(settings: Settings) -> str:
             f"  node            {settings.node_name}",
         )
     )
-
-
-@contextmanager
-def _only_one(run_dir: Path) -> Iterator[None]:
-    """Hold the run directory for this process; the kernel lets go of it however the process ends."""
-    path = run_dir / "supervisor.lock"
-    try:
-        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise CommandError(f"run_dir {run_dir} cannot be used: {error.strerror}") from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-            raise AlreadyRunningError(
-                f"is running already (pid {holder}, {run_dir}): stop it, or set run_dir"
-            ) from None
-        os.truncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _say(text: str) -> None:

@@ -70,8 +70,13 @@ def settings_from_argv(argv: Sequence[str], prog: str, environ: Mapping[str, str
     return settings_from(parser.parse_args(argv), environ)
 
 
-def settings_from(flags: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that flags (of `add_flags`), environment, file and defaults make. Raises SettingsError."""
+def settings_from(
+    flags: argparse.Namespace, environ: Mapping[str, str] = os.environ, *, needs_upstreams: bool = True
+) -> Settings:
+    """The settings that flags (of `add_flags`), environment, file and defaults make. Raises SettingsError.
+
+    Without `needs_upstreams` a machine that has none is no error: for commands that ask nobody.
+    """
     problems: list[str] = []
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -87,8 +92,9 @@ def settings_from(flags: argparse.Namespace, environ: Mapping[str, str] = os.env
     except ValidationError as error:
         problems += [_problem(detail["loc"], detail["msg"], origins) for detail in error.errors(include_url=False)]
         raise SettingsError(problems) from None
-    settings, more = _with_upstreams(settings, given="upstreams" in values)
-    problems += more
+    if needs_upstreams:
+        settings, more = _with_upstreams(settings, given="upstreams" in values)
+        problems += more
     if problems:
         raise SettingsError(problems)
     return settings

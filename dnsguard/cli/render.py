@@ -1,0 +1,65 @@
+"""`dnsguard render`: the nftables rules that objects make, as text."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from dnsguard.calc.compile import compile_policy
+from dnsguard.cli.errors import UsageError
+from dnsguard.cli.files import read_files
+from dnsguard.cli.server import Server, add_server_flags, object_path
+from dnsguard.controller.node import interface_addresses, plan_settings
+from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.render import render
+from dnsguard.resources import KINDS, Resource, parse_object
+from dnsguard.resources.references import BUILTINS
+from dnsguard.settings import Settings, add_flags, settings_from
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the table; warnings go to stderr. Raises SettingsError, ManifestError, CommandError."""
+    parser = argparse.ArgumentParser(
+        prog="dnsguard render",
+        allow_abbrev=False,
+        description="Show the nftables rules that files make on this node, or those of a server's objects.",
+    )
+    parser.add_argument(
+        "-f", "--filename", action="append", metavar="FILE", help="file, directory or -; may be repeated"
+    )
+    parser.add_argument("-n", "--namespace", help="for objects that name no namespace (default: default)")
+    parser.add_argument("--live", action="store_true", help="take the objects that the server holds")
+    add_server_flags(parser)
+    add_flags(parser)
+    arguments = parser.parse_args(argv)
+    if bool(arguments.filename) == arguments.live:
+        raise UsageError("say what to render: -f FILE, or --live")
+    settings = settings_from(arguments, needs_upstreams=False)
+    if arguments.live:
+        with Server.of(arguments) as server:
+            resources = held_objects(server)
+    else:
+        resources = [document.resource for document in read_files(arguments.filename, arguments.namespace)]
+    text, warnings = rendered(resources, settings)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(text, end="" if text.endswith("\n") else "\n")
+    return 0
+
+
+def rendered(resources: Sequence[Resource], settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """The table as text, and what the compiler warns about. Built-in objects are there unless they are given."""
+    given = {(resource.kind, resource.namespace, resource.name) for resource in resources}
+    builtins = [builtin for builtin in BUILTINS if (builtin.kind, builtin.namespace, builtin.name) not in given]
+    whole = (*builtins, *resources)
+    compiled = compile_policy(whole)
+    plan = build_plan(compiled, plan_settings(settings, interface_addresses(whole)))
+    return render(plan), (*compiled.warnings, *plan.warnings)
+
+
+def held_objects(server: Server) -> list[Resource]:
+    """Every object that the server holds. Raises ServerError, UnreachableError."""
+    found: list[Resource] = []
+    for kind in KINDS:
+        answer = server.get(object_path(kind, ""))
+        found += [parse_object({"apiVersion": kind.api_version, "kind": kind.kind, **item}) for item in answer["items"]]
+    return found

@@ -1,0 +1,36 @@
+"""`dnsguard uninstall`: remove our nftables table."""
+
+import argparse
+import errno
+from collections.abc import Sequence
+
+from dnsguard.cli.errors import CommandError
+from dnsguard.cli.lock import hold_run_dir
+from dnsguard.netlink.nftables import delete_table
+from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
+from dnsguard.settings import add_flags, settings_from
+
+
+def main(argv: Sequence[str]) -> int:
+    """Remove the table; nothing to remove is no error. Raises SettingsError, CommandError."""
+    parser = argparse.ArgumentParser(
+        prog="dnsguard uninstall",
+        allow_abbrev=False,
+        description="Remove the nftables table: what was denied passes from then on. The state directory stays.",
+    )
+    add_flags(parser)
+    settings = settings_from(parser.parse_args(argv), needs_upstreams=False)
+    with hold_run_dir(settings):  # a controller that runs would only put the table back
+        try:
+            with NetfilterSocket() as kernel:
+                kernel.transact([delete_table(settings.table)])
+        except NetlinkError as error:
+            if error.errno == errno.ENOENT:
+                print(f"there is no table inet {settings.table}: nothing to remove")
+                return 0
+            hint = ": this needs root" if error.errno == errno.EPERM else ""
+            raise CommandError(f"{error}{hint}") from None
+        except PermissionError:
+            raise CommandError("the kernel refuses: this needs root") from None
+    print(f"table inet {settings.table} removed: dnsguard enforces nothing any more")
+    return 0

@@ -257,7 +257,7 @@ class Relay:
         key = cache_key(query)
         stored = self._cache.get(key, pending.started)
         if stored is not None:
-            self._hold(pending, stored)
+            self._hold(pending, stored, pending.started)
             return
         self._count(pending)
         waiters = self._questions.get(key)
@@ -283,19 +283,19 @@ class Relay:
             for pending in waiters:
                 self._fail(pending, SERVFAIL, result.extended, result.reason)
             return
-        stored = StoredAnswer.make(result.data, result.layout, self._loop.time())
+        now = self._loop.time()
+        stored = StoredAnswer.make(result.data, result.layout, now)
         self._cache.put(key, stored)
         for pending in waiters:
-            self._hold(pending, stored)
+            self._hold(pending, stored, now)
 
-    def _hold(self, pending: _Pending, stored: StoredAnswer) -> None:
+    def _hold(self, pending: _Pending, stored: StoredAnswer, now: float) -> None:
         """Nothing is released before its lease; what leads nowhere needs none."""
         pending.stored = stored
         answer = stored.layout.answer
         if not answer.addresses and not answer.aliases:
             self._release(pending, None)
             return
-        now = self._loop.time()
         try:
             self._lease(pending.client, answer, now - stored.arrived, pending.leased)
         except Exception:

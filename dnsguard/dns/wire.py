@@ -96,7 +96,7 @@ def read_hints(data: bytes, offset: int, end: int) -> list[bytes]:
     They belong to the record's owner alone, never to its TargetName: nobody has checked that whoever wrote this record
     may speak for the target, so a hint for it must not open what policy allows to that name.
     """
-    priority = pair(data, offset)[0]
+    priority = data[offset] << 8 | data[offset + 1]
     offset += 2
     while length := data[offset]:
         if length > MAX_LABEL:

@@ -1,0 +1,81 @@
+from ipaddress import ip_address
+
+import pytest
+
+from dnsguard.dns.eligible import ineligible
+
+SPECIAL = [
+    ("0.0.0.0", "unspecified"),
+    ("0.1.2.3", "unspecified"),
+    ("127.0.0.1", "loopback"),
+    ("127.255.255.254", "loopback"),
+    ("169.254.169.254", "link-local"),
+    ("224.0.0.1", "multicast"),
+    ("239.255.255.255", "multicast"),
+    ("255.255.255.255", "broadcast"),
+]
+ORDINARY = [
+    "192.0.2.1",
+    "10.0.0.1",
+    "1.0.0.0",
+    "126.255.255.255",
+    "128.0.0.0",
+    "169.253.255.255",
+    "169.255.0.0",
+    "223.0.0.1",
+]
+
+
+def forms(text: str) -> list[str]:
+    """The IPv6 addresses that carry an IPv4 address."""
+    packed = ip_address(text).packed
+    hexadecimal = packed.hex()
+    high, low = hexadecimal[:4], hexadecimal[4:]
+    return [
+        f"::ffff:{text}",
+        f"64:ff9b::{text}",
+        f"64:ff9b:1::{text}",
+        f"64:ff9b:1:{high}:{int(low[:2], 16):x}:{low[2:]}00::",
+        f"2002:{high}:{low}::1",
+    ]
+
+
+@pytest.mark.parametrize(("text", "reason"), SPECIAL)
+def test_special_addresses_are_never_leased_in_any_form(text: str, reason: str) -> None:
+    assert ineligible(ip_address(text).packed) == reason
+    for form in forms(text):
+        assert ineligible(ip_address(form).packed) is not None, form
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_addresses_are_leased_in_every_form(text: str) -> None:
+    assert ineligible(ip_address(text).packed) is None
+    for form in forms(text):
+        assert ineligible(ip_address(form).packed) is None, form
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("::", "unspecified"),
+        ("::1", "loopback"),
+        ("fe80::1", "link-local"),
+        ("febf::1", "link-local"),
+        ("ff02::1", "multicast"),
+        ("64:ff9b::a9fe:a9fe", "link-local"),
+        ("::7f00:1", "loopback"),
+        ("2001:db8::1", None),
+        ("fd00::1", None),
+        ("fec0::1", None),
+        ("2003::1", None),
+    ],
+)
+def test_ipv6(text: str, reason: str | None) -> None:
+    assert ineligible(ip_address(text).packed) == reason
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1", *forms("192.0.2.1"), "2001:db8::1"])
+def test_the_nodes_own_addresses_are_never_leased_in_any_form(text: str) -> None:
+    own = {ip_address("192.0.2.1").packed, ip_address("2001:db8::1").packed}
+    assert ineligible(ip_address(text).packed, own) == "the node's own address"
+    assert ineligible(ip_address(text).packed) is None

@@ -17,12 +17,9 @@ from dnsguard.calc.compiled import CompiledEndpoint, Direction
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.feeds import is_local
 from dnsguard.controller.inputs import Inputs
+from dnsguard.controller.learned import LEASES_SECONDS, Forwarders
 from dnsguard.dataplane.rules import Plan
 from dnsguard.link.messages import LearnedLease
-from dnsguard.link.server import LinkServer
-
-LEASES_SECONDS = 2.0
-"""How long forwarders may take to list leases."""
 
 
 class StatusModel:
@@ -33,7 +30,7 @@ class StatusModel:
         version: str,
         inputs: Inputs,
         enforcer: Enforcer[Plan],
-        link: LinkServer,
+        link: Forwarders,
         troubles: Callable[[], Iterator[str]],
     ) -> None:
         """``troubles``: what the rest of the process (store, audit log) has to complain about now."""
@@ -153,7 +150,7 @@ def policies_of(endpoint: CompiledEndpoint) -> tuple[str, ...]:
 class LeasesModel:
     """``api.services.Leases``."""
 
-    def __init__(self, enforcer: Enforcer[Plan], link: LinkServer) -> None:
+    def __init__(self, enforcer: Enforcer[Plan], link: Forwarders) -> None:
         self._enforcer = enforcer
         self._link = link
 

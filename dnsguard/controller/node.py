@@ -1,0 +1,53 @@
+"""The node as the dataplane needs it: from our settings and from the machine."""
+
+import socket
+from ipaddress import ip_address
+
+from pyroute2 import IPRoute
+
+from dnsguard.calc.compiled import Address
+from dnsguard.dataplane.settings import DenyAction, Failsafe, HostAction, Listen
+from dnsguard.dataplane.settings import Settings as PlanSettings
+from dnsguard.resources import HostEndpoint, Resource
+from dnsguard.settings import FailsafePort, Settings
+
+_PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
+
+InterfaceAddresses = tuple[tuple[str, tuple[Address, ...]], ...]
+
+
+def plan_settings(settings: Settings, interfaces: InterfaceAddresses = ()) -> PlanSettings:
+    """What shapes the plan besides policy."""
+    return PlanSettings(
+        table=settings.table,
+        node=settings.node_name,
+        workload_interfaces=tuple(f"{prefix}*" for prefix in settings.workload_interfaces),
+        workload_cidrs=settings.workload_cidrs,
+        interface_addresses=interfaces,
+        listen=tuple(Listen(listen.address, listen.port) for listen in settings.listen),
+        endpoint_to_host=HostAction(settings.endpoint_to_host_action),
+        deny=DenyAction.DROP,
+        failsafe_inbound=tuple(_failsafe(port) for port in settings.failsafe_inbound),
+        failsafe_outbound=tuple(_failsafe(port) for port in settings.failsafe_outbound),
+    )
+
+
+def _failsafe(port: FailsafePort) -> Failsafe:
+    return Failsafe(_PROTOCOLS[port.protocol], port.port, port.net)
+
+
+def interface_addresses(resources: tuple[Resource, ...]) -> InterfaceAddresses:
+    """The machine's interfaces with their addresses; asked only where a host endpoint is bound by address.
+
+    Raises OSError.
+    """
+    if not any(isinstance(resource, HostEndpoint) and not resource.spec.interface_name for resource in resources):
+        return ()
+    found: dict[str, list[Address]] = {}
+    names = dict(socket.if_nameindex())
+    with IPRoute() as route:
+        for message in route.get_addr():
+            name, address = names.get(message["index"]), message.get("address")
+            if name is not None and address is not None:
+                found.setdefault(name, []).append(ip_address(address))
+    return tuple((name, tuple(addresses)) for name, addresses in sorted(found.items()))

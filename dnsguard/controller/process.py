@@ -1,0 +1,141 @@
+"""The controller, wired: everything it holds is made here in order and released in reverse.
+
+::
+
+    store ─► follow ─► Inputs ─► Enforcer ─► Driver (kernel)
+                          │          └─────► LinkServer (forwarders)
+                          └─► read models ─► API ◄─ store
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+
+from api.app import create_app
+
+from api.services import Services
+from api.tokens import HashedTokens, token_digest
+from dnsguard.calc.compiled import Compiled
+from dnsguard.controller.apiserver import ApiServer, bind
+from dnsguard.controller.auditlog import AuditLog
+from dnsguard.controller.computing import Computing
+from dnsguard.controller.enforcement import Enforcer
+from dnsguard.controller.explain import ExplainModel
+from dnsguard.controller.files import make_directory, read_objects, token, write_objects
+from dnsguard.controller.following import follow
+from dnsguard.controller.inputs import Inputs
+from dnsguard.controller.node import plan_settings
+from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
+from dnsguard.dataplane.driver import Driver
+from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.rules import Plan
+from dnsguard.link.server import LinkServer
+from dnsguard.netlink.socket import NetfilterSocket
+from dnsguard.settings import Settings
+from dnsguard.store.sqlite import SqliteStore
+
+log = logging.getLogger(__name__)
+
+STORE_FILE = "store.db"
+AUDIT_FILE = "audit.jsonl"
+LAST_VALID_FILE = "last-valid.json"
+CALLER = "admin"
+VERSION = version("dnsguard")
+
+
+async def run(settings: Settings, stopped: asyncio.Event) -> None:
+    """Enforce and serve until ``stopped``. Raises DnsguardError when it cannot start."""
+    make_directory(settings.state_dir)
+    make_directory(settings.run_dir)
+    secret = token(settings.token_file)
+    async with AsyncExitStack() as stack:
+        store = await SqliteStore.open(settings.state_dir / STORE_FILE)
+        stack.push_async_callback(store.close)
+        audit = AuditLog(settings.state_dir / AUDIT_FILE)
+        stack.callback(audit.close)
+        listener = bind(settings.api_listen)
+        stack.callback(listener.close)
+        worker = ThreadPoolExecutor(1, "kernel")
+        stack.callback(worker.shutdown)
+        socket = stack.enter_context(NetfilterSocket())
+        driver = Driver(socket, build_plan(Compiled(), plan_settings(settings)))
+
+        inputs = Following(settings)
+        link = LinkServer(settings.link_socket, lambda: enforcer.wake())
+        enforcer: Enforcer[Plan] = Enforcer(inputs.inputs, Computing(settings), driver, link, worker)
+        await link.start()
+        stack.push_async_callback(link.close)
+
+        def troubles() -> Iterator[str]:
+            yield from filter(None, (inputs.trouble, audit.problem))
+
+        leases = LeasesModel(enforcer, link)
+        api = ApiServer(
+            create_app(
+                Services(
+                    store=store,
+                    tokens=HashedTokens({CALLER: token_digest(secret)}),
+                    explain=ExplainModel(enforcer, link, driver.counters, worker, plan_settings(settings)),
+                    status=StatusModel(VERSION, inputs.inputs, enforcer, link, troubles),
+                    endpoints=EndpointsModel(enforcer, settings.node_name),
+                    leases=leases,
+                    audit=audit,
+                    version=VERSION,
+                )
+            )
+        )
+
+        def changed() -> None:
+            inputs.save_stand_ins()
+            enforcer.changed()
+
+        log.info("API on %s, token in %s, state in %s", settings.api_url, settings.token_file, settings.state_dir)
+        async with asyncio.TaskGroup() as tasks:
+            enforcing = tasks.create_task(enforcer.run(), name="enforcement")
+            following = tasks.create_task(follow(store, inputs.inputs, changed, inputs.failed), name="store")
+            serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
+            await stopped.wait()
+            log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
+            following.cancel()
+            enforcing.cancel()
+            api.should_exit = True
+            await store.close()  # ends the watches, which would keep the API from stopping
+            await serving
+        if settings.on_stop == "Remove":
+            await asyncio.get_running_loop().run_in_executor(worker, driver.uninstall)
+
+
+class Following:
+    """What is followed of the store, and what went wrong with that."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.state_dir / LAST_VALID_FILE
+        self.inputs = Inputs()
+        self.inputs.remember(read_objects(self._path))
+        self._saved = self.inputs.stand_ins
+        self._store_trouble = ""
+        self._save_trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        return "; ".join(filter(None, (self._store_trouble, self._save_trouble)))
+
+    def failed(self, why: str) -> None:
+        """The store cannot be followed; empty: it can again."""
+        self._store_trouble = why
+
+    def save_stand_ins(self) -> None:
+        """Write down the last valid versions of invalid objects, when they changed. Rare, so it may block."""
+        if self.inputs.stand_ins == self._saved:
+            return
+        try:
+            write_objects(self._path, self.inputs.stand_ins)
+        except OSError as error:
+            self._save_trouble = f"{self._path} cannot be written: {error.strerror}"
+            log.error("%s", self._save_trouble)
+        else:
+            self._saved = self.inputs.stand_ins
+            self._save_trouble = ""

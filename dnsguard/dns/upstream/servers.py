@@ -119,23 +119,18 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 
 
 async def lookup_host(name: str) -> list[str]:
-    """Addresses of ``name`` by the system's resolvers, IPv4 first. A fresh resolver each time: they cache."""
-    resolver = aiodns.DNSResolver(timeout=1.0, tries=2)
-    found: list[str] = []
-    problem = "it has no address"
-    try:
-        for qtype in ("A", "AAAA"):
-            try:
-                result = await resolver.query_dns(name, qtype)
-            except aiodns.error.DNSError as error:
-                problem = str(error.args[-1])
-                continue
-            found += [record.data.addr for record in result.answer if hasattr(record.data, "addr")]
-    finally:
-        await resolver.close()
-    if not found:
-        raise BadTrustedServer(f"dnsTrustedServers: {name!r} cannot be resolved: {problem}")
-    return found
+    """Addresses of ``name`` by the hosts file and the system's resolvers, IPv4 first.
+
+    A fresh resolver each time, because they cache. Raises ``BadTrustedServer``.
+    """
+    async with aiodns.DNSResolver(timeout=1.0, tries=2) as resolver:
+        try:
+            result = await resolver.getaddrinfo(name)
+        except aiodns.error.DNSError as error:
+            problem = str(error.args[-1])
+            raise BadTrustedServer(f"dnsTrustedServers: {name!r} cannot be resolved: {problem}") from None
+    found = {ipaddress.ip_address(node.addr[0].decode().partition("%")[0]) for node in result.nodes}
+    return [str(address) for address in sorted(found, key=lambda address: (address.version, address.packed))]
 
 
 async def resolve_trusted(entries: Sequence[Server | NamedServer], lookup: Lookup = lookup_host) -> list[Server]:

@@ -72,6 +72,9 @@ class PortRange:
     def __contains__(self, port: int) -> bool:
         return self.first <= port <= self.last
 
+    def __str__(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first}:{self.last}"
+
 
 @dataclass(frozen=True, slots=True)
 class IcmpMatch:

@@ -1,0 +1,73 @@
+"""Policy in force, without a kernel and without forwarders: what the read models look at."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+from dnsguard.controller.computing import Computing
+from dnsguard.controller.enforcement import Enforcer
+from dnsguard.controller.inputs import Inputs
+from dnsguard.dataplane.rules import Plan
+from dnsguard.link.messages import LearnedLease, LeasesReply
+from dnsguard.link.server import ForwarderState
+from dnsguard.resources import manifest
+from dnsguard.settings import Settings
+
+LISTEN = frozenset({"192.0.2.53#53"})
+
+
+def settings(**values: Any) -> Settings:
+    paths = {"state_dir": Path("state"), "run_dir": Path("run")}
+    return Settings.model_validate(
+        {**paths, "upstreams": ["192.0.2.99"], "node_name": "here", "workload_cidrs": ["10.0.0.0/8"], **values}
+    )
+
+
+class FakeForwarders:
+    """One forwarder with these leases; none when ``leases`` is None."""
+
+    def __init__(self, *leases: LearnedLease, connected: bool = True, answers: bool = True) -> None:
+        self._leases = leases
+        self._answers = answers
+        self.asked: list[str] = []
+        state = ForwarderState("f1", tuple(LISTEN), 3, 2, "", None)
+        self.forwarders: tuple[ForwarderState, ...] = (state,) if connected else ()
+        self.listen = LISTEN
+
+    async def leases(self, client: str, seconds: float) -> tuple[LeasesReply, ...]:
+        assert seconds > 0
+        self.asked.append(client)
+        return (LeasesReply(1, self._leases),) if self._answers else ()
+
+
+def lease(address: str, *lease_sets: str, names: tuple[str, ...] = ("api.example.org",)) -> LearnedLease:
+    return LearnedLease("shop/cart", "10.0.0.7", address, lease_sets, names, 59.6)
+
+
+class InForce:
+    """An enforcer that holds the policy of a manifest, as if it had run."""
+
+    def __init__(self, text: str, **values: Any) -> None:
+        self.settings = settings(**values)
+        self.inputs = Inputs()
+        objects = [_with_version(document.data) for document in manifest.load(text, "test")]
+        self.inputs.replace(objects, 7)
+        assert not self.inputs.invalid, self.inputs.invalid
+        self.worker = ThreadPoolExecutor(1)
+        compute = Computing(self.settings)
+        self.enforcer: Enforcer[Plan] = Enforcer(
+            self.inputs, compute, cast("Any", None), cast("Any", None), self.worker
+        )
+        self.enforcer.enforced = compute(self.inputs.resources, LISTEN, 7)
+
+    def lease_set(self, pattern: str) -> str:
+        """The identifier of the lease set that this pattern feeds."""
+        assert self.enforcer.enforced is not None
+        sets = self.enforcer.enforced.compiled.lease_sets.values()
+        (found,) = [each.id for each in sets if pattern in {known.canonical for known in each.patterns}]
+        return found
+
+
+def _with_version(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {**value, "metadata": {**value["metadata"], "resourceVersion": "7"}}

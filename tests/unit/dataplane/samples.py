@@ -43,6 +43,7 @@ NODE = Settings(
     listen=(Listen(ip_address("10.65.0.1")), Listen(ip_address("2001:db8:65::1"))),
 )
 MORE = "192.0.2.128/26", "192.0.2.200/32"
+WEB_OR_DNS = EntityMatch(members="s:web", ports=ports(53), named_ports="s:dns")
 TWO_SITES = ip_network("2001:db8:1::/48"), ip_network("2001:db8:5::/48")
 
 
@@ -92,7 +93,7 @@ def every_match() -> Compiled:
         CompiledRule(0, ALLOW, destination=EntityMatch(members="s:web")),
         CompiledRule(0, ALLOW, destination=EntityMatch(not_members="s:web")),
         CompiledRule(0, ALLOW, destination=EntityMatch(members="s:web", leases="s:github")),
-        CompiledRule(0, ALLOW, protocol=UDP, destination=EntityMatch(members="s:web", ports=ports(53), named_ports="s:dns")),
+        CompiledRule(0, ALLOW, protocol=UDP, destination=WEB_OR_DNS),
         CompiledRule(0, DENY, destination=EntityMatch(not_named_ports="s:dns")),
         CompiledRule(0, ALLOW, protocol=ICMP, icmp=IcmpMatch(8, 0)),
         CompiledRule(0, ALLOW, protocol=ICMP6, icmp=IcmpMatch(128, None)),

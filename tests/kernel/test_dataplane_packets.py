@@ -1,0 +1,123 @@
+"""What the rules do to packets."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, EntityMatch
+from dnsguard.dataplane.driver import Driver
+from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.settings import Listen, Settings
+from dnsguard.netlink import nftables
+from dnsguard.netlink.nftables import Element
+from dnsguard.netlink.socket import NetfilterSocket
+from tests.support.compiled import (
+    compiled,
+    lease_set,
+    member_set,
+    nets,
+    policy,
+    policy_class,
+    port_set,
+    ports,
+    tier,
+    workload,
+)
+from tests.support.road import Road, road
+
+UDP = 17
+EGRESS, INGRESS = Direction.EGRESS, Direction.INGRESS
+ALLOW, DENY, PASS = Action.ALLOW, Action.DENY, Action.PASS
+SETTINGS = Settings(
+    workload_cidrs=(ip_network("10.65.0.0/16"), ip_network("2001:db8:65::/64")),
+    listen=(Listen(ip_address("10.65.0.1")), Listen(ip_address("2001:db8:65::1"))),
+)
+A, B, U = "10.65.0.2", "10.65.0.3", "10.65.0.9"
+A6, B6 = "2001:db8:65::2", "2001:db8:65::3"
+NEAR, FAR, NEAR6, FAR6 = "192.0.2.10", "198.51.100.10", "2001:db8:c::10", "2001:db8:d::10"
+
+
+def policies() -> Compiled:
+    web = policy(
+        "application.web",
+        [
+            CompiledRule(0, DENY, protocol=UDP, destination=EntityMatch(ports=ports(666))),
+            CompiledRule(0, ALLOW, protocol=UDP, destination=EntityMatch(leases="s:web", ports=ports(443))),
+            CompiledRule(0, ALLOW, protocol=UDP, destination=EntityMatch(members="s:far", ports=ports(8443))),
+            CompiledRule(0, ALLOW, protocol=UDP, ip_version=4, destination=nets("192.0.2.0/28")),
+            CompiledRule(0, ALLOW, protocol=UDP, destination=EntityMatch(named_ports="s:dns")),
+            CompiledRule(0, PASS, protocol=UDP, destination=EntityMatch(ports=ports(7))),
+        ],
+    )
+    guarded = policy("application.guarded", [], [CompiledRule(0, ALLOW, source=EntityMatch(members="s:far"))])
+    return compiled(
+        endpoints=[
+            workload("a", A, A6, egress=policy_class(EGRESS, tier("application", web))),
+            workload("b", B, B6, ingress=policy_class(INGRESS, tier("application", guarded))),
+        ],
+        policies=[web, guarded],
+        members=[member_set("s:far", "198.51.100.0/24", "2001:db8:d::/64", "10.65.0.2/32")],
+        leases=[lease_set("s:web", "web.example.org")],
+        named_ports=[port_set("s:dns", (B, UDP, 5353))],
+    )
+
+
+@pytest.fixture(scope="module")
+def way() -> Iterator[Road]:
+    with road() as made:
+        with made.node.entered():
+            socket = NetfilterSocket()
+        with socket:
+            made.driver = Driver(socket, build_plan(Compiled(), SETTINGS))
+            made.driver.apply(build_plan(policies(), SETTINGS))
+            pair = ip_address(A).packed + ip_address(FAR).packed
+            pair6 = ip_address(A6).packed + ip_address(FAR6).packed
+            socket.transact(
+                [
+                    *nftables.add_elements("dnsguard", "d4-web", [Element(pair, 600_000)]),
+                    *nftables.add_elements("dnsguard", "d6-web", [Element(pair6, 600_000)]),
+                ]
+            )
+            yield made
+
+
+ARRIVED = "arrived"
+WEB = "np-app.application.web-egress"
+END = "tier-application-egress-end"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "address", "port", "outcome"),
+    [
+        pytest.param("a", "net", FAR, 443, ARRIVED, id="leased address and port"),
+        pytest.param("a", "net", FAR, 444, END, id="leased address, another port"),
+        pytest.param("a", "net", FAR6, 443, ARRIVED, id="leased IPv6 address"),
+        pytest.param("a", "net", NEAR6, 443, END, id="IPv6 address without a lease"),
+        pytest.param("a", "net", FAR, 8443, ARRIVED, id="member and port"),
+        pytest.param("a", "net", FAR6, 8443, ARRIVED, id="IPv6 member and port"),
+        pytest.param("a", "net", NEAR, 8443, ARRIVED, id="within a CIDR"),
+        pytest.param("a", "net", NEAR, 666, f"{WEB}-0", id="an earlier Deny wins over a CIDR"),
+        pytest.param("a", "net", FAR, 666, f"{WEB}-0", id="an earlier Deny wins over a lease"),
+        pytest.param("a", "net", FAR, 7, ARRIVED, id="Pass, and the profile allows"),
+        pytest.param("a", "b", B, 5353, ARRIVED, id="named port of an endpoint, which lets it in"),
+        pytest.param("a", "b", B, 5354, END, id="another port of that endpoint"),
+        pytest.param("b", "net", FAR, 444, ARRIVED, id="a profile that allows all"),
+        pytest.param("b", "a", A, 9, ARRIVED, id="workload to workload, profiles on both sides"),
+        pytest.param("net", "b", B, 80, "tier-application-ingress-end", id="ingress from a stranger"),
+        pytest.param("net", "a", A, 80, ARRIVED, id="ingress by profile"),
+        pytest.param("u", "net", NEAR, 80, "unknown-workload-egress", id="from an unknown workload"),
+        pytest.param("net", "u", U, 80, "unknown-workload-ingress", id="to an unknown workload"),
+        pytest.param("a", "node", "10.65.0.1", 53, ARRIVED, id="DNS to the forwarder"),
+        pytest.param("a", "node", "2001:db8:65::1", 53, ARRIVED, id="DNS to the forwarder over IPv6"),
+        pytest.param("a", "node", "10.65.0.1", 54, "workload-to-host", id="anything else to the node"),
+        pytest.param("a", "node", "192.0.2.1", 53, "workload-to-host", id="port 53 where the forwarder is not"),
+        pytest.param("u", "node", "10.65.0.1", 53, "unknown-workload-egress", id="DNS of an unknown workload"),
+        pytest.param("node", "a", A, 80, ARRIVED, id="the node to its workload"),
+        pytest.param("node", "b", B6, 80, ARRIVED, id="the node to a workload that lets nobody in"),
+        pytest.param("net", "node", "192.0.2.1", 80, ARRIVED, id="the network to the node, no host endpoint"),
+        pytest.param("node", "net", FAR, 80, ARRIVED, id="the node to the network"),
+    ],
+)
+def test_verdicts(way: Road, source: str, target: str, address: str, port: int, outcome: str) -> None:
+    assert way.send(source, target, address, port) == outcome

@@ -1,0 +1,130 @@
+"""A node with workloads behind it and a network before it, for tests that send packets through our rules.
+
+::
+
+    a 10.65.0.2 ── cali-a ┐
+    b 10.65.0.3 ── cali-b ├─ node ── eth0 ── net  192.0.2.10, 198.51.100.10, 2001:db8:c::10, 2001:db8:d::10
+    u 10.65.0.9 ── cali-u ┘                       node's own: 10.65.0.1, 192.0.2.1 and 2001:db8:65::1, 2001:db8:c::1
+
+What became of a packet is read from the counters, so a packet that is denied needs no waiting.
+"""
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from dnsguard.dataplane.driver import Counted, Driver
+from tests.support.netns import Namespace, link, namespace
+
+WORKLOADS = {"a": 2, "b": 3, "u": 9}
+PATIENCE_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Road:
+    """The namespaces, and the packets sent through them."""
+
+    node: Namespace
+    places: Mapping[str, Namespace]
+    driver: Driver | None = None
+    _listening: dict[tuple[str, str, int], socket.socket] = field(default_factory=dict)
+
+    def send(self, source: str, target: str, address: str, port: int, source_port: int = 0) -> str:
+        """Send one UDP datagram from place to place: ``"arrived"``, or the name of the counter that went up when it
+        did not. An address family is as good as the other."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        receiver = self.listen(target, address, port)
+        before = self._counters()
+        with self.places[source].entered(), socket.socket(family, socket.SOCK_DGRAM) as sender:
+            if source_port:
+                sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sender.bind(("::" if ":" in address else "0.0.0.0", source_port))
+            sender.sendto(b"?", (address, port))
+            return self._outcome(receiver, before)
+
+    def listen(self, place: str, address: str, port: int) -> socket.socket:
+        key = place, address, port
+        if key not in self._listening:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            with self.places[place].entered():
+                self._listening[key] = socket.socket(family, socket.SOCK_DGRAM)
+                self._listening[key].bind((address, port))
+                self._listening[key].setblocking(False)
+        return self._listening[key]
+
+    def counted(self, before: Mapping[str, Counted]) -> list[str]:
+        """Counters that went up since."""
+        assert self.driver is not None
+        return [name for name, count in self.driver.counters().items() if count.packets > _packets(before, name)]
+
+    def close(self) -> None:
+        for listening in self._listening.values():
+            listening.close()
+
+    def _counters(self) -> Mapping[str, Counted]:
+        assert self.driver is not None
+        return self.driver.counters()
+
+    def _outcome(self, receiver: socket.socket, before: Mapping[str, Counted]) -> str:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < give_up:
+            with contextlib.suppress(BlockingIOError):
+                receiver.recv(1)
+                return "arrived"
+            dropped = [name for name in self.counted(before) if self._drops(name)]
+            if dropped:
+                return dropped[0]
+        return "lost without a counter"
+
+    def _drops(self, name: str) -> bool:
+        """Whether the counter stands in a rule that ends in drop."""
+        rules = [line for line in self.node.run("nft list table inet dnsguard").splitlines() if f'"{name}" ' in line]
+        return any(f'"{name}" drop' in line or f'"{name}" reject' in line for line in rules)
+
+
+def _packets(counters: Mapping[str, Counted], name: str) -> int:
+    return counters[name].packets if name in counters else 0
+
+
+@contextlib.contextmanager
+def road() -> Iterator[Road]:
+    with contextlib.ExitStack() as stack:
+        node, net = stack.enter_context(namespace()), stack.enter_context(namespace())
+        places = {"node": node, "net": net}
+        for setting in "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1":
+            node.run(f"sysctl -qw {setting}")
+        node.run("ip addr add 10.65.0.1/32 dev lo")
+        node.run("ip addr add 2001:db8:65::1/128 dev lo nodad")
+        for name, number in WORKLOADS.items():
+            places[name] = stack.enter_context(namespace())
+            link(node, f"cali-{name}", places[name], "eth0")
+            _join(node, f"cali-{name}", places[name], "eth0", f"10.65.0.{number}", f"2001:db8:65::{number}")
+        link(node, "eth0", net, "eth0")
+        for address in "192.0.2.1/24", "2001:db8:c::1/64":
+            node.run(f"ip addr add {address} dev eth0{' nodad' if ':' in address else ''}")
+        for address in "192.0.2.10/24", "198.51.100.10/32", "2001:db8:c::10/64", "2001:db8:d::10/128":
+            net.run(f"ip addr add {address} dev eth0{' nodad' if ':' in address else ''}")
+        node.run("ip route add 198.51.100.0/24 via 192.0.2.10")
+        node.run("ip route add 2001:db8:d::/64 via 2001:db8:c::10")
+        net.run("ip route add 10.65.0.0/16 via 192.0.2.1")
+        net.run("ip route add 2001:db8:65::/64 via 2001:db8:c::1")
+        made = Road(node, places)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def _join(node: Namespace, outer: str, inside: Namespace, inner: str, address: str, address6: str) -> None:
+    """A workload as container networks make it: its own address, everything else through the node."""
+    node.run(f"ip addr add 169.254.1.1/32 dev {outer}")
+    node.run(f"ip route add {address}/32 dev {outer}")
+    node.run(f"ip addr add fe80::1/64 dev {outer} nodad")
+    node.run(f"ip route add {address6}/128 dev {outer}")
+    inside.run(f"ip addr add {address}/32 dev {inner}")
+    inside.run(f"ip addr add {address6}/128 dev {inner} nodad")
+    inside.run(f"ip route add 169.254.1.1/32 dev {inner}")
+    inside.run(f"ip route add default via 169.254.1.1 dev {inner}")
+    inside.run(f"ip -6 route add default via fe80::1 dev {inner}")

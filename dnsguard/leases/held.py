@@ -37,7 +37,7 @@ class Held:
         self._doomed.discard(element.place)
 
     def doom(self, place: Place) -> None:
-        """An element has to go: from now on it counts for nothing, until it is added anew."""
+        """An element has to go, or to be written anew: from now on it counts for nothing, until it is added."""
         self._discard(place)
         self._doomed.add(place)
 

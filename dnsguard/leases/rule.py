@@ -75,6 +75,10 @@ class Rule:
         for kernel_set, client in touched:
             held = self._held.of(kernel_set, client)
             due = self._due(kernel_set, client, known, now)
+            # An element that lost the reason for the last part of its time is written anew with what is left.
+            for address in [a for a, expires in held.items() if 0.0 < due.addresses.get(a, 0.0) < expires]:
+                self._held.doom(Place(kernel_set, client, address))
+            held = self._held.of(kernel_set, client)
             before = len(wanted)
             self._want(wanted, kernel_set, client, due.addresses)
             if len(wanted) > before:

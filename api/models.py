@@ -158,6 +158,9 @@ class DataplaneState(View):
 
     chains: int = 0
     sets: int = 0
+    classes: int = 0
+    """Distinct lists of tiers, policies and profiles; endpoints that share one share its chain."""
+
     problem: str = ""
 
 
@@ -176,6 +179,9 @@ class StatusReport(View):
     enforced_revision: int = 0
     objects: dict[str, int] = {}
     """Plural → how many are stored."""
+
+    files: dict[str, str] = {}
+    """What is kept where: ``state``, ``token``, ``audit``, …"""
 
     dataplane: DataplaneState = DataplaneState()
     forwarders: tuple[ForwarderState, ...] = ()

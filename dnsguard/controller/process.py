@@ -15,7 +15,6 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 
 from api.app import create_app
-
 from api.services import Services
 from api.tokens import HashedTokens, token_digest
 from dnsguard.calc.compiled import Compiled
@@ -79,7 +78,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                     store=store,
                     tokens=HashedTokens({CALLER: token_digest(secret)}),
                     explain=ExplainModel(enforcer, link, driver.counters, worker, plan_settings(settings)),
-                    status=StatusModel(VERSION, inputs.inputs, enforcer, link, troubles),
+                    status=StatusModel(VERSION, inputs.inputs, enforcer, link, troubles, files_of(settings)),
                     endpoints=EndpointsModel(enforcer, settings.node_name),
                     leases=leases,
                     audit=audit,
@@ -106,6 +105,18 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             await serving
         if settings.on_stop == "Remove":
             await asyncio.get_running_loop().run_in_executor(worker, driver.uninstall)
+
+
+def files_of(settings: Settings) -> dict[str, str]:
+    """What is kept where, for people."""
+    return {
+        "state": str(settings.state_dir),
+        "store": str(settings.state_dir / STORE_FILE),
+        "token": str(settings.token_file),
+        "audit": str(settings.state_dir / AUDIT_FILE),
+        "link": str(settings.link_socket),
+        "api": settings.api_url,
+    }
 
 
 class Following:

@@ -1,6 +1,6 @@
 """What the API shows of enforcement: status, endpoints, leases. Reads the owners' current values, changes nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 
 from api.models import (
@@ -13,7 +13,7 @@ from api.models import (
     StatusReport,
 )
 from api.services import ReadModelUnavailable
-from dnsguard.calc.compiled import CompiledEndpoint, Direction
+from dnsguard.calc.compiled import Compiled, CompiledEndpoint, Direction, PolicyClass
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.feeds import is_local
 from dnsguard.controller.inputs import Inputs
@@ -32,6 +32,7 @@ class StatusModel:
         enforcer: Enforcer[Plan],
         link: Forwarders,
         troubles: Callable[[], Iterator[str]],
+        files: Mapping[str, str],
     ) -> None:
         """``troubles``: what the rest of the process (store, audit log) has to complain about now."""
         self._version = version
@@ -39,6 +40,7 @@ class StatusModel:
         self._enforcer = enforcer
         self._link = link
         self._troubles = troubles
+        self._files = dict(files)
 
     async def __call__(self) -> StatusReport:
         problems = (*self._problems(), *self._troubles())
@@ -51,6 +53,7 @@ class StatusModel:
             store_revision=self._inputs.revision,
             enforced_revision=0 if enforced is None else enforced.revision,
             objects=dict(sorted(self._inputs.counts.items())),
+            files=self._files,
             dataplane=DataplaneState()
             if enforced is None
             else DataplaneState(
@@ -59,6 +62,7 @@ class StatusModel:
                 revision=enforced.revision,
                 chains=len(enforced.plan.chains),
                 sets=len(enforced.plan.sets),
+                classes=len(classes_of(enforced.compiled)),
                 problem=self._enforcer.problem,
             ),
             forwarders=tuple(self._forwarders()),
@@ -89,6 +93,11 @@ class StatusModel:
                 upstreams={} if state.stats is None else state.stats.upstreams,
                 counters={} if state.stats is None else state.stats.counters,
             )
+
+
+def classes_of(compiled: Compiled) -> frozenset[PolicyClass]:
+    """The classes of all endpoints."""
+    return frozenset(each for endpoint in compiled.endpoints.values() for each in endpoint.classes.values())
 
 
 class EndpointsModel:

@@ -1,0 +1,137 @@
+from collections.abc import Iterator
+
+import pytest
+
+from api.models import EndpointState
+from api.services import ReadModelUnavailable
+from dnsguard.controller.inputs import key_of
+from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
+from dnsguard.link.messages import Stats
+from dnsguard.link.server import ForwarderState
+from dnsguard.store.interface import Change, ChangeType
+from tests.unit.controller.fakes import network_set
+from tests.unit.controller.running import FakeForwarders, InForce, lease
+from tests.unit.controller.test_explain import POLICY
+
+NO_ADDRESS = """
+---
+apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {name: starting, namespace: shop}
+spec: {interfaceName: cali4}
+"""
+
+
+@pytest.fixture
+def in_force() -> InForce:
+    return InForce(POLICY)
+
+
+def no_troubles() -> Iterator[str]:
+    yield from ()
+
+
+def status(in_force: InForce, forwarders: FakeForwarders) -> StatusModel:
+    files = {"token": "state/token"}
+    return StatusModel("1.2.3", in_force.inputs, in_force.enforcer, forwarders, no_troubles, files)
+
+
+async def test_status_when_all_is_well(in_force: InForce) -> None:
+    forwarders = FakeForwarders()
+    stats = Stats({"queries": 9}, {"192.0.2.99#53": "up"})
+    forwarders.forwarders = (ForwarderState("f1", ("192.0.2.53#53",), 3, 2, "", stats),)
+    report = await status(in_force, forwarders)()
+    assert (report.version, report.ready, report.problems) == ("1.2.3", True, ())
+    assert (report.store_revision, report.enforced_revision) == (7, 7)
+    assert report.objects == {"namespaces": 1, "networkpolicies": 1, "workloadendpoints": 3}
+    assert report.files == {"token": "state/token"}
+    assert (report.dataplane.in_sync, report.dataplane.table, report.dataplane.classes) == (True, "dnsguard", 5)
+    assert report.dataplane.chains > 0 < report.dataplane.sets
+    (forwarder,) = report.forwarders
+    assert (forwarder.id, forwarder.revision, forwarder.counters) == ("f1", 2, {"queries": 9})
+    assert forwarder.upstreams == {"192.0.2.99#53": "up"}
+
+
+async def test_status_says_everything_that_is_wrong(in_force: InForce) -> None:
+    bad = network_set("a", 9, nets=["192.0.2.0/99"])
+    in_force.inputs.take(Change(ChangeType.ADDED, key_of(bad), bad, 9))
+    in_force.enforcer.problem = "set is full"
+    in_force.enforcer.restored = 2
+    forwarders = FakeForwarders()
+    forwarders.forwarders = (ForwarderState("f1", (), 3, 2, "no such set", None),)
+
+    def disk() -> Iterator[str]:
+        yield "disk full"
+
+    report = await StatusModel("1", in_force.inputs, in_force.enforcer, forwarders, disk, {})()
+    assert not report.ready
+    assert [problem.partition(": ")[0] for problem in report.problems] == [
+        "what was in force stays",
+        "forwarder f1",
+        "others removed the table or rules of it 2 times; it was restored",
+        "globalnetworksets/a",
+        "disk full",
+    ]
+    assert (report.dataplane.in_sync, report.dataplane.problem) == (False, "set is full")
+    assert (report.store_revision, report.enforced_revision) == (9, 7)
+
+
+async def test_not_ready_before_the_first_rules_and_without_a_forwarder(in_force: InForce) -> None:
+    report = await status(in_force, FakeForwarders(connected=False))()
+    assert (report.ready, report.problems) == (False, ("no forwarder is connected",))
+    in_force.enforcer.enforced = None
+    report = await status(in_force, FakeForwarders())()
+    assert (report.ready, report.problems) == (False, ("the first computation of policy still runs",))
+
+
+async def test_endpoints_and_how_they_are_enforced() -> None:
+    in_force = InForce(POLICY + NO_ADDRESS)
+    states = (await EndpointsModel(in_force.enforcer, "here")("shop")).endpoints
+    assert {state.name: state.problem for state in states} == {
+        "cart": "",
+        "far": "it is on node there",
+        "starting": "it has no address",
+        "web": "",
+    }
+    assert states[0] == EndpointState(
+        kind="WorkloadEndpoint",
+        namespace="shop",
+        name="cart",
+        interface="cali1",
+        addresses=("10.0.0.7", "2001:db8::7"),
+        labels=states[0].labels,
+        policies=("NetworkPolicy/shop/names",),
+        enforced=True,
+    )
+    assert states[0].labels["app"] == "cart"
+    assert states[3].profiles == ("kns.shop",)
+    assert (await EndpointsModel(in_force.enforcer, "here")("elsewhere")).endpoints == ()
+    in_force.enforcer.problem = "set is full"
+    states = (await EndpointsModel(in_force.enforcer, "here")(None)).endpoints
+    assert (states[0].enforced, states[0].problem) == (False, "set is full")
+    in_force.enforcer.enforced = None
+    with pytest.raises(ReadModelUnavailable):
+        await EndpointsModel(in_force.enforcer, "here")(None)
+
+
+@pytest.mark.parametrize(("client", "asked"), [("", ""), ("shop/cart", "10.0.0.7"), ("2001:DB8::7", "2001:db8::7")])
+async def test_leases_of_a_client(in_force: InForce, client: str, asked: str) -> None:
+    forwarders = FakeForwarders(lease("203.0.113.9", "s:names"))
+    (state,) = (await LeasesModel(in_force.enforcer, forwarders)(client)).leases
+    assert (state.address, state.sets, state.names) == ("203.0.113.9", ("s:names",), ("api.example.org",))
+    assert forwarders.asked == [asked]
+
+
+@pytest.mark.parametrize(
+    ("forwarders", "client", "message"),
+    [
+        (FakeForwarders(connected=False), "", "no forwarder is connected"),
+        (FakeForwarders(answers=False), "", "no forwarder answered within 2 s"),
+        (FakeForwarders(), "shop/nobody", "'shop/nobody' is no address and no endpoint"),
+    ],
+)
+async def test_leases_that_cannot_be_known(
+    in_force: InForce, forwarders: FakeForwarders, client: str, message: str
+) -> None:
+    with pytest.raises(ReadModelUnavailable, match=message):
+        await LeasesModel(in_force.enforcer, forwarders)(client)

@@ -1,0 +1,109 @@
+"""The application: routes, refusals, and what stands in front of them."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from api import discovery
+from api.answers import JSON, answer, as_json
+from api.failures import Failure, failure_of
+from api.gate import Gate, audit_note
+from api.kinds import KindRoutes
+from api.objects import Objects
+from api.openapi import document, index
+from api.services import Services
+from api.streams import Streams
+from api.views import ViewRoutes
+from dnsguard.errors import DnsguardError
+from dnsguard.resources.resource import CORE, PROJECTCALICO
+
+log = logging.getLogger(__name__)
+
+REASONS = {404: "NotFound", 405: "MethodNotAllowed"}
+
+
+def create_app(services: Services) -> FastAPI:
+    """The API on these services.
+
+    ``app.state.objects.ensure_builtins()`` creates what exists from the first start: call it before serving.
+    ``app.state.streams.close()`` ends open watches: call it before the server waits for its connections.
+    """
+    app = FastAPI(
+        title="dnsguard",
+        version=services.version,
+        docs_url=None,  # the page would load a script from elsewhere into a place where people type tokens
+        redoc_url=None,
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    objects = Objects(services.store, services.now, services.new_uid)
+    streams = Streams(services.store, services.bookmark_interval)
+    app.state.objects = objects
+    app.state.streams = streams
+    app.include_router(KindRoutes(services.store, objects, streams).router())
+    app.include_router(ViewRoutes(services).router())
+    _add_discovery(app, services)
+    app.add_exception_handler(DnsguardError, _refused)
+    app.add_exception_handler(HTTPException, _not_served)
+    app.add_exception_handler(Exception, _broken)
+    app.add_middleware(Gate, services=services)
+    return app
+
+
+def _add_discovery(app: FastAPI, services: Services) -> None:
+    fixed: dict[str, Any] = {
+        "/api": discovery.core_versions(),
+        "/apis": discovery.groups(),
+        f"/apis/{discovery.GROUP}": discovery.group(discovery.GROUP),
+        f"/api/{CORE}": discovery.resources(CORE),
+        f"/apis/{PROJECTCALICO}": discovery.resources(PROJECTCALICO),
+        "/version": discovery.version(services.version),
+        "/openapi/v3": index(),
+        f"/openapi/v3/api/{CORE}": document(CORE),
+        f"/openapi/v3/apis/{PROJECTCALICO}": document(PROJECTCALICO),
+    }
+    for path, value in fixed.items():
+
+        async def serve(request: Request, value: Any = value) -> Response:
+            return answer(request.headers.get("accept", ""), value)
+
+        app.add_route(path, serve, methods=["GET"], include_in_schema=False)
+    for path in ("/healthz", "/livez"):
+        app.add_route(path, _alive, methods=["GET"], include_in_schema=False)
+
+
+async def _alive(_: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DnsguardError)  # noqa: S101 - by registration
+    failure = failure_of(error)
+    if failure.code == 500:
+        log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
+    return _failed(request, failure)
+
+
+async def _not_served(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - by registration
+    message = f"{request.method} {request.url.path[:200]}: {error.detail}"
+    return _failed(request, Failure(error.status_code, REASONS.get(error.status_code, "BadRequest"), message))
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    """A mistake of ours: the log has the trace, the client the fact."""
+    return _failed(request, Failure(500, "InternalError", f"dnsguard made a mistake: {type(error).__name__}"))
+
+
+def _failed(request: Request, failure: Failure) -> Response:
+    audit_note(request.scope).message = failure.message
+    return Response(as_json(failure.as_status()), failure.code, dict(failure.headers), media_type=JSON)

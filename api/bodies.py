@@ -1,0 +1,64 @@
+"""Request bodies: bytes → one value, within limits of size and time."""
+
+import asyncio
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+
+from api.failures import Failure, bad_request
+from dnsguard.resources.manifest import load_value
+
+LARGE = 32 * 1024
+"""Bytes from which reading and checking go to a thread: some milliseconds' work."""
+
+BODY_TIMEOUT = 30.0
+"""Seconds for a whole body to arrive."""
+
+_TYPES = frozenset(
+    {
+        "",
+        "application/json",
+        "application/yaml",
+        "application/x-yaml",
+        "text/yaml",
+        "text/x-yaml",
+        # What `curl --data-binary @file` says where nobody tells it better. It cannot be a web form sent from a foreign
+        # page: no browser adds our Authorization header by itself.
+        "application/x-www-form-urlencoded",
+    }
+)
+
+
+def content_type(request: Request) -> str:
+    """Media type of the body, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def raw_body(request: Request) -> bytes:
+    """All of it. Raises Failure 408, 413 (from the gate), 415."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Failure(
+            415, "UnsupportedMediaType", f"content encoding {encoding[:100]!r} is not read here: send it plain"
+        )
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            return await request.body()
+    except TimeoutError:
+        raise Failure(408, "Timeout", f"the body did not arrive within {BODY_TIMEOUT:.0f} s") from None
+    except ClientDisconnect:
+        raise bad_request("the body ended early") from None
+
+
+async def body_value(request: Request, types: frozenset[str] = _TYPES) -> tuple[Any, int]:
+    """The value that the body holds, JSON or YAML, and its size in bytes. Raises Failure, ManifestError."""
+    given = content_type(request)
+    if given not in types:
+        known = ", ".join(sorted(types - {"", "application/x-www-form-urlencoded"}))
+        raise Failure(415, "UnsupportedMediaType", f"content type {given[:100]!r} is not supported here: send {known}")
+    body = await raw_body(request)
+    if not body.strip():
+        raise bad_request("the body is empty: send an object as JSON or YAML")
+    if len(body) >= LARGE:
+        return await asyncio.to_thread(load_value, body, "body"), len(body)
+    return load_value(body, "body"), len(body)

@@ -1,0 +1,108 @@
+"""Refusals as Kubernetes' ``Status`` objects: which error of ours is which HTTP status."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from api.services import CannotExplain, ReadModelUnavailable
+from dnsguard.errors import DnsguardError
+from dnsguard.resources import Cause, InvalidResource, Kind
+from dnsguard.resources.manifest import ManifestError
+from dnsguard.store.interface import AlreadyExists, Compacted, Conflict, NotFound, StoreUnavailable
+
+MAX_CAUSES = 100
+"""A set of 10 000 bad CIDRs is not answered with 10 000 sentences."""
+
+MAX_MESSAGE = 8_192
+"""Characters."""
+
+
+class Failure(DnsguardError):
+    """A request that is refused."""
+
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        causes: Sequence[Cause] = (),
+        details: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """``code`` and ``reason`` as Kubernetes pairs them; ``details`` beyond the causes: kind, name, group."""
+        self.code = code
+        self.reason = reason
+        self.message = message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " …"
+        self.causes = tuple(causes)
+        self.details = dict(details or {})
+        self.headers = dict(headers or {})
+        super().__init__(self.message)
+
+    def as_status(self) -> dict[str, Any]:
+        """The ``Status`` object."""
+        details = dict(self.details)
+        if self.causes:
+            told = self.causes[:MAX_CAUSES]
+            details["causes"] = [{"reason": c.code, "message": c.message, "field": c.field} for c in told]
+            if len(self.causes) > MAX_CAUSES:
+                more = f"and {len(self.causes) - MAX_CAUSES} more"
+                details["causes"].append({"reason": "limit", "message": more, "field": ""})
+        status: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Status",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.reason,
+            "code": self.code,
+        }
+        if details:
+            status["details"] = details
+        return status
+
+
+def bad_request(message: str, causes: Sequence[Cause] = ()) -> Failure:
+    """400: the request itself is wrong, whatever is stored."""
+    return Failure(400, "BadRequest", message, causes=causes)
+
+
+def details_of(kind: Kind, name: str) -> dict[str, str]:
+    """What ``Status.details`` says of the object that a request is about."""
+    details = {"name": name, "kind": kind.kind}
+    return details | {"group": kind.group} if kind.group else details
+
+
+def failure_of(error: DnsguardError, kind: Kind | None = None, name: str = "") -> Failure:
+    """The refusal that an error stands for; ``kind`` and ``name`` say what the request was about."""
+    details = details_of(kind, name) if kind else {}
+    match error:
+        case Failure():
+            error.details = details | error.details
+            return error
+        case NotFound():
+            return Failure(404, "NotFound", str(error), details=details)
+        case AlreadyExists():
+            return Failure(409, "AlreadyExists", str(error), details=details)
+        case Conflict():
+            return Failure(409, "Conflict", str(error), details=details)
+        case Compacted():
+            return Failure(410, "Expired", str(error))
+        case InvalidResource():
+            return Failure(422, "Invalid", str(error), causes=error.causes, details=details)
+        case ManifestError():
+            causes = [fault.cause for fault in error.faults]
+            return bad_request(str(error), causes)
+        case StoreUnavailable():
+            return Failure(
+                503,
+                "ServiceUnavailable",
+                str(error),
+                details=details | {"retryAfterSeconds": 1},
+                headers={"Retry-After": "1"},
+            )
+        case ReadModelUnavailable():
+            return Failure(503, "ServiceUnavailable", str(error), headers={"Retry-After": "1"})
+        case CannotExplain():
+            return Failure(422, "Invalid", str(error), causes=[Cause(error.field, str(error), "explain")])
+        case _:
+            return Failure(500, "InternalError", str(error), details=details)

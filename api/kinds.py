@@ -1,0 +1,260 @@
+"""The routes that serve every registered kind, at the paths of Kubernetes."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from api.answers import JSON, answer, as_json, media_type
+from api.bodies import body_value, content_type
+from api.failures import Failure, bad_request, details_of, failure_of
+from api.gate import audit_note
+from api.objects import Objects, Preconditions, Target, Written, key_of
+from api.patches import Change, json_patch, merge_patch, strategic_patch
+from api.selection import selection
+from api.streams import Streams
+from dnsguard.errors import DnsguardError
+from dnsguard.resources import kind_at
+from dnsguard.resources.resource import CORE, PROJECTCALICO
+from dnsguard.store.interface import Object, Store
+
+PATCHES = {
+    "application/json-patch+json": json_patch,
+    "application/merge-patch+json": merge_patch,
+    "application/strategic-merge-patch+json": strategic_patch,
+}
+
+PIECE = 100
+"""Objects of a list that are written before other requests get their turn."""
+
+
+class KindRoutes:
+    """One generic set of routes: the path says which kind."""
+
+    def __init__(self, store: Store, objects: Objects, streams: Streams) -> None:
+        self._store = store
+        self._objects = objects
+        self._streams = streams
+
+    def router(self) -> APIRouter:
+        """The routes of both groups. They are described by the OpenAPI documents of the kinds, not by FastAPI."""
+        router = APIRouter(include_in_schema=False)
+        for root in (f"/api/{CORE}", f"/apis/{PROJECTCALICO}"):
+            for collection in (f"{root}/namespaces/{{namespace}}/{{plural}}", f"{root}/{{plural}}"):
+                router.add_api_route(collection, self.list_or_watch, methods=["GET"])
+                router.add_api_route(collection, self.create, methods=["POST"])
+                router.add_api_route(collection, self.delete_collection, methods=["DELETE"])
+                router.add_api_route(f"{collection}/{{name}}", self.get, methods=["GET"])
+                router.add_api_route(f"{collection}/{{name}}", self.replace, methods=["PUT"])
+                router.add_api_route(f"{collection}/{{name}}", self.patch, methods=["PATCH"])
+                router.add_api_route(f"{collection}/{{name}}", self.delete, methods=["DELETE"])
+        return router
+
+    async def get(self, request: Request) -> Response:
+        """One object."""
+        target = _target(request)
+        try:
+            return _answer(request, await self._store.get(target.key))
+        except DnsguardError as error:
+            raise failure_of(error, target.kind, target.name) from error
+
+    async def list_or_watch(self, request: Request) -> Response:
+        """Objects of a kind, or their changes from now on (``watch=1``)."""
+        target = _target(request)
+        query = request.query_params
+        wanted = selection(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+        if query.get("watch", "") in ("1", "true"):
+            if query.get("sendInitialEvents") == "true":  # clients fall back to list and watch
+                raise Failure(422, "Invalid", "sendInitialEvents is not supported: list, then watch")
+            lines = await self._streams.stream(
+                target,
+                wanted,
+                _revision(query.get("resourceVersion", "")),
+                bookmarks=query.get("allowWatchBookmarks") in ("1", "true"),
+                seconds=_seconds(query.get("timeoutSeconds", "")),
+            )
+            return StreamingResponse(lines, media_type=JSON)
+        if query.get("continue"):
+            raise Failure(410, "Expired", "lists are never cut into pages here: list again without continue")
+        values, revision = await self._store.list_objects(target.kind.plural, target.namespace or None)
+        chosen = [value for value in values if wanted(value)]
+        head = {
+            "apiVersion": target.kind.api_version,
+            "kind": f"{target.kind.kind}List",
+            "metadata": {"resourceVersion": str(revision)},
+        }
+        if len(chosen) > PIECE and media_type(request.headers.get("accept", "")) == JSON:
+            return StreamingResponse(_pieces(head, chosen), media_type=JSON)
+        return _answer(request, {**head, "items": chosen})
+
+    async def create(self, request: Request) -> Response:
+        """Store a new object."""
+        target, dry_run = _changing(request)
+        if target.kind.namespaced and not target.namespace:
+            raise Failure(
+                405, "MethodNotAllowed", f"name the namespace: POST to …/namespaces/NAMESPACE/{target.kind.plural}"
+            )
+        data, size = await body_value(request)
+        try:
+            written = await self._objects.create(target, data, size, dry_run=dry_run)
+        except DnsguardError as error:
+            raise failure_of(error, target.kind, _name_in(data)) from error
+        return _written(request, target, written, 201)
+
+    async def replace(self, request: Request) -> Response:
+        """Replace an object as a whole."""
+        target, dry_run = _changing(request)
+        data, size = await body_value(request)
+        try:
+            written = await self._objects.replace(target, data, size, dry_run=dry_run)
+        except DnsguardError as error:
+            raise failure_of(error, target.kind, target.name) from error
+        return _written(request, target, written)
+
+    async def patch(self, request: Request) -> Response:
+        """Change a part of an object."""
+        target, dry_run = _changing(request)
+        read = PATCHES.get(content_type(request))
+        if read is None:
+            known = ", ".join(PATCHES)
+            raise Failure(415, "UnsupportedMediaType", f"patches are {known}, not {content_type(request)[:100]!r}")
+        data, _ = await body_value(request, frozenset(PATCHES))
+        try:
+            change: Change = read(data)
+            written = await self._objects.patch(target, change, dry_run=dry_run)
+        except DnsguardError as error:
+            raise failure_of(error, target.kind, target.name) from error
+        return _written(request, target, written)
+
+    async def delete(self, request: Request) -> Response:
+        """Remove an object."""
+        target, dry_run = _changing(request)
+        preconditions, dry_run = await _delete_options(request, dry_run)
+        try:
+            written = await self._objects.delete(target, preconditions, dry_run=dry_run)
+        except DnsguardError as error:
+            raise failure_of(error, target.kind, target.name) from error
+        _note(request, target, written)
+        details = details_of(target.kind, target.name) | {"uid": written.object["metadata"].get("uid", "")}
+        return _answer(request, {**_SUCCESS, "details": details})
+
+    async def delete_collection(self, request: Request) -> Response:
+        """Remove every object of a kind that the selectors choose, one after another; the first refusal ends it."""
+        target, dry_run = _changing(request)
+        audit_note(request.scope).verb = "deletecollection"
+        query = request.query_params
+        wanted = selection(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+        preconditions, dry_run = await _delete_options(request, dry_run)
+        values, revision = await self._store.list_objects(target.kind.plural, target.namespace or None)
+        gone: list[Object] = []
+        for value in filter(wanted, values):
+            key = key_of(target, value)
+            one = replace(target, namespace=key.namespace, name=key.name)
+            try:
+                gone.append((await self._objects.delete(one, preconditions, dry_run=dry_run)).object)
+            except DnsguardError as error:
+                raise failure_of(error, target.kind, key.name) from error
+        metadata = {"resourceVersion": str(revision)}
+        kind = f"{target.kind.kind}List"
+        return _answer(
+            request, {"apiVersion": target.kind.api_version, "kind": kind, "metadata": metadata, "items": gone}
+        )
+
+
+_SUCCESS = {"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Success"}
+
+
+def _target(request: Request) -> Target:
+    """What the path names. Raises Failure 404 for a kind that is not served there."""
+    parameters = request.path_params
+    group = "" if request.url.path.startswith("/api/") else PROJECTCALICO.partition("/")[0]
+    kind = kind_at(group, parameters["plural"])
+    if kind is None or ("namespace" in parameters and not kind.namespaced):
+        raise Failure(404, "NotFound", f"there is nothing at {request.url.path[:200]}; GET /apis lists what there is")
+    namespace, name = parameters.get("namespace", ""), parameters.get("name", "")
+    if name and kind.namespaced and not namespace:
+        raise Failure(404, "NotFound", f"name the namespace: …/namespaces/NAMESPACE/{kind.plural}/{name}")
+    return Target(kind, namespace, name)
+
+
+def _changing(request: Request) -> tuple[Target, bool]:
+    """What is to be changed, and whether only for show; both noted for the audit."""
+    target = _target(request)
+    note = audit_note(request.scope)
+    note.resource = str(target)
+    note.dry_run = _is_dry(request.query_params.getlist("dryRun"))
+    return target, note.dry_run
+
+
+def _is_dry(values: Iterable[Any]) -> bool:
+    stages = [stage for stage in values if stage != ""]
+    if any(stage != "All" for stage in stages):
+        raise bad_request(f"dryRun: {stages!r} is not supported: the only value is All")
+    return bool(stages)
+
+
+async def _delete_options(request: Request, dry_run: bool) -> tuple[Preconditions, bool]:
+    """What a ``DeleteOptions`` body asks for; an empty body asks for nothing."""
+    if not await request.body():
+        return Preconditions(), dry_run
+    options, _ = await body_value(request)
+    if not isinstance(options, dict) or options.get("kind", "DeleteOptions") != "DeleteOptions":
+        raise bad_request("the body of a deletion is empty or a DeleteOptions object")
+    conditions = options.get("preconditions") or {}
+    stages = options.get("dryRun") or []
+    if not isinstance(conditions, dict) or not isinstance(stages, list):
+        raise bad_request("DeleteOptions: preconditions is a mapping, dryRun a list")
+    audit_note(request.scope).dry_run = dry_run = dry_run or _is_dry(stages)
+    return Preconditions(str(conditions.get("uid") or ""), str(conditions.get("resourceVersion") or "")), dry_run
+
+
+def _note(request: Request, target: Target, written: Written) -> None:
+    note = audit_note(request.scope)
+    note.resource = str(key_of(target, written.object))
+    note.before = written.before
+    if not note.dry_run:
+        note.after = str(written.object["metadata"]["resourceVersion"])
+
+
+def _written(request: Request, target: Target, written: Written, code: int = 200) -> Response:
+    _note(request, target, written)
+    return _answer(request, written.object, code, written.warnings)
+
+
+def _answer(request: Request, value: Any, code: int = 200, warnings: tuple[str, ...] = ()) -> Response:
+    return answer(request.headers.get("accept", ""), value, code, warnings)
+
+
+async def _pieces(head: Object, values: list[Object]) -> AsyncIterator[bytes]:
+    """A long list as JSON, piece by piece."""
+    yield as_json(head)[:-1] + b',"items":['
+    for start in range(0, len(values), PIECE):
+        piece = b",".join(as_json(value) for value in values[start : start + PIECE])
+        yield piece if start == 0 else b"," + piece
+    yield b"]}"
+
+
+def _name_in(data: Any) -> str:
+    metadata = data.get("metadata") if isinstance(data, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _revision(text: str) -> int | None:
+    """``None`` for "begin with what there is"."""
+    if text in ("", "0"):
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise bad_request(f"resourceVersion: {text[:40]!r} is none of this server's")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not text:
+        return float("inf")
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise bad_request(f"timeoutSeconds: {text[:40]!r} is no number of seconds")
+    return float(text) or float("inf")

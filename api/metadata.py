@@ -1,0 +1,100 @@
+"""What the server sets in ``metadata``, and what it ignores there."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from api.failures import Failure, bad_request
+from dnsguard.resources import Kind
+from dnsguard.store.interface import Object
+
+SERVER_SET = ("uid", "resourceVersion", "generation", "creationTimestamp")
+
+IGNORED = ("managedFields", "selfLink", "generateName")
+"""Clients send these back as they once got them from some server."""
+
+SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""No vowels, nothing that looks alike: what Kubernetes makes names of."""
+
+LONGEST_PREFIX = 58
+"""Of ``generateName``; the suffix makes 63 of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a client said of the fields that are the server's."""
+
+    uid: str
+    resource_version: str
+    generate_name: str
+
+
+def taken_apart(data: Any, kind: Kind, namespace: str) -> tuple[Any, Stated]:
+    """The object without server-set fields, its kind filled in where it was left out; and what it said in them.
+
+    Raises Failure 400 where it belongs to another path: another kind, another namespace.
+    """
+    if not isinstance(data, Mapping):
+        return data, Stated("", "", "")
+    said = f"{data.get('apiVersion', kind.api_version)} {data.get('kind', kind.kind)}"
+    if said != f"{kind.api_version} {kind.kind}":
+        raise bad_request(f"this path takes a {kind.api_version} {kind.kind}, not a {said[:200]}")
+    data = {"apiVersion": kind.api_version, "kind": kind.kind, **data}
+    data.pop("status", None)
+    metadata = data.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return data, Stated("", "", "")
+    stated = Stated(*(_text(metadata.get(field)) for field in ("uid", "resourceVersion", "generateName")))
+    given = metadata.get("namespace")
+    if kind.namespaced and given and given != namespace:
+        raise bad_request(f"metadata.namespace is {given!r}, the path says {namespace!r}: make them the same")
+    hidden = (*SERVER_SET, *IGNORED)
+    data["metadata"] = {key: value for key, value in metadata.items() if key not in hidden}
+    return data, stated
+
+
+def generated_name(prefix: str) -> str:
+    """A name that begins with ``prefix`` and that nobody has, very likely."""
+    return prefix[:LONGEST_PREFIX] + "".join(secrets.choice(SUFFIX_LETTERS) for _ in range(5))
+
+
+def stated_revision(resource_version: str) -> int | None:
+    """The revision a client says an object is at; ``None`` when it says nothing.
+
+    Raises Failure 409 for what is no revision.
+    """
+    if not resource_version:
+        return None
+    if not resource_version.isascii() or not resource_version.isdigit() or len(resource_version) > 18:
+        raise Failure(409, "Conflict", f"metadata.resourceVersion {resource_version[:40]!r} is none of this server's")
+    return int(resource_version)
+
+
+def created(value: Object, uid: str, now: datetime) -> Object:
+    """A new object with its server-set fields."""
+    stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _with_metadata(value, {"uid": uid, "generation": 1, "creationTimestamp": stamp})
+
+
+def replaced(value: Object, current: Object) -> Object:
+    """``value`` in the place of ``current``: server-set fields stay, the generation counts what is meant to happen."""
+    kept = {field: current["metadata"][field] for field in SERVER_SET if field in current["metadata"]}
+    if _intent(value) != _intent(current):
+        kept["generation"] = int(kept.get("generation", 0)) + 1
+    if "status" in current:
+        value = {**value, "status": current["status"]}
+    return _with_metadata(value, kept)
+
+
+def _with_metadata(value: Object, fields: Mapping[str, Any]) -> Object:
+    return {**value, "metadata": {**value["metadata"], **fields}}
+
+
+def _intent(value: Object) -> Object:
+    return {key: part for key, part in value.items() if key not in ("metadata", "status")}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,257 @@
+"""Objects as the API changes them: checked, completed, atomic with regard to what they refer to. Knows no HTTP."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from api.failures import Failure, bad_request
+from api.metadata import created, generated_name, replaced, stated_revision, taken_apart
+from dnsguard.resources import (
+    KINDS,
+    InvalidResource,
+    Kind,
+    Policy,
+    Profile,
+    Resource,
+    Tier,
+    kind_of,
+    parse_object,
+    to_dict,
+    warnings,
+)
+from dnsguard.resources.references import BUILTINS, deletion_causes, reference_causes, reference_warnings
+from dnsguard.store.interface import AlreadyExists, Conflict, Key, NotFound, Object, Store
+
+LARGE = 32 * 1024
+"""Bytes from which checking an object goes to a thread."""
+
+ATTEMPTS = 5
+"""How often a change that names no revision is made anew because another one came between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The object or the collection that a request is about."""
+
+    kind: Kind
+    namespace: str
+    name: str = ""
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind.plural, self.namespace, self.name)
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
+def key_of(target: Target, value: Object) -> Key:
+    """Where an object of a collection lives."""
+    return Key(target.kind.plural, value["metadata"].get("namespace", ""), value["metadata"]["name"])
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A change that was made (or would have been: dry run)."""
+
+    object: Object
+    before: str = ""
+    """resourceVersion that it replaced."""
+
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """What must hold of an object that is deleted; empty for anything."""
+
+    uid: str = ""
+    resource_version: str = ""
+
+
+class Objects:
+    """One per process: its lock is what makes checks of references and the write after them one step."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime], new_uid: Callable[[], str]) -> None:
+        self._store = store
+        self._now = now
+        self._new_uid = new_uid
+        self._references = asyncio.Lock()
+        """Held by writes of policies, which refer to tiers, and by deletions of tiers."""
+
+    async def ensure_builtins(self) -> None:
+        """Create the built-in objects that do not exist yet. Raises StoreUnavailable."""
+        for resource in BUILTINS:
+            target = Target(kind_of(resource.kind), resource.namespace)
+            try:
+                await self.create(target, to_dict(resource))
+            except AlreadyExists:
+                continue
+
+    async def create(self, target: Target, data: Any, size: int = 0, *, dry_run: bool = False) -> Written:
+        """``size``: bytes that the data came in. Raises Failure, InvalidResource, AlreadyExists, StoreUnavailable."""
+        data, stated = taken_apart(data, target.kind, target.namespace)
+        if stated.resource_version:
+            raise bad_request("metadata.resourceVersion cannot be set on an object that is created: leave it out")
+        generating = bool(stated.generate_name) and not data["metadata"].get("name")
+        for attempt in range(ATTEMPTS):
+            if generating:
+                data["metadata"]["name"] = generated_name(stated.generate_name)
+            read = await _read(data, target, size)
+            value = created(read.value, self._new_uid(), self._now())
+            key = Key(target.kind.plural, read.resource.namespace, read.resource.name)
+
+            async def write(key: Key = key, value: Object = value) -> Object:
+                if dry_run:
+                    await self._absent(key)
+                    return value
+                return await self._store.create(key, value)
+
+            try:
+                return await self._referring(read, write)
+            except AlreadyExists:
+                if not generating or attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def replace(self, target: Target, data: Any, size: int = 0, *, dry_run: bool = False) -> Written:
+        """Put ``data`` in the place of the object; its resourceVersion, where given, must be the current one.
+
+        Raises Failure, InvalidResource, NotFound, Conflict, StoreUnavailable.
+        """
+        return await self._change(target, lambda _: data, size, dry_run=dry_run)
+
+    async def patch(self, target: Target, change: Callable[[Object], Any], *, dry_run: bool = False) -> Written:
+        """Put what ``change`` makes of the object in its place. Raises what ``replace`` and ``change`` do."""
+        return await self._change(target, change, LARGE, dry_run=dry_run)
+
+    async def delete(self, target: Target, preconditions: Preconditions, *, dry_run: bool = False) -> Written:
+        """Raises Failure, NotFound, Conflict, StoreUnavailable."""
+        if target.kind.model is not Tier:
+            return await self._delete(target, preconditions, dry_run=dry_run)
+        async with self._references:
+            return await self._delete(target, preconditions, dry_run=dry_run)
+
+    async def _change(self, target: Target, change: Callable[[Object], Any], size: int, *, dry_run: bool) -> Written:
+        for attempt in range(ATTEMPTS):
+            current = await self._store.get(target.key)
+            before = str(current["metadata"]["resourceVersion"])
+            revision = int(before)
+            changed = await asyncio.to_thread(change, deepcopy(current)) if size >= LARGE else change(deepcopy(current))
+            data, stated = taken_apart(changed, target.kind, target.namespace)
+            _require(target, current, stated.uid, stated.resource_version)
+            read = await _read(data, target, size)
+            if read.resource.name != target.name:
+                raise bad_request(
+                    f"metadata.name is {read.resource.name!r}, the path says {target.name!r}: correct one"
+                )
+            value = replaced(read.value, current)
+
+            async def write(value: Object = value, revision: int = revision) -> Object:
+                return value if dry_run else await self._store.update(target.key, value, revision)
+
+            try:
+                written = await self._referring(read, write)
+            except Conflict:
+                if attempt == ATTEMPTS - 1:
+                    raise  # before that: read again, which also tells whether the client asked for one revision only
+            else:
+                return Written(written.object, before, written.warnings)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _referring(self, read: "_Read", write: Callable[[], Awaitable[Object]]) -> Written:
+        """Write an object once what it refers to exists; nothing that it refers to goes away meanwhile."""
+        resource = read.resource
+        if not isinstance(resource, Policy):
+            return Written(await write(), warnings=read.warnings)
+        async with self._references:
+            tiers = frozenset(tier["metadata"]["name"] for tier in (await self._store.list_objects("tiers"))[0])
+            if causes := reference_causes(resource, tiers):
+                name = "/".join(part for part in (resource.namespace, resource.name) if part)
+                raise InvalidResource(f"{resource.kind} {name}", causes)
+            return Written(await write(), warnings=(*read.warnings, *reference_warnings(resource, tiers)))
+
+    async def _delete(self, target: Target, preconditions: Preconditions, *, dry_run: bool) -> Written:
+        for attempt in range(ATTEMPTS):
+            current = await self._store.get(target.key)
+            before = str(current["metadata"]["resourceVersion"])
+            _require(target, current, preconditions.uid, preconditions.resource_version)
+            await self._refuse_deletion(target)
+            if dry_run:
+                return Written(current, before)
+            try:
+                return Written(await self._store.delete(target.key, int(before)), before)
+            except Conflict:
+                if attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _refuse_deletion(self, target: Target) -> None:
+        """Raises Failure where something built in, or something that policies are in, would go (V-23, V-24)."""
+        if target.kind.model not in (Tier, Profile):
+            return
+        held = await self._policies_of(target.name) if target.kind.model is Tier else []
+        if causes := deletion_causes(_identity(target, {}), held):
+            code, reason = (403, "Forbidden") if causes[0].code == "V-24" else (409, "Conflict")
+            raise Failure(code, reason, "; ".join(cause.message for cause in causes), causes=causes)
+
+    async def _policies_of(self, tier: str) -> list[Resource]:
+        found: list[Resource] = []
+        for kind in KINDS:
+            if issubclass(kind.model, Policy):
+                for value in (await self._store.list_objects(kind.plural))[0]:
+                    if value.get("spec", {}).get("tier", "default") == tier:
+                        metadata = value["metadata"]
+                        target = Target(kind, metadata.get("namespace", ""), metadata["name"])
+                        found.append(_identity(target, {"tier": tier}))
+        return found
+
+    async def _absent(self, key: Key) -> None:
+        try:
+            await self._store.get(key)
+        except NotFound:
+            return
+        raise AlreadyExists(f"{key} exists already")
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An object that a client sent, checked."""
+
+    resource: Resource
+    value: Object
+    """In its JSON shape, with what the kind fills in."""
+
+    warnings: tuple[str, ...]
+
+
+async def _read(data: Any, target: Target, size: int) -> _Read:
+    """Raises InvalidResource. Large objects are checked in a thread, so that other requests go on."""
+
+    def read() -> _Read:
+        resource = parse_object(data, target.namespace)
+        return _Read(resource, to_dict(resource), warnings(resource))
+
+    return await asyncio.to_thread(read) if size >= LARGE else read()
+
+
+def _identity(target: Target, spec: Mapping[str, Any]) -> Resource:
+    """A resource that says little more than its name: for checks that ask for no more, however large the object is."""
+    metadata = {"name": target.name} | ({"namespace": target.namespace} if target.namespace else {})
+    kind = target.kind
+    return parse_object({"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "spec": spec})
+
+
+def _require(target: Target, current: Object, uid: str, resource_version: str) -> None:
+    """Raises Conflict where the object is not the one that the client means; empty means any."""
+    metadata = current["metadata"]
+    if uid and uid != metadata.get("uid"):
+        raise Conflict(f"{target} has uid {metadata.get('uid')}, not {uid[:64]}: it was made anew")
+    expected = stated_revision(resource_version)
+    if expected is not None and expected != int(metadata["resourceVersion"]):
+        raise Conflict(
+            f"{target} is at resourceVersion {metadata['resourceVersion']}, not {expected}: read it again and repeat"
+        )

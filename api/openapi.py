@@ -1,0 +1,64 @@
+"""OpenAPI v3 as Kubernetes serves it: a document for each group and version, as far as ``kubectl`` needs it."""
+
+import hashlib
+from typing import Any
+
+from api.answers import as_json
+from dnsguard.resources import KINDS, Kind
+from dnsguard.resources.resource import CORE, PROJECTCALICO
+
+PATHS = {CORE: f"api/{CORE}", PROJECTCALICO: f"apis/{PROJECTCALICO}"}
+
+
+def index() -> dict[str, Any]:
+    """``/openapi/v3``: where the documents are; the hash changes with the content."""
+    return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={_hash(v)}"} for v, path in PATHS.items()}}
+
+
+def document(api_version: str) -> dict[str, Any]:
+    """The document of one group and version."""
+    kinds = [kind for kind in KINDS if kind.api_version == api_version]
+    return {
+        "openapi": "3.0.0",
+        "info": {"title": "dnsguard", "version": api_version},
+        "paths": {f"/{PATHS[api_version]}/{_place(kind)}": _operations(kind) for kind in kinds},
+        "components": {"schemas": {_schema_name(kind): _schema(kind) for kind in kinds}},
+    }
+
+
+def _hash(api_version: str) -> str:
+    return hashlib.sha256(as_json(document(api_version))).hexdigest()[:32]
+
+
+def _place(kind: Kind) -> str:
+    return f"namespaces/{{namespace}}/{kind.plural}/{{name}}" if kind.namespaced else f"{kind.plural}/{{name}}"
+
+
+def _schema_name(kind: Kind) -> str:
+    version = kind.api_version.rpartition("/")[2]
+    return f"io.k8s.api.core.{version}.{kind.kind}" if not kind.group else f"org.projectcalico.{version}.{kind.kind}"
+
+
+def _schema(kind: Kind) -> dict[str, Any]:
+    """The envelope. What stands in ``spec`` is checked by the server, which names every field that is wrong."""
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    properties: dict[str, Any] = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": anything}
+    properties |= {field: anything for field in ("spec", "status") if field in kind.model.model_fields}
+    return {"type": "object", "properties": properties, "x-kubernetes-group-version-kind": [_identity(kind)]}
+
+
+def _operations(kind: Kind) -> dict[str, Any]:
+    described = {
+        "x-kubernetes-group-version-kind": _identity(kind),
+        "parameters": [
+            {"name": name, "in": "query", "schema": {"type": "string"}}
+            for name in ("dryRun", "fieldManager", "fieldValidation")
+        ],
+        "responses": {"200": {"description": "OK"}},
+    }
+    actions = {"put": "put", "patch": "patch", "delete": "delete", "get": "get"}
+    return {method: {**described, "x-kubernetes-action": action} for method, action in actions.items()}
+
+
+def _identity(kind: Kind) -> dict[str, str]:
+    return {"group": kind.group, "version": kind.api_version.rpartition("/")[2], "kind": kind.kind}

@@ -1,0 +1,69 @@
+"""What Kubernetes has no word for: ``/v1/``."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import answer
+from api.bodies import body_value
+from api.failures import Failure
+from api.models import EndpointStates, ExplainQuery, Explanation, LeaseStates, StatusReport, View
+from api.services import Services
+from dnsguard.resources import Cause
+
+
+class ViewRoutes:
+    """The read models as routes."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def router(self) -> APIRouter:
+        """The routes, described at ``/openapi.json``."""
+        router = APIRouter(prefix="/v1", tags=["dnsguard"])
+        asked = {"requestBody": {"required": True, "content": {"application/json": {"schema": _schema(ExplainQuery)}}}}
+        router.add_api_route(
+            "/explain", self.explain, methods=["POST"], response_model=Explanation, openapi_extra=asked
+        )
+        router.add_api_route("/status", self.status, methods=["GET"], response_model=StatusReport)
+        router.add_api_route("/endpoints", self.endpoints, methods=["GET"], response_model=EndpointStates)
+        router.add_api_route("/leases", self.leases, methods=["GET"], response_model=LeaseStates)
+        return router
+
+    async def explain(self, request: Request) -> Response:
+        """What would happen to one connection now, and why."""
+        data, _ = await body_value(request)
+        try:
+            query = ExplainQuery.model_validate(data)
+        except ValidationError as error:
+            raise _invalid(error) from None
+        return _answer(request, await self._services.explain(query))
+
+    async def status(self, request: Request) -> Response:
+        """How the whole is: what is enforced, by whom, and what is wrong."""
+        return _answer(request, await self._services.status())
+
+    async def endpoints(self, request: Request) -> Response:
+        """Endpoints and how they are enforced on this node; ``?namespace=`` for those of one namespace."""
+        return _answer(request, await self._services.endpoints(request.query_params.get("namespace")))
+
+    async def leases(self, request: Request) -> Response:
+        """Addresses that were learned and who may reach them; ``?client=`` for one endpoint or address."""
+        return _answer(request, await self._services.leases(request.query_params.get("client", "")))
+
+
+def _answer(request: Request, view: View) -> Response:
+    return answer(request.headers.get("accept", ""), view.model_dump(mode="json", by_alias=True))
+
+
+def _invalid(error: ValidationError) -> Failure:
+    causes = [Cause(".".join(str(step) for step in item["loc"]), item["msg"], item["type"]) for item in error.errors()]
+    told = "; ".join(f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in causes)
+    return Failure(422, "Invalid", f"the question is invalid: {told}", causes=causes)
+
+
+def _schema(model: type[View]) -> dict[str, Any]:
+    return model.model_json_schema(by_alias=True)

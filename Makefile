@@ -26,6 +26,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	$(BIN)/mypy tests
 
 contracts: setup
 	$(BIN)/lint-imports

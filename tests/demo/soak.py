@@ -1,0 +1,55 @@
+"""``python -m tests.demo.soak``: thousands of look-ups, each followed at once by a connection; none may be lost.
+
+First every name is new, then the same names again, answered from the cache.
+"""
+
+import sys
+from typing import Any
+
+from tests.demo.world import NODE_NAME, tell_everything
+from tests.support.lab import topology, world
+from tests.support.lab.enclosure import enclosed
+from tests.support.lab.guard import Guard
+from tests.support.lab.lab import Lab
+
+LOOKUPS = 10_000
+WORKLOAD = "roll1"
+PATIENCE = 600.0
+SHOWN = 10
+
+
+def storm(lab: Lab, count: int) -> dict[str, Any]:
+    """Look up that many different names, connect to each; what came of it."""
+    names = [topology.bulk_name(number) for number in range(count)]
+    result: dict[str, Any] = lab.agent(WORKLOAD).call("storm", patience=PATIENCE, names=names, port=443)
+    return result
+
+
+def report(title: str, result: dict[str, Any]) -> str:
+    """Two or more lines for people."""
+    failed = result["failed"]
+    lost = sum(failure["step"] == "connection" for failure in failed)
+    lines = [
+        f"{title}: {result['done']} look-ups in {result['seconds']:.1f} s, {lost} connections lost, "
+        f"{len(failed) - lost} look-ups failed, slowest look-up {result['slowest_lookup'] * 1000:.0f} ms"
+    ]
+    lines += [f"  {failure['name']}: {failure['step']} {failure['outcome']}" for failure in failed[:SHOWN]]
+    return "\n".join(lines)
+
+
+def inside() -> int:
+    """The run proper. Returns the exit status."""
+    with (
+        Lab(world.WORKLOADS, world.RECORDS, hosts=[world.GATEWAY]) as lab,
+        Guard(lab, ["--node-name", NODE_NAME]) as guard,
+    ):
+        tell_everything(lab, guard, lambda text: print(text, flush=True))
+        results = []
+        for title in ("every name new", "the same names again, from the cache"):
+            results.append(storm(lab, LOOKUPS))
+            print(report(title, results[-1]), flush=True)
+    return 1 if any(result["failed"] for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(enclosed("tests.demo.soak", inside))

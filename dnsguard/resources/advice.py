@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from ipaddress import ip_interface
 from typing import Any
 
 from dnsguard.domains import DomainPattern
@@ -126,8 +127,7 @@ def _repeated_port_names(names: list[str]) -> Iterator[str]:
 
 def _masked_warnings(field: str, nets: Iterable[Net]) -> Iterator[str]:
     for index, net in enumerate(nets):
-        address, slash, _ = net.text.partition("/")
-        if slash and str(net.network.network_address) != address.lower() and "." in address:
+        if ip_interface(net.text).ip != net.network.network_address:
             yield f"{field}[{index}]: {net.text} means {net.network}"
 
 

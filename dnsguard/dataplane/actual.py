@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dnsguard.dataplane.rules import Chain, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.rules import Chain, Entry, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
 from dnsguard.netlink.nftables import DumpedElement
 
-Content = frozenset[bytes] | tuple[tuple[int, int], ...] | Mapping[bytes, str | None] | None
+Content = frozenset[bytes] | tuple[tuple[int, int], ...] | Mapping[bytes, Entry] | None
 """Of a hash set, an interval set, a verdict map; None of a lease set, which is not ours to know."""
 
 
@@ -45,7 +45,7 @@ def planned_content(item: Set) -> Content:
         case IntervalSet():
             return item.ranges
         case VerdictMap():
-            return dict(item.chains)
+            return dict(item.entries)
         case LeaseSet():
             return None
 
@@ -54,8 +54,10 @@ def hash_content(elements: Iterable[DumpedElement]) -> frozenset[bytes]:
     return frozenset(element.key for element in elements)
 
 
-def map_content(elements: Iterable[DumpedElement]) -> dict[bytes, str | None]:
-    return {element.key: element.verdict[1] if element.verdict else None for element in elements}
+def map_content(elements: Iterable[DumpedElement]) -> dict[bytes, Entry]:
+    return {
+        element.key: Entry(element.verdict[1] if element.verdict else None, element.comment) for element in elements
+    }
 
 
 def interval_content(elements: Iterable[DumpedElement], key_length: int) -> tuple[tuple[int, int], ...]:

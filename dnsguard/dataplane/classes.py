@@ -96,13 +96,18 @@ class ClassBuilder:
     counters: dict[str, None] = field(default_factory=dict)
     sets: dict[str, IntervalSet] = field(default_factory=dict)
     _built: dict[tuple[PolicyClass, str | None], str] = field(default_factory=dict)
+    _seen: dict[tuple[int, str | None], str] = field(default_factory=dict)
+    """The same by identity, which ``compiled`` keeps valid: to hash a class costs more than the rest of an endpoint."""
 
     def class_chain(self, policy_class: PolicyClass, failsafe: str | None = None) -> str:
         """The name of the class's chain. ``failsafe`` is a chain that is asked first."""
-        key = policy_class, failsafe
-        if key not in self._built:
-            self._built[key] = self._build(policy_class, failsafe)
-        return self._built[key]
+        quick = id(policy_class), failsafe
+        if quick not in self._seen:
+            key = policy_class, failsafe
+            if key not in self._built:
+                self._built[key] = self._build(policy_class, failsafe)
+            self._seen[quick] = self._built[key]
+        return self._seen[quick]
 
     def add(self, chain: Chain) -> str:
         self.chains.setdefault(chain.name, chain)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from dnsguard.dataplane import encode, naming
 from dnsguard.dataplane.actual import Actual, planned_content
-from dnsguard.dataplane.rules import Chain, HashSet, IntervalSet, LeaseSet, Plan, Set, VerdictMap
+from dnsguard.dataplane.rules import Chain, Entry, HashSet, IntervalSet, LeaseSet, Plan, Set, VerdictMap
 from dnsguard.errors import DnsguardError
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element, Message
@@ -73,23 +73,21 @@ def switch(plan: Plan, actual: Actual) -> Iterator[Message]:
             yield from _rules(plan.table, chain)
 
 
-def sweep_chains(plan: Plan, actual: Actual) -> tuple[list[Message], list[Message]]:
-    """What empties the chains that the plan does not have, and after that what deletes them.
+def sweep(plan: Plan, actual: Actual, *, lease_sets: bool) -> Iterator[Message]:
+    """Deletes what the plan does not have; lease sets only on demand.
 
-    All are emptied before the first is deleted, for they refer to each other.
+    Chains, maps and counters refer to each other, so all chains are emptied before the first thing is deleted.
     """
-    planned = {chain.name for chain in plan.chains}
-    doomed = [name for name in actual.chains if name not in planned]
-    empty = [nftables.flush_chain(plan.table, name) for name in doomed]
-    return empty, [nftables.delete_chain(plan.table, name) for name in doomed]
-
-
-def sweep_objects(plan: Plan, actual: Actual, *, lease_sets: bool) -> Iterator[Message]:
-    """Deletes sets and counters that the plan does not have, given that the chains are swept."""
-    planned = {item.name for item in plan.sets}
+    planned_chains = {chain.name for chain in plan.chains}
+    planned_sets = {item.name for item in plan.sets}
+    doomed = [name for name in actual.chains if name not in planned_chains]
+    for name in doomed:
+        yield nftables.flush_chain(plan.table, name)
     for name in actual.sets:
-        if name not in planned and (lease_sets or not naming.is_lease_set(name)):
+        if name not in planned_sets and (lease_sets or not naming.is_lease_set(name)):
             yield nftables.delete_set(plan.table, name)
+    for name in doomed:
+        yield nftables.delete_chain(plan.table, name)
     for counter in sorted(actual.counters.difference(plan.counters)):
         yield nftables.delete_counter(plan.table, counter)
 
@@ -130,9 +128,8 @@ def _content(table: str, item: Set, actual: Actual) -> Iterator[Message]:
             yield from _map_content(table, item, held if isinstance(held, dict) else {})
 
 
-def _map_content(table: str, item: VerdictMap, held: dict[bytes, str | None]) -> Iterator[Message]:
-    missing = object()
-    gone = [key for key, chain in held.items() if item.chains.get(key, missing) != chain]
-    new = [key for key, chain in item.chains.items() if held.get(key, missing) != chain]
+def _map_content(table: str, item: VerdictMap, held: dict[bytes, Entry]) -> Iterator[Message]:
+    gone = [key for key, entry in held.items() if item.entries.get(key) != entry]
+    new = [key for key, entry in item.entries.items() if held.get(key) != entry]
     yield from nftables.delete_elements(table, item.name, map(Element, gone))
     yield from nftables.add_elements(table, item.name, (encode.map_element(item, key) for key in new))

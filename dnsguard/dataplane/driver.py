@@ -94,10 +94,8 @@ class Driver:
     def sweep(self, plan: Plan, lease_sets: bool = False) -> None:
         """Delete what the plan does not use; lease sets only when nobody writes to them any more."""
         actual = self._known()
-        empty, delete = delta.sweep_chains(plan, actual)
-        for step in empty, delete, list(delta.sweep_objects(plan, actual, lease_sets=lease_sets)):
-            for chunk in delta.chunks(step):
-                self._commit(chunk)
+        for chunk in delta.chunks(delta.sweep(plan, actual, lease_sets=lease_sets)):
+            self._commit(chunk)
         planned_chains = {chain.name for chain in plan.chains}
         planned_sets = {item.name for item in plan.sets}
         actual.chains = {name: chain for name, chain in actual.chains.items() if name in planned_chains}

@@ -103,9 +103,9 @@ def content(item: HashSet | IntervalSet) -> Iterable[Element]:
 
 
 def map_element(item: VerdictMap, key: bytes) -> Element:
-    chain = item.chains[key]
+    chain, label = item.entries[key]
     verdict = (ex.VERDICT_ACCEPT, None) if chain is None else (ex.VERDICT_JUMP, chain)
-    return Element(key, verdict=verdict, comment=item.labels.get(key, ""))
+    return Element(key, verdict=verdict, comment=label)
 
 
 def chain_message(table: str, chain: Chain) -> Message:

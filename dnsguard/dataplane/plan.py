@@ -17,7 +17,7 @@ from dnsguard.dataplane.hooks import (
     remote_set,
     workload_map,
 )
-from dnsguard.dataplane.rules import HashSet, IntervalSet, KeyType, LeaseSet, Plan, Set, VerdictMap
+from dnsguard.dataplane.rules import Entry, HashSet, IntervalSet, KeyType, LeaseSet, Plan, Set, VerdictMap
 from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.translate import network_ranges
 
@@ -81,14 +81,13 @@ def _workload_maps(
                 owners[address] = endpoint
     for direction in Direction.EGRESS, Direction.INGRESS:
         for family in _FAMILIES:
-            chains: dict[bytes, str | None] = {}
-            labels: dict[bytes, str] = {}
+            entries: dict[bytes, Entry] = {}
             for address, endpoint in owners.items():
                 if address.version == family:
                     policy_class = endpoint.classes[Stage.NORMAL, direction]
-                    chains[address.packed] = builder.class_chain(policy_class)
-                    labels[address.packed] = naming.comment(str(endpoint.id))
-            yield VerdictMap(workload_map(direction, family), _ADDRESS[family], chains, labels)
+                    label = naming.comment(str(endpoint.id))
+                    entries[address.packed] = Entry(builder.class_chain(policy_class), label)
+            yield VerdictMap(workload_map(direction, family), _ADDRESS[family], entries)
 
 
 def _host_stages(
@@ -116,12 +115,11 @@ def _host_stages(
             key = stage, direction
             if not any(key in endpoint.classes for endpoint in (*named.values(), *([every] if every else []))):
                 continue
-            chains: dict[bytes, str | None] = {}
-            labels: dict[bytes, str] = {}
+            entries: dict[bytes, Entry] = {}
             for interface, endpoint in named.items():
-                chains[interface_key(interface)] = _host_class(builder, endpoint, stage, direction)
-                labels[interface_key(interface)] = naming.comment(str(endpoint.id))
-            maps.append(VerdictMap(host_map(stage, direction), KeyType.INTERFACE, chains, labels))
+                chain = _host_class(builder, endpoint, stage, direction)
+                entries[interface_key(interface)] = Entry(chain, naming.comment(str(endpoint.id)))
+            maps.append(VerdictMap(host_map(stage, direction), KeyType.INTERFACE, entries))
             everywhere = _host_class(builder, every, stage, direction) if every else None
             stages[key] = HostStage(stage, direction, everywhere)
     return stages, maps

@@ -109,7 +109,7 @@ def _set_lines(item: Set) -> Iterator[str]:
             elements = []
         case VerdictMap():
             yield f"\t\ttype {item.key_type.text} : verdict"
-            elements = [_map_element(item, key) for key in sorted(item.chains)]
+            elements = [_map_element(item, key) for key in sorted(item.entries)]
         case _:
             assert_never(item)
     if item.comment:
@@ -120,9 +120,8 @@ def _set_lines(item: Set) -> Iterator[str]:
 
 
 def _map_element(item: VerdictMap, key: bytes) -> str:
-    label = item.labels.get(key)
+    chain, label = item.entries[key]
     said = f' comment "{label}"' if label else ""
-    chain = item.chains[key]
     return f"{key_text(item.key_type, key)}{said} : {'accept' if chain is None else f'jump {chain}'}"
 
 

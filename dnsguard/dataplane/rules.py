@@ -7,6 +7,7 @@ there; statements happen in order.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
 from dnsguard.calc.compiled import Network
 from dnsguard.netlink.nftables import Hook
@@ -296,16 +297,23 @@ class LeaseSet:
     comment: str = ""
 
 
+class Entry(NamedTuple):
+    """What a verdict map says of one key."""
+
+    chain: str | None
+    """The chain to jump to; None accepts."""
+
+    label: str = ""
+    """A comment, for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class VerdictMap:
-    """Keys and what to do with them: jump to a chain, or accept (chain None)."""
+    """Keys and what to do with them."""
 
     name: str
     key_type: KeyType
-    chains: Mapping[bytes, str | None] = field(hash=False)
-    labels: Mapping[bytes, str] = field(default_factory=dict, hash=False, compare=False)
-    """Comments on elements, for people."""
-
+    entries: Mapping[bytes, Entry] = field(hash=False)
     comment: str = ""
 
 

@@ -133,4 +133,5 @@ def _element(fields: dict[int, bytes]) -> DumpedElement:
         number(fields[5]) if 5 in fields else None,
         verdict,
         bool(number(fields.get(3, b"")) & ELEMENT_INTERVAL_END),
+        _comment(fields[6]) if 6 in fields else "",
     )

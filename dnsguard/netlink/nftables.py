@@ -77,6 +77,7 @@ class DumpedElement(NamedTuple):
     """What is left of the timeout."""
     verdict: tuple[int, str | None] | None
     interval_end: bool
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

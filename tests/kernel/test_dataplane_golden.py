@@ -9,7 +9,7 @@ from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.render import render
 from dnsguard.netlink.socket import NetfilterSocket
-from tests.support.netns import Namespace, namespace
+from tests.support.netns import Namespace, namespace, table_blocks
 from tests.unit.dataplane.samples import SAMPLES
 
 
@@ -20,9 +20,7 @@ def node() -> Iterator[Namespace]:
 
 
 def listed(node: Namespace) -> list[str]:
-    """`nft list table` without the order of chains and objects, which is that of their making."""
-    text = node.run("nft list table inet dnsguard")
-    return sorted(block.rstrip("}\n ") for block in text.split("\n\n"))
+    return table_blocks(node.run("nft list table inet dnsguard"))
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

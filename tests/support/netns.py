@@ -86,3 +86,9 @@ def link(left: Namespace, left_name: str, right: Namespace, right_name: str) -> 
     left.run(f"ip link add {left_name} type veth peer name {right_name} netns {right.pid}")
     left.run(f"ip link set {left_name} up")
     right.run(f"ip link set {right_name} up")
+
+
+def table_blocks(listing: str) -> list[str]:
+    """The chains, sets and objects of an ``nft list table``, whatever their order, which is that of their making."""
+    body = listing.split("{\n", 1)[1].rstrip().removesuffix("}")
+    return sorted(block.strip("\n") for block in body.split("\n\n"))

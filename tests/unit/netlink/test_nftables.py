@@ -11,6 +11,7 @@ elements = st.builds(
     st.none() | st.integers(0, 2**40),
     st.none() | st.sampled_from([(VERDICT_DROP, None), (VERDICT_ACCEPT, None), (VERDICT_GOTO, "class-a")]),
     st.booleans(),
+    st.text("abc /-", max_size=20),
 )
 
 
@@ -19,7 +20,7 @@ def test_elements_read_back_as_written(items: list[Element]) -> None:
     messages = nftables.add_elements("t", "s", items)
     found = list(dumps.elements(message.body for message in messages))
     assert found == [
-        DumpedElement(item.key, item.timeout_ms, item.timeout_ms or None, item.verdict, item.interval_end)
+        DumpedElement(item.key, item.timeout_ms, item.timeout_ms or None, item.verdict, item.interval_end, item.comment)
         for item in items
     ]
 

@@ -1,0 +1,253 @@
+"""The table is always changed as a difference, and never anything but it."""
+
+import errno
+import socket as sockets
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, EntityMatch
+from dnsguard.dataplane.delta import ForeignSetError
+from dnsguard.dataplane.driver import Driver
+from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.rules import Chain, Jump, Plan, Rule
+from dnsguard.dataplane.settings import Settings
+from dnsguard.netlink import nftables
+from dnsguard.netlink.nftables import Element
+from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
+from tests.support.compiled import compiled, lease_set, member_set, policy, policy_class, ports, tier, workload
+from tests.support.netns import Namespace, namespace, table_blocks
+from tests.support.road import road
+from tests.unit.dataplane.samples import SAMPLES
+
+SETTINGS = Settings()
+FOUNDATION = build_plan(Compiled(), SETTINGS)
+PAIR = ip_address("10.65.0.2").packed + ip_address("198.51.100.10").packed
+
+
+@pytest.fixture
+def node() -> Iterator[Namespace]:
+    with namespace() as made:
+        yield made
+
+
+@pytest.fixture
+def socket(node: Namespace) -> Iterator[NetfilterSocket]:
+    with node.entered():
+        opened = NetfilterSocket()
+    with opened:
+        yield opened
+
+
+@pytest.fixture
+def driver(socket: NetfilterSocket) -> Driver:
+    return Driver(socket, FOUNDATION)
+
+
+def plan_with(*rules: CompiledRule, leases: tuple[str, ...] = ("s:web",), address: str = "10.65.0.2") -> Plan:
+    web = policy("application.web", rules)
+    egress = policy_class(Direction.EGRESS, tier("application", web))
+    return build_plan(
+        compiled(
+            endpoints=[workload("a", address, egress=egress)],
+            policies=[web],
+            members=[member_set("s:far", "198.51.100.0/24")],
+            leases=[lease_set(name, "web.example.org") for name in leases],
+        ),
+        SETTINGS,
+    )
+
+
+BY_LEASE = CompiledRule(0, Action.ALLOW, destination=EntityMatch(leases="s:web"))
+BY_MEMBER = CompiledRule(0, Action.ALLOW, destination=EntityMatch(members="s:far"))
+
+
+def listed(node: Namespace) -> list[str]:
+    return table_blocks(node.run("nft list table inet dnsguard"))
+
+
+def test_the_first_transaction_is_closed_to_unknown_workloads(node: Namespace, driver: Driver) -> None:
+    driver.open()
+    text = "\n".join(listed(node))
+    assert 'iifname "cali*" counter name "unknown-workload-egress"' in text
+    assert 'oifname "cali*" counter name "unknown-workload-ingress"' in text
+
+
+def test_leases_and_counts_survive_every_change(node: Namespace, socket: NetfilterSocket, driver: Driver) -> None:
+    driver.apply(plan_with(BY_LEASE))
+    socket.transact(nftables.add_elements("dnsguard", "d4-web", [Element(PAIR, 600_000)]))
+    for plan in plan_with(BY_MEMBER, BY_LEASE), plan_with(BY_LEASE, leases=("s:web", "s:more")), FOUNDATION:
+        driver.apply(plan)
+        (lease,) = driver.lease_elements("d4-web")
+        assert lease.key == PAIR
+        assert 500 < lease.seconds_left <= 600
+    assert driver.stale_lease_sets(FOUNDATION) == {"d4-web", "d6-web", "d4-more", "d6-more"}
+    driver.sweep_sets(["d4-web", "d6-web"])
+    assert driver.stale_lease_sets(FOUNDATION) == {"d4-more", "d6-more"}
+    driver.sweep(FOUNDATION, lease_sets=True)
+    assert "d4-more" not in node.run("nft list table inet dnsguard")
+
+
+def test_a_lease_set_in_use_is_not_deleted(driver: Driver) -> None:
+    driver.apply(plan_with(BY_LEASE))
+    with pytest.raises(NetlinkError, match="delete set d4-web") as caught:
+        driver.sweep_sets(["d4-web", "d6-web"])
+    assert caught.value.errno == errno.EBUSY
+    assert driver.lease_elements("d4-web") == []
+
+
+def test_a_changed_policy_leaves_what_it_does_not_touch(node: Namespace, driver: Driver) -> None:
+    driver.apply(plan_with(BY_LEASE))
+    before = node.run("nft -a list table inet dnsguard")
+    driver.apply(plan_with(BY_LEASE, address="10.65.0.7"))
+    after = node.run("nft -a list table inet dnsguard")
+    assert "10.65.0.7" in after
+    assert "10.65.0.2" not in after
+    changed = {"workload-egress-4", "workload-ingress-4", "local-workloads-4"}
+    unchanged = [block for block in before.split("\n\n") if not any(name in block.split("\n")[0] for name in changed)]
+    for block in unchanged:
+        if "hook" in block:
+            assert block in after
+
+
+def planned(sample: str) -> Plan:
+    make, settings = SAMPLES[sample]
+    return build_plan(make(), settings)
+
+
+@pytest.mark.parametrize("first", SAMPLES)
+def test_from_any_plan_to_any_other_is_the_other(socket: NetfilterSocket, node: Namespace, first: str) -> None:
+    for second in SAMPLES:
+        wanted = planned(second)
+        fresh = Driver(socket, FOUNDATION)
+        fresh.apply(wanted)
+        fresh.sweep(wanted, lease_sets=True)
+        expected = listed(node)
+        fresh.uninstall()
+        Driver(socket, FOUNDATION).apply(planned(first))
+        adopting = Driver(socket, FOUNDATION)
+        adopting.open()
+        adopting.apply(wanted)
+        adopting.sweep(wanted, lease_sets=True)
+        assert listed(node) == expected, f"{first} to {second}"
+        adopting.uninstall()
+
+
+def test_applying_the_same_plan_again_says_nothing_to_the_kernel(node: Namespace, driver: Driver) -> None:
+    plan = plan_with(BY_LEASE)
+    driver.apply(plan)
+    before = node.run("nft -a list table inet dnsguard")
+    driver.apply(plan)
+    assert node.run("nft -a list table inet dnsguard") == before
+
+
+def test_what_the_kernel_refuses_leaves_the_old_rules_in_force(node: Namespace, driver: Driver) -> None:
+    plan = plan_with(BY_LEASE)
+    driver.apply(plan)
+    before = listed(node)
+    bad = Chain("forward-egress", (Rule((Jump("nowhere"),)),), plan.chains[-2].hook)
+    broken = replace(plan_with(BY_MEMBER), chains=(*plan_with(BY_MEMBER).chains[:-2], bad))
+    driver.prepare(broken)
+    with pytest.raises(NetlinkError, match="add rule to chain forward-egress"):
+        driver.switch(broken)
+    driver.apply(plan)
+    assert listed(node) == before
+
+
+def test_a_set_of_another_shape_is_refused_by_name(node: Namespace, driver: Driver) -> None:
+    node.run("nft add table inet dnsguard")
+    node.run("nft add set inet dnsguard d4-web {type ipv4_addr;}")
+    with pytest.raises(ForeignSetError, match=r"set d4-web .* uninstall"):
+        driver.apply(plan_with(BY_LEASE))
+
+
+def test_other_tables_are_left_alone(node: Namespace, driver: Driver) -> None:
+    other = "table inet other {\n\tchain host-input {\n\t\taccept\n\t}\n}\n"
+    node.run("nft -f -", other)
+    driver.apply(plan_with(BY_LEASE))
+    driver.uninstall()
+    assert node.run("nft list ruleset") == other
+    driver.uninstall()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "delete table inet dnsguard",
+        "flush chain inet dnsguard forward-egress",
+        "flush map inet dnsguard workload-egress-4",
+        "flush table inet dnsguard",
+    ],
+)
+def test_damage_by_others_is_seen_and_repaired(node: Namespace, driver: Driver, damage: str) -> None:
+    plan = plan_with(BY_LEASE)
+    driver.apply(plan)
+    before = listed(node)
+    assert not driver.lost()
+    node.run(f"nft {damage}")
+    assert driver.lost()
+    driver.apply(plan)
+    assert listed(node) == before
+    assert not driver.lost()
+
+
+def test_damage_before_the_first_look_is_seen_too(node: Namespace, driver: Driver) -> None:
+    driver.apply(plan_with(BY_LEASE))
+    node.run("nft flush chain inet dnsguard forward-egress")
+    assert driver.lost()
+
+
+def test_a_load_that_was_cut_short_is_completed(node: Namespace, socket: NetfilterSocket, driver: Driver) -> None:
+    plan = plan_with(BY_LEASE, BY_MEMBER)
+    half = next(chain for chain in plan.chains if chain.name.startswith("np-"))
+    driver.open()
+    socket.transact([nftables.add_chain("dnsguard", half.name, comment=half.comment)])
+    later = Driver(socket, FOUNDATION)
+    later.open()
+    later.apply(plan)
+    expected = listed(node)
+    later.uninstall()
+    later.apply(plan)
+    assert listed(node) == expected
+
+
+def test_no_packet_sees_a_mixture() -> None:
+    """Two plans that both let a packet through, by different rules in different chains; none may be lost between."""
+    port = EntityMatch(members="s:far", ports=ports(9))
+    plans = [
+        plan_with(CompiledRule(0, Action.ALLOW, protocol=17, destination=port)),
+        plan_with(BY_LEASE, BY_MEMBER),
+    ]
+    with road() as way, way.node.entered():
+        socket = NetfilterSocket()
+        with socket:
+            way.driver = Driver(socket, FOUNDATION)
+            way.driver.apply(plans[0])
+            assert way.send("a", "net", "198.51.100.10", 9) == "arrived"
+            way.node.run("nft add table inet early")
+            way.node.run("nft add chain inet early pre {type filter hook prerouting priority -300;}")
+            way.node.run("nft add rule inet early pre iifname cali-a udp dport 9 notrack")
+            stop = threading.Event()
+            sent = 0
+
+            def flood() -> None:
+                nonlocal sent
+                with way.places["a"].entered(), sockets.socket(sockets.AF_INET, sockets.SOCK_DGRAM) as sender:
+                    sender.connect(("198.51.100.10", 9))
+                    while not stop.is_set():
+                        sender.send(b"?")
+                        sent += 1
+
+            thread = threading.Thread(target=flood)
+            thread.start()
+            for turn in range(200):
+                way.driver.apply(plans[turn % 2])
+            stop.set()
+            thread.join()
+            ends = way.driver.counters()
+    assert sent > 1000
+    assert ends["tier-application-egress-end"].packets == 0
+    assert ends["unknown-workload-egress"].packets == 0

@@ -27,13 +27,15 @@ GOOD: list[dict[str, Any]] = [
     ingress({"source": {"nets": ["192.0.2.1/32"], "notNets": []}}),
 ]
 
+BAD_PROTOCOLS: list[object] = [0, 256, "0", "tcpfoo", "", True, 1.5, [], -1]
+
 BAD: list[tuple[dict[str, Any], str, str]] = [
     # policy, field within the rule, code
     (egress({"action": "allow"}), "action", "V-30"),
     (egress({"action": None}), "action", "null"),
     (egress({"ipVersion": 5}), "ipVersion", "V-38"),
     (egress({"ipVersion": True}), "ipVersion", "V-38"),
-    *((egress({"protocol": value}), "protocol", "V-31") for value in (0, 256, "0", "tcpfoo", "", True, 1.5, [], -1)),
+    *((egress({"protocol": value}), "protocol", "V-31") for value in BAD_PROTOCOLS),
     (egress({"notProtocol": "udp"}), "notProtocol", "V-31"),
     (egress({"source": {"ports": [1]}}), "source.ports", "V-32"),
     (egress({"notProtocol": "TCP", "source": {"notPorts": ["1:2"]}}), "source.notPorts", "V-32"),

@@ -75,7 +75,7 @@ BAD: list[tuple[str, int, str]] = [
     ("? [a]\n: 1\n", 1, "a key must be a single value"),
     ("? {a: 1}\n: 1\n", 1, "a key must be a single value"),
     ("a: &x b\n*x : 1\n", 2, "an alias cannot be a key"),
-    (": 1\n", 1, "a key is missing"),
+    ("~: 1\n", 1, "a key is missing"),
     ("a: *x\n", 1, "alias *x has no anchor"),
     ("a: &x [*x]\n", 1, "stands inside what it refers to"),
     ("a: !!python/name:os.system x\n", 1, "tag tag:yaml.org,2002:python/name:os.system is not supported"),
@@ -131,7 +131,7 @@ def test_every_value_knows_its_line() -> None:
 @example("%YAML 1.1\n---\na: yes\n")
 def test_any_text_is_read_or_refused_with_our_error(text: str) -> None:
     try:
-        for document in documents(text):
-            assert document.number >= 1
-    except YamlError as error:
-        assert error.line >= 1
+        read = [document.number for document in documents(text)]
+    except YamlError:
+        return
+    assert read == list(range(1, len(read) + 1))

@@ -9,11 +9,11 @@ import time
 from tests.demo import table
 from tests.demo.play import Outcome, Play
 from tests.demo.script import SCRIPT
-from tests.demo.world import NODE_NAME, tell_everything
 from tests.support.lab import world
 from tests.support.lab.enclosure import enclosed
 from tests.support.lab.guard import Guard
 from tests.support.lab.lab import Lab
+from tests.support.lab.running import NODE_NAME, tell_everything
 
 
 def say(text: str) -> None:

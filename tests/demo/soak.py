@@ -1,16 +1,16 @@
 """``python -m tests.demo.soak``: thousands of look-ups, each followed at once by a connection; none may be lost.
 
-First every name is new, then the same names again, answered from the cache.
+First every name is new, then the same names again, answered from the cache. At the end each process is killed under
+load.
 """
 
 import sys
 from typing import Any
 
-from tests.demo.world import NODE_NAME, tell_everything
-from tests.support.lab import topology, world
+from tests.support.lab import topology
 from tests.support.lab.enclosure import enclosed
-from tests.support.lab.guard import Guard
 from tests.support.lab.lab import Lab
+from tests.support.lab.running import kill, running, tell_everything
 
 LOOKUPS = 10_000
 WORKLOAD = "roll1"
@@ -39,16 +39,19 @@ def report(title: str, result: dict[str, Any]) -> str:
 
 def inside() -> int:
     """The run proper. Returns the exit status."""
-    with (
-        Lab(world.WORKLOADS, world.RECORDS, hosts=[world.GATEWAY]) as lab,
-        Guard(lab, ["--node-name", NODE_NAME]) as guard,
-    ):
+    with running() as (lab, guard):
         tell_everything(lab, guard, lambda text: print(text, flush=True))
         results = []
         for title in ("every name new", "the same names again, from the cache"):
             results.append(storm(lab, LOOKUPS))
             print(report(title, results[-1]), flush=True)
-    return 1 if any(result["failed"] for result in results) else 0
+        outages = []
+        for role in ("controller", "forwarder"):
+            outages.append(kill(lab, guard, role))
+            print(outages[-1], flush=True)
+    lost = any(result["failed"] for result in results)
+    leaked = any(outage.lost("denied", "timeout") or outage.lost("connection", "answered") for outage in outages)
+    return 1 if lost or leaked else 0
 
 
 if __name__ == "__main__":

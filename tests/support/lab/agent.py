@@ -50,8 +50,6 @@ class Agent:
         self.held: dict[str, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
         self.seen: deque[dict[str, str]] = deque(maxlen=100_000)
         self.listening: list[object] = []
-        self.steady_stop: asyncio.Event | None = None
-        self.steady_task: asyncio.Task[list[dict[str, Any]]] | None = None
         self.numbers = itertools.count()
 
     # Servers
@@ -306,54 +304,42 @@ class Agent:
         seconds = time.monotonic() - started
         return {"done": len(names), "failed": failed, "seconds": seconds, "slowest_lookup": worst}
 
-    async def steady_start(
-        self, names: list[str], port: int, interval: float, denied: list[str], connect_wait: float = 0.5
-    ) -> None:
-        """Until told to stop, every ``interval`` seconds: look up the next name and connect; try a denied address."""
-        self.steady_stop = asyncio.Event()
-        self.steady_task = asyncio.create_task(
-            self._steady(itertools.cycle(names), port, interval, itertools.cycle(denied), connect_wait)
-        )
-
-    async def _steady(
+    async def steady(
         self,
-        names: "itertools.cycle[str]",
+        names: list[str],
         port: int,
+        allowed: str,
+        denied: str,
+        rounds: int,
         interval: float,
-        denied: "itertools.cycle[str]",
-        connect_wait: float,
+        connect_wait: float = 0.5,
     ) -> list[dict[str, Any]]:
-        assert self.steady_stop is not None
-        rounds: list[asyncio.Task[dict[str, Any]]] = []
-        while not self.steady_stop.is_set():
-            rounds.append(asyncio.create_task(self._round(next(names), port, next(denied), connect_wait)))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(interval):
-                    await self.steady_stop.wait()
-        return list(await asyncio.gather(*rounds))
+        """Start a round every ``interval`` seconds: look up the next name and connect to it, and at the same time try
+        an address that is open already and one that is closed. What happened, in order; ``at`` is in seconds."""
+        started = time.monotonic()
+        running = []
+        for number in range(rounds):
+            name = names[number % len(names)]
+            running.append(asyncio.create_task(self._round(name, port, allowed, denied, connect_wait)))
+            await asyncio.sleep(max(0.0, started + (number + 1) * interval - time.monotonic()))
+        return list(await asyncio.gather(*running))
 
-    async def _round(self, name: str, port: int, denied: str, connect_wait: float) -> dict[str, Any]:
+    async def _round(self, name: str, port: int, allowed: str, denied: str, connect_wait: float) -> dict[str, Any]:
         at = time.monotonic()
-        forbidden = asyncio.create_task(self.connect("tcp", denied, port, connect_wait))
+        known = [asyncio.create_task(self.connect("tcp", address, port, connect_wait)) for address in (allowed, denied)]
         found = await self.resolve(name, family=4)
         tried = {"outcome": "not tried"}
         if found["addresses"]:
             tried = await self.connect("tcp", found["addresses"][0], port, connect_wait)
+        open_already, closed = [(await task)["outcome"] for task in known]
         return {
             "at": at,
-            "name": name,
             "lookup": found["error"] or "answered",
             "lookup_seconds": found["seconds"],
             "connection": tried["outcome"],
-            "denied": (await forbidden)["outcome"],
+            "allowed": open_already,
+            "denied": closed,
         }
-
-    async def steady_finish(self) -> list[dict[str, Any]]:
-        """Stop, and return what happened in every round (``at`` is this machine's monotonic clock)."""
-        assert self.steady_stop is not None
-        assert self.steady_task is not None
-        self.steady_stop.set()
-        return await self.steady_task
 
 
 def checksum(data: bytes) -> int:

@@ -11,7 +11,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Network, ip_address
 from typing import Any
 
 NODE = "node"
@@ -50,10 +50,14 @@ BULK_DOMAIN = "bulk.example.com"
 BULK_NETWORK = "198.18.0.0/16"
 
 
+def bulk_address(number: int) -> str:
+    """One of 65 536 addresses."""
+    return str(IPv4Network(BULK_NETWORK)[number])
+
+
 def bulk_name(number: int) -> str:
-    """One of 65 536 names, each with an address of its own."""
-    address = IPv4Address(int(IPv4Address("198.18.0.0")) + number)
-    return f"n-{str(address).replace('.', '-')}.{BULK_DOMAIN}"
+    """The name that leads to it, and to nothing else."""
+    return f"n-{bulk_address(number).replace('.', '-')}.{BULK_DOMAIN}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """The world that policy examples are written for: who is in it, and what the name servers say."""
 
+from pathlib import Path
+
 from tests.support.lab.topology import HostInterface, Record, Workload
 
 WORKLOADS = (
@@ -43,3 +45,10 @@ LIES = (
     Record("fake.example.com", "A", "198.51.100.66"),
 )
 """What the rogue server says."""
+
+EXAMPLES = Path(__file__).parents[3] / "deploy" / "examples"
+
+
+def example_files() -> list[Path]:
+    """The manifests that are deployed with dnsguard; the tiers come first, the others refer to them."""
+    return sorted(EXAMPLES.glob("*.yaml"), key=lambda file: (file.stem != "tiers", file.name))

@@ -10,7 +10,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
@@ -31,9 +31,11 @@ from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusMo
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
+from dnsguard.errors import DnsguardError
 from dnsguard.link.server import LinkServer
 from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.settings import Settings
+from dnsguard.store.interface import StoreUnavailable
 from dnsguard.store.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -51,17 +53,17 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
     make_directory(settings.run_dir)
     secret = token(settings.token_file)
     async with AsyncExitStack() as stack:
+        worker = ThreadPoolExecutor(1, "kernel")
+        stack.callback(worker.shutdown)
+        socket = stack.enter_context(NetfilterSocket())
+        driver = Driver(socket, build_plan(Compiled(), plan_settings(settings)))
+        await _close_unknown(driver, worker)
         store = await SqliteStore.open(settings.state_dir / STORE_FILE)
         stack.push_async_callback(store.close)
         audit = AuditLog(settings.state_dir / AUDIT_FILE)
         stack.callback(audit.close)
         listener = bind(settings.api_listen)
         stack.callback(listener.close)
-        worker = ThreadPoolExecutor(1, "kernel")
-        stack.callback(worker.shutdown)
-        socket = stack.enter_context(NetfilterSocket())
-        driver = Driver(socket, build_plan(Compiled(), plan_settings(settings)))
-
         inputs = Following(settings)
         link = LinkServer(settings.link_socket, lambda: enforcer.wake())
         enforcer: Enforcer[Plan] = Enforcer(inputs.inputs, Computing(settings), driver, link, worker)
@@ -71,21 +73,23 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         def troubles() -> Iterator[str]:
             yield from filter(None, (inputs.trouble, audit.problem))
 
-        leases = LeasesModel(enforcer, link)
-        api = ApiServer(
-            create_app(
-                Services(
-                    store=store,
-                    tokens=HashedTokens({CALLER: token_digest(secret)}),
-                    explain=ExplainModel(enforcer, link, driver.counters, worker, plan_settings(settings)),
-                    status=StatusModel(VERSION, inputs.inputs, enforcer, link, troubles, files_of(settings)),
-                    endpoints=EndpointsModel(enforcer, settings.node_name),
-                    leases=leases,
-                    audit=audit,
-                    version=VERSION,
-                )
+        app = create_app(
+            Services(
+                store=store,
+                tokens=HashedTokens({CALLER: token_digest(secret)}),
+                explain=ExplainModel(enforcer, link, driver.counters, worker, plan_settings(settings)),
+                status=StatusModel(VERSION, inputs.inputs, enforcer, link, troubles, files_of(settings)),
+                endpoints=EndpointsModel(enforcer, settings.node_name),
+                leases=LeasesModel(enforcer, link),
+                audit=audit,
+                version=VERSION,
             )
         )
+        try:
+            await app.state.objects.ensure_builtins()
+        except StoreUnavailable as error:
+            log.error("built-in objects cannot be stored now, enforcement starts without them: %s", error)
+        api = ApiServer(app)
 
         def changed() -> None:
             inputs.save_stand_ins()
@@ -100,11 +104,19 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
             following.cancel()
             enforcing.cancel()
+            await app.state.streams.close()
             api.should_exit = True
-            await store.close()  # ends the watches, which would keep the API from stopping
             await serving
         if settings.on_stop == "Remove":
             await asyncio.get_running_loop().run_in_executor(worker, driver.uninstall)
+
+
+async def _close_unknown(driver: Driver, worker: Executor) -> None:
+    """Before anything that may fail or take its time: a node whose store is broken must not stand open."""
+    try:
+        await asyncio.get_running_loop().run_in_executor(worker, driver.open)
+    except DnsguardError as error:
+        log.error("the table cannot be made, which is tried again: %s", error)
 
 
 def files_of(settings: Settings) -> dict[str, str]:

@@ -1,0 +1,133 @@
+"""A controller in a network namespace of its own, with a fake forwarder beside it where one is wanted."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from dnsguard.link.client import LinkClient
+from dnsguard.link.messages import Delta, Hello, LeasesQuery, LeasesReply, Snapshot
+from tests.support.netns import Namespace
+
+API = "http://127.0.0.1:18053"
+PATIENCE = 20.0
+
+
+class Controller:
+    """The process, and a client of its API. Use it inside ``node.entered()``."""
+
+    def __init__(self, node: Namespace, directory: Path, *flags: str) -> None:
+        self.node = node
+        self.directory = directory
+        self._flags = flags
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = (directory / "log").open("ab")
+
+    def start(self) -> None:
+        code = "import sys; from dnsguard.controller.main import main; sys.exit(main(sys.argv[1:]))"
+        flags = {
+            "--state-dir": str(self.directory / "state"),
+            "--run-dir": str(self.directory / "run"),
+            "--api-listen": API.removeprefix("http://"),
+            "--upstreams": "192.0.2.99",
+            "--listen": "192.0.2.53",
+            "--node-name": "here",
+        }
+        words = [word for flag in flags.items() for word in flag] + list(self._flags)
+        self._process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=self._log)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Its exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """The exit code, once it ends by itself."""
+        assert self._process is not None
+        return self._process.wait(PATIENCE)
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "log").read_text()
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer's JSON; raises on an HTTP error with what it says."""
+        token = (self.directory / "state" / "token").read_text().strip()
+        with httpx.Client(base_url=API, trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
+            answer = client.request(method, path, json=body)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def create(self, path: str, kind: str, name: str, spec: Any, labels: Any = None, **metadata: Any) -> Any:
+        version = "v1" if kind == "Namespace" else "projectcalico.org/v3"
+        body = {
+            "apiVersion": version,
+            "kind": kind,
+            "metadata": {"name": name, "labels": labels or {}, **metadata},
+            "spec": spec,
+        }
+        return self.request("POST", path, body)
+
+    def status(self) -> Any:
+        return self.request("GET", "/v1/status")
+
+    def until_in_sync(self) -> Any:
+        """The status once everything stored is in force."""
+
+        def in_sync() -> Any:
+            try:
+                status = self.status()
+            except (httpx.TransportError, FileNotFoundError):
+                return None
+            return status if status["dataplane"]["inSync"] else None
+
+        return until(in_sync)
+
+    def rules(self) -> str:
+        """What ``nft`` lists of our table; empty when there is none."""
+        done = subprocess.run(["nft", "list", "table", "inet", "dnsguard"], capture_output=True, text=True, check=False)
+        return done.stdout
+
+
+def until(look: Callable[[], Any]) -> Any:
+    """What ``look`` returns once that is something; fails after ``PATIENCE`` seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < deadline, "waited for nothing"
+        time.sleep(0.02)
+    return found
+
+
+class FakeForwarder:
+    """Writes down what it is told and acknowledges it."""
+
+    def __init__(self, socket: Path) -> None:
+        self.client = LinkClient(socket, lambda: Hello("f1", ("192.0.2.53#53",), 0), self)
+        self.told: asyncio.Queue[Snapshot | Delta] = asyncio.Queue()
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        self.told.put_nowait(snapshot)
+        self.client.acknowledge(snapshot.revision)
+
+    def on_delta(self, delta: Delta) -> None:
+        self.told.put_nowait(delta)
+        self.client.acknowledge(delta.revision)
+
+    def on_leases_query(self, query: LeasesQuery) -> None:
+        self.client.reply(LeasesReply(query.request, ()))
+
+    def on_disconnected(self, reason: str) -> None:
+        pass

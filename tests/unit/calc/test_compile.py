@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnsguard.calc.compile import compile_policy
-from dnsguard.calc.compiled import Action, Compiled, Direction, EndpointId, PolicyClass, PolicyId, Stage, TierSlice
+from dnsguard.calc.compiled import Action, Direction, EndpointId, PolicyClass, PolicyId, Stage, TierSlice
 from dnsguard.resources import Resource
 from tests.unit.calc.builders import (
     global_network_set,
@@ -17,17 +17,9 @@ from tests.unit.calc.builders import (
     tier,
     workload,
 )
+from tests.unit.calc.places import place
 
 ALLOW = [{"action": "Allow"}]
-
-
-def place(compiled: Compiled, name: str, stage: Stage, direction: Direction) -> list[tuple[str, str, list[str]]] | None:
-    """Tiers, default actions and policies that judge an endpoint there; None where nothing does."""
-    endpoint = next(each for each in compiled.endpoints.values() if each.id.name == name)
-    found = endpoint.classes.get((stage, direction))
-    if found is None:
-        return None
-    return [(each.tier, each.default_action.value, [one.name for one in each.policies]) for each in found.tiers]
 
 
 def test_classes_list_tiers_and_policies_in_order() -> None:
@@ -75,40 +67,6 @@ def test_rules_of_a_direction_that_types_leaves_out_are_left_out() -> None:
     assert (len(found.ingress), len(found.egress)) == (0, 1)
 
 
-def test_stages_of_host_endpoints() -> None:
-    both = ["Ingress", "Egress"]
-    compiled = compile_policy(
-        [
-            tier("t", order=1),
-            host("h", "10.0.0.1"),
-            host("all", interfaceName="*"),
-            workload("w", "10.1.0.1"),
-            global_policy("untracked", tier="t", doNotTrack=True, applyOnForward=True, types=both),
-            global_policy("pre", preDNAT=True, applyOnForward=True),
-            global_policy("forward", applyOnForward=True, types=["Egress"]),
-            global_policy("normal", types=["Ingress"]),
-        ]
-    )
-    untracked = [("t", "pass", ["untracked"])]
-    pre = [("default", "pass", ["pre"])]
-    for name in ("h", "all"):
-        for direction in Direction:
-            assert place(compiled, name, Stage.UNTRACKED, direction) == (untracked if name == "h" else None)
-        assert place(compiled, name, Stage.PRE_DNAT, Direction.INGRESS) == pre
-        assert place(compiled, name, Stage.PRE_DNAT, Direction.EGRESS) is None
-        assert place(compiled, name, Stage.NORMAL, Direction.INGRESS) == [("default", "deny", ["normal"])]
-        assert place(compiled, name, Stage.NORMAL, Direction.EGRESS) == [("default", "deny", ["forward"])]
-        assert place(compiled, name, Stage.FORWARD, Direction.INGRESS) is None
-        assert place(compiled, name, Stage.FORWARD, Direction.EGRESS) == [("default", "deny", ["forward"])]
-    workload_places = next(each for each in compiled.endpoints.values() if each.is_workload).classes.keys()
-    assert workload_places == {(Stage.NORMAL, Direction.INGRESS), (Stage.NORMAL, Direction.EGRESS)}
-    assert compiled.warnings == (
-        "GlobalNetworkPolicy/pre: without effect on workload shop/w: it applies to host endpoints only",
-        "GlobalNetworkPolicy/untracked: without effect on all: doNotTrack needs a named interface",
-        "GlobalNetworkPolicy/untracked: without effect on workload shop/w: it applies to host endpoints only",
-    )
-
-
 def test_a_namespaced_policy_never_judges_a_host() -> None:
     sneaky = profile("sneaky", labelsToApply={"projectcalico.org/namespace": "shop"})
     compiled = compile_policy([host("h", profiles=["sneaky"]), sneaky, policy("p", egress=ALLOW)])
@@ -122,24 +80,6 @@ def test_an_unknown_profile_denies_everything() -> None:
     assert compiled.warnings == (
         "WorkloadEndpoint shop/w: profile 'nobody-wrote-it' does not exist, so it denies everything",
     )
-
-
-def test_an_address_that_two_workloads_claim_is_reported() -> None:
-    compiled = compile_policy([workload("a", "10.0.0.1"), workload("b", "10.0.0.1"), host("h", "10.0.0.1")])
-    assert compiled.warnings == ("WorkloadEndpoint shop/b: shop/a has the address 10.0.0.1 too",)
-
-
-def test_domains_behind_a_negated_selector_are_reported() -> None:
-    compiled = compile_policy(
-        [
-            global_network_set("g", labels={"a": "b"}, allowedEgressDomains=["a.example"]),
-            global_policy(
-                "p", types=["Egress"], egress=[{"action": "Allow", "destination": {"notSelector": "has(a)"}}]
-            ),
-        ]
-    )
-    assert len(compiled.warnings) == 1
-    assert "egress[0].destination.notSelector matches network sets with domains" in compiled.warnings[0]
 
 
 def test_labels_of_namespaces_reach_workloads_and_sets() -> None:

@@ -1,0 +1,47 @@
+"""What stays reachable on a host, whatever its policies say."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from dnsguard.calc.compile import compile_policy
+from dnsguard.calc.compiled import Action, Direction, EndpointId, Stage
+from dnsguard.calc.failsafe import NO_FAILSAFE, FailsafePort, FailsafePorts
+from dnsguard.calc.packet import TCP, UDP, Packet
+from dnsguard.calc.trace import Decider
+from dnsguard.calc.verdict import Evaluator
+from tests.unit.calc.builders import host
+from tests.unit.calc.probes import OUT, egress, judged, packet
+
+FAILSAFE = FailsafePorts((FailsafePort(TCP, 22, ip_network("203.0.113.0/24")),), (FailsafePort(UDP, 53),))
+
+
+@pytest.mark.parametrize(
+    ("failsafe", "direction", "stage", "probe", "covered"),
+    [
+        (None, Direction.INGRESS, Stage.NORMAL, packet(OUT, "10.9.0.1", TCP, 6443), True),
+        (None, Direction.INGRESS, Stage.FORWARD, packet(OUT, "10.9.0.1", TCP, 6443), False),
+        (None, Direction.EGRESS, Stage.NORMAL, packet("10.9.0.1", OUT, UDP, 53), True),
+        (None, Direction.EGRESS, Stage.NORMAL, packet("10.9.0.1", OUT, TCP, 53), False),
+        (NO_FAILSAFE, Direction.EGRESS, Stage.NORMAL, packet("10.9.0.1", OUT, UDP, 53), False),
+        (FAILSAFE, Direction.INGRESS, Stage.PRE_DNAT, packet(OUT, "10.9.0.1", TCP, 22), True),
+        (FAILSAFE, Direction.INGRESS, Stage.PRE_DNAT, packet("192.0.2.1", "10.9.0.1", TCP, 22), False),
+        # replies, where nothing tracks connections
+        (FAILSAFE, Direction.EGRESS, Stage.UNTRACKED, packet("10.9.0.1", OUT, TCP, 9, source_port=22), True),
+        (FAILSAFE, Direction.EGRESS, Stage.UNTRACKED, packet("10.9.0.1", "192.0.2.1", TCP, 9, source_port=22), False),
+        (FAILSAFE, Direction.EGRESS, Stage.NORMAL, packet("10.9.0.1", OUT, TCP, 9, source_port=22), False),
+        (FAILSAFE, Direction.INGRESS, Stage.UNTRACKED, packet(OUT, "10.9.0.1", UDP, 9, source_port=53), True),
+    ],
+)
+def test_failsafe_ports(
+    failsafe: FailsafePorts | None, direction: Direction, stage: Stage, probe: Packet, covered: bool
+) -> None:
+    endpoint = EndpointId("HostEndpoint", "", "h")
+    judgement = Evaluator(compile_policy([host("h", "10.9.0.1")]), failsafe).judge(
+        endpoint, direction, probe, stage=stage
+    )
+    assert (judgement.decision.decider is Decider.FAILSAFE) is covered
+
+
+def test_failsafe_ports_are_not_for_workloads() -> None:
+    assert judged([egress()], packet("10.0.0.1", OUT, UDP, 53)).decision.action is Action.DENY

@@ -31,17 +31,17 @@ class Road:
     driver: Driver | None = None
     _listening: dict[tuple[str, str, int], socket.socket] = field(default_factory=dict)
 
-    def send(self, source: str, target: str, address: str, port: int, source_port: int = 0) -> str:
+    def send(self, source: str, target: str, address: str, port: int, bind: str = "") -> str:
         """Send one UDP datagram from place to place: ``"arrived"``, or the name of the counter that went up when it
-        did not. An address family is as good as the other."""
+        did not. ``bind`` is the source address, where the place has several."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         receiver = self.listen(target, address, port)
         before = self._counters()
         with self.places[source].entered(), socket.socket(family, socket.SOCK_DGRAM) as sender:
-            if source_port:
-                sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sender.bind(("::" if ":" in address else "0.0.0.0", source_port))
-            sender.sendto(b"?", (address, port))
+            if bind:
+                sender.bind((bind, 0))
+            with contextlib.suppress(PermissionError):  # that is how the sender learns of a drop in its own output
+                sender.sendto(b"?", (address, port))
             return self._outcome(receiver, before)
 
     def listen(self, place: str, address: str, port: int) -> socket.socket:

@@ -52,7 +52,7 @@ database:
     storage: "{home}"
 log:
   - target: stderr
-    any: warning
+    any: info
 zone:
   - domain: example.org
     storage: "{home}"
@@ -83,9 +83,14 @@ class Knot:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec("knotd", "-c", str(self._config))
-        while await run("kdig", f"@127.0.0.1 -p {self.port} +timeout=1 +retry=0 example.org SOA +short") == "":
-            assert self._process.returncode is None, "knotd ended"
+        """Return when it answers."""
+        process = await asyncio.create_subprocess_exec("knotd", "-c", str(self._config), stderr=asyncio.subprocess.PIPE)
+        assert process.stderr is not None
+        said = b""
+        while b"server started" not in said:
+            said = await process.stderr.readline()
+            assert said, "knotd ended"
+        self._process = process
 
     async def stop(self) -> None:
         assert self._process is not None
@@ -140,11 +145,15 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     bench.port = free_port()
     udp = [UdpListener(address, bench.port, relay.handle, counters) for address in ("0.0.0.0", "::")]
     tcp = [TcpListener(relay.handle, counters, TcpSettings()) for _ in udp]
-    for listener, address in zip(tcp, ("0.0.0.0", "::"), strict=True):
-        await listener.open(address, bench.port)
+    await tcp[0].open("0.0.0.0", bench.port)
+    await tcp[1].open("::", bench.port)
     yield bench
-    for each in (*udp, *tcp, pool, relay):
-        each.close()
+    for datagrams in udp:
+        datagrams.close()
+    for streams in tcp:
+        streams.close()
+    pool.close()
+    relay.close()
     await knot.stop()
     await asyncio.sleep(0)
 

@@ -258,6 +258,9 @@ MALFORMED_ANSWERS = {
     "record longer than the message": one_record(b"\xc0\x0c", 16, b"\0", length=9),
     "bytes after the message": one_record(b"\xc0\x0c", 1, b"\xc0\0\2\1", tail=b"\0"),
     "a pointer to itself": one_record(POINTER_HERE, 1, b"\xc0\0\2\1"),
+    "a pointer forward to a good name": one_record(struct.pack("!H", 0xC000 | 12 + len(QUESTION) + 12), 16, b"\1a\0"),
+    "a pointer forward to a good name, among other records": struct.pack("!HHHHHH", 1, 0x8180, 1, 0, 1, 0)
+    + one_record(struct.pack("!H", 0xC000 | 12 + len(QUESTION) + 12), 16, b"\1a\0")[12:],
     "a pointer forward": one_record(b"\xc0\xff", 1, b"\xc0\0\2\1"),
     "a pointer into the header": one_record(b"\xc0\x04", 1, b"\xc0\0\2\1"),
     "a label of unknown type": one_record(b"\x80\x0c", 1, b"\xc0\0\2\1"),

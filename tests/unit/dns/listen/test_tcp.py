@@ -58,7 +58,8 @@ async def opened(desk: Desk) -> AsyncIterator[Open]:
         writers.append(writer)
         return reader, writer
 
-    yield lambda what, *args, **named: {"listen": listen, "connect": connect}[what](*args, **named)
+    actions: dict[str, Open] = {"listen": listen, "connect": connect}
+    yield lambda what, *args, **named: actions[what](*args, **named)
     for writer in writers:
         writer.transport.abort()
     for listener in listeners:
@@ -230,7 +231,7 @@ async def test_a_connection_that_waits_for_answers_is_not_idle(desk: Desk, opene
 async def test_who_does_not_take_its_answers_is_cut_off(desk: Desk, opened: Open) -> None:
     listener = await opened("listen", unread_octets=100_000)
     reader, writer = await opened("connect", listener)
-    reader._transport.pause_reading()  # type: ignore[attr-defined]  # a client that never reads
+    reader._transport.pause_reading()  # a client that never reads
     for i in range(1000):
         writer.write(framed(numbered(i)))
         await desk.has(i + 1)

@@ -1,5 +1,7 @@
 """Resources → everything that is enforced for them: the worker thread's part of a change."""
 
+from dataclasses import dataclass
+
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction
 from dnsguard.calc.packet import Packet
@@ -7,34 +9,57 @@ from dnsguard.calc.verdict import Evaluator
 from dnsguard.controller.enforcement import Desired
 from dnsguard.controller.feeds import snapshot_of
 from dnsguard.controller.judgement import DNS_PORT, Allows, Judgement
-from dnsguard.controller.node import interface_addresses, plan_settings
+from dnsguard.controller.node import InterfaceAddresses, interface_addresses, plan_settings
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
 from dnsguard.resources import Resource
 from dnsguard.settings import Settings
 
 
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    """What does not depend on forwarders, and what it was made from."""
+
+    resources: tuple[Resource, ...]
+    interfaces: InterfaceAddresses
+    compiled: Compiled
+    plan: Plan
+
+
 class Computing:
-    """An ``enforcement.Compute``."""
+    """An ``enforcement.Compute``. One call at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._last: _Policy | None = None
 
     def __call__(self, resources: tuple[Resource, ...], listen: frozenset[str], revision: int) -> Desired[Plan]:
-        compiled = compile_policy(resources)
-        judgement = Judgement(compiled, listen, egress_allows(compiled))
-        return Desired(
-            revision,
-            compiled,
-            build_plan(compiled, plan_settings(self._settings, interface_addresses(resources))),
-            snapshot_of(
-                compiled,
-                self._settings.table,
-                self._settings.node_name,
-                judgement.may_query,
-                self._settings.query_policy,
-            ),
+        policy = self._policy(resources)
+        judgement = Judgement(policy.compiled, listen, egress_allows(policy.compiled))
+        snapshot = snapshot_of(
+            policy.compiled,
+            self._settings.table,
+            self._settings.node_name,
+            judgement.may_query,
+            self._settings.query_policy,
         )
+        return Desired(revision, policy.compiled, policy.plan, snapshot)
+
+    def _policy(self, resources: tuple[Resource, ...]) -> _Policy:
+        """The last one when nothing changed: a forwarder that connects, or a kernel that refused, changes nothing."""
+        interfaces = interface_addresses(resources)
+        last = self._last
+        if last is not None and last.interfaces == interfaces and _same(last.resources, resources):
+            return last
+        compiled = compile_policy(resources)
+        plan = build_plan(compiled, plan_settings(self._settings, interfaces))
+        self._last = _Policy(resources, interfaces, compiled, plan)
+        return self._last
+
+
+def _same(some: tuple[Resource, ...], others: tuple[Resource, ...]) -> bool:
+    """Resources are frozen, and a changed one is another one."""
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
 
 
 def egress_allows(compiled: Compiled) -> Allows:

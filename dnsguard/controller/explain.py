@@ -52,13 +52,14 @@ class ExplainModel:
         self._counters = counters
         self._worker = worker
         self._node = node
+        self._evaluators: tuple[Compiled, Evaluator] | None = None
 
     async def __call__(self, query: ExplainQuery) -> Explanation:
         enforced = self._enforcer.enforced
         if enforced is None:
             raise ReadModelUnavailable("the first computation of policy still runs")
         compiled = enforced.compiled
-        evaluator = Evaluator(compiled)
+        evaluator = self._evaluator(compiled)
         question = question_of(query, compiled, evaluator)
         notes: list[str] = []
         if not self._enforcer.in_sync:
@@ -83,6 +84,12 @@ class ExplainModel:
             steps=steps_of(chosen.verdict),
             notes=tuple(notes),
         )
+
+    def _evaluator(self, compiled: Compiled) -> Evaluator:
+        """The last one while policy is the same: making it walks all endpoints."""
+        if self._evaluators is None or self._evaluators[0] is not compiled:
+            self._evaluators = compiled, Evaluator(compiled)
+        return self._evaluators[1]
 
     async def _leases(self, question: Question, notes: list[str]) -> list[LearnedLease]:
         """What the source has learned; with a note where that cannot be known."""

@@ -1,0 +1,49 @@
+import pytest
+
+from dnsguard.calc import compile as compiling
+from dnsguard.controller import computing
+from dnsguard.controller.computing import Computing
+from tests.unit.controller.running import LISTEN, InForce, settings
+from tests.unit.controller.test_explain import POLICY
+
+DNS = """
+---
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: dns, namespace: shop}
+spec:
+  selector: app == 'cart'
+  types: [Egress]
+  egress:
+    - {action: Allow, protocol: UDP, destination: {nets: [192.0.2.53/32], ports: [53]}}
+"""
+
+
+def test_rules_sets_and_feeds_name_the_same_things() -> None:
+    desired = InForce(POLICY).enforcer.enforced
+    assert desired is not None
+    (feed,) = desired.snapshot.lease_sets
+    assert {feed.kernel_set_v4, feed.kernel_set_v6} <= {each.name for each in desired.plan.sets}
+    assert [(each.endpoint, each.lease_sets) for each in desired.snapshot.identities] == [
+        ("shop/cart", (feed.id,)),
+        ("shop/web", ()),
+    ]
+
+
+def test_queries_are_judged_by_policy() -> None:
+    in_force = InForce(POLICY + DNS)
+    assert in_force.enforcer.enforced is not None
+    identities = {each.endpoint: each.may_query for each in in_force.enforcer.enforced.snapshot.identities}
+    assert identities == {"shop/cart": ("udp/192.0.2.53",), "shop/web": ("udp/192.0.2.53", "tcp/192.0.2.53")}
+
+
+def test_a_forwarder_that_connects_costs_no_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    resources = InForce(POLICY).inputs.resources
+    compute = Computing(settings())
+    before = compute(resources, frozenset(), 7)
+    monkeypatch.setattr(computing, "compile_policy", None)
+    after = compute(resources, LISTEN, 7)
+    assert after.plan is before.plan
+    assert after.snapshot != before.snapshot
+    monkeypatch.setattr(computing, "compile_policy", compiling.compile_policy)
+    assert compute(resources[:-1], LISTEN, 8).compiled != before.compiled

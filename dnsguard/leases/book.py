@@ -43,7 +43,7 @@ class LeaseBook:
         self.unlearned = 0
         """Answers that were not learned for lack of room, where no policy asked for them."""
 
-        self._eligible = eligible
+        self.eligible = eligible
         self._rule = Rule(self.limits, self.roster, self.library, self.held)
         self._generation = 0
         self._sweep: Iterator[int] = iter(())
@@ -91,7 +91,7 @@ class LeaseBook:
             edges = graph.addresses.get(owner)
             expires = edges.get(record.address, 0.0) if edges is not None else 0.0
             if expires < now + lease(record.ttl - age) or owner in unsettled:
-                if not expires and not self._eligible(record.address):
+                if not expires and not self.eligible(record.address):
                     continue
                 return 0.0
             if expires < first:
@@ -103,7 +103,7 @@ class LeaseBook:
         return Facts(
             [(a.owner, a.target, now + lease(a.ttl - age)) for a in answer.aliases],
             [(r.names[-1], r.address, now + lease(r.ttl - age))
-             for r in answer.addresses if self._eligible(r.address)],
+             for r in answer.addresses if self.eligible(r.address)],
         )  # fmt: skip
 
     def _raise(self, graph: Graph, facts: Facts) -> set[bytes]:

@@ -92,6 +92,9 @@ class Settings(BaseModel):
     shared_resolvers: Annotated[tuple[Annotated[Address, PlainValidator(read_address)], ...], _LIST] = ()
     """Addresses that ask on behalf of others, as a cache on this node: their look-ups count for every endpoint."""
 
+    served_clients: Annotated[tuple[Annotated[Network, PlainValidator(read_net)], ...], _LIST] = ()
+    """Further clients that may ask, besides this node and its known endpoints; others are refused."""
+
     dns_extra_ttl: Annotated[float, PlainValidator(read_seconds)] = 0.0
     lease_scope: Literal["Client", "Node"] = "Client"
     lease_floor: Annotated[float, PlainValidator(read_seconds)] = 60.0

@@ -42,6 +42,7 @@ FLAGS: Mapping[str, str] = {
     "workload_cidrs": "addresses of workloads, separated by commas",
     "node_name": "what endpoints call this machine; default: its host name",
     "shared_resolvers": "addresses whose look-ups count for every endpoint, separated by commas",
+    "served_clients": "further clients that may ask, besides this node and its endpoints, as CIDRs separated by commas",
     "dns_extra_ttl": "added to every lease (10s, 5m)",
     "lease_scope": "Client or Node: for whom a look-up opens an address",
     "lease_floor": "no lease is shorter (60s)",

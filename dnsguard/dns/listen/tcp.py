@@ -70,6 +70,11 @@ class TcpListener:
             sock.close()
             raise
 
+    def stop(self) -> None:
+        """Take no more connections; those that stand are still answered."""
+        if self._server is not None:
+            self._server.close()
+
     def close(self) -> None:
         """Stop listening and close every connection. Answers that come later go nowhere."""
         if self._server is not None:

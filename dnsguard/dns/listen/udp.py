@@ -55,6 +55,11 @@ class UdpListener:
         drain = self._drain_any if self._wildcard else self._drain_one
         self._loop.add_reader(self._sock.fileno(), drain)
 
+    def stop(self) -> None:
+        """Take no more queries; answers to those that were taken still go out."""
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock.fileno())
+
     def close(self) -> None:
         """Stop listening. Answers that come later go nowhere."""
         if self._sock.fileno() >= 0:

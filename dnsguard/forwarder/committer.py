@@ -1,0 +1,162 @@
+"""Writes elements, and says so only when the kernel has acknowledged them.
+
+Changes that come in during one turn of the event loop share a transaction. When it is refused each is tried alone, so
+one bad element fails nobody else. What was owed and is refused stays owed in the book.
+"""
+
+import asyncio
+import errno
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple, Protocol
+
+from dnsguard.errors import DnsguardError
+from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.leases import Changes, LeaseBook
+from dnsguard.leases.changes import Element, Place
+from dnsguard.netlink import nftables
+from dnsguard.netlink.nftables import Message
+from dnsguard.netlink.socket import NetlinkError
+
+log = logging.getLogger(__name__)
+
+PART = 500
+"""Elements of a transaction that nobody waits for: about half a millisecond in which no answer is released."""
+
+
+class Transactions(Protocol):
+    """What is needed of a netlink socket."""
+
+    def transact(self, messages: Sequence[Message], deadline_s: float = 5.0) -> None: ...
+
+
+Done = Callable[[str], None]
+"""Called with "" when the kernel has it all, otherwise with what went wrong."""
+
+
+class _Waiting(NamedTuple):
+    changes: Changes
+    done: Done
+
+
+class Committer:
+    """Belongs to one event loop, whose thread alone calls it."""
+
+    def __init__(
+        self,
+        book: LeaseBook,
+        kernel: Transactions,
+        counters: ForwarderCounters,
+        *,
+        deadline: float,
+        renews: bool = True,
+    ) -> None:
+        """``renews``: whether this kernel lets an element that exists live longer when it is added again."""
+        self.table = ""
+        self.problem = ""
+        """Why the last transaction failed; empty after one that succeeded."""
+
+        self._book = book
+        self._kernel = kernel
+        self._counters = counters
+        self._deadline = deadline
+        self._renews = renews
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[_Waiting] = []
+
+    def submit(self, changes: Changes, done: Done) -> None:
+        """Write them with what else comes in now."""
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(_Waiting(changes, done))
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        problem = self._commit([each.changes for each in waiting])
+        if not problem:
+            for each in waiting:
+                each.done("")
+        elif len(waiting) == 1:
+            waiting[0].done(problem)
+        else:
+            for each in waiting:
+                each.done(self._commit([each.changes]))
+
+    async def write(self, changes: Changes) -> str:
+        """Write changes that no answer waits for, in parts between which answers go out; what went wrong, or empty.
+
+        What needs no set that is missing is written; removals from a set that is gone are done by that.
+        """
+        problem = ""
+        for place_set, removals in groupby(sorted(changes.remove), attrgetter("kernel_set")):
+            problem = await self._write_parts(Changes((), tuple(removals)), missing_is_done=True) or problem
+            log.debug("removed from %s", place_set)
+        if not problem:
+            problem = await self._write_parts(changes._replace(remove=()))
+        return problem
+
+    async def _write_parts(self, changes: Changes, *, missing_is_done: bool = False) -> str:
+        for part in changes.parts(PART):
+            problem = self._commit([part], missing_is_done=missing_is_done)
+            if problem:
+                return problem
+            await asyncio.sleep(0)
+        return ""
+
+    def _commit(self, batch: Iterable[Changes], *, missing_is_done: bool = False) -> str:
+        """One transaction; what went wrong, or empty."""
+        now = self._loop.time()
+        due = [self._book.due(changes, now) for changes in batch]
+        add: dict[Place, Element] = {}
+        for changes in due:
+            for element in changes.add:
+                known = add.get(element.place)
+                if known is None or known.expires < element.expires:
+                    add[element.place] = element
+        remove = [place for changes in due for place in changes.remove if place not in add]
+        if add or remove:
+            try:
+                self._kernel.transact([*self._removals(remove), *self._additions(add.values(), now)], self._deadline)
+            except NetlinkError as error:
+                if not (missing_is_done and error.errno == errno.ENOENT):
+                    return self._failed(error)
+            except DnsguardError as error:
+                return self._failed(error)
+            self._counters.commits += 1
+            self._counters.elements_added += len(add)
+            self._counters.elements_removed += len(remove)
+        self.problem = ""
+        for changes in due:
+            self._book.acknowledged(changes)
+        return ""
+
+    def _failed(self, error: DnsguardError) -> str:
+        self._counters.commits_failed += 1
+        self.problem = str(error)
+        return self.problem
+
+    def _additions(self, elements: Iterable[Element], now: float) -> list[Message]:
+        by_set: dict[str, list[nftables.Element]] = {}
+        for element in elements:
+            kernel_set, client, address = element.place
+            by_set.setdefault(kernel_set, []).append(nftables.Element(client + address, element.timeout_ms(now)))
+        messages: list[Message] = []
+        for kernel_set, keys in by_set.items():
+            messages += nftables.add_elements(self.table, kernel_set, keys)
+            if not self._renews:
+                messages += nftables.delete_elements(self.table, kernel_set, keys)
+                messages += nftables.add_elements(self.table, kernel_set, keys)
+        return messages
+
+    def _removals(self, places: Iterable[Place]) -> list[Message]:
+        by_set: dict[str, list[nftables.Element]] = {}
+        for kernel_set, client, address in places:
+            by_set.setdefault(kernel_set, []).append(nftables.Element(client + address, 1000))
+        messages: list[Message] = []
+        for kernel_set, keys in by_set.items():
+            # Deleting what has expired meanwhile would be refused, so each is added first.
+            messages += nftables.add_elements(self.table, kernel_set, keys)
+            messages += nftables.delete_elements(self.table, kernel_set, keys)
+        return messages

@@ -1,0 +1,115 @@
+"""Takes what the controller says and puts it in force: one message after the other, DNS answers in between."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from dnsguard.forwarder.committer import Committer
+from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.judge import QueryJudge
+from dnsguard.forwarder.policy import Policy, clients_of, feeds_of
+from dnsguard.leases import Changes, LeaseBook
+from dnsguard.link.messages import Delta, Snapshot
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+"""After a write that the kernel refused; everything owed is tried again then."""
+
+Acknowledge = Callable[[int, str], None]
+
+
+class Enforcing:
+    """The one writer of policy on this side. ``run`` is its task; ``put`` never waits."""
+
+    def __init__(self, book: LeaseBook, judge: QueryJudge, committer: Committer, counters: ForwarderCounters) -> None:
+        self.problem = ""
+        """What could not be put in force; tried again until it can."""
+
+        self._book = book
+        self._judge = judge
+        self._committer = committer
+        self._counters = counters
+        self._loop = asyncio.get_running_loop()
+        self._inbox: deque[tuple[Snapshot | Delta, Acknowledge]] = deque()
+        self._wake = asyncio.Event()
+
+    def put(self, message: Snapshot | Delta, acknowledge: Acknowledge) -> None:
+        """Have it put in force; ``acknowledge(revision, problem)`` is called then, or when it could not be wholly."""
+        if isinstance(message, Snapshot):
+            # Those before it are void: the controller counts from this one.
+            self._inbox.clear()
+        self._inbox.append((message, acknowledge))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            if not self._inbox and not self._judge_ready_and_owing():
+                self._wake.clear()
+                await self._wake.wait()
+            while self._inbox:
+                message, acknowledge = self._inbox.popleft()
+                await self._take(message, acknowledge)
+            if self._judge_ready_and_owing():
+                await self._pause()
+                if not self._inbox:
+                    await self._try_again()
+
+    def _judge_ready_and_owing(self) -> bool:
+        return self._judge.policy is not None and bool(self.problem)
+
+    async def _pause(self) -> None:
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(RETRY_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _take(self, message: Snapshot | Delta, acknowledge: Acknowledge) -> None:
+        faults: list[str] = []
+        match message:
+            case Snapshot():
+                changes = self._replace(message, faults)
+            case Delta():
+                changes = self._apply(message, faults)
+        for fault in faults:
+            log.error("revision %d: %s", message.revision, fault)
+        problem = await self._committer.write(changes)
+        self._note(problem)
+        acknowledge(message.revision, "; ".join([*faults[:5], *([problem] if problem else [])]))
+
+    def _replace(self, snapshot: Snapshot, faults: list[str]) -> Changes:
+        self._counters.snapshots += 1
+        policy = self._judge.policy or Policy()
+        policy.replace(snapshot)
+        self._judge.policy = policy
+        self._committer.table = snapshot.table
+        now = self._loop.time()
+        self._book.replace_policy(feeds_of(snapshot.lease_sets, faults), clients_of(snapshot.identities, faults), now)
+        # A snapshot also comes when the table was lost and made anew: nothing counts as written.
+        return self._book.reconcile(now, rewrite=True)
+
+    def _apply(self, delta: Delta, faults: list[str]) -> Changes:
+        self._counters.deltas += 1
+        if self._judge.policy is not None:
+            self._judge.policy.apply(delta)
+        return self._book.apply_delta(
+            feeds_of(delta.lease_sets, faults),
+            delta.removed_lease_sets,
+            clients_of(delta.identities, faults),
+            delta.removed_identities,
+            self._loop.time(),
+        )
+
+    async def _try_again(self) -> None:
+        self._note(await self._committer.write(self._book.reconcile(self._loop.time(), rewrite=True)))
+
+    def _note(self, problem: str) -> None:
+        if problem and not self.problem:
+            log.error("leases could not be written, trying again: %s", problem)
+        elif self.problem and not problem:
+            log.info("leases are written again")
+        self.problem = problem

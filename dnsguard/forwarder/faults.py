@@ -1,0 +1,7 @@
+"""Why the forwarder cannot start."""
+
+from dnsguard.errors import DnsguardError
+
+
+class CannotStart(DnsguardError):  # noqa: N818 - it names what it is
+    """Something the forwarder cannot do without is missing. The text says what, in one line."""

@@ -1,0 +1,74 @@
+"""May this client ask this name here? A query is traffic too."""
+
+import logging
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from dnsguard.dns.client import Client
+from dnsguard.dns.codes import EDE_BLOCKED, EDE_NOT_READY, EDE_PROHIBITED, REFUSED, SERVFAIL
+from dnsguard.dns.relay import Refusal
+from dnsguard.domains import name_text
+from dnsguard.forwarder.clients import Clients, Standing
+from dnsguard.forwarder.complaints import Complaints
+from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.policy import Policy
+from dnsguard.leases import LeaseBook
+
+log = logging.getLogger(__name__)
+
+NOT_READY = Refusal(SERVFAIL, EDE_NOT_READY, "no policy yet")
+UNKNOWN = Refusal(REFUSED, EDE_PROHIBITED, "unknown workload")
+STRANGER = Refusal(REFUSED, EDE_PROHIBITED, "not a client of this server")
+NOT_LISTED = Refusal(REFUSED, EDE_BLOCKED, "no policy allows this name")
+DENIED = Refusal(REFUSED, EDE_PROHIBITED, "policy denies DNS to this server, and no policy allows this name")
+
+
+class QueryJudge:
+    """The relay's judge, over the policy in force."""
+
+    def __init__(
+        self, clients: Clients, book: LeaseBook, counters: ForwarderCounters, now: Callable[[], float]
+    ) -> None:
+        self.policy: Policy | None = None
+        """None before the first snapshot."""
+
+        self._clients = clients
+        self._book = book
+        self._counters = counters
+        self._now = now
+        self._complaints = Complaints(log)
+
+    def __call__(self, client: Client, name: bytes, qtype: int) -> Refusal | None:
+        address = client.address
+        policy, standing = self.policy, self._clients.standing(address)
+        if standing is Standing.NODE:
+            return None
+        if policy is None:
+            self._counters.refused_not_ready += 1
+            return NOT_READY
+        if standing is Standing.SHARED:
+            return None
+        endpoint = self._book.roster.owners.get(address)
+        if endpoint is not None:
+            permission = policy.permissions.get(endpoint)
+            if permission is not None:
+                may_ask = (client.transport, client.asked) in permission.asks
+                if may_ask and not policy.listed_only:
+                    return None
+                if not permission.feeds.isdisjoint(self._book.library.names.matched(name)):
+                    return None
+                self._counters.refused_by_policy += 1
+                return self._refuse(NOT_LISTED if may_ask else DENIED, endpoint, client, name, qtype)
+        if standing is Standing.SERVED and not policy.listed_only:
+            return None
+        self._counters.refused_unknown += 1
+        refusal = UNKNOWN if standing is Standing.UNKNOWN_WORKLOAD else STRANGER
+        return self._refuse(refusal, standing.value, client, name, qtype)
+
+    def _refuse(self, refusal: Refusal, who: str, client: Client, name: bytes, qtype: int) -> Refusal:
+        self._complaints.complain(
+            (client.address, refusal.text), self._now(), "refused %s (%s) over %s to %s: %s type %d: %s",
+            who, ip_address(client.address), client.transport, ip_address(client.asked), name_text(name), qtype,
+            refusal.text,
+        )  # fmt: skip
+        return refusal

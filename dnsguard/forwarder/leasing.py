@@ -1,0 +1,71 @@
+"""The relay's lease hook: what an answer opens is in the kernel before the answer is released."""
+
+import asyncio
+from functools import partial
+
+from dnsguard.dns.client import Client
+from dnsguard.dns.codes import EDE_NOT_READY
+from dnsguard.dns.message import Answer
+from dnsguard.dns.relay import Leased, LeaseOutcome
+from dnsguard.forwarder.clients import Clients, Standing
+from dnsguard.forwarder.committer import Committer
+from dnsguard.forwarder.complaints import Complaints
+from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.leases import NODE, LeaseBook, LimitReached, Scope
+
+_UNLIMITED = LeaseOutcome(ok=True)
+_LONGEST_TTL = 0x7FFFFFFF
+
+
+class Leasing:
+    """Joins the book with the committer. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        book: LeaseBook,
+        committer: Committer,
+        clients: Clients,
+        counters: ForwarderCounters,
+        complaints: Complaints,
+        *,
+        node_wide: bool,
+    ) -> None:
+        """``node_wide``: every look-up counts for the whole node (``dnsLeaseScope: Node``)."""
+        self._book = book
+        self._committer = committer
+        self._clients = clients
+        self._counters = counters
+        self._complaints = complaints
+        self._node_wide = node_wide
+        self._loop = asyncio.get_running_loop()
+
+    def scope(self, address: bytes) -> Scope:
+        """In whose name a client's look-ups count: see ``clients``."""
+        if self._node_wide or self._clients.standing(address) in (Standing.NODE, Standing.SHARED):
+            return NODE
+        return self._book.scope_of(address)
+
+    def __call__(self, client: Client, answer: Answer, age: float, leased: Leased) -> None:
+        now = self._loop.time()
+        try:
+            changes, until = self._book.learn(self.scope(client.address), answer, now, age)
+        except LimitReached as error:
+            self._counters.leases_refused += 1
+            self._complaints.complain(error.limit, now, "an answer was held back: %s", error)
+            leased(LeaseOutcome(ok=False, extended=EDE_NOT_READY, text=str(error)))
+            return
+        left = until - now
+        outcome = LeaseOutcome(True, self._book.terms.client_ttl(left)) if left < _LONGEST_TTL else _UNLIMITED
+        if changes:
+            self._committer.submit(changes, partial(self._committed, leased, outcome))
+        else:
+            self._counters.leases_settled += 1
+            leased(outcome)
+
+    def _committed(self, leased: Leased, outcome: LeaseOutcome, problem: str) -> None:
+        if problem:
+            self._complaints.complain("commit", self._loop.time(), "an answer was held back: %s", problem)
+            leased(LeaseOutcome(ok=False, extended=EDE_NOT_READY, text=f"leases could not be written: {problem}"))
+        else:
+            self._counters.leases_committed += 1
+            leased(outcome)

@@ -1,0 +1,75 @@
+"""Our end of the link: passes on what the controller says, answers what it asks, keeps the last good policy on disk."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from dnsguard.forwarder.enforcing import Enforcing
+from dnsguard.forwarder.reports import leases_reply
+from dnsguard.leases import LeaseBook
+from dnsguard.link import lastgood
+from dnsguard.link.client import LinkClient
+from dnsguard.link.messages import Delta, Hello, LeasesQuery, Snapshot
+
+log = logging.getLogger(__name__)
+
+_SETTLE_SECONDS = 0.5
+"""Between a change and its writing down: a burst of changes is one file."""
+
+
+class Linking:
+    """The link's listener, see ``LinkListener``."""
+
+    def __init__(
+        self, socket: Path, last_good: Path, enforcing: Enforcing, book: LeaseBook, hello: Callable[[], Hello]
+    ) -> None:
+        self.client = LinkClient(socket, hello, self)
+        self._last_good = last_good
+        self._enforcing = enforcing
+        self._book = book
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._said = ""
+
+    def load_last_good(self) -> None:
+        """Put in force what stood when we stopped, until the controller says otherwise."""
+        try:
+            snapshot = lastgood.load(self._last_good)
+        except lastgood.UnusableLastGood as error:
+            log.error("%s; waiting for the controller", error)
+            return
+        if snapshot is not None:
+            log.info("starting from the policy of %s until the controller is there", self._last_good)
+            self._enforcing.put(snapshot, lambda revision, problem: None)  # noqa: ARG005 - nobody waits for it
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        log.info("policy revision %d: %d lease sets, %d endpoints", snapshot.revision, len(snapshot.lease_sets),
+                 len(snapshot.identities))  # fmt: skip
+        self._said = ""
+        self._enforcing.put(snapshot, self.client.acknowledge)
+        self._changed.set()
+
+    def on_delta(self, delta: Delta) -> None:
+        self._enforcing.put(delta, self.client.acknowledge)
+        self._changed.set()
+
+    def on_leases_query(self, query: LeasesQuery) -> None:
+        self.client.reply(leases_reply(self._book, query.request, query.client, self._loop.time()))
+
+    def on_disconnected(self, reason: str) -> None:
+        if reason != self._said:
+            log.warning("the controller is away: %s", reason)
+        self._said = reason
+
+    async def keep_last_good(self) -> None:
+        """Write the policy down whenever it has changed, until cancelled."""
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(_SETTLE_SECONDS)
+            self._changed.clear()
+            if self.client.held is not None:
+                try:
+                    await asyncio.to_thread(lastgood.save, self._last_good, self.client.held.snapshot())
+                except OSError as error:
+                    log.error("%s cannot be written: %s", self._last_good, error.strerror)

@@ -1,0 +1,266 @@
+"""The forwarder, wired: everything it holds is made here in order and released in reverse.
+
+::
+
+    listen ─► relay ─► judge ◄──────── policy ◄─┐
+                │ ▲                             │
+                │ └─ upstream pool      Enforcing ◄── link ◄── controller
+                ▼                               │
+             Leasing ─► lease book ◄────────────┤
+                │                               │
+                └─────► Committer ─► kernel ◄───┘
+"""
+
+import asyncio
+import gc
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from pathlib import Path
+
+from dnsguard.dns.counters import Counters
+from dnsguard.dns.eligible import ineligible
+from dnsguard.dns.relay import Relay, RelaySettings
+from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
+from dnsguard.dns.upstream.servers import (
+    BadTrustedServer,
+    NamedServer,
+    Server,
+    parse_trusted_servers,
+    refuse_ourselves,
+    resolve_trusted,
+)
+from dnsguard.errors import DnsguardError
+from dnsguard.forwarder import statefile
+from dnsguard.forwarder.addresses import own_addresses
+from dnsguard.forwarder.clients import Clients
+from dnsguard.forwarder.committer import Committer
+from dnsguard.forwarder.complaints import Complaints
+from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.enforcing import Enforcing
+from dnsguard.forwarder.faults import CannotStart
+from dnsguard.forwarder.health import HealthServer
+from dnsguard.forwarder.judge import QueryJudge
+from dnsguard.forwarder.leasing import Leasing
+from dnsguard.forwarder.linking import Linking
+from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
+from dnsguard.leases import LeaseBook, Terms
+from dnsguard.link.messages import Hello, Stats
+from dnsguard.netlink.probe import readding_updates_timeout
+from dnsguard.netlink.socket import NetfilterSocket
+from dnsguard.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LEARNED_FILE = "learned.jsonl"
+LAST_GOOD_FILE = "policy.last-good"
+
+_SAVE_SECONDS = 60.0
+_STATS_SECONDS = 2.0
+_ADDRESSES_SECONDS = 10.0
+_SERVERS_SECONDS = 60.0
+_EXPIRE_SECONDS = 0.1
+_EXPIRE_BUDGET = 2_000
+"""Records looked at in each step: under a millisecond, and a million in a minute."""
+
+_DRAIN_SECONDS = 1.0
+
+
+class Forwarder:
+    """One forwarder. Must be made inside a running loop; ``run`` once."""
+
+    def __init__(self, settings: Settings, kernel: NetfilterSocket, *, renews: bool) -> None:
+        """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it."""
+        self.settings = settings
+        self.dns_counters = Counters()
+        self.counters = ForwarderCounters()
+        self.clients = Clients(
+            (address.packed for address in settings.shared_resolvers), settings.workload_cidrs, settings.served_clients
+        )
+        self._loop = loop = asyncio.get_running_loop()
+        self.book = LeaseBook(
+            Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
+            eligible=lambda address: ineligible(address, self.clients.own) is None,
+        )
+        self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
+        self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time)
+        self.enforcing = Enforcing(self.book, self.judge, self.committer, self.counters)
+        self.linking = Linking(
+            settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello
+        )
+        self.health = HealthServer(self.unready, self.metrics)
+        self.sockets = DnsSockets()
+        self._learned = settings.state_dir / LEARNED_FILE
+        self._entries: list[Server | NamedServer] = []
+        self._pool: UpstreamPool | None = None
+        self._relay: Relay | None = None
+
+    async def run(self, stopped: asyncio.Event, started: Callable[[], None] = lambda: None) -> None:
+        """Answer until ``stopped``; ``started`` is called when it does. Raises ``DnsguardError`` where it cannot."""
+        settings = self.settings
+        _make_directory(settings.state_dir)
+        _make_directory(settings.run_dir)
+        self.clients.set_own(own_addresses())
+        self._entries = parse_trusted_servers(settings.upstreams)
+        pool = self._pool = UpstreamPool(await self._servers(), UpstreamSettings(), self.dns_counters)
+        leasing = Leasing(
+            self.book, self.committer, self.clients, self.counters, Complaints(log),
+            node_wide=settings.lease_scope == "Node",
+        )  # fmt: skip
+        relay = self._relay = Relay(
+            pool.ask, self.judge, leasing, RelaySettings(commit_deadline=settings.commit_deadline), self.dns_counters
+        )
+        self.linking.load_last_good()
+        statefile.load_into(self.book, self._learned, self._loop.time())
+        try:
+            await self.sockets.open(settings.listen, relay.handle, self.dns_counters)
+            await self._open_health()
+            self._quieten_collector()
+            async with asyncio.TaskGroup() as tasks:
+                running = self._start_tasks(tasks)
+                log.info("answering on %s, upstream %s", ", ".join(map(str, settings.listen)),
+                         ", ".join(pool.status()))  # fmt: skip
+                started()
+                await stopped.wait()
+                log.info("stopping; what is open in the kernel stays until it expires")
+                self.sockets.stop()
+                await _drained(relay)
+                for task in running:
+                    task.cancel()
+        finally:
+            pool.close()
+            relay.close()
+            self.sockets.close()
+            self.health.close()
+        await self._save()
+
+    def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        running = [
+            tasks.create_task(self.enforcing.run(), name="enforcing"),
+            tasks.create_task(self.linking.client.run(), name="link"),
+            tasks.create_task(self.linking.keep_last_good(), name="last-good"),
+            tasks.create_task(_every(_SAVE_SECONDS, self._save), name="save"),
+            tasks.create_task(_every(_EXPIRE_SECONDS, self._expire), name="expire"),
+            tasks.create_task(_every(_STATS_SECONDS, self._report), name="stats"),
+            tasks.create_task(_every(_ADDRESSES_SECONDS, self._look_at_addresses), name="addresses"),
+        ]
+        if any(isinstance(entry, NamedServer) for entry in self._entries):
+            running.append(tasks.create_task(_every(_SERVERS_SECONDS, self._look_up_servers), name="servers"))
+        return running
+
+    async def _open_health(self) -> None:
+        where = self.settings.health_listen
+        try:
+            await self.health.start(str(where.address), where.port)
+        except OSError as error:
+            raise CannotStart(f"cannot listen on {where} for health: {error.strerror or error}") from None
+
+    @staticmethod
+    def _quieten_collector() -> None:
+        """What is made once is not looked at again; the rest seldom: a full collection is a pause for every answer."""
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 100)
+
+    # What is said about us.
+
+    def unready(self) -> list[str]:
+        """Why we are not ready; empty when we are."""
+        reasons = []
+        if self.judge.policy is None:
+            reasons.append("no policy: the controller was never there")
+        if problem := self.enforcing.problem or self.committer.problem:
+            reasons.append(f"leases cannot be written: {problem}")
+        if self._pool is not None and "up" not in (upstreams := self._pool.status()).values():
+            reasons += [f"upstream {server} is {state}" for server, state in upstreams.items()]
+        return reasons
+
+    def metrics(self) -> dict[str, int]:
+        """Prometheus' names and values."""
+        totals = {f"dnsguard_dns_{name}_total": value for name, value in self.dns_counters.as_dict().items()}
+        totals |= {f"dnsguard_forwarder_{name}_total": value for name, value in self.counters.as_dict().items()}
+        return totals | {
+            "dnsguard_forwarder_unlearned_total": self.book.unlearned,
+            "dnsguard_forwarder_learned_records": self.book.library.edges,
+            "dnsguard_forwarder_elements": self.book.held.count,
+            "dnsguard_forwarder_waiting_queries": self._relay.waiting if self._relay is not None else 0,
+            "dnsguard_forwarder_controller_connected": int(self.linking.client.connected),
+            "dnsguard_forwarder_ready": int(not self.unready()),
+        }
+
+    def _hello(self) -> Hello:
+        revision = self.judge.policy.revision if self.judge.policy is not None else 0
+        return Hello(f"forwarder-{os.getpid()}", addresses_behind(self.sockets.addresses, self.clients.own), revision)
+
+    async def _report(self) -> None:
+        counters = self.dns_counters.as_dict() | self.counters.as_dict()
+        upstreams = self._pool.status() if self._pool is not None else {}
+        self.linking.client.report(Stats(counters, upstreams))
+
+    # What is done now and then.
+
+    async def _save(self) -> None:
+        try:
+            await statefile.save(self.book, self._learned)
+        except OSError as error:
+            self.counters.saves_failed += 1
+            log.error("%s cannot be written: %s", self._learned, error.strerror)
+
+    async def _expire(self) -> None:
+        self.book.expire(self._loop.time(), _EXPIRE_BUDGET)
+
+    async def _look_at_addresses(self) -> None:
+        try:
+            if self.clients.set_own(await asyncio.to_thread(own_addresses)):
+                log.info("the node's addresses have changed")
+        except OSError as error:
+            log.error("the node's addresses cannot be read: %s", error)
+
+    async def _servers(self) -> list[Server]:
+        try:
+            servers = await resolve_trusted(self._entries)
+        except OSError as error:
+            raise BadTrustedServer(f"trusted servers cannot be looked up: {error}") from None
+        listening = [(str(listen.address), listen.port) for listen in self.settings.listen]
+        refuse_ourselves(servers, listening, [str(ip_address(address)) for address in self.clients.own])
+        return servers
+
+    async def _look_up_servers(self) -> None:
+        try:
+            servers = await self._servers()
+        except DnsguardError as error:
+            log.warning("the upstreams stay as they are: %s", error)
+        else:
+            if self._pool is not None:
+                self._pool.set_servers(servers)
+
+
+async def run(settings: Settings, stopped: asyncio.Event) -> None:
+    """Open the kernel and run until ``stopped``. Raises ``DnsguardError`` when it cannot start."""
+    with NetfilterSocket() as kernel:
+        try:
+            renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")
+        except DnsguardError as error:
+            raise CannotStart(f"nftables cannot be used: {error}") from None
+        await Forwarder(settings, kernel, renews=renews).run(stopped)
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await work()
+
+
+async def _drained(relay: Relay) -> None:
+    """Return when nothing waits for its answer any more, or when that has taken long enough."""
+    give_up = asyncio.get_running_loop().time() + _DRAIN_SECONDS
+    while relay.waiting and asyncio.get_running_loop().time() < give_up:  # noqa: ASYNC110 - the hot path sets no events
+        await asyncio.sleep(0.01)
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"{path}: {error.strerror}") from None

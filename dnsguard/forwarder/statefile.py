@@ -1,0 +1,59 @@
+"""The file of learned data: saved now and then in small steps, and at stop; loaded at start."""
+
+import asyncio
+import logging
+import os
+import time
+from pathlib import Path
+
+from dnsguard.leases import LeaseBook
+from dnsguard.leases.statefile import UnusableStateFile, header, load, scope_lines
+
+log = logging.getLogger(__name__)
+
+_STEP = 256 * 1024
+"""Bytes made between two looks at the event loop: a few milliseconds."""
+
+
+async def save(book: LeaseBook, path: Path) -> None:
+    """Write the file whole, mode 0600, the old one standing until then. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    wall = time.time()
+    pieces = [header(wall)]
+    size = 0
+    for scope in book.library.scopes():
+        now = loop.time()
+        lines = b"".join(scope_lines(book, scope, now, time.time()))
+        pieces.append(lines)
+        size += len(lines)
+        if size >= _STEP:
+            size = 0
+            await asyncio.sleep(0)
+    await asyncio.to_thread(_write, path, pieces)
+
+
+def load_into(book: LeaseBook, path: Path, now: float) -> None:
+    """Take over what the file says; one that cannot be used is left alone, and the log says so."""
+    try:
+        with path.open("rb") as file:
+            taken = load(book, file, now, time.time())
+    except FileNotFoundError:
+        return
+    except (OSError, UnusableStateFile) as error:
+        log.warning("%s is ignored, learning starts from nothing: %s", path, error)
+        return
+    log.info("%s: %d records learned before are still valid", path, taken)
+
+
+def _write(path: Path, pieces: list[bytes]) -> None:
+    new = path.with_name(path.name + ".new")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,133 @@
+"""What was learned, as lines of JSON: saved now and then, loaded by the next process.
+
+A header with format version and the wall clock's time, then one line for each scope and name. Expiries are absolute
+wall clock times, so that time spent down counts. Names are their wire bytes as Latin-1 text, addresses hexadecimal.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from dnsguard.errors import DnsguardError
+from dnsguard.leases.book import LeaseBook
+from dnsguard.leases.graph import Graph
+from dnsguard.leases.scope import NODE, Scope
+
+FORMAT = "dnsguard learned 1"
+
+
+class UnusableStateFile(DnsguardError):  # noqa: N818 - it names what it is
+    """What was saved cannot be used; nothing of it was taken over."""
+
+
+def header(wall: float) -> bytes:
+    """The first line; ``wall`` is the wall clock's time in seconds since 1970."""
+    return _line({"format": FORMAT, "saved": round(wall, 3)})
+
+
+def scope_lines(book: LeaseBook, scope: Scope, now: float, wall: float) -> Iterator[bytes]:
+    """The lines of one scope, without what has expired. The book must not change before the last is taken."""
+    graph = book.library.get(scope)
+    if graph is None:
+        return
+    to_wall = wall - now
+    for name in graph.owners():
+        addresses = {to.hex(): _rounded(e + to_wall) for to, e in graph.addresses.get(name, {}).items() if e > now}
+        aliases = {_text(to): _rounded(e + to_wall) for to, e in graph.aliases.get(name, {}).items() if e > now}
+        if addresses or aliases:
+            kind = "endpoint" if isinstance(scope, str) else "client"
+            whose = scope if isinstance(scope, str) else scope.hex()
+            yield _line({kind: whose, "name": _text(name), "addresses": addresses, "aliases": aliases})
+
+
+def load(book: LeaseBook, lines: Iterable[bytes], now: float, wall: float) -> int:
+    """Take over what is still valid and fits; how many records that were.
+
+    Raises ``UnusableStateFile`` with the book as it was: every line is read before the first is believed.
+    """
+    found: list[tuple[Scope, bytes, dict[bytes, float], dict[bytes, float]]] = []
+    number = 0
+    try:
+        for number, line in enumerate(lines, 1):
+            value = json.loads(line)
+            if number > 1:
+                found.append(_entry(value, now, wall, book.terms.longest))
+            elif value["format"] != FORMAT:
+                raise ValueError(f"the format is {value['format']!r} and not {FORMAT!r}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnusableStateFile(f"line {number}: {error}") from None
+    if not number:
+        raise UnusableStateFile("it is empty")
+    return sum(_take(book, scope, name, addresses, aliases, now) for scope, name, addresses, aliases in found)
+
+
+def _take(
+    book: LeaseBook, scope: Scope, name: bytes, addresses: dict[bytes, float], aliases: dict[bytes, float], now: float
+) -> int:
+    library, limits = book.library, book.limits
+    live = sum(expires > now for expires in (*addresses.values(), *aliases.values()))
+    graph: Graph | None = library.get(scope)
+    bound = limits.edges_of_node if scope == NODE else limits.edges_per_scope
+    if not live or library.edges + live > limits.edges or (graph.edges if graph else 0) + live > bound:
+        return 0
+    graph = library.open(scope)
+    for address, expires in addresses.items():
+        if expires > now and book.eligible(address):
+            library.raise_address(graph, name, address, expires)
+    for target, expires in aliases.items():
+        if expires > now:
+            library.raise_alias(graph, name, target, expires)
+    return live
+
+
+def _entry(
+    value: dict[str, Any], now: float, wall: float, longest: float
+) -> tuple[Scope, bytes, dict[bytes, float], dict[bytes, float]]:
+    scope = _endpoint(value["endpoint"]) if "endpoint" in value else _packed(value["client"], (0, 4, 16))
+    addresses = {_packed(to, (4, 16)): _until(e, now, wall, longest) for to, e in value["addresses"].items()}
+    aliases = {_wire(to): _until(e, now, wall, longest) for to, e in value["aliases"].items()}
+    return scope, _wire(value["name"]), addresses, aliases
+
+
+def _until(expires: Any, now: float, wall: float, longest: float) -> float:
+    if not isinstance(expires, int | float) or not math.isfinite(expires):
+        raise ValueError(f"{expires!r} is no time")
+    # A clock that was set back must not make a lease of minutes one of years.
+    return now + min(expires - wall, longest)
+
+
+def _endpoint(text: Any) -> str:
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"{text!r} is no endpoint")
+    return text
+
+
+def _packed(text: str, lengths: tuple[int, ...]) -> bytes:
+    packed = bytes.fromhex(text)
+    if len(packed) not in lengths:
+        raise ValueError(f"{text!r} is no address")
+    return packed
+
+
+def _wire(text: str) -> bytes:
+    """The name, having seen that it is one: labels that fill it exactly, in lower case, the root last."""
+    wire = text.encode("latin-1")
+    position = 0
+    while position < len(wire) and 0 < wire[position] < 64:
+        position += wire[position] + 1
+    if position != len(wire) - 1 or wire[position] or len(wire) > 255 or wire != wire.lower():
+        raise ValueError(f"{text!r} is no name")
+    return wire
+
+
+def _text(wire: bytes) -> str:
+    return wire.decode("latin-1")
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds, 3)
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,157 @@
+"""`dnsguard apply` and `dnsguard delete`."""
+
+import io
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from dnsguard.cli.server import Server
+from tests.unit.api.conftest import TOKEN
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.manifests import ALL, POLICY, SET, TIER
+
+Write = Callable[[str, str], str]
+
+pytestmark = pytest.mark.usefixtures("api")
+
+
+def test_what_is_referred_to_is_sent_first(run: Run, write: Write) -> None:
+    assert run("apply", "-f", write("all.yaml", ALL)) == (
+        0,
+        "tier.projectcalico.org/security created\n"
+        "networkset.projectcalico.org/partners created\n"
+        "networkpolicy.projectcalico.org/security.partners created\n",
+        "",
+    )
+
+
+def test_applying_again_changes_nothing_and_a_change_is_said(run: Run, write: Write) -> None:
+    run("apply", "-f", write("set.yaml", SET))
+    assert run("apply", "-f", write("set.yaml", SET))[1] == "networkset.projectcalico.org/partners unchanged\n"
+    changed = write("set.yaml", SET.replace("192.0.2.0/24", "198.51.100.0/24"))
+    assert run("apply", "-f", changed)[1] == "networkset.projectcalico.org/partners configured\n"
+    assert "198.51.100.0/24" in run("get", "networkset", "partners", "-n", "shop", "-o", "yaml")[1]
+
+
+def test_a_dry_run_keeps_nothing(run: Run, write: Write) -> None:
+    assert run("apply", "--dry-run", "-f", write("set.yaml", SET))[1] == (
+        "networkset.projectcalico.org/partners created (dry run)\n"
+    )
+    assert run("get", "networkset", "partners", "-n", "shop")[0] == 1
+
+
+def test_nothing_is_sent_when_one_document_is_bad(run: Run, write: Write) -> None:
+    path = write("bad.yaml", SET + "---\n" + POLICY.replace("app == 'web'", "app = 'web'").replace("443", "0"))
+    code, out, err = run("apply", "-f", path)
+    assert (code, out) == (2, "")
+    assert [line.split(": ")[1:5] for line in err.splitlines()] == [
+        [path, "document 2, line 19", "NetworkPolicy shop/security.partners", "spec.selector"],
+        [path, "document 2, line 25", "NetworkPolicy shop/security.partners", "spec.egress[0].destination.ports[0]"],
+    ]
+    assert "column 5" in err
+    assert run("get", "networksets", "-A", "-o", "name")[1] == ""
+
+
+def test_what_the_server_refuses_names_file_document_line_and_field(run: Run, write: Write) -> None:
+    path = write("all.yaml", POLICY + "---\n" + SET)
+    code, out, err = run("apply", "-f", path)
+    assert code == 1
+    assert out == "networkset.projectcalico.org/partners created\n"
+    assert err.startswith(
+        f"dnsguard apply: {path}: document 1, line 7: NetworkPolicy shop/security.partners: spec.tier: "
+    )
+    assert "(V-08)" in err
+
+
+def test_a_stale_resource_version_is_refused_and_nothing_changes(run: Run, write: Write) -> None:
+    run("apply", "-f", write("set.yaml", SET))
+    stale = SET.replace("  labels:", "  resourceVersion: '1'\n  labels:").replace("192.0.2.0/24", "10.0.0.0/8")
+    code, out, err = run("apply", "-f", write("stale.yaml", stale))
+    assert (code, out) == (1, "")
+    assert "stale.yaml: document 1, line 1: networkset.projectcalico.org/partners" in err
+    assert "192.0.2.0/24" in run("get", "networkset", "partners", "-n", "shop", "-o", "yaml")[1]
+
+
+def test_a_change_by_somebody_else_meanwhile_is_overcome(
+    run: Run, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("apply", "-f", write("set.yaml", SET))
+    find = Server.find
+    seen = []
+
+    def find_old(self: Server, path: str) -> dict[str, object] | None:
+        found = find(self, path)
+        seen.append(path)
+        if len(seen) == 1 and found is not None:
+            self.send("PUT", path, {**found, "spec": {"nets": ["10.0.0.0/8"]}})
+        return found
+
+    monkeypatch.setattr(Server, "find", find_old)
+    changed = write("set.yaml", SET.replace("192.0.2.0/24", "198.51.100.0/24"))
+    assert run("apply", "-f", changed)[1] == "networkset.projectcalico.org/partners configured\n"
+    assert len(seen) == 2
+
+
+def test_warnings_of_the_server_go_to_stderr(run: Run, write: Write) -> None:
+    path = write("set.yaml", SET.replace("192.0.2.0/24", "10.1.2.3/8"))
+    code, out, err = run("apply", "-f", path)
+    assert (code, out) == (0, "networkset.projectcalico.org/partners created\n")
+    assert err == f"warning: {path}: document 1: spec.nets[0]: 10.1.2.3/8 means 10.0.0.0/8\n"
+
+
+def test_directories_and_standard_input(run: Run, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("dir/b.yml", SET)
+    write("dir/sub/a.json", '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}')
+    directory = write("dir/notes.txt", "no manifest").removesuffix("/notes.txt")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(TIER.encode())))
+    code, out, _ = run("apply", "-f", directory, "-f", "-")
+    assert code == 0
+    assert out.split() == [
+        "namespace/shop", "created", "tier.projectcalico.org/security", "created",
+        "networkset.projectcalico.org/partners", "created",
+    ]  # fmt: skip
+
+
+def test_files_that_cannot_be_used(run: Run, write: Write) -> None:
+    twice = write("twice.yaml", SET + "---\n" + SET)
+    empty = write("empty.yaml", "# nothing\n")
+    for words, said in [
+        (("-f", "/nowhere/x.yaml"), "/nowhere/x.yaml: cannot be read: No such file or directory"),
+        (
+            ("-f", twice),
+            f"{twice}: document 2, line 14: NetworkSet shop/partners: metadata.name: the same object stands in",
+        ),
+        (("-f", empty), f"no objects in {empty}"),
+        ((), "the following arguments are required: -f"),
+    ]:
+        code, _, err = run("apply", *words)
+        assert code == 2
+        assert said in err
+
+
+def test_delete_by_file_goes_backwards(run: Run, write: Write) -> None:
+    path = write("all.yaml", ALL)
+    run("apply", "-f", path)
+    assert run("delete", "-f", path) == (
+        0,
+        "networkpolicy.projectcalico.org/security.partners deleted\n"
+        "networkset.projectcalico.org/partners deleted\n"
+        "tier.projectcalico.org/security deleted\n",
+        "",
+    )
+
+
+def test_delete_by_name(run: Run, write: Write) -> None:
+    run("apply", "-f", write("all.yaml", ALL))
+    assert run("delete", "netsets/partners", "-n", "shop")[:2] == (0, "networkset.projectcalico.org/partners deleted\n")
+    assert run("delete", "tier", "security")[0] == 1
+    code, _, err = run("delete", "networkset", "partners", "-n", "shop")
+    assert code == 1
+    assert err.startswith("dnsguard delete: networkset.projectcalico.org/partners: ")
+    assert run("delete", "networkset", "partners", "-n", "shop", "--ignore-not-found") == (0, "", "")
+
+
+@pytest.mark.parametrize("words", [(), ("tier",), ("tier", "a", "-f", "x"), ("nosuch", "a"), ("a/b", "c")])
+def test_delete_wants_to_know_what(run: Run, words: tuple[str, ...]) -> None:
+    assert run("delete", "--token", TOKEN, *words)[0] == 2

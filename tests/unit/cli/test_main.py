@@ -1,0 +1,76 @@
+"""The command line as a whole."""
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from dnsguard.cli import main as command_line
+from dnsguard.cli.main import COMMANDS, Command
+from dnsguard.settings import SettingsError
+from tests.unit.cli.conftest import Run
+
+
+def test_help_lists_every_command(run: Run) -> None:
+    for words in (("--help",), ("-h",), ("help",)):
+        code, out, err = run(*words)
+        assert (code, err) == (0, "")
+        assert all(f"  {command.name} " in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("words", [(), ("nosuch",), ("--nosuch",)])
+def test_no_command(run: Run, words: tuple[str, ...]) -> None:
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert "usage: dnsguard COMMAND" in err
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
+def test_every_command_has_a_module_that_says_how_it_is_used(run: Run, command: Command) -> None:
+    assert callable(import_module(command.module).main)
+    code, out, _ = run(command.name, "--help")
+    assert code == 0
+    assert f"usage: dnsguard {command.name}" in out
+
+
+def test_version(run: Run) -> None:
+    for words in (("version",), ("--version",)):
+        assert run(*words)[1].startswith("dnsguard ")
+
+
+def test_errors_are_said_line_by_line_with_their_exit_code(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> int:
+        raise SettingsError(["a: wrong", "b: wrong"])
+
+    monkeypatch.setattr("dnsguard.cli.version.main", fail)
+    assert run("version") == (2, "", "dnsguard version: a: wrong\ndnsguard version: b: wrong\n")
+
+
+def test_an_interrupt_ends_quietly(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dnsguard.cli.version.main", interrupt)
+    assert run("version") == (130, "", "")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as closed_pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "dnsguard", "version"], stdout=closed_pipe, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_commands_import_nothing_they_do_not_need() -> None:
+    code = "import sys; from dnsguard.cli.main import main; main(['version']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"pydantic", "httpx", "yaml", "fastapi", "asyncio"} & set(loaded)
+
+
+def test_the_command_table_is_what_runs() -> None:
+    assert command_line.usage().count("\n  ") == len(COMMANDS)

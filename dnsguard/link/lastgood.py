@@ -22,7 +22,7 @@ _FEED = Shape.of(LeaseSetFeed)
 _IDENTITY = Shape.of(Identity)
 
 
-class UnusableLastGood(DnsguardError):
+class UnusableLastGood(DnsguardError):  # noqa: N818 - it names what it is
     """The file is there and cannot be used; the forwarder starts without it and waits for the controller."""
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -92,7 +92,7 @@ def _snapshot(lines: list[Any]) -> Snapshot:
     return Snapshot(
         revision=int(header["revision"]),
         table=str(header["table"]),
-        lease_sets=tuple(_FEED.build(item, "lease set") for item in items[:feeds]),
-        identities=tuple(_IDENTITY.build(item, "identity") for item in items[feeds:]),
+        lease_sets=tuple(_FEED.build(item) for item in items[:feeds]),
+        identities=tuple(_IDENTITY.build(item) for item in items[feeds:]),
         query_policy=str(header["query_policy"]),
     )

@@ -10,8 +10,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from dnsguard.errors import DnsguardError
 
-Builder = Callable[[Any, str], Any]
-"""A plain value and where it stands → the typed value."""
+Builder = Callable[[Any], Any]
+"""A plain value → the typed value. Raises LinkProtocolError with the place inside the value; callers put theirs in
+front, so that only errors pay for it."""
 
 
 class LinkProtocolError(DnsguardError):
@@ -21,6 +22,10 @@ class LinkProtocolError(DnsguardError):
         super().__init__(f"{where}: {reason}")
         self.where = where
         self.reason = reason
+
+    def inside(self, place: str) -> "LinkProtocolError":
+        """The same, with where the value itself stands."""
+        return LinkProtocolError(place + self.where, self.reason)
 
 
 def plain(value: Any) -> Any:
@@ -58,24 +63,42 @@ class Shape:
             },
         )
 
-    def build(self, value: Any, where: str) -> Any:
+    def build(self, value: Any) -> Any:
         """The dataclass. Items of tuple fields may be built already. Raises LinkProtocolError."""
         if isinstance(value, self.kind):
             return value
         if not isinstance(value, dict):
-            raise LinkProtocolError(where, f"expected an object, found {_short(value)}")
+            raise LinkProtocolError("", f"expected an object, found {_short(value)}")
         if missing := self.required - value.keys():
-            raise LinkProtocolError(f"{where}.{min(missing)}", "is missing")
+            raise LinkProtocolError(f".{min(missing)}", "is missing")
         if unknown := value.keys() - self.builders.keys():
-            raise LinkProtocolError(f"{where}.{min(unknown)}", "is no field that this version knows")
-        return self.kind(**{key: self.builders[key](item, f"{where}.{key}") for key, item in value.items()})
+            raise LinkProtocolError(f".{min(unknown)}", "is no field that this version knows")
+        typed = {}
+        for key, item in value.items():
+            try:
+                typed[key] = self.builders[key](item)
+            except LinkProtocolError as error:
+                raise error.inside(f".{key}") from None
+        return self.kind(**typed)
 
-    def build_items(self, value: Any, key: str, where: str) -> list[Any]:
+    def build_items(self, value: Any, key: str) -> list[Any]:
         """The items of one tuple field, built."""
-        if not isinstance(value, list):
-            raise LinkProtocolError(f"{where}.{key}", f"expected a list, found {_short(value)}")
-        build = self.items[key]
-        return [build(item, f"{where}.{key}[{index}]") for index, item in enumerate(value)]
+        try:
+            return _items(value, self.items[key])
+        except LinkProtocolError as error:
+            raise error.inside(f".{key}") from None
+
+
+def _items(value: Any, build: Builder) -> list[Any]:
+    if not isinstance(value, list):
+        raise LinkProtocolError("", f"expected a list, found {_short(value)}")
+    built: list[Any] = []
+    try:
+        for item in value:
+            built.append(build(item))  # its length is the index of the item at fault
+    except LinkProtocolError as error:
+        raise error.inside(f"[{len(built)}]") from None
+    return built
 
 
 def _builder(hint: Any) -> Builder:
@@ -90,27 +113,28 @@ def _builder(hint: Any) -> Builder:
 
 
 def _tuple_of(build: Builder) -> Builder:
-    def build_tuple(value: Any, where: str) -> tuple[Any, ...]:
-        if not isinstance(value, list):
-            raise LinkProtocolError(where, f"expected a list, found {_short(value)}")
-        return tuple([build(item, where) for item in value])
-
-    return build_tuple
+    return lambda value: tuple(_items(value, build))
 
 
 def _dict_of(build: Builder) -> Builder:
-    def build_dict(value: Any, where: str) -> dict[str, Any]:
+    def build_dict(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise LinkProtocolError(where, f"expected an object, found {_short(value)}")
-        return {key: build(item, f"{where}.{key}") for key, item in value.items()}
+            raise LinkProtocolError("", f"expected an object, found {_short(value)}")
+        typed = {}
+        for key, item in value.items():
+            try:
+                typed[key] = build(item)
+            except LinkProtocolError as error:
+                raise error.inside(f".{key}") from None
+        return typed
 
     return build_dict
 
 
 def _scalar(name: str, *kinds: type[Any]) -> Builder:
-    def build(value: Any, where: str) -> Any:
+    def build(value: Any) -> Any:
         if type(value) not in kinds:
-            raise LinkProtocolError(where, f"expected {name}, found {_short(value)}")
+            raise LinkProtocolError("", f"expected {name}, found {_short(value)}")
         return value
 
     return build

@@ -35,14 +35,14 @@ class Caller:
 class TokenVerifier(Protocol):
     """Tells who holds a token."""
 
-    def __call__(self, token: str) -> Caller | None:
+    def __call__(self, token: str, /) -> Caller | None:
         """``None`` for a token that is unknown. Takes the same time whether it is nearly right or quite wrong."""
 
 
 class Explain(Protocol):
     """Answers what would happen to one connection, by the same evaluator that enforcement is tested against."""
 
-    async def __call__(self, query: ExplainQuery) -> Explanation:
+    async def __call__(self, query: ExplainQuery, /) -> Explanation:
         """Raises CannotExplain, ReadModelUnavailable."""
 
 
@@ -56,21 +56,21 @@ class Status(Protocol):
 class Endpoints(Protocol):
     """The endpoints and how they are enforced."""
 
-    async def __call__(self, namespace: str | None) -> EndpointStates:
+    async def __call__(self, namespace: str | None, /) -> EndpointStates:
         """``None`` for all. Raises ReadModelUnavailable."""
 
 
 class Leases(Protocol):
     """What was learned and leased."""
 
-    async def __call__(self, client: str) -> LeaseStates:
+    async def __call__(self, client: str, /) -> LeaseStates:
         """Of one client (endpoint as ``namespace/name``, or an address); empty for all. Raises ReadModelUnavailable."""
 
 
 class AuditSink(Protocol):
     """Takes the record of one attempted change."""
 
-    def __call__(self, record: AuditRecord) -> None:
+    def __call__(self, record: AuditRecord, /) -> None:
         """Returns at once and does not raise; one writer of the log behind it keeps the order of calls."""
 
 

@@ -23,6 +23,11 @@ class Streams:
         self._open: set[Watch] = set()
         self._closed = False
 
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
     async def close(self) -> None:
         """End every watch: a server that waits for its connections would wait for them for ever."""
         self._closed = True
@@ -36,7 +41,9 @@ class Streams:
 
         ``seconds``: end after so long; may be infinite.
         """
-        if len(self._open) >= MOST_STREAMS or self._closed:
+        if self._closed:
+            raise Failure(503, "ServiceUnavailable", "the server stops", headers={"Retry-After": "1"})
+        if len(self._open) >= MOST_STREAMS:
             raise Failure(429, "TooManyRequests", f"{len(self._open)} watches are open", headers={"Retry-After": "5"})
         scope = (target.kind.plural, target.namespace or None)
         view = _View(wanted)

@@ -1,0 +1,107 @@
+"""The whole API in this process, on the reference store, with a clock that stands still."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.audit import AuditRecord
+from api.models import EndpointStates, ExplainQuery, Explanation, LeaseState, LeaseStates, StatusReport
+from api.services import CannotExplain, ReadModelUnavailable, Services
+from api.tokens import HashedTokens, token_digest
+from dnsguard.store.memory import MemoryStore
+
+TOKEN = "correct-horse-battery-staple"
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+V3 = "/apis/projectcalico.org/v3"
+SETS = f"{V3}/namespaces/shop/networksets"
+
+
+async def explain(query: ExplainQuery) -> Explanation:
+    if query.source == "nobody":
+        raise CannotExplain("source", "there is no endpoint nobody")
+    return Explanation(verdict="Deny", summary="because", source=query.source, destination=query.destination)
+
+
+async def status() -> StatusReport:
+    return StatusReport(version="1.2.3", ready=True, store_revision=7)
+
+
+async def endpoints(namespace: str | None) -> EndpointStates:
+    raise ReadModelUnavailable(f"nothing is compiled yet in {namespace}")
+
+
+async def leases(client: str) -> LeaseStates:
+    lease = LeaseState(client=client, client_address="192.0.2.1", address="198.51.100.1", seconds_left=59.5)
+    return LeaseStates(leases=(lease,))
+
+
+@dataclass
+class World:
+    """What a test may look at besides the answers."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    audit: list[AuditRecord] = field(default_factory=list)
+    uids: Iterator[int] = field(default_factory=count)
+
+    def app(self) -> FastAPI:
+        return create_app(
+            Services(
+                store=self.store,
+                tokens=HashedTokens({"admin": token_digest(TOKEN)}),
+                explain=explain,
+                status=status,
+                endpoints=endpoints,
+                leases=leases,
+                audit=self.audit.append,
+                version="1.2.3",
+                max_body=1_000_000,
+                now=lambda: NOW,
+                new_uid=lambda: f"uid-{next(self.uids)}",
+            )
+        )
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    app = world.app()
+    await app.state.objects.ensure_builtins()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+        base_url="http://dnsguard.example.org",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    ) as client:
+        yield client
+
+
+def network_set(name: str = "partners", **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "NetworkSet",
+        "metadata": {"name": name, "labels": {"role": "partner"}},
+        "spec": spec or {"nets": ["192.0.2.0/24"]},
+    }
+
+
+def policy(name: str = "allow-web", tier: str = "default") -> dict[str, Any]:
+    return {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {"tier": tier, "selector": "all()", "egress": [{"action": "Allow"}]},
+    }
+
+
+def tier(name: str = "security") -> dict[str, Any]:
+    return {"apiVersion": "projectcalico.org/v3", "kind": "Tier", "metadata": {"name": name}, "spec": {"order": 10}}

@@ -1,0 +1,44 @@
+"""What clients ask first."""
+
+import httpx
+import pytest
+
+from dnsguard.resources import KINDS, Kind
+from tests.unit.api.conftest import V3
+
+
+async def test_groups_and_versions(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/api")).json()["versions"] == ["v1"]
+    (group,) = (await client.get("/apis")).json()["groups"]
+    assert group["preferredVersion"] == {"groupVersion": "projectcalico.org/v3", "version": "v3"}
+    assert (await client.get("/apis/projectcalico.org")).json()["versions"] == group["versions"]
+    assert (await client.get("/version")).json()["dnsguard"] == "1.2.3"
+
+
+async def test_every_kind_is_listed_under_its_version(client: httpx.AsyncClient) -> None:
+    listed = {
+        (version, item["name"], item["kind"], item["namespaced"])
+        for version, path in (("v1", "/api/v1"), ("projectcalico.org/v3", V3))
+        for item in (await client.get(path)).json()["resources"]
+    }
+    assert listed == {(kind.api_version, kind.plural, kind.kind, kind.namespaced) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+async def test_every_kind_is_served(client: httpx.AsyncClient, kind: Kind) -> None:
+    root = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"
+    listed = await client.get(f"{root}/{kind.plural}")
+    assert (listed.status_code, listed.json()["kind"]) == (200, f"{kind.kind}List")
+
+
+async def test_openapi_tells_kubectl_that_fields_are_validated_here(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi/v3")).json()["paths"]
+    assert sorted(paths) == ["api/v1", "apis/projectcalico.org/v3"]
+    described = set()
+    for entry in paths.values():
+        document = (await client.get(entry["serverRelativeURL"])).json()
+        for operations in document["paths"].values():
+            patch = operations["patch"]
+            assert "fieldValidation" in {parameter["name"] for parameter in patch["parameters"]}
+            described.add(patch["x-kubernetes-group-version-kind"]["kind"])
+    assert described == {kind.kind for kind in KINDS}

@@ -1,0 +1,114 @@
+"""Who gets in, with how much, and what is written down about it."""
+
+from typing import Any
+
+import httpx
+import pytest
+from starlette.types import Message
+
+from tests.unit.api.conftest import SETS, TOKEN, V3, World, network_set
+
+LIMIT = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer", "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", TOKEN, "Bearer \xff\xfe"],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", f"{V3}/tiers"),
+        ("POST", SETS),
+        ("GET", "/v1/status"),
+        ("GET", "/openapi.json"),
+        ("GET", "/docs"),
+        ("GET", "/nonsense"),
+        ("GET", "/healthz/"),
+        ("OPTIONS", SETS),
+    ],
+)
+async def test_without_the_token_nothing_is_said(
+    client: httpx.AsyncClient, world: World, method: str, path: str, authorization: str
+) -> None:
+    before = await world.store.list_objects()
+    headers = {b"Authorization": authorization.encode("latin-1")}
+    response = await client.request(method, path, json=network_set(), headers=headers)
+    assert response.status_code == 401
+    assert (response.json()["kind"], response.json()["reason"]) == ("Status", "Unauthorized")
+    assert response.headers["www-authenticate"] == 'Bearer realm="dnsguard"'
+    assert await world.store.list_objects() == before
+    assert [record.status for record in world.audit] == ([401] if method == "POST" else [])
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_with_the_token_it_works(client: httpx.AsyncClient, scheme: str) -> None:
+    response = await client.get(f"{V3}/tiers", headers={"Authorization": f"{scheme} {TOKEN}"})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/livez"])
+async def test_liveness_needs_no_token_and_tells_nothing(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.get(path, headers={"Authorization": ""})
+    assert (response.status_code, response.text) == (200, "ok")
+
+
+async def test_no_page_of_another_origin_is_let_in(client: httpx.AsyncClient) -> None:
+    headers = {"Origin": "https://attacker.example", "Access-Control-Request-Method": "POST"}
+    for response in (
+        await client.options(SETS, headers=headers),
+        await client.post(SETS, json=network_set(), headers=headers),
+    ):
+        assert not [name for name in response.headers if name.startswith("access-control")]
+        assert "set-cookie" not in response.headers
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Length": str(100 * LIMIT)}, {"Content-Length": "9" * 18}])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_body_is_refused_as_soon_as_the_limit_passes(
+    world: World, method: str, headers: dict[str, str]
+) -> None:
+    received = 0
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        nonlocal received
+        received += 100_000
+        return {"type": "http.request", "body": b" " * 100_000, "more_body": True}
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    fields = {
+        "Authorization": f"Bearer {TOKEN}",
+        "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json",
+        **headers,
+    }
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": method,
+        "path": SETS if method == "POST" else f"{SETS}/partners",
+        "raw_path": b"",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
+        "client": ("192.0.2.1", 1),
+    }
+    await world.app()(scope, receive, send)
+    assert answers[0]["status"] == 413
+    assert b'"reason":"RequestEntityTooLarge"' in answers[1]["body"]
+    assert received == (0 if headers else LIMIT + 100_000)
+    assert (world.audit[-1].status, world.audit[-1].address) == (413, "192.0.2.1")
+
+
+async def test_a_body_at_the_limit_is_taken(client: httpx.AsyncClient) -> None:
+    body = b'{"metadata": {"name": "x"}, "spec": {}}'
+    response = await client.post(SETS, content=body + b" " * (LIMIT - len(body)))
+    assert response.status_code == 201
+
+
+async def test_questions_are_not_changes(client: httpx.AsyncClient, world: World) -> None:
+    await client.post("/v1/explain", json={"source": "shop/a", "destination": "example.org", "port": 443})
+    assert world.audit == []

@@ -1,0 +1,19 @@
+"""Bearer tokens."""
+
+import pytest
+
+from api.services import Caller
+from api.tokens import HashedTokens, token_digest
+
+
+@pytest.mark.parametrize(
+    ("token", "holder"),
+    [("first", "a"), ("second", "b"), ("", None), ("firs", None), ("first ", None), ("FIRST", None), ("\udcff", None)],
+)
+def test_a_token_is_known_or_not(token: str, holder: str | None) -> None:
+    tokens = HashedTokens({"a": token_digest("first"), "b": token_digest("second")})
+    assert tokens(token) == (Caller(holder) if holder else None)
+
+
+def test_the_token_itself_is_not_kept() -> None:
+    assert "first" not in repr(vars(HashedTokens({"a": token_digest("first")})))

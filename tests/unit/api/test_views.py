@@ -1,0 +1,57 @@
+"""The read models under `/v1/`."""
+
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+
+async def test_explain_answers_the_question(client: httpx.AsyncClient) -> None:
+    question = {"source": "shop/a", "destination": "example.org", "port": 443, "sourcePort": 4000}
+    response = await client.post("/v1/explain", json=question)
+    assert response.status_code == 200
+    assert (response.json()["verdict"], response.json()["source"]) == ("Deny", "shop/a")
+
+
+@pytest.mark.parametrize(
+    ("question", "field"),
+    [
+        ({"destination": "x"}, "source"),
+        ({"source": "a", "destination": "x", "port": 0}, "port"),
+        ({"source": "a", "destination": "x", "port": "many"}, "port"),
+        ({"source": "a", "destination": "x", "typo": 1}, "typo"),
+        ({"source": "nobody", "destination": "x"}, "source"),
+        ([], ""),
+    ],
+)
+async def test_a_question_that_cannot_be_answered_names_the_field(
+    client: httpx.AsyncClient, question: Any, field: str
+) -> None:
+    response = await client.post("/v1/explain", json=question)
+    assert (response.status_code, response.json()["reason"]) == (422, "Invalid")
+    assert response.json()["details"]["causes"][0]["field"] == field
+
+
+async def test_status_is_camel_case_and_may_be_yaml(client: httpx.AsyncClient) -> None:
+    as_json = (await client.get("/v1/status")).json()
+    assert (as_json["ready"], as_json["storeRevision"], as_json["dataplane"]["inSync"]) == (True, 7, False)
+    as_yaml = await client.get("/v1/status", headers={"Accept": "application/yaml"})
+    assert yaml.safe_load(as_yaml.text) == as_json
+
+
+async def test_leases_of_a_client(client: httpx.AsyncClient) -> None:
+    (lease,) = (await client.get("/v1/leases?client=shop/a")).json()["leases"]
+    assert (lease["client"], lease["secondsLeft"]) == ("shop/a", 59.5)
+
+
+async def test_what_is_not_known_yet_is_a_503(client: httpx.AsyncClient) -> None:
+    response = await client.get("/v1/endpoints?namespace=shop")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert response.json()["message"] == "nothing is compiled yet in shop"
+
+
+async def test_the_views_are_described(client: httpx.AsyncClient) -> None:
+    described = (await client.get("/openapi.json")).json()["paths"]
+    assert sorted(described) == ["/v1/endpoints", "/v1/explain", "/v1/leases", "/v1/status"]
+    assert "source" in str(described["/v1/explain"]["post"]["requestBody"])

@@ -101,7 +101,7 @@ class Forwarder:
         settings = self.settings
         _make_directory(settings.state_dir)
         _make_directory(settings.run_dir)
-        self.clients.set_own(own_addresses())
+        self.clients.set_own(await asyncio.to_thread(own_addresses))
         self._entries = parse_trusted_servers(settings.upstreams)
         pool = self._pool = UpstreamPool(await self._servers(), UpstreamSettings(), self.dns_counters)
         leasing = Leasing(

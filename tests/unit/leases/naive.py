@@ -1,4 +1,4 @@
-"""The rule of leases once more, as plainly as it can be said: no increments, no caches. And short ways to write answers."""
+"""The rule of leases once more, said plainly: no increments, no caches. And short ways to write answers."""
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address

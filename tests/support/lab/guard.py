@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -63,7 +63,11 @@ class Guard:
         self._client = httpx.Client(base_url=f"http://{API}", timeout=10)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -77,10 +81,11 @@ class Guard:
     @property
     def command(self) -> list[str]:
         """Everything that the lab does differently from an ordinary machine, as settings."""
-        place = ["--state-dir", str(self.state), "--api-listen", API, "--workload-interfaces", "cali"]
+        place = ["--state-dir", str(self.state), "--api-listen", API]
+        workloads = ["--workload-interfaces", "cali", "--workload-cidrs", ",".join(topology.POD_NETWORKS)]
         listen = ["--listen", ",".join(topology.LISTEN_ADDRESSES)]
         upstream = ["--upstreams", topology.TRUSTED_ADDRESSES[0]]
-        return [str(PROGRAM), "run", *place, *listen, *upstream, *self._arguments]
+        return [str(PROGRAM), "run", *place, *workloads, *listen, *upstream, *self._arguments]
 
     def start(self, patience: float = 30.0) -> None:
         """Start it and return when it says that it is ready. Raises GuardError with its log."""
@@ -137,11 +142,23 @@ class Guard:
 
     # Its API
 
-    def request(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """One request with the token that dnsguard made for its operator."""
-        token = (self.state / "token").read_text().strip()
+    def request(self, method: str, path: str, body: object = None, token: str = "") -> httpx.Response:
+        """One request; without a token, with the one that dnsguard made for its operator."""
         with self.lab.in_node():
-            return self._client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
+            return self._client.request(method, path, json=body, headers=self._authorized(token))
+
+    def send_bytes(self, method: str, path: str, body: Iterator[bytes]) -> int | None:
+        """Send a body piece by piece: the status of the answer, or ``None`` when the connection was cut."""
+        headers = {**self._authorized(), "Content-Type": "application/json"}
+        with self.lab.in_node():
+            try:
+                return self._client.request(method, path, content=body, headers=headers).status_code
+            except httpx.TransportError:
+                return None
+
+    def _authorized(self, token: str = "") -> dict[str, str]:
+        own = token or (self.state / "token").read_text().strip()
+        return {"Authorization": f"Bearer {own}"}
 
     def answer(self, method: str, path: str, body: object = None) -> Any:
         """The body of a good answer. Raises GuardError for any other."""

@@ -1,0 +1,67 @@
+"""kill -9 of either process under steady look-ups and connections: what was open stays open, closed stays closed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.lab.guard import Guard
+from tests.support.lab.lab import Lab
+from tests.support.lab.process import run
+from tests.support.lab.running import (
+    CLIENT,
+    CLOSED_ADDRESS,
+    OPEN_ADDRESS,
+    OPEN_NAME,
+    PORT,
+    kill,
+    running,
+    tell_everything,
+)
+
+pytestmark = [pytest.mark.xdist_group("kill"), pytest.mark.timeout(180)]
+
+Running = tuple[Lab, Guard]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Running]:
+    with running() as (built, guard):
+        tell_everything(built, guard)
+        yield built, guard
+
+
+@pytest.mark.parametrize("role", ["controller", "forwarder"])
+def test_a_killed_process_opens_nothing_and_heals(lab: Running, role: str, capsys: pytest.CaptureFixture[str]) -> None:
+    outage = kill(*lab, role)
+    with capsys.disabled():
+        print(f"\n{outage}")
+    assert outage.lost("denied", "timeout") == 0
+    assert outage.lost("allowed", "answered") == 0
+    assert outage.lost("connection", "answered") == 0
+    if role == "controller":
+        assert outage.failed_lookups == 0
+    assert all(each["lookup"] == "answered" for each in outage.rounds[-50:])
+
+
+def test_enforcement_goes_on_while_nothing_runs(lab: Running) -> None:
+    built, guard = lab
+    agent = built.agent(CLIENT)
+    agent.call("resolve", name=OPEN_NAME, family=4)
+    assert guard.stop() == 0
+    try:
+        tried = {
+            address: agent.call("connect", transport="tcp", address=address, port=PORT, wait=0.4)["outcome"]
+            for address in (OPEN_ADDRESS, CLOSED_ADDRESS)
+        }
+        assert tried == {OPEN_ADDRESS: "answered", CLOSED_ADDRESS: "timeout"}
+    finally:
+        guard.start()
+    guard.await_enforced()
+    assert agent.call("connect", transport="tcp", address=OPEN_ADDRESS, port=PORT)["outcome"] == "answered"
+
+
+@pytest.mark.usefixtures("lab")
+def test_the_table_reads_like_the_policy() -> None:
+    text = run("node", "nft list table inet dnsguard")
+    assert "GlobalNetworkPolicy/ip-protect ingress rule 0" in text
+    assert "end of tier application: deny" in text

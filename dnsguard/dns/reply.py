@@ -10,14 +10,13 @@ from typing import Final, NamedTuple, Self
 
 from dnsguard.dns.codes import NOERROR, NXDOMAIN
 from dnsguard.dns.message import FLAG_AA, Layout, Query
-from dnsguard.dns.synthesis import opt_record, truncated_answer
+from dnsguard.dns.synthesis import OPT_PLAIN, opt_record, truncated_answer
 
 MAX_LIFETIME: Final = 86_400
 MAX_NEGATIVE_LIFETIME: Final = 10_800  # RFC 2308 §5
 
 _count = Struct("!H")
 _ttl = Struct("!I").pack_into
-_OPT_PLAIN: Final = (opt_record(do=False), opt_record(do=True))
 
 
 class StoredAnswer(NamedTuple):
@@ -38,7 +37,8 @@ class StoredAnswer(NamedTuple):
         body = data
         if layout.end != len(data):
             body = data[:10] + _count.pack(layout.additional) + data[12 : layout.end]
-        return cls(body, layout, max(layout.ttls, default=0), now, now + lifetime(layout))
+        ttls = layout.ttls
+        return tuple.__new__(cls, (body, layout, max(ttls) if ttls else 0, now, now + lifetime(layout)))
 
 
 def lifetime(layout: Layout) -> int:
@@ -47,10 +47,10 @@ def lifetime(layout: Layout) -> int:
     if layout.truncated or rcode not in (NOERROR, NXDOMAIN) or not layout.ttls:
         return 0
     if layout.matches and rcode == NOERROR:
-        return min(min(layout.ttls), MAX_LIFETIME)
+        return min(*layout.ttls, MAX_LIFETIME)
     if layout.negative_ttl < 0:
         return 0
-    return min(min(layout.ttls), layout.negative_ttl, MAX_NEGATIVE_LIFETIME)
+    return min(*layout.ttls, layout.negative_ttl, MAX_NEGATIVE_LIFETIME)
 
 
 def reply(stored: StoredAnswer, query: Query, age: int, max_ttl: int | None, limit: int) -> bytes | bytearray:
@@ -69,7 +69,7 @@ def reply(stored: StoredAnswer, query: Query, age: int, max_ttl: int | None, lim
         patch_ttls(out, layout.ttl_offsets, layout.ttls, age, max_ttl)
     if query.edns:
         options = layout.options
-        out += opt_record(query.do, options) if options else _OPT_PLAIN[query.do]
+        out += opt_record(query.do, options) if options else OPT_PLAIN[query.do]
         out[10:12] = _count.pack(layout.additional + 1)
     if len(out) > limit:
         return truncated_answer(query, int.from_bytes(out[2:4], "big"), layout.options)

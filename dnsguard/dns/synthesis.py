@@ -52,3 +52,7 @@ def extended_error(code: int, text: str = "") -> bytes:
     """The option of RFC 8914 §2 in wire form; text beyond ``MAX_TEXT`` octets is cut between characters."""
     extra = text.encode()[:MAX_TEXT].decode(errors="ignore").encode()
     return _option(OPTION_EDE, 2 + len(extra), code) + extra
+
+
+OPT_PLAIN: Final = (opt_record(do=False), opt_record(do=True))
+"""The record without options, by DO: what nearly every message carries."""

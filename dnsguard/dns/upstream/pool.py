@@ -57,8 +57,10 @@ class UpstreamSettings:
     patience: tuple[float, ...] = (0.3, 0.5, 0.6)
     """Seconds of silence before the second, third and fourth attempt."""
 
-    sockets_per_server: int = 32
-    uses_per_socket: int = 1000
+    sockets_per_server: int = 8
+    """In use at a time. Each has one port that an attacker would have to find before it is given up."""
+
+    uses_per_socket: int = 500
     mark: int | None = None
     """SO_MARK of our own questions, so that interception can tell them from the workloads'."""
 

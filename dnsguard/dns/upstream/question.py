@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Self
 
 from dnsguard.dns.codes import IN
 from dnsguard.dns.message import FLAG_AD, FLAG_CD, FLAG_RD, Query
-from dnsguard.dns.synthesis import opt_record
+from dnsguard.dns.synthesis import OPT_PLAIN, opt_record
 
 _header = Struct("!HHHHHH").pack
 _LETTERS: Final = bytes(0x20 if chr(i).isascii() and chr(i).isalpha() else 0 for i in range(256))
@@ -36,7 +36,9 @@ class Question(NamedTuple):
     def of(cls, query: Query) -> Self:
         """The part of a client's query that its upstream gets to see."""
         flags = query.flags & (FLAG_RD | FLAG_AD | FLAG_CD)
-        return cls(query.name, query.qtype, flags, query.question[-4:], opt_record(query.do, query.ecs))
+        ecs = query.ecs
+        opt = opt_record(query.do, ecs) if ecs else OPT_PLAIN[query.do]
+        return tuple.__new__(cls, (query.name, query.qtype, flags, query.question[-4:], opt))
 
     @classmethod
     def probe(cls) -> Self:

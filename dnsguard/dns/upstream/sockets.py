@@ -65,6 +65,8 @@ class UdpLink:
                 broken(self, error)
                 return
             received(self, data)
+            if not self.pending:
+                return  # nothing more is expected; should something come, we are called again
 
 
 class UdpLinks:

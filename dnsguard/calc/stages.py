@@ -62,7 +62,7 @@ class ClassFactory:
 
     def classes(self, endpoint: Endpoint, ranks: tuple[int, ...]) -> Mapping[Place, PolicyClass]:
         """The classes of an endpoint by place; `ranks` are those of the policies that select it, ascending."""
-        places = _places(endpoint)
+        places = places_of_endpoint(endpoint)
         key = (places, ranks, endpoint.profiles)
         if key not in self._by_ranks:
             made = {}
@@ -80,7 +80,7 @@ class ClassFactory:
         return self._classes[key]
 
 
-def _places(endpoint: Endpoint) -> tuple[Place, ...]:
+def places_of_endpoint(endpoint: Endpoint) -> tuple[Place, ...]:
     """Where an endpoint can be judged at all."""
     if endpoint.is_workload:
         return WORKLOAD_PLACES

@@ -13,7 +13,9 @@ LABELS = st.dictionaries(st.sampled_from(["a", "b", "in", "not"]), st.sampled_fr
 @given(st.lists(LABELS, max_size=8), naive.selectors())
 def test_it_equals_a_scan(objects: list[dict[str, str]], text: str) -> None:
     expression = parse(text)
-    index = LabelIndex((labels, position) for position, labels in enumerate(objects))
+    index = LabelIndex[int]()
+    for position, labels in enumerate(objects):
+        index.add(labels, position)
     assert index.matching(expression) == [
         position for position, labels in enumerate(objects) if expression.matches(labels)
     ]

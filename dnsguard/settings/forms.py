@@ -50,7 +50,7 @@ def read_socket_address(value: Any, default_port: int = DNS_PORT) -> SocketAddre
         host, _, number = text.partition(":")
         port = _port(number)
     try:
-        return SocketAddress(ip_address(host), port)
+        return SocketAddress(read_address(host), port)
     except ValueError:
         raise ValueError(
             f"{text!r} is no socket address: write 192.0.2.1:{default_port} or [2001:db8::1]:{default_port}"
@@ -108,9 +108,12 @@ def read_net(value: Any) -> Network:
 def read_address(value: Any) -> Address:
     """An address."""
     try:
-        return ip_address(str(value))
+        address = ip_address(str(value))
     except ValueError:
         raise ValueError(f"{value!r} is no IPv4 or IPv6 address") from None
+    if "%" in str(address):
+        raise ValueError(f"{value!r} is no address that can be used: leave out % and the interface")
+    return address
 
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}

@@ -1,0 +1,145 @@
+"""The supervisor, with real processes."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dnsguard.cli.supervisor import Backoff, how_it_ended
+
+SUPERVISE = """
+import sys
+from dnsguard.cli.supervisor import Child, Supervisor
+children = [Child(name, [sys.executable, "-u", "-c", code]) for name, code in zip(sys.argv[1::2], sys.argv[2::2])]
+sys.exit(Supervisor(children, lambda text: print(text, flush=True)).run())
+"""
+STAYS = """
+import os, signal
+print("{name} is", os.getpid())
+signal.sigwait({{signal.SIGTERM}})
+print("{name} stops")
+"""
+
+
+class Supervised:
+    """A supervisor in a process of its own; what it and its children say comes line by line."""
+
+    def __init__(self, **children: str) -> None:
+        words = [word for pair in children.items() for word in pair]
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-c", SUPERVISE, *words], stdout=subprocess.PIPE, text=True
+        )
+        self.pids: list[int] = []
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip("\n")
+
+    def pid(self) -> int:
+        """From the line `NAME is PID`."""
+        found = int(self.line().split()[-1])
+        self.pids.append(found)
+        return found
+
+    def rest(self) -> tuple[int, list[str]]:
+        out, _ = self.process.communicate(timeout=30)
+        return self.process.returncode, out.splitlines()
+
+
+@pytest.fixture
+def started() -> Iterator[list[Supervised]]:
+    running: list[Supervised] = []
+    yield running
+    for each in running:
+        if each.process.poll() is None:
+            each.process.kill()
+        each.process.communicate()
+
+
+def stays(name: str) -> str:
+    """A child that runs until SIGTERM."""
+    return f"import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})\n{STAYS.format(name=name)}"
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process ended (a zombie without a parent that waits counts as ended)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_its_children_when_it_is_told_to(started: list[Supervised], number: signal.Signals) -> None:
+    supervised = Supervised(a=stays("a"), b=stays("b"))
+    started.append(supervised)
+    pids = [supervised.pid(), supervised.pid()]
+    supervised.process.send_signal(number)
+    code, lines = supervised.rest()
+    assert code == 0
+    assert sorted(lines) == sorted([f"{number.name}: stopping", "a stops", "b stops"])
+    assert all(is_gone(pid) for pid in pids)
+
+
+def test_a_child_that_is_killed_starts_again_and_the_other_goes_on(started: list[Supervised]) -> None:
+    supervised = Supervised(a=stays("a"))
+    started.append(supervised)
+    first = supervised.pid()
+    os.kill(first, signal.SIGKILL)
+    assert supervised.line() == f"a (pid {first}) was killed by SIGKILL; starting again in 0.1 s"
+    second = supervised.pid()
+    assert second != first
+    os.kill(second, signal.SIGKILL)
+    assert supervised.line() == f"a (pid {second}) was killed by SIGKILL; starting again in 0.2 s"
+    supervised.pid()
+    supervised.process.terminate()
+    assert supervised.rest()[0] == 0
+
+
+def test_children_do_not_outlive_a_supervisor_that_is_killed(started: list[Supervised]) -> None:
+    supervised = Supervised(a=stays("a"), b=stays("b"))
+    started.append(supervised)
+    pids = [supervised.pid(), supervised.pid()]
+    watched = [os.pidfd_open(pid) for pid in pids]
+    supervised.process.kill()
+    for descriptor in watched:
+        assert select.select([descriptor], [], [], 30)[0]
+        os.close(descriptor)
+    assert all(is_gone(pid) for pid in pids)
+
+
+def test_settings_that_a_child_refuses_end_it_all(started: list[Supervised]) -> None:
+    supervised = Supervised(a="raise SystemExit(2)", b=stays("b"))
+    started.append(supervised)
+    code, lines = supervised.rest()
+    assert code == 2
+    assert any("refuses its settings: stopping" in line for line in lines)
+
+
+def test_a_child_that_fails_otherwise_is_tried_again(started: list[Supervised]) -> None:
+    supervised = Supervised(a="raise SystemExit(1)")
+    started.append(supervised)
+    assert supervised.line().endswith("ended with exit code 1; starting again in 0.1 s")
+    assert supervised.line().endswith("ended with exit code 1; starting again in 0.2 s")
+    supervised.process.terminate()
+    assert supervised.rest()[0] == 0
+
+
+def test_waiting_doubles_up_to_a_limit_and_begins_anew_after_a_good_life() -> None:
+    backoff = Backoff()
+    assert [round(backoff.after(0.0), 1) for _ in range(8)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert backoff.after(10.0) == 0.1
+    assert backoff.after(9.9) == 0.2
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(0, "ended with exit code 0"), (-9, "was killed by SIGKILL"), (-99, "was killed by signal 99")],
+)
+def test_how_processes_end(code: int, said: str) -> None:
+    assert how_it_ended(code) == said

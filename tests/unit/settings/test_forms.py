@@ -1,0 +1,101 @@
+"""How single settings are written."""
+
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from dnsguard.settings.forms import (
+    FailsafePort,
+    comma_separated,
+    read_address,
+    read_failsafe_port,
+    read_interface_prefix,
+    read_net,
+    read_node_name,
+    read_path,
+    read_seconds,
+    read_socket_address,
+    read_table,
+    read_upstream,
+)
+
+GOOD: list[tuple[Callable[[Any], Any], Any, str]] = [
+    # reader, what is written, what is read
+    (read_socket_address, "192.0.2.1:5353", "192.0.2.1:5353"),
+    (read_socket_address, "192.0.2.1", "192.0.2.1:53"),
+    (read_socket_address, "2001:db8::1", "[2001:db8::1]:53"),
+    (read_socket_address, "[2001:DB8::1]:5353", "[2001:db8::1]:5353"),
+    (read_socket_address, "[::]", "[::]:53"),
+    (read_upstream, "192.0.2.53", "192.0.2.53:53"),
+    (read_upstream, "2001:db8::53", "[2001:db8::53]:53"),
+    (read_upstream, "[2001:db8::53]:5353", "[2001:db8::53]:5353"),
+    (read_upstream, "dns.example.org", "dns.example.org"),
+    (read_upstream, "dns.example.org:5353", "dns.example.org:5353"),
+    (read_net, "192.0.2.1/24", "192.0.2.0/24"),
+    (read_address, "::1", "::1"),
+    (read_seconds, "250ms", "0.25"),
+    (read_seconds, "1.5 m", "90.0"),
+    (read_seconds, 10, "10.0"),
+    (read_seconds, "2d", "172800.0"),
+    (read_interface_prefix, "cali", "cali"),
+    (read_node_name, "node-1.example.org", "node-1.example.org"),
+    (read_table, "dnsguard", "dnsguard"),
+    (read_path, "/a/b", "/a/b"),
+]
+
+BAD: list[tuple[Callable[[Any], Any], Any]] = [
+    *(
+        (read_socket_address, text)
+        for text in ("", "x", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "[::1", "[::1]5")
+    ),
+    *(
+        (read_upstream, text)
+        for text in ("", "k8s-service:kube-dns", "192.0.2.300", "a b", "dns.example.org:x", "::1:x")
+    ),
+    *((read_net, text) for text in ("", "x", "192.0.2.0/33")),
+    *((read_seconds, text) for text in ("", "x", "-1", "1 w", True, None, "1e3")),
+    *((read_interface_prefix, text) for text in ("", "a b", "x" * 16)),
+    *((read_node_name, text) for text in ("", "Node", "-a", "a" * 254)),
+    *((read_table, text) for text in ("", "a b", "1a")),
+    *((read_failsafe_port, text) for text in ("", "tcp:", "tcp:x", "sctp:1", "tcp:192.0.2.0/33:1")),
+    (read_failsafe_port, {"port": 1, "colour": "red"}),
+    (read_address, "x"),
+    (read_address, "fe80::1%eth0"),
+    (read_path, " "),
+]
+
+
+@pytest.mark.parametrize(("reader", "written", "value"), GOOD)
+def test_good_forms(reader: Callable[[Any], Any], written: Any, value: str) -> None:
+    assert str(reader(written)) == value
+
+
+@pytest.mark.parametrize(("reader", "written"), BAD)
+def test_bad_forms_say_what_to_write(reader: Callable[[Any], Any], written: Any) -> None:
+    with pytest.raises(ValueError, match=r"write|is empty|unknown field|1 to 15|is no IPv4|leave out"):
+        reader(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "port"),
+    [
+        ("22", FailsafePort("tcp", 22)),
+        (22, FailsafePort("tcp", 22)),
+        ("udp:68", FailsafePort("udp", 68)),
+        ("tcp:192.0.2.0/24:22", FailsafePort("tcp", 22, ip_network("192.0.2.0/24"))),
+        ("tcp:[2001:db8::/32]:22", FailsafePort("tcp", 22, ip_network("2001:db8::/32"))),
+        ({"protocol": "UDP", "port": 68}, FailsafePort("udp", 68)),
+        ({"port": 22, "net": "192.0.2.1"}, FailsafePort("tcp", 22, ip_network("192.0.2.1/32"))),
+    ],
+)
+def test_failsafe_ports(written: Any, port: FailsafePort) -> None:
+    assert read_failsafe_port(written) == port
+
+
+def test_lists_as_text() -> None:
+    assert comma_separated("a, b,c") == ["a", "b", "c"]
+    assert comma_separated("none") == []
+    assert comma_separated("") == []
+    assert comma_separated(["a,b"]) == ["a,b"]

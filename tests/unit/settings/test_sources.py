@@ -1,0 +1,134 @@
+"""Where settings come from, and that everything wrong is said at once."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from dnsguard.locations import default_run_dir, default_state_dir
+from dnsguard.settings import Settings, SettingsError, add_flags, settings_from, settings_from_argv
+from dnsguard.settings.sources import FLAGS, system_resolvers
+
+UPSTREAM = ("--upstreams", "192.0.2.53")
+
+
+def read(*words: str, **environ: str) -> Settings:
+    return settings_from_argv([*UPSTREAM, *words], "test", environ)
+
+
+def problems(*words: str, **environ: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        settings_from_argv(words, "test", environ)
+    assert caught.value.exit_code == 2
+    return list(caught.value.problems)
+
+
+def test_without_any_setting_there_are_defaults() -> None:
+    found = read(HOME="/home/someone")
+    assert [str(address) for address in found.listen] == ["127.0.0.1:53", "[::1]:53"]
+    assert found.api_url == "http://127.0.0.1:8053"
+    assert str(found.health_listen) == "127.0.0.1:8054"
+    assert found.workload_interfaces == ("cali",)
+    assert (found.lease_scope, found.lease_floor, found.commit_deadline, found.on_stop) == (
+        "Client",
+        60.0,
+        0.25,
+        "Keep",
+    )
+    assert (found.table, found.endpoint_to_host_action, found.dns_extra_ttl) == ("dnsguard", "Drop", 0.0)
+    assert found.node_name
+    assert ("tcp", 22, None) in found.failsafe_inbound
+    assert ("udp", 53, None) in found.failsafe_outbound
+
+
+def test_flags_come_before_environment_before_file(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("table: from-file\nnode_name: from-file\nlease_floor: 5\nlisten: ['192.0.2.1', '[::1]:5353']\n")
+    environ = {"DNSGUARD_TABLE": "from-environment", "DNSGUARD_NODE_NAME": "from-environment"}
+    found = read("--config", str(config), "--table", "from-flag", **environ)
+    assert (found.table, found.node_name, found.lease_floor) == ("from-flag", "from-environment", 5.0)
+    assert [str(address) for address in found.listen] == ["192.0.2.1:53", "[::1]:5353"]
+    assert read(DNSGUARD_CONFIG=str(config)).table == "from-file"
+
+
+def test_every_setting_is_a_flag() -> None:
+    assert set(FLAGS) == set(Settings.model_fields)
+
+
+def test_everything_wrong_is_said_with_where_it_came_from(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("lease_floor: soon\ntabel: x\non_stop: Maybe\n")
+    said = problems("--config", str(config), "--listen", "192.0.2.1,x", DNSGUARD_TABLE="a b", DNSGUARD_LITSEN="y")
+    assert [problem.rpartition(": ")[0].split(": ")[:2] for problem in said[:2]] == [
+        [str(config), "tabel"],
+        ["DNSGUARD_LITSEN"],
+    ]
+    assert "did you mean table?" in said[0]
+    assert "did you mean listen?" in said[1]
+    assert [problem for problem in said if problem.startswith("--listen[1]: 'x' is no socket address")]
+    assert [problem for problem in said if problem.startswith(f"{config}: lease_floor: 'soon' is no duration")]
+    assert [problem for problem in said if problem.startswith(f"{config}: on_stop: ")]
+    assert [problem for problem in said if problem.startswith("DNSGUARD_TABLE: 'a b' is no table name")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a: [", "is no YAML"), ("- a", "must be a mapping"), ("table: a\ntable: b\n", "duplicate key 'table'")],
+)
+def test_files_that_cannot_be_read(tmp_path: Path, text: str, said: str) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(text)
+    (problem,) = problems("--config", str(config), *UPSTREAM)
+    assert problem.startswith(f"{config}: ")
+    assert said in problem
+    assert "No such file" in problems("--config", "/nowhere.yaml", *UPSTREAM)[0]
+
+
+def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("# nothing yet\ntable:\n")
+    assert read("--config", str(config)).table == "dnsguard"
+
+
+def test_variables_of_the_client_are_no_settings() -> None:
+    assert read(DNSGUARD_SERVER="x", DNSGUARD_TOKEN="y", DNSGUARD_TOKEN_FILE="z").table == "dnsguard"
+
+
+@pytest.mark.parametrize("upstream", ["127.0.0.1", "[::1]:53"])
+def test_we_never_ask_ourselves(upstream: str) -> None:
+    (problem,) = problems("--upstreams", f"192.0.2.53,{upstream}")
+    assert "is this forwarder itself" in problem
+    assert problems("--upstreams", "none") == ["upstreams: the list is empty: write at least one trusted DNS server"]
+
+
+def test_upstreams_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "resolv.conf"
+    servers = ["127.0.0.1", "192.0.2.53", "fe80::1%eth0", "2001:db8::53", "192.0.2.53", "", "x"]
+    path.write_text("# c\nsearch example.org\n" + "".join(f"nameserver {server}\n" for server in servers))
+    monkeypatch.setattr("dnsguard.settings.sources.RESOLV_CONF", path)
+    assert settings_from_argv([], "test", {}).upstreams == ("192.0.2.53:53", "[2001:db8::53]:53")
+    path.write_text("nameserver 127.0.0.1\n")
+    assert "names no server besides ourselves" in problems()[0]
+    assert settings_from_argv(["--listen", "127.0.0.2"], "test", {}).upstreams == ("127.0.0.1:53",)
+    assert system_resolvers(tmp_path / "nowhere") == ()
+
+
+def test_commands_that_ask_nobody_need_no_upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dnsguard.settings.sources.RESOLV_CONF", tmp_path / "nowhere")
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    assert settings_from(parser.parse_args([]), {}, needs_upstreams=False).upstreams == ()
+
+
+def test_where_things_are() -> None:
+    assert str(default_state_dir({}, is_root=True)) == "/var/lib/dnsguard"
+    assert str(default_state_dir({"XDG_STATE_HOME": "/x"}, is_root=False)) == "/x/dnsguard"
+    assert default_state_dir({}, is_root=False) == Path.home() / ".local/state/dnsguard"
+    assert str(default_run_dir(Path("/var/lib/dnsguard"))) == "/run/dnsguard"
+    found = read("--state-dir", "/x/../y/state", "--run-dir", "/z")
+    assert (found.token_file, found.link_socket) == (Path("/x/../y/state/token"), Path("/z/link.sock"))
+    assert read("--state-dir", "/y/state").run_dir == Path("/y/state/run")
+
+
+def test_an_empty_state_dir_is_said_once() -> None:
+    assert problems("--state-dir", " ", *UPSTREAM) == ["--state-dir: is empty: write a path"]

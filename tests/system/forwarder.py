@@ -193,14 +193,17 @@ class Rig:
 
     async def ask(self, name: str, kind: str = "A", source: str = WORKLOAD) -> DNSRecord:
         """The forwarder's answer over UDP."""
+        return DNSRecord.parse(await self.send(DNSRecord.question(name, kind), source))
+
+    async def send(self, query: DNSRecord, source: str = WORKLOAD) -> bytes:
+        """The answer to this very query, as it came."""
         loop = asyncio.get_running_loop()
-        query = DNSRecord.question(name, kind)
         asker = self.socket_of(source)
         await loop.sock_sendall(asker, query.pack())
         async with asyncio.timeout(PATIENCE):
             while True:
-                reply = DNSRecord.parse(await loop.sock_recv(asker, 65536))
-                if reply.header.id == query.header.id:
+                reply = await loop.sock_recv(asker, 65536)
+                if reply[:2] == query.header.id.to_bytes(2, "big"):
                     return reply
 
     def close(self) -> None:

@@ -239,3 +239,15 @@ async def test_who_does_not_take_its_answers_is_cut_off(desk: Desk, opened: Open
         if desk.counters.tcp_overrun:
             break
     assert desk.counters.tcp_overrun == 1
+
+
+async def test_after_the_stop_connections_that_stand_are_still_answered(desk: Desk, opened: Open) -> None:
+    listener = await opened("listen")
+    reader, writer = await opened("connect", listener)
+    writer.write(framed(numbered(1)))
+    await desk.has(1)
+    listener.stop()
+    with pytest.raises(ConnectionRefusedError):
+        await opened("connect", listener)
+    desk.seen[0][2](numbered(1))
+    assert await read(reader) == numbered(1)

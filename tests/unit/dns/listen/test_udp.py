@@ -129,3 +129,17 @@ async def test_ipv4_and_ipv6_wildcards_share_a_port(desk: Desk, opened: list[Any
     listener = UdpListener("0.0.0.0", 0, desk.handle, desk.counters)
     opened.append(listener)
     opened.append(UdpListener("::", listener.port, desk.handle, desk.counters))
+
+
+async def test_after_the_stop_what_was_taken_is_still_answered(desk: Desk, opened: list[Any]) -> None:
+    desk.echo = False
+    listener = UdpListener("127.0.0.1", 0, desk.handle, desk.counters)
+    opened.append(listener)
+    transport, sender = await send_from("127.0.0.1", opened)
+    transport.sendto(b"before", ("127.0.0.1", listener.port))
+    await desk.has(1)
+    listener.stop()
+    transport.sendto(b"after", ("127.0.0.1", listener.port))
+    desk.later[0](b"answer")
+    assert (await sender.received.get())[0] == b"answer"
+    assert [data for data, _ in desk.seen] == [b"before"]

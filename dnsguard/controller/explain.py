@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from api.models import ExplainQuery, Explanation
@@ -35,6 +35,8 @@ class _Judged:
     packet: Packet
     leased: LeaseLookup
     verdict: Verdict
+    stands_in: bool = False
+    """The destination is no real address, but stands for one that DNS may lead to."""
 
     @property
     def allowed(self) -> bool:
@@ -143,7 +145,9 @@ class ExplainModel:
 
         versions = sorted({address.version for address in sources})
         unseen = tuple(unseen_address(version, compiled) for version in versions)
-        return [self._judged(evaluator, question, *each, leased) for each in pairs(sources, unseen)]
+        return [
+            replace(self._judged(evaluator, question, *each, leased), stands_in=True) for each in pairs(sources, unseen)
+        ]
 
     def _notes(self, compiled: Compiled, question: Question, judged: list[_Judged], chosen: _Judged) -> list[str]:
         found = []
@@ -212,8 +216,7 @@ def _lookup(leases: list[LearnedLease]) -> LeaseLookup:
 
 
 def _summary(question: Question, chosen: _Judged, verdict: str, unknown: str) -> str:
-    port = "" if question.port is None else f" port {question.port}"
-    connection = f"{question.source.text} to {_where(question.destination, chosen)}, protocol {question.protocol}{port}"
+    connection = f"{question.source.text} to {_where(question.destination, chosen)}, {question.protocol_text}"
     if unknown:
         return f"{connection}: {verdict}, since {unknown}"
     decision = chosen.verdict.decision
@@ -223,4 +226,6 @@ def _summary(question: Question, chosen: _Judged, verdict: str, unknown: str) ->
 
 
 def _where(destination: Party, chosen: _Judged) -> str:
-    return destination.text if destination.name is None else f"{destination.text} at {chosen.packet.destination}"
+    if destination.name is None:
+        return destination.text
+    return f"{destination.text} at {'an address new to it' if chosen.stands_in else chosen.packet.destination}"

@@ -44,6 +44,13 @@ class Question:
     port: int | None
     source_port: int | None
 
+    @property
+    def protocol_text(self) -> str:
+        """``TCP port 443``, ``ICMP``, ``protocol 47``."""
+        names = {number: name for name, number in PROTOCOL_NUMBERS.items()}
+        name = names.get(self.protocol, f"protocol {self.protocol}")
+        return name if self.port is None else f"{name} port {self.port}"
+
     def pairs(self) -> tuple[tuple[Address, Address], ...]:
         """Source and destination address, for each family that both have, IPv4 first."""
         return pairs(self.source.addresses, self.destination.addresses)

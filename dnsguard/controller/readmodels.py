@@ -49,7 +49,7 @@ class StatusModel:
             version=self._version,
             ready=enforced is not None and not self._enforcer.problem and bool(self._link.forwarders),
             problems=problems,
-            warnings=() if enforced is None else (*enforced.compiled.warnings, *enforced.plan.warnings),
+            warnings=tuple(self._warnings()),
             store_revision=self._inputs.revision,
             enforced_revision=0 if enforced is None else enforced.revision,
             objects=dict(sorted(self._inputs.counts.items())),
@@ -78,9 +78,15 @@ class StatusModel:
         for state in self._link.forwarders:
             if state.problem:
                 yield f"forwarder {state.name}: {state.problem}"
-        if self._enforcer.restored:
-            yield f"others removed the table or rules of it {self._enforcer.restored} times; it was restored"
         yield from (str(invalid) for invalid in self._inputs.invalid)
+
+    def _warnings(self) -> Iterator[str]:
+        enforced = self._enforcer.enforced
+        if enforced is not None:
+            yield from enforced.compiled.warnings
+            yield from enforced.plan.warnings
+        if self._enforcer.restored:
+            yield f"others removed the table or rules of it, which was restored: {self._enforcer.restored} times"
 
     def _forwarders(self) -> Iterator[ForwarderState]:
         for state in self._link.forwarders:

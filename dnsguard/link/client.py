@@ -31,7 +31,9 @@ READ_SIZE = 64 * 1024
 FIRST_PAUSE = 0.05
 """Seconds before the first attempt to reconnect; doubles up to ``LONGEST_PAUSE``."""
 
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 0.5
+"""An attempt costs 50 µs, and a forwarder that is away holds up what its workloads newly may."""
+
 RING_SIZE = 256
 """Statistics and replies that wait for a slow controller; the oldest goes first."""
 

@@ -84,7 +84,7 @@ def test_a_table_that_others_remove_comes_back(controller: Controller) -> None:
     before = controller.rules()
     nft("flush ruleset")
     until(lambda: sorted(controller.rules().splitlines()) == sorted(before.splitlines()))
-    assert any("restored" in problem for problem in controller.status()["problems"])
+    assert any("restored" in warning for warning in controller.status()["warnings"])
 
 
 def test_files_are_the_owners_and_what_is_wrong_is_refused(controller: Controller) -> None:

@@ -84,7 +84,7 @@ async def test_a_name_that_was_looked_up_is_judged_by_the_addresses_it_led_to(in
     answer = await explained(in_force, "API.example.org", forwarders)
     assert answer.verdict == "Allow"
     assert answer.summary == (
-        "workload endpoint shop/cart to domain name API.example.org at 203.0.113.9, protocol 6 port 443: "
+        "workload endpoint shop/cart to domain name API.example.org at 203.0.113.9, TCP port 443: "
         "Allow by rule 0 of NetworkPolicy/shop/names"
     )
     assert answer.notes == (
@@ -98,6 +98,7 @@ async def test_a_name_that_was_looked_up_is_judged_by_the_addresses_it_led_to(in
 async def test_a_name_never_looked_up_is_judged_for_where_it_may_lead(in_force: InForce) -> None:
     answer = await explained(in_force, "new.example.org")
     assert answer.verdict == "Allow"
+    assert "new.example.org at an address new to it, TCP port 443: Allow" in answer.summary
     assert answer.notes[:2] == (
         "new.example.org leads workload endpoint shop/cart nowhere yet; judged for a new address that it may lead to",
         f"such an address goes into lease set {in_force.lease_set('*.example.org')}",

@@ -68,10 +68,10 @@ async def test_status_says_everything_that_is_wrong(in_force: InForce) -> None:
     assert [problem.partition(": ")[0] for problem in report.problems] == [
         "what was in force stays",
         "forwarder f1",
-        "others removed the table or rules of it 2 times; it was restored",
         "globalnetworksets/a",
         "disk full",
     ]
+    assert report.warnings == ("others removed the table or rules of it, which was restored: 2 times",)
     assert (report.dataplane.in_sync, report.dataplane.problem) == (False, "set is full")
     assert (report.store_revision, report.enforced_revision) == (9, 7)
 

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import dnslib
+
 from tests.demo.acts import Act, Connection, DomainChange, Introduction, LookUp, Question, Row
 from tests.support.lab import topology
 from tests.support.lab.guard import Guard, collection
@@ -19,6 +21,7 @@ which TCP would send its first packet again."""
 
 ALLOWED_WAIT = 2.0
 REFUSED = 5
+EXTENDED_ERROR = 15
 
 
 @dataclass(slots=True)
@@ -105,8 +108,10 @@ class Play:
         if not row.allowed:
             if answer.header.rcode != REFUSED:
                 outcome.problems.append(f"expected REFUSED, got {outcome.happened} (rcode {answer.header.rcode})")
-            elif not answer.ar:
+            elif (reason := _extended_error(answer)) is None:
                 outcome.problems.append("REFUSED without an extended error that says why")
+            else:
+                outcome.decided_by = f"forwarder, extended error {reason}"
         return outcome
 
     def _connection(self, row: Connection) -> Outcome:
@@ -114,15 +119,17 @@ class Play:
         while True:
             outcome.problems.clear()
             self._look_up(row, outcome)
+            started = time.monotonic()
             if not outcome.problems:
                 self._attempt(row, outcome)
-            waited = time.monotonic() - self._changed_at
-            if not outcome.problems or waited > row.within:
+            # What opens is open when the answer is there; what closes was closed when the attempt began.
+            felt = (time.monotonic() if row.allowed else started) - self._changed_at
+            if not outcome.problems or felt > row.within:
                 break
         if row.within:
-            outcome.seconds = waited
-            if waited > row.within + (0.0 if row.allowed else DENIED_WAIT):
-                outcome.problems.append(f"took {waited:.2f} s, {row.within:.0f} s is allowed")
+            outcome.seconds = felt
+            if felt > row.within:
+                outcome.problems.append(f"took {felt:.2f} s, {row.within:.0f} s is allowed")
         self._ask_to_explain(row, outcome)
         return outcome
 
@@ -188,3 +195,13 @@ class Play:
         verdict = self._guard.explain(source, row.address, protocol, row.port or None)["verdict"]
         if verdict != ("Allow" if row.allowed else "Deny"):
             outcome.problems.append(f"asked to explain, dnsguard says {verdict}")
+
+
+def _extended_error(answer: dnslib.DNSRecord) -> int | None:
+    """The number of the extended error (RFC 8914 §2)."""
+    for record in answer.ar:
+        if record.rtype == dnslib.QTYPE.OPT:
+            for option in record.rdata:
+                if option.code == EXTENDED_ERROR:
+                    return int.from_bytes(option.data[:2])
+    return None

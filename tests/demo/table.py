@@ -6,7 +6,7 @@ from tests.demo.acts import Act, Connection, DomainChange, Introduction
 from tests.demo.play import Outcome
 
 HEADINGS = ("", "what it shows", "who", "to", "port", "policy", "happened", "decided by", "")
-WIDTHS = (3, 50, 9, 22, 9, 6, 9, 46, 0)
+WIDTHS = (3, 48, 9, 21, 8, 6, 9, 48, 0)
 
 
 def heading() -> str:

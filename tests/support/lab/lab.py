@@ -112,8 +112,10 @@ class Lab:
         transport: str = "udp",
         wait: float = 3.0,
     ) -> dnslib.DNSRecord | None:
-        """Ask a server directly, from a workload; ``None`` when no answer came."""
-        query = bytes(dnslib.DNSRecord.question(name, kind).pack()).hex()
+        """Ask a server directly, from a workload, as one that understands EDNS; ``None`` when no answer came."""
+        question = dnslib.DNSRecord.question(name, kind)
+        question.add_ar(dnslib.EDNS0(udp_len=1232))
+        query = bytes(question.pack()).hex()
         answer = self.agent(workload).call("exchange", server=server, message=query, transport=transport, wait=wait)
         return dnslib.DNSRecord.parse(bytes.fromhex(answer["reply"])) if answer["reply"] else None
 

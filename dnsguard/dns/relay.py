@@ -94,7 +94,10 @@ class _Pending:
 
     def leased(self, outcome: LeaseOutcome) -> None:
         """What the lease hook calls."""
-        self.relay._leased(self, outcome)
+        if outcome.ok and not self.ended:
+            self.relay._release(self, outcome.max_ttl)
+        else:
+            self.relay._not_leased(self, outcome)
 
 
 class Relay:
@@ -175,7 +178,12 @@ class Relay:
         if query.qclass != IN or query.qtype in UNASKABLE:
             self._reject(pending, NOTIMP, EDE_NOT_SUPPORTED, "only class IN, and no meta types")
             return
-        refusal = self._judged(client, query)
+        try:
+            refusal = self._judge(client, query.name, query.qtype)
+        except Exception:
+            counters.hook_errors += 1
+            log.exception("the judge failed")
+            refusal = Refusal(SERVFAIL, EDE_OTHER, "policy could not be evaluated")
         if refusal is not None:
             self._fail(pending, *refusal)
             return
@@ -200,14 +208,6 @@ class Relay:
             return
         self._questions[key] = [pending]
         self._ask(Question.of(query), partial(self._answered, key))
-
-    def _judged(self, client: Client, query: Query) -> Refusal | None:
-        try:
-            return self._judge(client, query.name, query.qtype)
-        except Exception:
-            self._counters.hook_errors += 1
-            log.exception("the judge failed")
-            return Refusal(SERVFAIL, EDE_OTHER, "policy could not be evaluated")
 
     def _answered(self, key: bytes, result: Found | Unanswered) -> None:
         """Upstream has spoken: to everybody who asked this."""
@@ -234,7 +234,7 @@ class Relay:
         except Exception:
             self._counters.hook_errors += 1
             log.exception("the lease hook failed")
-            self._leased(pending, LeaseOutcome(ok=False, text="leases could not be written"))
+            self._not_leased(pending, LeaseOutcome(ok=False, text="leases could not be written"))
             return
         if not pending.ended:
             self._count(pending)
@@ -243,11 +243,10 @@ class Relay:
             if self._timer is None:
                 self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
 
-    def _leased(self, pending: _Pending, outcome: LeaseOutcome) -> None:
+    def _not_leased(self, pending: _Pending, outcome: LeaseOutcome) -> None:
+        """No lease, or too late."""
         if pending.ended:
             self._counters.lease_late += 1
-        elif outcome.ok:
-            self._release(pending, outcome.max_ttl)
         else:
             self._counters.lease_failed += 1
             self._fail(pending, SERVFAIL, outcome.extended, outcome.text)

@@ -68,10 +68,11 @@ class UpstreamSettings:
 class _Upstream:
     """One server with everything that belongs to it."""
 
-    __slots__ = ("health", "links", "server", "stream")
+    __slots__ = ("health", "links", "name", "server", "stream")
 
     def __init__(self, server: Server, links: UdpLinks, stream: StreamLink) -> None:
         self.server = server
+        self.name = str(server)
         self.health = Health()
         self.links = links
         self.stream = stream
@@ -140,7 +141,7 @@ class UpstreamPool:
     def status(self) -> dict[str, str]:
         """Each server and ``up``, or why it is not."""
         return {
-            str(upstream.server): "up" if upstream.health.down_since is None else f"down: {upstream.health.why}"
+            upstream.name: "up" if upstream.health.down_since is None else f"down: {upstream.health.why}"
             for upstream in self._upstreams
         }
 
@@ -203,12 +204,12 @@ class UpstreamPool:
         pending = link.pending
         if len(pending) >= _MAX_PENDING:
             raise BlockingIOError("too many questions wait on one socket")
-        entropy = self._entropy
-        ident = entropy.number()
-        while ident in pending:
-            ident = entropy.number()
         question = exchange.question
-        cased = randomise_case(question.name, entropy.take(len(question.name)))
+        random = self._entropy.take(len(question.name) + 2)
+        ident = random[0] << 8 | random[1]
+        while ident in pending:
+            ident = self._entropy.number()
+        cased = randomise_case(question.name, random[2:])
         attempt = Attempt(exchange, link, ident, cased + question.tail, now + self._settings.deadline)
         self._counters.upstream_attempts += 1
         link.send(encode(question, ident, cased))
@@ -262,7 +263,7 @@ class UpstreamPool:
             return
         health.answered()
         rcode = layout.answer.rcode
-        found = Found(data, layout, str(self._upstreams[index].server))
+        found = Found(data, layout, self._upstreams[index].name)
         if rcode not in _UNHELPFUL and rcode <= _MAX_PLAIN_RCODE:
             self._finish(exchange, found)
             return

@@ -85,7 +85,7 @@ class UdpLinks:
 
     def pick(self, loop: asyncio.AbstractEventLoop, received: Received, broken: Broken) -> UdpLink:
         """Any of them. Raises ``OSError`` where no socket can be had, or the server has no route."""
-        slot = self._entropy.number() % len(self._links)
+        slot = self._entropy.take(1)[0] % len(self._links)
         link = self._links[slot]
         if link is not None and link.uses < self._uses:
             return link

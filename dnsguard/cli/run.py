@@ -29,7 +29,7 @@ def whereabouts(settings: Settings) -> str:
     """Where everything is, for people."""
     return "\n".join(
         (
-            "dnsguard runs",
+            "dnsguard starts",
             f"  answers DNS on  {', '.join(map(str, settings.listen))}",
             f"  asks            {', '.join(settings.upstreams)}",
             f"  admin API       {settings.api_url}",

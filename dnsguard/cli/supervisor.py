@@ -20,7 +20,7 @@ SETTINGS_ARE_WRONG = 2
 """Exit code of a child that will not run with these settings, however often it is started."""
 
 _PR_SET_PDEATHSIG = 1
-_WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -62,10 +62,13 @@ class Supervisor:
     def __init__(self, children: Sequence[Child], say: Callable[[str], None]) -> None:
         self._children = children
         self._say = say
+        # what our caller had us ignore (nohup, a shell's background jobs) does not stop us
+        told = (number for number in _STOP if signal.getsignal(number) is not signal.SIG_IGN)
+        self._watched = frozenset((signal.SIGCHLD, *told))
 
     def run(self) -> int:
         """Returns when told to stop, and 2 when a child refuses its settings from the start."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self._watched)
         try:
             return self._supervise()
         finally:
@@ -79,7 +82,7 @@ class Supervisor:
                 if child.process is None and child.due <= now:
                     self._start(child)
             waits = [child.due - now for child in self._children if child.process is None]
-            received = signal.sigtimedwait(_WATCHED, max(min(waits, default=3600.0), 0.0))
+            received = signal.sigtimedwait(self._watched, max(min(waits, default=3600.0), 0.0))
             if received is not None and received.si_signo != signal.SIGCHLD:
                 self._say(f"{signal.Signals(received.si_signo).name}: stopping")
                 return 0
@@ -91,7 +94,7 @@ class Supervisor:
         parent = os.getpid()
 
         def in_child() -> None:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._watched)
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:  # it died before the kernel was told
                 os._exit(1)

@@ -86,6 +86,19 @@ def test_it_stops_its_children_when_it_is_told_to(started: list[Supervised], num
     assert all(is_gone(pid) for pid in pids)
 
 
+def test_a_signal_that_its_caller_ignores_does_not_stop_it(started: list[Supervised]) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        supervised = Supervised(a=stays("a"))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    started.append(supervised)
+    supervised.pid()
+    supervised.process.send_signal(signal.SIGHUP)
+    supervised.process.terminate()
+    assert supervised.rest() == (0, ["SIGTERM: stopping", "a stops"])
+
+
 def test_a_child_that_is_killed_starts_again_and_the_other_goes_on(started: list[Supervised]) -> None:
     supervised = Supervised(a=stays("a"))
     started.append(supervised)

@@ -12,6 +12,7 @@ from api.failures import Failure
 from dnsguard.resources.manifest import load_value
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
+keys = text.filter(lambda key: key != "<<")  # no reader of ours takes it
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**15), 10**15) | text,
     lambda inner: (
@@ -21,7 +22,6 @@ values = st.recursive(
 )
 
 
-# Our reader takes no key that others could take for a merge.
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), values))
 def test_what_goes_out_reads_back_the_same(value: dict[str, object]) -> None:
     assert json.loads(as_json(value)) == value

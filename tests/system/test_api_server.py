@@ -1,0 +1,355 @@
+"""The API as a process of its own: real sockets, TLS, `curl`, `kubectl`, and the signals nobody can refuse."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+TOKEN = "tests-may-know-this-token-0123456789"
+V3 = "/apis/projectcalico.org/v3"
+SETS = f"{V3}/namespaces/shop/networksets"
+
+SERVER = """
+import asyncio, pathlib, socket, sys
+import uvicorn
+from api.app import create_app
+from api.audit import AuditLines
+from api.models import EndpointStates, Explanation, LeaseStates, StatusReport
+from api.services import Services
+from api.tokens import HashedTokens, token_digest
+from dnsguard.store.sqlite import SqliteStore
+
+folder, token = pathlib.Path(sys.argv[1]), sys.argv[2]
+
+async def explain(query): return Explanation(verdict="Deny", summary="", source=query.source, destination="")
+async def status(): return StatusReport(version="0", ready=True)
+async def endpoints(namespace): return EndpointStates(endpoints=())
+async def leases(client): return LeaseStates(leases=())
+
+async def main():
+    store = await SqliteStore.open(folder / "store.db")
+    app = create_app(Services(
+        store=store, tokens=HashedTokens({"admin": token_digest(token)}), explain=explain, status=status,
+        endpoints=endpoints, leases=leases, audit=AuditLines(open(folder / "audit.log", "a")), version="0",
+        bookmark_interval=0.1,
+    ))
+    await app.state.objects.ensure_builtins()
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, log_level="warning", ssl_keyfile=folder / "key.pem", ssl_certfile=folder / "cert.pem",
+        timeout_graceful_shutdown=2,
+    )
+    print(listener.getsockname()[1], flush=True)
+    await uvicorn.Server(config).serve([listener])
+
+asyncio.run(main())
+"""
+
+
+def program(name: str) -> str:
+    """Where a program is that these tests drive."""
+    found = shutil.which(name)
+    assert found, f"{name} is not installed: these tests need it"
+    return found
+
+
+@dataclass
+class Api:
+    """A running server and its folder."""
+
+    folder: Path
+    process: subprocess.Popen[str]
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            verify=ssl.create_default_context(cafile=self.folder / "cert.pem"),
+            timeout=20,
+        )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def memory_peak(self) -> int:
+        """Bytes that the process ever held."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no VmHWM")
+
+
+def start(folder: Path) -> Api:
+    process = subprocess.Popen([sys.executable, "-c", SERVER, folder, TOKEN], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.strip().isdigit(), "the server did not start"
+    return Api(folder, process, int(line))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With a certificate for loopback."""
+    subject: list[str | Path] = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    files: list[str | Path] = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
+    key: list[str | Path] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([program("openssl"), "req", "-x509", *key, *subject, *files], check=True, capture_output=True)
+    return tmp_path
+
+
+@pytest.fixture
+def api(folder: Path) -> Iterator[Api]:
+    server = start(folder)
+    yield server
+    server.kill()
+
+
+def network_set(name: str, *domains: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"allowedEgressDomains": list(domains)}}
+
+
+def curl(api: Api, *arguments: str | Path) -> tuple[str, str]:
+    """Status code and body."""
+    command: list[str | Path] = [program("curl"), "-sS", "--cacert", api.folder / "cert.pem"]
+    command += ["-H", f"Authorization: Bearer {TOKEN}"]
+    done = subprocess.run(
+        [*command, "-w", "\n%{http_code}", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    body, _, code = done.stdout.rpartition("\n")
+    return code, body
+
+
+@pytest.mark.parametrize("headers", [(), ("-H", "Transfer-Encoding: chunked"), ("-H", "Expect:")])
+def test_100_mb_are_refused_and_never_held(api: Api, headers: tuple[str, ...]) -> None:
+    large = api.folder / "large"
+    with large.open("wb") as file:
+        file.truncate(100_000_000)
+    before = api.memory_peak()
+    code, body = curl(api, "-X", "POST", *headers, "--data-binary", f"@{large}", f"{api.url}{SETS}")
+    assert (code, json.loads(body)["reason"]) == ("413", "RequestEntityTooLarge")
+    assert api.memory_peak() - before < 20_000_000
+    assert curl(api, f"{api.url}{SETS}")[0] == "200"
+
+
+def test_curl_needs_no_more_than_the_token(api: Api) -> None:
+    manifest = api.folder / "set.yaml"
+    manifest.write_text("metadata: {name: partners}\nspec:\n  allowedEgressDomains: ['*.example.org']\n")
+    assert curl(api, "--data-binary", f"@{manifest}", f"{api.url}{SETS}")[0] == "201"
+    code, body = curl(api, "-H", "Accept: application/yaml", f"{api.url}{SETS}/partners")
+    assert code == "200"
+    assert "allowedEgressDomains:\n  - '*.example.org'\n" in body
+
+
+async def test_a_watch_sees_changes_at_once_and_resumes_after_kill_9(folder: Path) -> None:
+    api = start(folder)
+    context = ssl.create_default_context(cafile=folder / "cert.pem")
+    options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {TOKEN}"}, "verify": context, "timeout": 10}
+    seen: list[str] = []
+    revision = ""
+    try:
+        async with httpx.AsyncClient(base_url=api.url, **options) as client:
+            async with client.stream("GET", f"{SETS}?watch=1&allowWatchBookmarks=true") as stream:
+                lines = stream.aiter_lines()
+                first = await client.post(SETS, json=network_set("first", "a.example.org"))
+                assert first.status_code == 201
+                while not seen:
+                    event = json.loads(await anext(lines))
+                    revision = event["object"]["metadata"]["resourceVersion"]
+                    seen += [event["object"]["metadata"]["name"]] if event["type"] == "ADDED" else []
+            second = await client.post(SETS, json=network_set("second", "b.example.org"))
+            assert second.status_code == 201
+        os.kill(api.process.pid, signal.SIGKILL)
+        api.process.communicate()
+        api = await asyncio.to_thread(start, folder)
+        async with (
+            httpx.AsyncClient(base_url=api.url, **options) as client,
+            client.stream("GET", f"{SETS}?watch=1&resourceVersion={revision}") as stream,
+        ):
+            event = json.loads(await anext(stream.aiter_lines()))
+            assert (event["type"], event["object"]) == ("ADDED", second.json())
+    finally:
+        api.kill()
+    assert seen == ["first"]
+
+
+@pytest.fixture
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of its own, with little room; tests run in a mount namespace of their own."""
+    disk = folder / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
+    for name in ("key.pem", "cert.pem"):
+        shutil.copy(folder / name, disk / name)
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_full_disk_refuses_changes_and_nothing_else(small_disk: Path) -> None:
+    api = start(small_disk)
+    try:
+        with api.client() as client:
+            kept = [client.post(SETS, json=network_set(f"kept-{n}", "a.example.org")).json() for n in range(5)]
+            filler = small_disk / "filler"
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(1024))
+            refused: list[int] = []
+            while not refused or refused[-1] == 201:  # what was allocated already still takes some
+                body = network_set(f"late-{len(refused)}", *(f"{'x' * 60}{n}.example.org" for n in range(100)))
+                answer = client.post(SETS, json=body)
+                refused.append(answer.status_code)
+            assert answer.status_code == 503
+            assert "Nothing was changed; try again" in answer.json()["message"]
+            written = refused.count(201)
+            assert len(client.get(SETS).json()["items"]) == len(kept) + written
+            assert client.put(f"{SETS}/kept-0", json={**kept[0], "spec": {}}).status_code in (200, 503)
+            filler.unlink()
+            assert client.post(SETS, json=body).status_code == 201
+        os.kill(api.process.pid, signal.SIGKILL)
+        api.process.communicate()
+        api = start(small_disk)
+        with api.client() as client:
+            assert len(client.get(SETS).json()["items"]) == len(kept) + written + 1
+    finally:
+        api.kill()
+
+
+def test_a_stop_is_not_held_up_by_an_open_watch(api: Api) -> None:
+    with api.client() as client, client.stream("GET", f"{SETS}?watch=1"):
+        api.process.terminate()
+        api.process.wait(timeout=20)
+
+
+MANIFESTS = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {env: prod}}
+---
+apiVersion: projectcalico.org/v3
+kind: Tier
+metadata: {name: security}
+spec: {order: 100}
+---
+apiVersion: projectcalico.org/v3
+kind: NetworkSet
+metadata: {name: partners, namespace: shop, labels: {role: partner}}
+spec:
+  nets: [198.51.100.0/24]
+  allowedEgressDomains: ["*.example.org"]
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: security.allow-partners}
+spec:
+  tier: security
+  namespaceSelector: all()
+  types: [Egress]
+  egress:
+  - action: Allow
+    protocol: TCP
+    destination: {selector: role == 'partner', ports: [443]}
+"""
+
+
+CHANGED = (
+    MANIFESTS.replace("443", "8443")
+    .replace("order: 100", "order: 200")
+    .replace("prod", "dev")
+    .replace("198.51.100.0", "203.0.113.0")
+)
+
+
+class Kubectl:
+    """The real one, with a configuration for the server."""
+
+    def __init__(self, api: Api) -> None:
+        cluster = {"server": api.url, "certificate-authority": str(api.folder / "cert.pem")}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "a", "cluster": cluster}],
+            "users": [{"name": "a", "user": {"token": TOKEN}}],
+            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+            "current-context": "a",
+        }
+        (api.folder / "kubeconfig").write_text(json.dumps(config))
+        self._environment = {**os.environ, "HOME": str(api.folder), "KUBECONFIG": str(api.folder / "kubeconfig")}
+
+    def __call__(self, arguments: str, stdin: str = "") -> tuple[int, str]:
+        """Exit code and all output."""
+        done = subprocess.run(
+            [program("kubectl"), *arguments.split()],
+            input=stdin,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+
+def test_kubectl(api: Api) -> None:
+    kubectl = Kubectl(api)
+    code, text = kubectl("api-resources")
+    assert (code, "networksets" in text, "globalnetworkpolicies" in text) == (0, True, True)
+
+    names = ["namespace/shop", "tier.projectcalico.org/security", "networkset.projectcalico.org/partners"]
+    names.append("globalnetworkpolicy.projectcalico.org/security.allow-partners")
+    for verb, manifests in (
+        ("created", MANIFESTS),
+        ("unchanged", MANIFESTS),
+        ("configured", CHANGED),
+    ):
+        if verb == "configured":
+            assert kubectl("diff -f -", manifests)[0] == 1
+        code, text = kubectl("apply -f -", manifests)
+        assert (code, text.splitlines()) == (0, [f"{name} {verb}" for name in names])
+        assert kubectl("diff -f -", manifests) == (0, "")
+
+    assert kubectl("get networksets -A -o name") == (0, "networkset.projectcalico.org/partners\n")
+    code, text = kubectl("get netsets,gnp,tiers,ns -n shop")
+    assert code == 0
+    assert all(word in text for word in ("partners", "security.allow-partners", "kube-baseline", "shop"))
+    assert kubectl("get networkset partners -n shop -o jsonpath={.spec.nets[0]}") == (0, "203.0.113.0/24")
+    assert kubectl("get networksets -n shop -l role=partner -o name")[1] != ""
+    assert kubectl("get networksets -n shop -l role!=partner -o name") == (0, "")
+    assert kubectl("get gnp --field-selector spec.tier=security -o name")[1].count("\n") == 1
+
+    assert kubectl("label networkset partners -n shop team=a")[0] == 0
+    assert kubectl("annotate networkset partners -n shop note=b")[0] == 0
+    patch = '[{"op":"add","path":"/spec/nets/-","value":"::1"}]'
+    assert kubectl(f"patch networkset partners -n shop --type=json -p {patch}")[0] == 0
+    assert kubectl("get networkset partners -n shop -o jsonpath={.spec.nets}")[1] == '["203.0.113.0/24","::1"]'
+
+    code, text = kubectl("apply -f -", MANIFESTS.replace("*.example.org", "*"))
+    assert code == 1
+    assert "spec.allowedEgressDomains[0]" in text
+    code, text = kubectl("delete tier security")
+    assert code == 1
+    assert "security.allow-partners" in text
+    assert kubectl("delete tier default")[0] == 1
+    code, text = kubectl("delete -f -", MANIFESTS)
+    assert code == 1  # the tier goes before the policy that it holds
+    assert kubectl("delete -f -", MANIFESTS)[0] == 1  # only the tier is left to delete
+    assert kubectl("get tiers -o name")[1].count("\n") == 3
+    assert kubectl("get networksets,gnp -A -o name") == (0, "")

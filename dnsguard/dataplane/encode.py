@@ -11,6 +11,7 @@ from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
     AddressWithin,
+    ArrivesWith,
     Chain,
     ClearMark,
     ConnectionState,
@@ -22,6 +23,7 @@ from dnsguard.dataplane.rules import (
     Icmp,
     IcmpField,
     Interface,
+    InterfaceIn,
     InterfaceMap,
     IntervalSet,
     Jump,
@@ -206,6 +208,13 @@ def _emit_match(out: _Emitted, match: Match) -> None:
         case Interface(way, name):
             compared = name[:-1].encode() if name.endswith("*") else name.encode().ljust(16, b"\0")
             out.add(_interface(way), ex.compare(ex.EQUAL, compared))
+        case InterfaceIn(way, set_name):
+            out.add(_interface(way), ex.lookup(set_name))
+        case ArrivesWith(family, set_name, negated):
+            out.require_family(family)
+            out.add(_interface(Way.IN))
+            out.address(Side.SOURCE, family, ex.REGISTER_2)
+            out.add(ex.lookup(set_name, negated=negated))
         case ConnectionState(states):
             mask = _host_order(states)
             out.add(ex.connection(ex.CT_STATE), ex.bitwise(mask, bytes(4)), ex.compare(ex.NOT_EQUAL, bytes(4)))

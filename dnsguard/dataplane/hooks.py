@@ -26,6 +26,7 @@ from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
     AddressWithin,
+    ArrivesWith,
     Chain,
     ClearMark,
     ConnectionState,
@@ -34,6 +35,7 @@ from dnsguard.dataplane.rules import (
     Icmp,
     IcmpField,
     Interface,
+    InterfaceIn,
     InterfaceMap,
     Jump,
     Marked,
@@ -77,6 +79,15 @@ def local_set(family: int) -> str:
 def remote_set(family: int) -> str:
     """Addresses of other nodes' workload endpoints; their own node judges them."""
     return f"remote-workloads-{family}"
+
+
+INTERFACE_SET = "workload-interfaces"
+"""Interfaces that one of this node's workload endpoints is known to be behind."""
+
+
+def source_set(family: int) -> str:
+    """(interface, address) of this node's workload endpoints: what may come from there."""
+    return f"workload-sources-{family}"
 
 
 def cidr_set(family: int) -> str:
@@ -179,6 +190,8 @@ def _forward(builder: ClassBuilder, direction: Direction) -> Iterator[Rule]:
     egress = direction is Direction.EGRESS
     side = Side.SOURCE if egress else Side.DESTINATION
     yield _KNOWN_CONNECTION
+    if egress:
+        yield from _spoofed_sources(builder)
     for family in _FAMILIES:
         yield Rule((AddressMap(side, family, workload_map(direction, family)),))
     yield from _unknown_workloads(builder, direction, Way.IN if egress else Way.OUT, side)
@@ -195,10 +208,19 @@ def _unknown_workloads(builder: ClassBuilder, direction: Direction, way: Way, si
             yield Rule((elsewhere, within, *drop), "a workload's address, but no endpoint")
 
 
+def _spoofed_sources(builder: ClassBuilder) -> Iterator[Rule]:
+    """What comes from a workload's own interface has that workload's address; else it would borrow another's policy."""
+    drop = builder.count(naming.COUNTER_SPOOFED), Verdict.DROP
+    known = InterfaceIn(Way.IN, INTERFACE_SET)
+    for family in _FAMILIES:
+        yield Rule((known, ArrivesWith(family, source_set(family), negated=True), *drop), "not this workload's address")
+
+
 def _input(builder: ClassBuilder) -> Iterator[Rule]:
     yield Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT))
     yield _KNOWN_CONNECTION
     yield from _neighbours(from_router=False)
+    yield from _spoofed_sources(builder)
     workload = _workload_to_host(builder)
     for family in _FAMILIES:
         yield Rule((AddressIn(Side.SOURCE, family, local_set(family)), Goto(workload)))

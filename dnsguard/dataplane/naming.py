@@ -75,6 +75,9 @@ def counter_of_unknown_workload(direction: Direction) -> str:
 COUNTER_WORKLOAD_TO_HOST = "workload-to-host"
 """The counter of packets that workloads sent to their own node and that nothing there accepts."""
 
+COUNTER_SPOOFED = "spoofed-source"
+"""The counter of packets that a workload sent with an address that is not its own."""
+
 COUNTER_INVALID = "invalid-connection-state"
 """The counter of packets that belong to no connection and cannot start one."""
 

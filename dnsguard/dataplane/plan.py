@@ -7,6 +7,7 @@ from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Directio
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.classes import ClassBuilder
 from dnsguard.dataplane.hooks import (
+    INTERFACE_SET,
     HostStage,
     HostStages,
     base_chains,
@@ -15,6 +16,7 @@ from dnsguard.dataplane.hooks import (
     host_map,
     local_set,
     remote_set,
+    source_set,
     workload_map,
 )
 from dnsguard.dataplane.rules import Entry, HashSet, IntervalSet, KeyType, LeaseSet, Plan, Set, VerdictMap
@@ -23,6 +25,7 @@ from dnsguard.dataplane.translate import network_ranges
 
 _ADDRESS = {4: KeyType.IPV4, 6: KeyType.IPV6}
 _TRIPLE = {4: KeyType.IPV4_TRIPLE, 6: KeyType.IPV6_TRIPLE}
+_LINK = {4: KeyType.INTERFACE_IPV4, 6: KeyType.INTERFACE_IPV6}
 _FAMILIES = 4, 6
 _EVERY_INTERFACE = "*"
 
@@ -148,6 +151,19 @@ def _endpoint_sets(local: Iterable[CompiledEndpoint], remote: Iterable[CompiledE
     for family in _FAMILIES:
         yield HashSet(local_set(family), _ADDRESS[family], _packed(local, family))
         yield HashSet(remote_set(family), _ADDRESS[family], _packed(remote, family))
+        yield HashSet(source_set(family), _LINK[family], _links(local, family))
+    interfaces = frozenset(interface_key(endpoint.interface) for endpoint in local if endpoint.interface)
+    yield HashSet(INTERFACE_SET, KeyType.INTERFACE, interfaces)
+
+
+def _links(endpoints: Iterable[CompiledEndpoint], family: int) -> frozenset[bytes]:
+    return frozenset(
+        interface_key(endpoint.interface) + address.packed
+        for endpoint in endpoints
+        if endpoint.interface
+        for address in endpoint.addresses
+        if address.version == family
+    )
 
 
 def _packed(endpoints: Iterable[CompiledEndpoint], family: int) -> frozenset[bytes]:

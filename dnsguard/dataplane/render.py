@@ -11,6 +11,7 @@ from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
     AddressWithin,
+    ArrivesWith,
     Chain,
     ClearMark,
     ConnectionState,
@@ -21,6 +22,7 @@ from dnsguard.dataplane.rules import (
     HopLimit,
     Icmp,
     Interface,
+    InterfaceIn,
     InterfaceMap,
     IntervalSet,
     Jump,
@@ -143,7 +145,15 @@ def key_text(key_type: KeyType, key: bytes) -> str:
         case KeyType.PORT:
             return str(int.from_bytes(key, "big"))
         case KeyType.INTERFACE:
-            return f'"{key.rstrip(bytes(1)).decode(errors="replace")}"'
+            return _interface_text(key)
+        case KeyType.INTERFACE_IPV4:
+            return f"{_interface_text(key[:16])} . {IPv4Address(key[16:])}"
+        case KeyType.INTERFACE_IPV6:
+            return f"{_interface_text(key[:16])} . {IPv6Address(key[16:])}"
+
+
+def _interface_text(key: bytes) -> str:
+    return f'"{key.rstrip(bytes(1)).decode(errors="replace")}"'
 
 
 def _port_of(key: bytes) -> str:
@@ -202,6 +212,10 @@ def _match_text(match: Match | Statement) -> str:
             return f"ip6 hoplimit {value}"
         case Interface(way, name):
             return f'{way} "{name}"'
+        case InterfaceIn(way, set_name):
+            return f"{way} @{set_name}"
+        case ArrivesWith(family, set_name, negated):
+            return f"iifname . {_IP[family]} saddr {_not(negated)}@{set_name}"
         case ConnectionState(states):
             return "ct state " + ",".join(name for bit, name in _STATES.items() if states & bit)
         case Marked(bit):

@@ -132,6 +132,23 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
+class InterfaceIn:
+    """The interface's name is in the set."""
+
+    way: Way
+    set_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivesWith:
+    """The pair (incoming interface, source address) is in the set."""
+
+    family: int
+    set_name: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionState:
     """The connection is in one of the states (`netlink.expressions.STATE_…` bits)."""
 
@@ -218,7 +235,7 @@ class Verdict(Enum):
 
 Match = (
     Family | Protocol | Port | PortIn | AddressWithin | AddressIn | LeasedTo | TripleIn | Icmp | HopLimit | Interface
-    | ConnectionState | Marked
+    | InterfaceIn | ArrivesWith | ConnectionState | Marked
 )  # fmt: skip
 Statement = SetMark | ClearMark | Count | Log | AddressMap | InterfaceMap | Jump | Goto | Verdict
 
@@ -252,6 +269,8 @@ class KeyType(Enum):
     IPV6_TRIPLE = ("ipv6_addr . inet_proto . inet_service", (8, 12, 13), 24)
     PORT = ("inet_service", (13,), 2)
     INTERFACE = ("ifname", (41,), 16)
+    INTERFACE_IPV4 = ("ifname . ipv4_addr", (41, 7), 20)
+    INTERFACE_IPV6 = ("ifname . ipv6_addr", (41, 8), 32)
 
     def __init__(self, text: str, fields: tuple[int, ...], length: int) -> None:
         self.text = text

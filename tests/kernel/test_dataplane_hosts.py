@@ -12,6 +12,7 @@ from dnsguard.calc.compiled import (
     CompiledRule,
     Direction,
     EntityMatch,
+    PolicyClass,
     Stage,
 )
 from dnsguard.dataplane.driver import Driver
@@ -64,7 +65,7 @@ def enforce(way: Road, state: Compiled) -> None:
     way.driver.apply(build_plan(state, SETTINGS))
 
 
-def staged(direction: Direction, stage: Stage, *policies: CompiledPolicy, default: Action = PASS):
+def staged(direction: Direction, stage: Stage, *policies: CompiledPolicy, default: Action = PASS) -> PolicyClass:
     return policy_class(direction, tier("application", *policies, default=default), profiles=(), stage=stage)
 
 

@@ -54,7 +54,7 @@ def policies() -> Compiled:
     return compiled(
         endpoints=[
             workload("a", A, A6, egress=policy_class(EGRESS, tier("application", web))),
-            workload("b", B, B6, ingress=policy_class(INGRESS, tier("application", guarded))),
+            workload("b", B, B6, interface="cali-b", ingress=policy_class(INGRESS, tier("application", guarded))),
         ],
         policies=[web, guarded],
         members=[member_set("s:far", "198.51.100.0/24", "2001:db8:d::/64", "10.65.0.2/32")],
@@ -121,3 +121,16 @@ END = "tier-application-egress-end"
 )
 def test_verdicts(way: Road, source: str, target: str, address: str, port: int, outcome: str) -> None:
     assert way.send(source, target, address, port) == outcome
+
+
+@pytest.mark.parametrize(("target", "address", "port"), [("net", FAR, 443), ("node", "10.65.0.1", 53)])
+def test_a_workload_cannot_borrow_the_address_of_another(way: Road, target: str, address: str, port: int) -> None:
+    """``b`` is known to be behind cali-b; with the address of ``a`` it would have the leases of ``a``."""
+    way.places["b"].run(f"ip addr add {A}/32 dev eth0")
+    for path in way.node.run("ls /proc/sys/net/ipv4/conf").split():
+        way.node.run(f"sysctl -qw net.ipv4.conf.{path.replace('.', '/')}.rp_filter=0")
+    try:
+        assert way.send("b", target, address, port, bind=A) == "spoofed-source"
+        assert way.send("a", target, address, port, bind=A) == ARRIVED
+    finally:
+        way.places["b"].run(f"ip addr del {A}/32 dev eth0")

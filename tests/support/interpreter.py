@@ -3,13 +3,16 @@ with the evaluator; that the kernel does the same with these rules is for the ke
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from dnsguard.calc.compiled import Address
 from dnsguard.calc.packet import Packet
 from dnsguard.dataplane.plan import interface_key, triple_key
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
     AddressWithin,
+    ArrivesWith,
     ClearMark,
     ConnectionState,
     Count,
@@ -20,6 +23,7 @@ from dnsguard.dataplane.rules import (
     Icmp,
     IcmpField,
     Interface,
+    InterfaceIn,
     InterfaceMap,
     IntervalSet,
     Jump,
@@ -115,13 +119,13 @@ class Run:
     def _version(self) -> int:
         return self.packet.ip_version
 
-    def _address(self, side: Side):
+    def _address(self, side: Side) -> Address:
         return self.packet.source if side is Side.SOURCE else self.packet.destination
 
     def _port(self, side: Side) -> int | None:
         return self.packet.source_port if side is Side.SOURCE else self.packet.destination_port
 
-    def _set(self, name: str):
+    def _set(self, name: str) -> Any:
         return next(item for item in self.plan.sets if item.name == name)
 
     def _within(self, name: str, number: int) -> bool:
@@ -164,6 +168,11 @@ class Run:
             case Interface(way, name):
                 actual = self.interfaces.get(way, "")
                 return actual.startswith(name[:-1]) if name.endswith("*") else actual == name
+            case InterfaceIn(way, name):
+                return interface_key(self.interfaces.get(way, "")) in self._set(name).keys
+            case ArrivesWith(family, name, negated):
+                key = interface_key(self.interfaces.get(Way.IN, "")) + self.packet.source.packed
+                return self._version == family and (key in self._set(name).keys) != negated
             case ConnectionState(states):
                 return bool(states & STATE_NEW)
             case Marked(bit):

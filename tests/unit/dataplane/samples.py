@@ -61,7 +61,7 @@ def domains() -> Compiled:
     return compiled(
         endpoints=[
             workload("app2-svc3", "10.65.0.2", "2001:db8:65::2", egress=egress),
-            workload("app2-svc4", "10.65.0.3"),
+            workload("app2-svc4", "10.65.0.3", "2001:db8:65::3", interface="cali-svc4"),
             workload("elsewhere", "10.65.7.1", node="node-b"),
         ],
         policies=[svc3],

@@ -11,7 +11,7 @@ takes away does not wait: forwarders stop at the publication, the kernel at the 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -100,7 +100,9 @@ class Link(Protocol):
 
     def publish(self, wanted: Snapshot, *, reassert: bool = False) -> int: ...
 
-    async def acknowledged(self, revision: int, seconds: float) -> tuple[str, ...]: ...
+    async def acknowledged(
+        self, revision: int, seconds: float, ignoring: Collection[str] = frozenset()
+    ) -> tuple[str, ...]: ...
 
     def laggards(self, revision: int) -> tuple[str, ...]: ...
 
@@ -130,6 +132,7 @@ class Enforcer(Generic[Plan]):
         self._reassert = False
         self._unswept = False
         self._published = 0
+        self._late: frozenset[str] = frozenset()
         self.enforced: Desired[Plan] | None = None
         """What the kernel holds; ``None`` until the first time in sync, while the rules of an earlier run stand."""
 
@@ -223,10 +226,13 @@ class Enforcer(Generic[Plan]):
             self._reassert = False
             return
         before = None if self.enforced is None else self.enforced.snapshot
+        # One that kept everybody waiting once does so again only after it has caught up.
+        still_late = self._late.intersection(self._link.laggards(self._published))
         self._published = self._link.publish(desired.snapshot)
         if opens(before, desired.snapshot):
-            late = await self._link.acknowledged(self._published, self._pace.acknowledge)
-            if late:
+            late = await self._link.acknowledged(self._published, self._pace.acknowledge, still_late)
+            self._late = frozenset(late)
+            if self._late - still_late:
                 log.warning("not waiting longer for %s: names that are new to it stay closed", ", ".join(late))
         await self._switch(desired)
 

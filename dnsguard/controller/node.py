@@ -3,8 +3,6 @@
 import socket
 from ipaddress import ip_address
 
-from pyroute2 import IPRoute
-
 from dnsguard.calc.compiled import Address
 from dnsguard.dataplane.settings import DenyAction, Failsafe, HostAction, Listen
 from dnsguard.dataplane.settings import Settings as PlanSettings
@@ -43,6 +41,8 @@ def interface_addresses(resources: tuple[Resource, ...]) -> InterfaceAddresses:
     """
     if not any(isinstance(resource, HostEndpoint) and not resource.spec.interface_name for resource in resources):
         return ()
+    from pyroute2 import IPRoute  # a fifth of the start-up time, and seldom needed
+
     found: dict[str, list[Address]] = {}
     names = dict(socket.if_nameindex())
     with IPRoute() as route:

@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,7 +69,7 @@ class LinkServer:
         self._requests = 0
         self._progress = asyncio.Event()
         self._current: Snapshot | None = None
-        self._listens: dict[str, tuple[str, ...]] = {}
+        self._last_listen: frozenset[str] = frozenset()
         self.disconnected_slow = 0
         """Forwarders that were disconnected because their queue was full."""
 
@@ -97,8 +97,10 @@ class LinkServer:
 
     @property
     def listen(self) -> frozenset[str]:
-        """``ADDRESS#PORT`` of every forwarder that ever connected: one that is away comes back to the same."""
-        return frozenset(address for addresses in self._listens.values() for address in addresses)
+        """``ADDRESS#PORT`` of all forwarders; while none is connected, of those that were: they come back."""
+        found = frozenset(address for state in self.forwarders for address in state.listen)
+        self._last_listen = found or self._last_listen
+        return self._last_listen
 
     @property
     def revision(self) -> int:
@@ -130,20 +132,22 @@ class LinkServer:
                 self._queue(connection, update, new.revision)
         return new.revision
 
-    async def acknowledged(self, revision: int, seconds: float) -> tuple[str, ...]:
+    async def acknowledged(
+        self, revision: int, seconds: float, ignoring: Collection[str] = frozenset()
+    ) -> tuple[str, ...]:
         """Wait until every forwarder that was sent ``revision`` has it in force, at most so long.
 
-        Returns the names of those connected that have not. One that disconnects is waited for no longer: it is fail
-        closed, and gets a snapshot when it comes back.
+        Returns the names of those connected that have not; ``ignoring`` names some that are not waited for. One that
+        disconnects is waited for no longer: it is fail closed, and gets a snapshot when it comes back.
         """
         try:
             async with asyncio.timeout(seconds):
-                while laggards := self.laggards(revision):
+                while set(self.laggards(revision)).difference(ignoring):
                     self._progress.clear()
                     await self._progress.wait()
         except TimeoutError:
-            return self.laggards(revision)
-        return laggards
+            pass
+        return self.laggards(revision)
 
     def laggards(self, revision: int) -> tuple[str, ...]:
         """Connected forwarders that were sent ``revision`` or an earlier one and have not acknowledged it."""
@@ -237,7 +241,6 @@ class LinkServer:
                 if not message.forwarder:
                     raise LinkProtocolError("hello.forwarder", "must not be empty")
                 connection.state = replace(state, name=message.forwarder, listen=message.listen)
-                self._listens[message.forwarder] = message.listen
                 log.info("link: %s connected, listening on %s", message.forwarder, ", ".join(message.listen))
                 self._on_hello()
             case Ack():

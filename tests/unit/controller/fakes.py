@@ -1,7 +1,7 @@
 """A kernel and forwarders that write down, in one common order, what the enforcement loop does to them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from dnsguard.calc.compiled import Compiled
@@ -79,8 +79,10 @@ class FakeLink:
             self.acked = self.revision
         return self.revision
 
-    async def acknowledged(self, revision: int, seconds: float) -> tuple[str, ...]:
-        self.waits.append(seconds)
+    async def acknowledged(
+        self, revision: int, seconds: float, ignoring: Collection[str] = frozenset()
+    ) -> tuple[str, ...]:
+        self.waits.append(0.0 if "f1" in ignoring else seconds)
         self.journal.append("wait")
         return self.laggards(revision)
 

@@ -96,6 +96,19 @@ async def test_a_forwarder_that_is_away_or_stuck_does_not_keep_rules_from_being_
         await loop.settled()
 
 
+async def test_a_stuck_forwarder_keeps_everybody_waiting_once() -> None:
+    async with running() as loop:
+        loop.link.prompt = False
+        for number in range(3):
+            loop.want(*(f"s{each}" for each in range(number + 1)))
+            await until(lambda number=number: len(loop.kernel.rules or ()) == number + 1)  # type: ignore[misc]
+        assert loop.link.waits == [PACE.acknowledge, 0, 0]
+        loop.link.acked = loop.link.revision
+        loop.want("other")
+        await until(lambda: loop.kernel.rules == frozenset({"other"}))
+        assert loop.link.waits == [PACE.acknowledge, 0, 0, PACE.acknowledge]
+
+
 async def test_a_burst_is_one_change() -> None:
     async with running() as loop:
         await until(lambda: loop.kernel.rules is not None)

@@ -125,6 +125,7 @@ async def test_one_that_does_not_acknowledge_is_named_when_the_time_is_up(tmp_pa
         await made.join(Forwarder(made.path, "late", holds=True))
         revision = made.server.publish(ONE)
         assert await made.server.acknowledged(revision, 0.05) == ("late",)
+        assert await made.server.acknowledged(revision, 3600, ignoring={"late"}) == ("late",)
 
 
 async def test_one_that_goes_away_is_not_waited_for(tmp_path: Path) -> None:
@@ -135,9 +136,11 @@ async def test_one_that_goes_away_is_not_waited_for(tmp_path: Path) -> None:
         waiting = asyncio.create_task(made.server.acknowledged(revision, 3600))
         await forwarder.told.get()
         assert not waiting.done()
+        assert made.server.listen == {"192.0.2.53#53"}
         task.cancel()
         assert await asyncio.wait_for(waiting, 10) == ()
         assert made.server.forwarders == ()
+        assert made.server.listen == {"192.0.2.53#53"}
 
 
 async def test_nobody_connected_is_nobody_to_wait_for(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """The node as the dataplane needs it: from our settings and from the machine."""
 
+import asyncio
+import logging
 import socket
+from collections.abc import Callable
 from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address
@@ -8,6 +11,11 @@ from dnsguard.dataplane.settings import DenyAction, Failsafe, HostAction, Listen
 from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.resources import HostEndpoint, Resource
 from dnsguard.settings import FailsafePort, Settings
+
+log = logging.getLogger(__name__)
+
+ADDRESS_SECONDS = 5.0
+"""Between two looks at the machine's addresses."""
 
 _PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 
@@ -51,3 +59,23 @@ def interface_addresses(resources: tuple[Resource, ...]) -> InterfaceAddresses:
             if name is not None and address is not None:
                 found.setdefault(name, []).append(ip_address(address))
     return tuple((name, tuple(addresses)) for name, addresses in sorted(found.items()))
+
+
+async def watch_addresses(
+    resources: Callable[[], tuple[Resource, ...]], changed: Callable[[], None], seconds: float = ADDRESS_SECONDS
+) -> None:
+    """Call ``changed`` when an interface of the machine got or lost an address that a host endpoint may be bound by.
+
+    Runs until cancelled.
+    """
+    known: InterfaceAddresses | None = None
+    while True:
+        try:
+            found = await asyncio.to_thread(interface_addresses, resources())
+        except OSError as error:
+            log.warning("the machine's addresses cannot be read: %s", error)
+        else:
+            if known is not None and found != known:
+                changed()
+            known = found
+        await asyncio.sleep(seconds)

@@ -26,7 +26,7 @@ from dnsguard.controller.explain import ExplainModel
 from dnsguard.controller.files import make_directory, read_objects, token, write_objects
 from dnsguard.controller.following import follow
 from dnsguard.controller.inputs import Inputs
-from dnsguard.controller.node import plan_settings
+from dnsguard.controller.node import plan_settings, watch_addresses
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
@@ -99,11 +99,14 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             enforcing = tasks.create_task(enforcer.run(), name="enforcement")
             following = tasks.create_task(follow(store, inputs.inputs, changed, inputs.failed), name="store")
+            watching = tasks.create_task(
+                watch_addresses(lambda: inputs.inputs.resources, enforcer.wake), name="addresses"
+            )
             serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
             await stopped.wait()
             log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
-            following.cancel()
-            enforcing.cancel()
+            for task in (following, watching, enforcing):
+                task.cancel()
             await app.state.streams.close()
             api.should_exit = True
             await serving

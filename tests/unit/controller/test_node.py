@@ -1,8 +1,13 @@
+import asyncio
 from ipaddress import ip_address, ip_network
 
-from dnsguard.controller.node import interface_addresses, plan_settings
+import pytest
+
+from dnsguard.controller import node
+from dnsguard.controller.node import InterfaceAddresses, interface_addresses, plan_settings
 from dnsguard.dataplane.settings import Failsafe, HostAction, Listen
-from dnsguard.resources import parse_object
+from dnsguard.resources import Resource, parse_object
+from tests.unit.controller.fakes import until
 from tests.unit.controller.running import settings
 
 
@@ -42,3 +47,22 @@ def test_the_machine_is_asked_only_where_an_endpoint_is_bound_by_address() -> No
     assert interface_addresses((by_name,)) == ()
     found = dict(interface_addresses((by_name, by_address)))
     assert ip_address("127.0.0.1") in found["lo"]
+
+
+async def test_a_changed_address_is_noticed_and_a_failure_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (("eth0", (ip_address("192.0.2.1"),)),), (("eth0", (ip_address("192.0.2.2"),)),)
+    looks: list[InterfaceAddresses | None] = [one, one, None, two, two]
+    changes: list[int] = []
+
+    def look(_: tuple[Resource, ...]) -> InterfaceAddresses:
+        found = looks.pop(0) if len(looks) > 1 else looks[0]
+        if found is None:
+            raise OSError("busy")
+        return found
+
+    monkeypatch.setattr(node, "interface_addresses", look)
+    task = asyncio.create_task(node.watch_addresses(tuple, lambda: changes.append(len(looks)), 0))
+    await until(lambda: len(looks) == 1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert changes == [1]

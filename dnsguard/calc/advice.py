@@ -1,29 +1,52 @@
 """What an operator should know about resources that are each valid and do not fit together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 
-from dnsguard.calc.compiled import Address, Stage
+from dnsguard.calc.compiled import Address, EndpointId, Stage
 from dnsguard.calc.endpoints import ALL_INTERFACES, Endpoint
 from dnsguard.calc.ordering import policy_id
-from dnsguard.calc.profiles import EffectiveProfile
 from dnsguard.calc.scoping import entity_selectors
 from dnsguard.calc.sets import SetRegistry
 from dnsguard.calc.stages import places_of
 from dnsguard.resources import NetworkPolicy, Policy
 
 
-def endpoint_warnings(endpoints: Iterable[Endpoint], profiles: Mapping[str, EffectiveProfile]) -> Iterator[str]:
-    """Profiles that do not exist, and addresses that two workloads claim; endpoints in the order of their names."""
-    owners: dict[Address, Endpoint] = {}
-    for endpoint in endpoints:
-        for name in endpoint.profiles:
-            if name not in profiles:
-                yield f"{endpoint.id.kind} {endpoint.id}: profile {name!r} does not exist, so it denies everything"
-        if endpoint.is_workload:
-            for address in endpoint.addresses:
-                first = owners.setdefault(address, endpoint)
-                if first is not endpoint:
-                    yield f"{endpoint.id.kind} {endpoint.id}: {first.id} has the address {address} too"
+class EndpointAdvice:
+    """Profiles that do not exist and addresses that several workloads claim, while endpoints come and go."""
+
+    def __init__(self, profiles: Container[str]) -> None:
+        self._profiles = profiles
+        self._without_profile: dict[EndpointId, list[str]] = {}
+        self._claims: dict[Address, set[EndpointId]] = {}
+        self._contested: set[Address] = set()
+
+    def add(self, endpoint: Endpoint) -> None:
+        if missing := [name for name in endpoint.profiles if name not in self._profiles]:
+            self._without_profile[endpoint.id] = missing
+        for address in endpoint.addresses if endpoint.is_workload else ():
+            claims = self._claims.setdefault(address, set())
+            claims.add(endpoint.id)
+            if len(claims) > 1:
+                self._contested.add(address)
+
+    def remove(self, endpoint: Endpoint) -> None:
+        self._without_profile.pop(endpoint.id, None)
+        for address in endpoint.addresses if endpoint.is_workload else ():
+            claims = self._claims[address]
+            claims.discard(endpoint.id)
+            if len(claims) < 2:
+                self._contested.discard(address)
+            if not claims:
+                del self._claims[address]
+
+    def warnings(self) -> Iterator[str]:
+        for identity, names in self._without_profile.items():
+            for name in names:
+                yield f"{identity.kind} {identity}: profile {name!r} does not exist, so it denies everything"
+        for address in self._contested:
+            first, *others = sorted(self._claims[address])
+            for identity in others:
+                yield f"{identity.kind} {identity}: {first} has the address {address} too, and gets its packets"
 
 
 def is_for_hosts_only(policy: Policy) -> bool:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from dnsguard.calc.advice import endpoint_warnings, is_for_hosts_only, negation_warnings, stage_warnings
+from dnsguard.calc.advice import EndpointAdvice, is_for_hosts_only, negation_warnings, stage_warnings
 from dnsguard.calc.compiled import (
     Compiled,
     CompiledEndpoint,
@@ -54,6 +54,7 @@ class Calculation:
         self._factory = ClassFactory(self._ranked)
         self._selectors = [policy_selector(policy) for policy in self._policies]
         self._sets = SetRegistry()
+        self._advice = EndpointAdvice(self._profiles)
         self._endpoints: dict[EndpointId, Endpoint] = {}
         self._ranks: dict[EndpointId, tuple[int, ...]] = {}
         self._numbers: dict[EndpointId, int] = {}
@@ -128,6 +129,7 @@ class Calculation:
         self._ranks[endpoint.id] = ranks
         self._numbers[endpoint.id] = self._sets.add(endpoint.labels, endpoint.selectable)
         self._uses.update(self._judges(endpoint.id))
+        self._advice.add(endpoint)
         self._compiled_endpoints[endpoint.id] = CompiledEndpoint(
             id=endpoint.id,
             node=endpoint.node,
@@ -141,6 +143,7 @@ class Calculation:
     def _take(self, identity: EndpointId) -> None:
         self._uses.subtract(self._judges(identity))
         endpoint = self._endpoints.pop(identity)
+        self._advice.remove(endpoint)
         self._sets.remove(endpoint.labels, self._numbers.pop(identity))
         del self._ranks[identity], self._compiled_endpoints[identity]
 
@@ -174,22 +177,20 @@ class Calculation:
         )
 
     def _result(self) -> Compiled:
-        in_order = sorted(self._endpoints, key=lambda each: (each.kind, each.namespace, each.name))
         return Compiled(
-            endpoints={identity: self._compiled_endpoints[identity] for identity in in_order},
+            # Copies: endpoints come and go and their sets are made anew, and what was given out must not change.
+            endpoints=dict(self._compiled_endpoints),
             policies=self._compiled_policies,
             profiles=self._compiled_profiles,
-            # Copies: sets are made anew when endpoints come and go, and what was given out must not change.
             member_sets=dict(self._sets.member_sets),
             port_sets=dict(self._sets.port_sets),
             lease_sets=dict(self._sets.lease_sets),
-            warnings=tuple(sorted({*self._lasting_warnings, *self._endpoint_warnings(in_order)})),
+            warnings=tuple(sorted({*self._lasting_warnings, *self._advice.warnings(), *self._stage_warnings()})),
         )
 
-    def _endpoint_warnings(self, in_order: Sequence[EndpointId]) -> Iterator[str]:
-        yield from endpoint_warnings((self._endpoints[identity] for identity in in_order), self._profiles)
+    def _stage_warnings(self) -> Iterator[str]:
         for rank in self._for_hosts_only:
-            selected = [self._endpoints[identity] for identity in in_order if rank in self._ranks[identity]]
+            selected = [self._endpoints[identity] for identity, ranks in self._ranks.items() if rank in ranks]
             yield from stage_warnings(self._policies[rank], selected)
 
 

@@ -275,6 +275,8 @@ class Compiled:
     """Everything a node enforces, at one moment."""
 
     endpoints: Mapping[EndpointId, CompiledEndpoint] = field(default_factory=dict)
+    """In no particular order."""
+
     policies: Mapping[PolicyId, CompiledPolicy] = field(default_factory=dict)
     """Only policies that at least one class refers to."""
 

@@ -21,6 +21,11 @@ _FORWARD_EGRESS = (Stage.FORWARD,)
 _WORKLOAD = (Stage.NORMAL,)
 
 
+def _has_precedence(endpoint: CompiledEndpoint, other: CompiledEndpoint) -> bool:
+    """Whose address it is where both claim it: a workload's before a host's, then the first's by name."""
+    return (other.is_workload, endpoint.id) < (endpoint.is_workload, other.id)
+
+
 @dataclass(frozen=True, slots=True)
 class _Leg:
     """One endpoint on the packet's way, and the stages it passes there."""
@@ -55,10 +60,11 @@ class Evaluator:
         self._compiled = compiled
         self._failsafe = failsafe if failsafe is not None else FailsafePorts()
         self._by_address: dict[Address, CompiledEndpoint] = {}
-        # A workload before a host: where both claim an address, it is the workload that sends and receives.
-        for endpoint in sorted(compiled.endpoints.values(), key=lambda each: (not each.is_workload, each.id)):
+        for endpoint in compiled.endpoints.values():
             for address in endpoint.addresses:
-                self._by_address.setdefault(address, endpoint)
+                other = self._by_address.get(address)
+                if other is None or _has_precedence(endpoint, other):
+                    self._by_address[address] = endpoint
 
     def endpoint_of(self, address: Address) -> CompiledEndpoint | None:
         """The endpoint that has this address."""

@@ -24,7 +24,7 @@ def test_stages_that_some_endpoints_do_not_have() -> None:
 
 def test_an_address_that_two_workloads_claim_is_reported() -> None:
     compiled = compile_policy([workload("a", "10.0.0.1"), workload("b", "10.0.0.1"), host("h", "10.0.0.1")])
-    assert compiled.warnings == ("WorkloadEndpoint shop/b: shop/a has the address 10.0.0.1 too",)
+    assert compiled.warnings == ("WorkloadEndpoint shop/b: shop/a has the address 10.0.0.1 too, and gets its packets",)
 
 
 def test_domains_behind_a_negated_selector_are_reported() -> None:

@@ -57,7 +57,8 @@ def test_the_first_deny_is_the_one_that_decides() -> None:
 
 
 def forwarding(*policies: Resource) -> Compiled:
-    return compile_policy([workload("w", "10.0.0.1"), host("in"), host("out", interfaceName="eth1"), *policies])
+    workloads = [workload("w", "10.0.0.1"), workload("v", "10.0.0.2")]
+    return compile_policy([*workloads, host("in"), host("out", interfaceName="eth1"), *policies])
 
 
 def test_a_forwarded_packet_passes_the_hosts_it_enters_and_leaves_by() -> None:
@@ -83,8 +84,8 @@ def test_a_host_in_the_middle_denies_too() -> None:
     only_hosts = "!has(projectcalico.org/name)"
     hosts = global_policy("f", namespaceSelector=only_hosts, applyOnForward=True, types=["Ingress"])
     compiled = forwarding(hosts)
-    verdict = evaluate(compiled, packet(OUT, "10.0.0.1"), entry=EndpointId("HostEndpoint", "", "in"))
-    assert verdict.judgements[-1].decision.action is Action.ALLOW
+    verdict = evaluate(compiled, packet("10.0.0.1", "10.0.0.2"), entry=EndpointId("HostEndpoint", "", "in"))
+    assert [each.decision.action for each in verdict.judgements] == [Action.ALLOW, None, Action.DENY, Action.ALLOW]
     assert (verdict.action, str(verdict.decision)) == (Action.DENY, "end of tier default")
 
 
@@ -110,8 +111,9 @@ def test_the_early_stages_of_a_host(flag: str, action: str, port: int, decider: 
     assert (Stage.NORMAL in reached) is (decider is not Decider.RULE)
 
 
-def test_where_a_host_and_a_workload_claim_an_address_it_is_the_workloads() -> None:
-    compiled = compile_policy([host("a", "10.0.0.1"), workload("w", "10.0.0.1")])
-    found = Evaluator(compiled).endpoint_of(ip_address("10.0.0.1"))
-    assert found is not None
-    assert found.id == W
+def test_who_has_an_address_that_several_claim() -> None:
+    rivals = [host("a", "10.0.0.1"), workload("w", "10.0.0.1"), workload("x", "10.0.0.1")]
+    for order in (rivals, rivals[::-1]):
+        found = Evaluator(compile_policy(order)).endpoint_of(ip_address("10.0.0.1"))
+        assert found is not None
+        assert found.id == W

@@ -191,13 +191,17 @@ class Guard:
     def await_enforced(self, patience: float = 10.0) -> None:
         """Return once the kernel holds what the store asks for. Raises GuardError."""
         deadline = time.monotonic() + patience
-        while True:
-            status = self.status()
+        status: Any = "the API does not answer"
+        while time.monotonic() < deadline:
+            try:
+                status = self.status()
+            except httpx.TransportError:  # it is being started again
+                time.sleep(0.05)
+                continue
             if status["ready"] and status["enforcedRevision"] >= status["storeRevision"]:
                 return
-            if time.monotonic() > deadline:
-                raise GuardError(f"policy is not enforced: {json.dumps(status, indent=2)}\n{self.tail()}")
             time.sleep(0.02)
+        raise GuardError(f"policy is not enforced: {json.dumps(status, indent=2)}\n{self.tail()}")
 
     def explain(self, source: str, destination: str, protocol: str, port: int | None) -> Any:
         """What dnsguard says would happen to a connection."""

@@ -53,18 +53,20 @@ class Outage:
 
     role: str
     rounds: list[dict[str, Any]]
+    unanswered_seconds: float
+    """From the kill until dnsguard answered a query again."""
+
     healed_seconds: float
-    """From the kill until everything said that it was ready again."""
+    """From the kill until it said that it was ready again."""
 
     @property
     def failed_lookups(self) -> int:
         return sum(each["lookup"] != "answered" for each in self.rounds)
 
     @property
-    def blind_seconds(self) -> float:
-        """From the start of the first look-up that failed to the end of the last; 0 when none did."""
-        failed = [each for each in self.rounds if each["lookup"] != "answered"]
-        return failed[-1]["at"] + failed[-1]["lookup_seconds"] - failed[0]["at"] if failed else 0.0
+    def slowest_lookup(self) -> float:
+        """In seconds; programs ask again when no answer comes."""
+        return max(float(each["lookup_seconds"]) for each in self.rounds)
 
     def lost(self, what: str, expected: str) -> int:
         """Rounds in which ``connection``, ``allowed`` or ``denied`` was not as expected."""
@@ -72,11 +74,12 @@ class Outage:
         return sum(each[what] not in {expected, *skipped} for each in self.rounds)
 
     def __str__(self) -> str:
+        lost, refused = self.lost("connection", "answered"), self.lost("allowed", "answered")
         return (
-            f"kill -9 of the {self.role}: {len(self.rounds)} rounds, {self.failed_lookups} look-ups failed over "
-            f"{self.blind_seconds:.2f} s, ready again after {self.healed_seconds:.2f} s; connections after an answer "
-            f"lost {self.lost('connection', 'answered')}, to open addresses lost {self.lost('allowed', 'answered')}, "
-            f"to closed ones let through {self.lost('denied', 'timeout')}"
+            f"kill -9 of the {self.role}: queries unanswered for {self.unanswered_seconds:.2f} s, ready again after "
+            f"{self.healed_seconds:.2f} s; {len(self.rounds)} look-ups, {self.failed_lookups} failed, slowest "
+            f"{self.slowest_lookup:.2f} s; connections lost after an answer {lost}, to open addresses {refused}, "
+            f"let through to closed ones {self.lost('denied', 'timeout')}"
         )
 
 
@@ -100,9 +103,12 @@ def kill(lab: Lab, guard: Guard, role: str, rounds: int = 300, interval: float =
     started = time.monotonic()
     os.kill(old, signal.SIGKILL)
     _await(lambda: guard.processes().get(role, old) != old, f"the {role} does not come back")
+    # A name that nobody has asked for yet, and a patience much shorter than that of programs.
+    _await(lambda: lab.lookup(CLIENT, topology.bulk_name(60_000), wait=0.1) is not None, "no query is answered")
+    answered = time.monotonic() - started
     guard.await_enforced()
     healed = time.monotonic() - started
-    return Outage(role, steady.result(120), healed)
+    return Outage(role, steady.result(120), answered, healed)
 
 
 def _arrivals(lab: Lab) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 """What every request passes before a route sees it: authentication, the limit of bodies, the audit of changes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.datastructures import Headers
@@ -32,6 +32,8 @@ class AuditNote:
     before: str = ""
     after: str = ""
     dry_run: bool = False
+    parts: list["AuditNote"] = field(default_factory=list)
+    """The single changes of a request that makes many."""
 
 
 def audit_note(scope: Scope) -> AuditNote:
@@ -79,6 +81,8 @@ class Gate:
             raise
         finally:
             if scope["method"] not in READING and scope["path"] not in QUESTIONS:
+                for part in note.parts:
+                    self._audit(scope, caller, part, 200)
                 self._audit(scope, caller, note, code)
 
     def _caller(self, headers: Headers) -> Caller | None:

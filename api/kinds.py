@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from api.answers import JSON, answer, as_json, media_type
 from api.bodies import body_value, content_type
 from api.failures import Failure, bad_request, details_of, failure_of
-from api.gate import audit_note
+from api.gate import AuditNote, audit_note
 from api.objects import Objects, Preconditions, Target, Written, key_of
 from api.patches import Change, json_patch, merge_patch, strategic_patch
 from api.selection import selection
@@ -93,10 +93,6 @@ class KindRoutes:
     async def create(self, request: Request) -> Response:
         """Store a new object."""
         target, dry_run = _changing(request)
-        if target.kind.namespaced and not target.namespace:
-            raise Failure(
-                405, "MethodNotAllowed", f"name the namespace: POST to …/namespaces/NAMESPACE/{target.kind.plural}"
-            )
         data, size = await body_value(request)
         try:
             written = await self._objects.create(target, data, size, dry_run=dry_run)
@@ -154,9 +150,14 @@ class KindRoutes:
             key = key_of(target, value)
             one = replace(target, namespace=key.namespace, name=key.name)
             try:
-                gone.append((await self._objects.delete(one, preconditions, dry_run=dry_run)).object)
+                written = await self._objects.delete(one, preconditions, dry_run=dry_run)
             except DnsguardError as error:
                 raise failure_of(error, target.kind, key.name) from error
+            gone.append(written.object)
+            part = AuditNote("delete", str(key), before=written.before, dry_run=dry_run)
+            if not dry_run:
+                part.after = str(written.object["metadata"]["resourceVersion"])
+            audit_note(request.scope).parts.append(part)
         metadata = {"resourceVersion": str(revision)}
         kind = f"{target.kind.kind}List"
         return _answer(
@@ -183,6 +184,8 @@ def _target(request: Request) -> Target:
 def _changing(request: Request) -> tuple[Target, bool]:
     """What is to be changed, and whether only for show; both noted for the audit."""
     target = _target(request)
+    if target.kind.namespaced and not target.namespace:
+        raise Failure(405, "MethodNotAllowed", f"name the namespace: …/namespaces/NAMESPACE/{target.kind.plural}")
     note = audit_note(request.scope)
     note.resource = str(target)
     note.dry_run = _is_dry(request.query_params.getlist("dryRun"))

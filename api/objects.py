@@ -140,7 +140,7 @@ class Objects:
             current = await self._store.get(target.key)
             before = str(current["metadata"]["resourceVersion"])
             revision = int(before)
-            changed = await asyncio.to_thread(change, deepcopy(current)) if size >= LARGE else change(deepcopy(current))
+            changed = await _changed(change, current, size)
             data, stated = taken_apart(changed, target.kind, target.namespace)
             _require(target, current, stated.uid, stated.resource_version)
             read = await _read(data, target, size)
@@ -215,6 +215,13 @@ class Objects:
         except NotFound:
             return
         raise AlreadyExists(f"{key} exists already")
+
+
+async def _changed(change: Callable[[Object], Any], current: Object, size: int) -> Any:
+    def changed() -> Any:
+        return change(deepcopy(current))
+
+    return await asyncio.to_thread(changed) if size >= LARGE else changed()
 
 
 @dataclass(frozen=True, slots=True)

@@ -423,6 +423,7 @@ async def test_a_collection_is_deleted_as_chosen(client: httpx.AsyncClient) -> N
         ("GET", f"{SETS}/..%2f..%2ftiers", 404),
         ("GET", "/nonsense", 404),
         ("POST", f"{V3}/networksets", 405),
+        ("DELETE", f"{V3}/networksets", 405),
         ("PUT", SETS, 405),
         ("DELETE", "/v1/status", 405),
         ("GET", f"{SETS}?continue=abc", 410),
@@ -482,6 +483,8 @@ async def test_every_change_is_audited(client: httpx.AsyncClient, world: World) 
     await client.put(f"{SETS}/partners", json=network_set(nets=["x"]))
     await client.get(f"{SETS}/partners")
     await client.delete(f"{SETS}/partners")
+    await client.post(SETS, json=network_set("a"))
+    await client.post(SETS, json=network_set("b"))
     await client.delete(SETS)
     seen = [(r.verb, r.resource, r.status, r.before, r.after) for r in world.audit]
     assert seen == [
@@ -490,6 +493,10 @@ async def test_every_change_is_audited(client: httpx.AsyncClient, world: World) 
         ("patch", "networksets/shop/partners", 200, "7", "8"),
         ("update", "networksets/shop/partners", 422, "", ""),
         ("delete", "networksets/shop/partners", 200, "8", "9"),
+        ("create", "networksets/shop/a", 201, "", "10"),
+        ("create", "networksets/shop/b", 201, "", "11"),
+        ("delete", "networksets/shop/a", 200, "10", "12"),
+        ("delete", "networksets/shop/b", 200, "11", "13"),
         ("deletecollection", "networksets/shop", 200, "", ""),
     ]
     assert {(r.caller, r.time) for r in world.audit} == {("admin", "2026-01-02T03:04:05.000678+00:00")}

@@ -59,25 +59,40 @@ def content_chain(label: str, rules: Sequence[Rule], comment: str = "") -> Chain
     return Chain(naming.chain_name(label, repr(held)), held, comment=naming.comment(comment))
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A policy or profile in one direction and stage: its chain, and what that refers to."""
+
+    chain: Chain
+    counters: tuple[str, ...]
+    sets: tuple[IntervalSet, ...]
+
+
 @lru_cache(maxsize=16384)
-def _policy_chain(policy: CompiledPolicy, direction: Direction, result: Outcome) -> Chain:
-    rules: list[Rule] = []
-    for rule in policy.rules(direction):
-        counter = naming.counter_of(policy.id, direction, rule.index)
-        comment = naming.comment(f"{policy.id} {direction} rule {rule.index}")
-        rules += kernel_rules(rule, counter, comment, result)
+def _policy_part(policy: CompiledPolicy, direction: Direction, result: Outcome) -> _Part:
+    rules = policy.rules(direction)
+    counters = tuple(naming.counter_of(policy.id, direction, rule.index) for rule in rules)
     label = f"{naming.short_name(policy.id)}-{direction}"
-    return content_chain(label, rules, f"{policy.id} {direction}, tier {policy.tier}")
+    return _part(label, f"{policy.id} {direction}", f", tier {policy.tier}", rules, counters, result)
 
 
 @lru_cache(maxsize=16384)
-def _profile_chain(profile: CompiledProfile, direction: Direction, result: Outcome) -> Chain:
-    rules: list[Rule] = []
-    for rule in profile.rules(direction):
-        counter = naming.counter_of_profile(profile.name, direction, rule.index)
-        comment = naming.comment(f"Profile/{profile.name} {direction} rule {rule.index}")
-        rules += kernel_rules(rule, counter, comment, result)
-    return content_chain(f"profile-{profile.name}-{direction}", rules, f"Profile/{profile.name} {direction}")
+def _profile_part(profile: CompiledProfile, direction: Direction, result: Outcome) -> _Part:
+    rules = profile.rules(direction)
+    counters = tuple(naming.counter_of_profile(profile.name, direction, rule.index) for rule in rules)
+    return _part(
+        f"profile-{profile.name}-{direction}", f"Profile/{profile.name} {direction}", "", rules, counters, result
+    )
+
+
+def _part(
+    label: str, owner: str, more: str, rules: tuple[CompiledRule, ...], counters: tuple[str, ...], result: Outcome
+) -> _Part:
+    found: list[Rule] = []
+    for rule, counter in zip(rules, counters, strict=True):
+        found += kernel_rules(rule, counter, naming.comment(f"{owner} rule {rule.index}"), result)
+    sets = tuple(literal for rule in rules for literal in literal_sets(rule))
+    return _Part(content_chain(label, found, owner + more), counters, sets)
 
 
 def _can_pass(rules: Iterable[CompiledRule]) -> bool:
@@ -157,13 +172,9 @@ class ClassBuilder:
         result = outcome(self.settings, policy_class.stage)
         for policy_id in tier.policies:
             policy = self.compiled.policies[policy_id]
-            rules = policy.rules(policy_class.direction)
-            for rule in rules:
-                self.counters.setdefault(naming.counter_of(policy_id, policy_class.direction, rule.index))
-            self._literals(rules)
-            chain = self.add(_policy_chain(policy, policy_class.direction, result))
+            chain = self._add_part(_policy_part(policy, policy_class.direction, result))
             yield Rule((Jump(chain),), naming.comment(f"tier {tier.tier}"))
-            if rest is not None and _can_pass(rules):
+            if rest is not None and _can_pass(policy.rules(policy_class.direction)):
                 yield Rule((Marked(self.settings.pass_mark), Goto(rest)), naming.comment(f"Pass in tier {tier.tier}"))
 
     def _after_tiers(self, policy_class: PolicyClass) -> Iterable[Rule]:
@@ -174,11 +185,7 @@ class ClassBuilder:
         result = outcome(self.settings, policy_class.stage)
         in_profile = Outcome(result.allow, result.deny, (Verdict.RETURN,), result.log_group, result.log_per_second)
         for name in policy_class.profiles:
-            profile = self.compiled.profiles[name]
-            for rule in profile.rules(direction):
-                self.counters.setdefault(naming.counter_of_profile(name, direction, rule.index))
-            self._literals(profile.rules(direction))
-            chain = self.add(_profile_chain(profile, direction, in_profile))
+            chain = self._add_part(_profile_part(self.compiled.profiles[name], direction, in_profile))
             yield Rule((Jump(chain),), naming.comment(f"profile {name}"))
         end = self.count(naming.counter_of_no_profile(direction))
         yield Rule((end, *self._deny(policy_class)), "no profile decided: deny")
@@ -187,10 +194,12 @@ class ClassBuilder:
         deny = outcome(self.settings, policy_class.stage).deny
         return tuple(statement for statement in deny if isinstance(statement, Verdict))
 
-    def _literals(self, rules: Iterable[CompiledRule]) -> None:
-        for rule in rules:
-            for literal in literal_sets(rule):
-                self.sets.setdefault(literal.name, literal)
+    def _add_part(self, part: _Part) -> str:
+        for counter in part.counters:
+            self.counters.setdefault(counter)
+        for literal in part.sets:
+            self.sets.setdefault(literal.name, literal)
+        return self.add(part.chain)
 
     def _named(self, policy_class: PolicyClass, start: int, rules: list[Rule]) -> Chain:
         tiers = [tier.tier for tier in policy_class.tiers[start:]] or list(policy_class.profiles) or ["nothing"]

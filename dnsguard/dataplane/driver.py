@@ -120,21 +120,25 @@ class Driver:
             del actual.sets[name]
 
     def lost(self) -> bool:
-        """Whether somebody else removed the table, or rules or chains of it, since we changed it last.
+        """Whether somebody else removed the table, or rules or chains of it, since we changed or adopted it.
 
         After True the next change reads the table anew and restores what is missing.
         """
         found = {item.name: item.references for item in self._chains()}
-        if self._in_force is None:
-            return False
-        if self._uses is None:
-            missing = any(found.get(chain.name, -1) < len(chain.rules) for chain in self._in_force.chains)
-            self._uses = found
-        else:
+        if self._uses is not None:
             missing = found != self._uses
+        else:
+            missing = any(found.get(name, -1) < rules for name, rules in self._least_rules().items())
+            self._uses = found
         if missing:
             self._forget()
         return missing
+
+    def _least_rules(self) -> dict[str, int]:
+        """How many rules each chain must have; of a table that we adopted only that base chains are not empty."""
+        if self._in_force is not None:
+            return {chain.name: len(chain.rules) for chain in self._in_force.chains}
+        return {chain.name: 1 for chain in self._foundation.chains if chain.hook is not None}
 
     def counters(self) -> dict[str, Counted]:
         """All named counters; empty when there is no table."""

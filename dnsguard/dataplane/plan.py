@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from ipaddress import collapse_addresses
 
-from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Direction, Network, Stage
+from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Direction, EndpointId, Network, Stage
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.classes import ClassBuilder
 from dnsguard.dataplane.hooks import (
@@ -75,21 +75,23 @@ def _workload_maps(
     builder: ClassBuilder, local: Iterable[CompiledEndpoint], warnings: list[str]
 ) -> Iterator[VerdictMap]:
     """Of two endpoints with one address the first by name has it: a packet can have one judge only."""
-    owners: dict[Address, CompiledEndpoint] = {}
+    owners: dict[bytes, CompiledEndpoint] = {}
+    labels: dict[EndpointId, str] = {}
     for endpoint in sorted(local, key=lambda item: item.id):
+        labels[endpoint.id] = naming.comment(str(endpoint.id))
         for address in endpoint.addresses:
-            if address in owners:
-                warnings.append(f"{endpoint.id}: {address} belongs to {owners[address].id} already")
-            else:
-                owners[address] = endpoint
+            owner = owners.setdefault(address.packed, endpoint)
+            if owner is not endpoint:
+                warnings.append(f"{endpoint.id}: {address} belongs to {owner.id} already")
     for direction in Direction.EGRESS, Direction.INGRESS:
+        place = Stage.NORMAL, direction
         for family in _FAMILIES:
-            entries: dict[bytes, Entry] = {}
-            for address, endpoint in owners.items():
-                if address.version == family:
-                    policy_class = endpoint.classes[Stage.NORMAL, direction]
-                    label = naming.comment(str(endpoint.id))
-                    entries[address.packed] = Entry(builder.class_chain(policy_class), label)
+            length = _ADDRESS[family].length
+            entries = {
+                key: Entry(builder.class_chain(endpoint.classes[place]), labels[endpoint.id])
+                for key, endpoint in owners.items()
+                if len(key) == length
+            }
             yield VerdictMap(workload_map(direction, family), _ADDRESS[family], entries)
 
 

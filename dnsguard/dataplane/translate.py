@@ -7,7 +7,6 @@ with the same counter, verdict and comment. Conditions stand cheapest first.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import IPv4Network
 from itertools import product
 
@@ -71,7 +70,6 @@ def passing(mark: int) -> tuple[Statement, ...]:
     return SetMark(mark), Verdict.RETURN
 
 
-@lru_cache(maxsize=65536)
 def kernel_rules(rule: CompiledRule, counter: str, comment: str, outcome: Outcome) -> tuple[Rule, ...]:
     """The kernel rules of one compiled rule; none when it can match nothing. ``counter`` is its id in logs, too."""
     end = Count(counter), *outcome.statements(rule.action, counter)

@@ -200,6 +200,17 @@ def test_damage_before_the_first_look_is_seen_too(node: Namespace, driver: Drive
     assert driver.lost()
 
 
+def test_damage_to_an_adopted_table_is_seen(node: Namespace, socket: NetfilterSocket, driver: Driver) -> None:
+    driver.apply(plan_with(BY_LEASE))
+    later = Driver(socket, FOUNDATION)
+    later.open()
+    assert not later.lost()
+    node.run("nft delete table inet dnsguard")
+    assert later.lost()
+    later.open()
+    assert 'iifname "cali*" counter name "unknown-workload-egress"' in "\n".join(listed(node))
+
+
 def test_a_load_that_was_cut_short_is_completed(node: Namespace, socket: NetfilterSocket, driver: Driver) -> None:
     plan = plan_with(BY_LEASE, BY_MEMBER)
     half = next(chain for chain in plan.chains if chain.name.startswith("np-"))

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from dnslib import DNSRecord
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dnsguard.dns.client import Client
 from dnsguard.dns.codes import EDE_NETWORK_ERROR, FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
@@ -384,3 +386,20 @@ async def test_closing_answers_what_is_held(make: Make) -> None:
     stage.upstream(GOOD)
     stage.relay.close()
     assert parsed(answers).header.rcode == SERVFAIL
+
+
+@given(st.lists(st.binary(max_size=120), max_size=20))
+def test_any_bytes_have_a_well_formed_answer_or_none(tails: list[bytes]) -> None:
+    async def check() -> None:
+        stage = Stage()
+        for tail in tails:
+            for data in (tail, PLAIN[:12] + tail, query_bytes(edns=1232)[:-2] + tail):
+                for answer in stage.query(data):
+                    assert DNSRecord.parse(answer).header.qr == 1
+                    assert answer[:2] == data[:2]
+        for index in range(len(stage.questions)):
+            stage.upstream(index=index)
+        assert stage.counters.queries == stage.ended()
+        assert stage.counters.hook_errors == 0
+
+    asyncio.run(check())

@@ -1,6 +1,8 @@
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
 
 import pytest
 from dnslib import DNSRecord
@@ -10,6 +12,7 @@ from dnsguard.dns.upstream.exchange import Found, Unanswered
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
 from dnsguard.dns.upstream.question import Question
 from dnsguard.dns.upstream.servers import Server
+from dnsguard.dns.upstream.sockets import SO_MARK
 from tests.support.fake_upstream import Asked, FakeUpstream, Script, send_from_elsewhere, silence
 from tests.unit.dns.messages import answer_bytes, query
 
@@ -349,3 +352,39 @@ async def test_closing_answers_what_is_open(bench: Bench) -> None:
 async def test_no_servers_is_refused(bench: Bench) -> None:
     with pytest.raises(ValueError, match="upstream"):
         bench.pool()
+
+
+async def test_garbage_that_matches_hurts_one_question_only(bench: Bench) -> None:
+    rng = random.Random(53)  # the same garbage every time
+
+    def script(asked: Asked) -> Iterable[bytes]:
+        if rng.random() < 0.3:
+            return good(asked)
+        counts = bytes(rng.choice([0, 0, 1, 3]) if i % 2 else 0 for i in range(6))
+        header = asked.data[:2] + b"\x81" + rng.randbytes(1) + b"\0\1" + counts
+        return [header + asked.question + rng.randbytes(rng.randint(0, 200))]
+
+    async with FakeUpstream(script) as server:
+        pool = bench.pool(server)
+        results = await asyncio.gather(*(ask(pool, f"n{i}.example.org") for i in range(300)))
+        assert {type(result) for result in results} == {Found, Unanswered}
+        server.script = good
+        assert addresses(await ask(pool)) == ["192.0.2.1"]
+
+
+async def test_our_own_questions_can_carry_a_mark(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interception tells them from the workloads' by it."""
+    marked: list[int] = []
+
+    class Marked(socket.socket):
+        def setsockopt(self, level: int, option: int, value: Any, length: Any = None) -> None:
+            del length
+            super().setsockopt(level, option, value)
+            if (level, option) == (socket.SOL_SOCKET, SO_MARK):
+                marked.append(self.getsockopt(level, option))
+
+    monkeypatch.setattr("socket.socket", Marked)
+    async with FakeUpstream(lambda asked: [answer_bytes(asked.data, GOOD, tc=asked.transport == "udp")]) as server:
+        pool = bench.pool(server, settings=UpstreamSettings(deadline=0.6, mark=53))
+        assert addresses(await ask(pool)) == ["192.0.2.1"]
+    assert marked == [53, 53]

@@ -49,6 +49,9 @@ class Counters:
     """Right but for the casing of the question: asked again over TCP."""
 
     upstream_malformed: int = 0
+    upstream_without_edns: int = 0
+    """Questions put again without an OPT record."""
+
     upstream_tcp: int = 0
 
     udp_received: int = 0

@@ -34,7 +34,10 @@ class UdpListener:
     def __init__(
         self, address: str, port: int, handler: Handler, counters: Counters, *, transparent: bool = False
     ) -> None:
-        """``transparent``: also take what is intercepted, sent to addresses that are not ours (needs CAP_NET_ADMIN)."""
+        """``transparent``: also take what is intercepted, sent to addresses that are not ours (needs CAP_NET_ADMIN).
+
+        Answers carry our own port, so a transparent socket has to be bound to the port that is intercepted.
+        """
         parsed = ip_address(address)
         self._ipv6 = parsed.version == 6
         self._address = parsed.packed

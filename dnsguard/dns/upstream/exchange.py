@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from dnsguard.dns.codes import FORMERR
 from dnsguard.dns.message import FLAG_QR, MASK_OPCODE, Layout
 from dnsguard.dns.upstream.question import Question
 
@@ -81,16 +82,19 @@ class Attempt:
         self.expires = expires
 
 
-ANSWERS, WRONG_CASE, UNRELATED = range(3)
+ANSWERS, WRONG_CASE, NO_EDNS, UNRELATED = range(4)
 
 
 def matches(attempt: Attempt, data: bytes) -> int:
-    """Is ``data``, of at least 12 octets and with the attempt's ID, an answer to it? One of the three constants above.
+    """Is ``data``, of at least 12 octets and with the attempt's ID, an answer to it? One of the constants above.
 
-    QR set, opcode QUERY, one question, and that question octet by octet as it was asked, casing included.
+    QR set, opcode QUERY, one question, and that question octet by octet as it was asked, casing included. A bare header
+    that says FORMERR is how servers from before EDNS turn down its record (RFC 6891 §6.2.2).
     """
-    if data[2] & (FLAG_QR | MASK_OPCODE) >> 8 != FLAG_QR >> 8 or data[4:6] != b"\0\x01":
+    if data[2] & (FLAG_QR | MASK_OPCODE) >> 8 != FLAG_QR >> 8:
         return UNRELATED
+    if data[4:6] != b"\0\x01":
+        return NO_EDNS if len(data) == 12 and data[3] & 0xF == FORMERR else UNRELATED
     asked = attempt.asked
     if data.startswith(asked, 12):
         return ANSWERS

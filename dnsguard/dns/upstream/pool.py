@@ -21,6 +21,7 @@ from dnsguard.dns.message import MalformedMessage
 from dnsguard.dns.scan import scan_answer
 from dnsguard.dns.upstream.entropy import Entropy
 from dnsguard.dns.upstream.exchange import (
+    NO_EDNS,
     UNRELATED,
     WRONG_CASE,
     Attempt,
@@ -193,6 +194,19 @@ class UpstreamPool:
                 return
         self._give_way(exchange, now)
 
+    def _attempt_plain(self, exchange: Exchange, index: int, now: float) -> None:
+        """Ask the same server without an OPT record, once."""
+        if exchange.question.opt:
+            self._counters.upstream_without_edns += 1
+            exchange.question = exchange.question._replace(opt=b"")
+            try:
+                self._send(exchange, self._upstreams[index].links.pick(self._loop, self._received, self._broken), now)
+            except OSError as error:
+                log.debug("UDP to %s: %s", self._upstreams[index].name, error)
+            else:
+                return
+        self._give_way(exchange, now)
+
     def _give_way(self, exchange: Exchange, now: float) -> None:
         """This server cannot help: on to one that has not been asked, or wait for those that have, or end."""
         if len(set(exchange.tried)) < len(self._upstreams):
@@ -232,6 +246,10 @@ class UpstreamPool:
             return
         exchange = attempt.exchange
         index = link.server_index
+        if verdict == NO_EDNS:
+            if not exchange.finished:
+                self._attempt_plain(exchange, index, self._loop.time())
+            return
         if verdict == WRONG_CASE:
             # Either a server that does not keep casing or somebody who guessed the rest: TCP tells which.
             self._counters.upstream_wrong_case += 1
@@ -263,6 +281,9 @@ class UpstreamPool:
             return
         health.answered()
         rcode = layout.answer.rcode
+        if rcode == FORMERR and layout.end == len(data) and question.opt:
+            self._attempt_plain(exchange, index, self._loop.time())
+            return
         found = Found(data, layout, self._upstreams[index].name)
         if rcode not in _UNHELPFUL and rcode <= _MAX_PLAIN_RCODE:
             self._finish(exchange, found)

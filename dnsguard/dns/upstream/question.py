@@ -30,7 +30,7 @@ class Question(NamedTuple):
     """Type and class, as they follow the name."""
 
     opt: bytes
-    """The whole OPT record."""
+    """The whole OPT record; empty for a server that knows no EDNS."""
 
     @classmethod
     def of(cls, query: Query) -> Self:
@@ -57,4 +57,4 @@ def randomise_case(name: bytes, random: bytes) -> bytes:
 
 def encode(question: Question, ident: int, cased: bytes) -> bytes:
     """The message; ``cased`` is the question's name with its casing."""
-    return _header(ident, question.flags, 1, 0, 0, 1) + cased + question.tail + question.opt
+    return _header(ident, question.flags, 1, 0, 0, 1 if question.opt else 0) + cased + question.tail + question.opt

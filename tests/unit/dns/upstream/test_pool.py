@@ -388,3 +388,25 @@ async def test_our_own_questions_can_carry_a_mark(bench: Bench, monkeypatch: pyt
         pool = bench.pool(server, settings=UpstreamSettings(deadline=0.6, mark=53))
         assert addresses(await ask(pool)) == ["192.0.2.1"]
     assert marked == [53, 53]
+
+
+@pytest.mark.parametrize("bare", [False, True])
+async def test_a_server_from_before_edns_is_asked_without_it(bench: Bench, bare: bool) -> None:
+    def script(asked: Asked) -> Iterable[bytes]:
+        if not asked.data[11]:
+            return good(asked)
+        refusal = answer_bytes(asked.data, rcode=1, opt=False)
+        return [refusal[:4] + bytes(8) if bare else refusal]
+
+    async with FakeUpstream(script) as server, FakeUpstream(silence) as other:
+        assert addresses(await ask(bench.pool(server, other))) == ["192.0.2.1"]
+        assert len(server.asked) == 2
+        assert bench.counters.upstream_without_edns == 1
+
+
+async def test_one_that_finds_fault_with_everything_is_not_asked_for_ever(bench: Bench) -> None:
+    async with FakeUpstream(lambda asked: [answer_bytes(asked.data, rcode=1, opt=False)]) as server:
+        result = await ask(bench.pool(server))
+        assert isinstance(result, Found)
+        assert result.layout.answer.rcode == 1
+        assert len(server.asked) == 2

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from dnsguard.resources.problems import Problem, problems_of, refused_all
+from dnsguard.resources.problems import Path, Problem, problems_of, readable_parts, refused_all
 
 AS_TEXT = PlainSerializer(str, return_type=str)
 """For fields whose values are written as their `str()`."""
@@ -50,7 +50,11 @@ class Model(BaseModel):
         return data
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - part of the contract
-        """What is wrong between fields. Fields named in `broken` (as written) could not be read and look absent."""
+        """What is wrong between fields. Fields named in `broken` (as written) could not be read and look absent.
+
+        A part that could be read in part is there, without what is broken in it: judge what is written, not what is
+        absent there.
+        """
         return ()
 
     @classmethod
@@ -73,12 +77,13 @@ class Model(BaseModel):
             found = [cls._named_by_rule(problem) for problem in problems_of(error)]
             problems += [problem for problem in found if problem.path[:1] != () and problem.path[0] not in broken]
             problems += [problem for problem in found if problem.path == ()]
-            broken |= {str(problem.path[0]) for problem in found if problem.path}
-            read = cls._readable_part(known, broken, handler)
+            parts, lost = readable_parts(error)
+            broken |= lost
+            read = cls._readable_part(_with_parts(known, parts), broken, handler)
         if read is not None:
             problems += read.problems(broken)
         if problems:
-            raise refused_all(problems)
+            raise refused_all(problems, read)
         return cast("Self", read)  # without problems the first reading succeeded
 
     @classmethod
@@ -116,6 +121,20 @@ def _unknown_field(key: str, names: Iterable[str]) -> str:
     if close := difflib.get_close_matches(key, known, n=1):
         return f"unknown field; did you mean {close[0]}?"
     return f"unknown field; the fields here are {', '.join(known)}"
+
+
+def _with_parts(data: Mapping[str, Any], parts: Mapping[Path, Any]) -> dict[str, Any]:
+    """The data with readable parts in place of the fields, or items of fields, that they were read from."""
+    mended = dict(data)
+    for path, part in parts.items():
+        match path:
+            case (str(field),):
+                mended[field] = part
+            case (str(field), int(index)):
+                mended[field] = [*mended[field][:index], part, *mended[field][index + 1 :]]
+            case _:
+                pass
+    return mended
 
 
 @cache

@@ -11,6 +11,7 @@ from dnsguard.errors import DnsguardError
 Path = tuple[str | int, ...]
 
 _COLLECTED = "problems"
+_READABLE = "readable"
 
 
 class Problem(NamedTuple):
@@ -66,9 +67,23 @@ def refused(code: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{message}", {"code": code, "message": message})
 
 
-def refused_all(problems: Iterable[Problem]) -> PydanticCustomError:
-    """To raise where a value is wrong for several reasons."""
-    return PydanticCustomError(_COLLECTED, "has problems", {_COLLECTED: tuple(problems)})
+def refused_all(problems: Iterable[Problem], readable: object = None) -> PydanticCustomError:
+    """To raise where a value is wrong for several reasons; `readable` is what could be read of it all the same."""
+    return PydanticCustomError(_COLLECTED, "has problems", {_COLLECTED: tuple(problems), _READABLE: readable})
+
+
+def readable_parts(error: ValidationError) -> tuple[dict[Path, Any], frozenset[str]]:
+    """What could be read of the fields (or items of a field) that are wrong, and the fields of which nothing could."""
+    parts: dict[Path, Any] = {}
+    lost: set[str] = set()
+    for detail in error.errors(include_url=False):
+        path: Path = detail["loc"]
+        part = detail.get("ctx", {}).get(_READABLE)
+        if part is not None and len(path) <= 2:
+            parts[path] = part
+        elif path:
+            lost.add(str(path[0]))
+    return parts, frozenset(lost)
 
 
 def problems_of(error: ValidationError) -> list[Problem]:

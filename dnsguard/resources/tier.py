@@ -79,9 +79,10 @@ class Tier(Resource):
         fixed = BUILTIN_TIERS.get(self.name) if "metadata" not in broken else None
         if fixed is None or "spec" in broken:
             return
-        if self.spec.order != fixed.order:
+        written = self.spec.model_fields_set
+        if "order" in written and self.spec.order != fixed.order:
             yield Problem(("spec", "order"), "V-22", f"tier {self.name} is built in: its order is {fixed.order:.0f}")
-        if self.spec.default_action is not fixed.default_action:
+        if "default_action" in written and self.spec.default_action is not fixed.default_action:
             yield Problem(
                 ("spec", "defaultAction"),
                 "V-22",

@@ -59,7 +59,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (wep(ipNetworks=["192.0.2.0/24"]), "spec.ipNetworks[0]", "V-28"),
     (wep(ipv4Gateway="::1"), "spec.ipv4Gateway", "V-28"),
     (wep(ipv6Gateway="192.0.2.1"), "spec.ipv6Gateway", "V-28"),
-    (wep(ipNATs=[{"internalIP": "192.0.2.1", "externalIP": "::1"}]), "spec.ipNATs[0].externalIP", "V-28"),
+    (wep(ipNATs=[{"internalIP": "192.0.2.1", "externalIP": "::1"}], ipNetworks=["192.0.2.1"]), "spec.ipNATs[0].externalIP", "V-28"),
     (wep(ipNATs=[{"internalIP": "192.0.2.1", "externalIP": "192.0.2.2"}]), "spec.ipNATs[0].internalIP", "V-28"),
     (wep(node="Node"), "spec.node", "V-01"),
     (wep(mac="02:00"), "spec.mac", "type"),
@@ -113,6 +113,14 @@ def test_an_endpoint_knows_its_addresses() -> None:
     made = read(obj("WorkloadEndpoint", {**WEP, "ipNetworks": ["192.0.2.1/32", "2001:db8::1"]}))
     assert isinstance(made, WorkloadEndpoint)
     assert [str(address) for address in made.spec.addresses] == ["192.0.2.1", "2001:db8::1"]
+
+
+def test_a_tier_that_is_half_wrong_is_not_blamed_for_what_was_not_read() -> None:
+    assert faults(obj("Tier", {"order": "x"}, "kube-admin")) == {("spec.order", "type")}
+    assert faults(obj("Tier", {"order": "x", "defaultAction": "Deny"}, "kube-admin")) == {
+        ("spec.order", "type"),
+        ("spec.defaultAction", "V-22"),
+    }
 
 
 def test_an_absent_node_hides_nothing_else() -> None:

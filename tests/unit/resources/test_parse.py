@@ -134,6 +134,7 @@ def test_every_error_of_an_object_is_reported() -> None:
         parse_object(data)
     assert {(cause.field, cause.code) for cause in caught.value.causes} == {
         ("metadata.labels.a", "D-03"),
+        ("metadata.name", "V-02"),
         ("spec.selector", "V-20"),
         ("spec.order", "type"),
         ("spec.egress[0].action", "V-30"),

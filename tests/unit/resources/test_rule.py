@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dnsguard.resources import Action, NetworkPolicy, parse_object
-from tests.unit.resources.objects import codes, egress, faults, ingress, read, to
+from tests.unit.resources.objects import codes, egress, faults, ingress, policy, read, to
 
 GOOD: list[dict[str, Any]] = [
     egress({}),
@@ -104,11 +104,25 @@ def test_everything_wrong_with_one_rule_is_said_at_once() -> None:
         "action": "Deny",
         "protocol": "tcp",
         "colour": "red",
-        "source": {"domains": ["b.com"], "ports": [443]},
-        "destination": {"domains": ["a.com"], "nets": ["10.0.0.0/8"]},
+        "source": {"domains": ["b.com"], "nets": ["10.0.0.1/8", "10.0.0.0/8"], "colour": "red"},
+        "destination": {"domains": ["a.com"], "nets": ["2001:db8::/32"], "ports": [443, 0], "services": {"name": "x"}},
         "http": {},
     }
-    assert codes(egress(rule)) == {"V-31", "V-50", "V-52", "D-01", "D-13"}
+    assert faults(policy("GlobalNetworkPolicy", doNotTrack=True, egress=[rule, {"action": "x"}])) == {
+        ("spec.applyOnForward", "V-12"),
+        ("spec.egress[0].colour", "D-01"),
+        ("spec.egress[0].protocol", "V-31"),
+        ("spec.egress[0].http", "D-13"),
+        ("spec.egress[0].source.colour", "D-01"),
+        ("spec.egress[0].source.domains", "V-50"),
+        ("spec.egress[0].source.nets[0]", "V-40"),
+        ("spec.egress[0].destination.domains", "V-51"),
+        ("spec.egress[0].destination.domains", "V-52"),
+        ("spec.egress[0].destination.domains", "V-54"),
+        ("spec.egress[0].destination.ports[1]", "V-48"),
+        ("spec.egress[0].destination.services", "V-45"),
+        ("spec.egress[1].action", "V-30"),
+    }
 
 
 def test_a_protocol_that_cannot_be_read_does_not_make_its_ports_wrong() -> None:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from dnsguard.calc.compile import compile_policy
+from dnsguard.calc.compile import Compiler
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction
 from dnsguard.calc.packet import Packet
 from dnsguard.calc.verdict import Evaluator
 from dnsguard.controller.enforcement import Desired
-from dnsguard.controller.feeds import snapshot_of
-from dnsguard.controller.judgement import DNS_PORT, Allows, Judgement
+from dnsguard.controller.feeds import Feeds
+from dnsguard.controller.judgement import DNS_PORT, Allows
 from dnsguard.controller.node import InterfaceAddresses, interface_addresses, plan_settings
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
@@ -31,18 +31,13 @@ class Computing:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._compiler = Compiler()
+        self._feeds = Feeds(settings.table, settings.node_name, settings.query_policy)
         self._last: _Policy | None = None
 
     def __call__(self, resources: tuple[Resource, ...], listen: frozenset[str], revision: int) -> Desired[Plan]:
         policy = self._policy(resources)
-        judgement = Judgement(policy.compiled, listen, egress_allows(policy.compiled))
-        snapshot = snapshot_of(
-            policy.compiled,
-            self._settings.table,
-            self._settings.node_name,
-            judgement.may_query,
-            self._settings.query_policy,
-        )
+        snapshot = self._feeds.snapshot(policy.compiled, listen, lambda: egress_allows(policy.compiled))
         return Desired(revision, policy.compiled, policy.plan, snapshot)
 
     def _policy(self, resources: tuple[Resource, ...]) -> _Policy:
@@ -51,7 +46,7 @@ class Computing:
         last = self._last
         if last is not None and last.interfaces == interfaces and _same(last.resources, resources):
             return last
-        compiled = compile_policy(resources)
+        compiled = self._compiler.compile(resources)
         plan = build_plan(compiled, plan_settings(self._settings, interfaces))
         self._last = _Policy(resources, interfaces, compiled, plan)
         return self._last

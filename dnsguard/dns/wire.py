@@ -23,10 +23,13 @@ pair = Struct("!HH").unpack_from
 
 
 def read_name(data: bytes, offset: int, names: dict[int, bytes]) -> tuple[bytes, int]:
-    """The name at ``offset`` and the offset behind it. ``names`` holds names that were read before, by offset."""
+    """The name at ``offset`` and the offset behind it. ``names`` holds names that were read before, by offset.
+
+    What a pointer led to is added to it: many pointers to one long name cost no more than one.
+    """
     pieces: list[bytes] = []
     piece = position = offset
-    after = jumps = total = 0
+    after = jumps = total = suffix = 0
     while True:
         length = data[position]
         if length == 0:
@@ -53,10 +56,13 @@ def read_name(data: bytes, offset: int, names: dict[int, bytes]) -> tuple[bytes,
         jumps += 1
         if jumps > MAX_JUMPS:
             raise MalformedMessage("too many compression pointers in one name")
+        suffix = suffix or target
         piece = position = target
     name = b"".join(pieces).lower()
     if len(name) > MAX_NAME:
         raise MalformedMessage("name longer than 255 octets")
+    if suffix:
+        names[suffix] = name[len(pieces[0]) :]
     return name, after or position
 
 

@@ -308,6 +308,25 @@ def test_pointers_to_pointers_are_followed_but_not_for_ever() -> None:
         scan_answer(chained(64), WWW, 1)
 
 
+def test_pointers_into_one_long_name_each_read_their_own_part() -> None:
+    """What a pointer led to is remembered by where it led: each alias goes one label further up the long name."""
+    labels = 40
+    head = struct.pack("!HHHHHH", 1, 0x8180, 1, 1 + 2 * labels, 0, 0) + QUESTION
+    long = len(head) + 12
+    data = head + b"\xc0\x0c" + struct.pack("!HHIH", 16, 1, 300, 2 * labels + 1) + b"\1A" * labels + b"\0"
+
+    def pointer(label: int) -> bytes:
+        return struct.pack("!H", 0xC000 | long + 2 * label)
+
+    for _ in range(2):
+        owner = b"\xc0\x0c"
+        for label in range(labels):
+            data += owner + struct.pack("!HHIH", 5, 1, 300, 2) + pointer(label)
+            owner = pointer(label)
+    aliases = scan_answer(data, WWW, 1).answer.aliases
+    assert [alias.target for alias in aliases] == [b"\1a" * (labels - i) + b"\0" for i in range(MAX_CHAIN)]
+
+
 def test_where_to_cut_when_opt_is_last() -> None:
     data = answer_bytes(query_bytes(), f"{Q} 300 A 192.0.2.1", additional="ns.example.org 300 A 192.0.2.53")
     layout = scan_answer(data, WWW, 1)

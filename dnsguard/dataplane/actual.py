@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dnsguard.dataplane.rules import Chain, Entry, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.rules import Chain
+from dnsguard.dataplane.sets import Entry, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
 from dnsguard.netlink.nftables import DumpedElement
 
 Content = frozenset[bytes] | tuple[tuple[int, int], ...] | Mapping[bytes, Entry] | None

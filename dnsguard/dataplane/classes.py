@@ -27,13 +27,13 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     Count,
     Goto,
-    IntervalSet,
     Jump,
     Marked,
     Rule,
     SetMark,
     Verdict,
 )
+from dnsguard.dataplane.sets import IntervalSet
 from dnsguard.dataplane.settings import DenyAction, Settings
 from dnsguard.dataplane.translate import Outcome, kernel_rules, literal_sets, passing
 from dnsguard.netlink.expressions import STATE_INVALID

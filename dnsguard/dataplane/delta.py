@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 
 from dnsguard.dataplane import encode, naming
 from dnsguard.dataplane.actual import Actual, planned_content
-from dnsguard.dataplane.rules import Chain, Entry, HashSet, IntervalSet, LeaseSet, Plan, Set, VerdictMap
+from dnsguard.dataplane.rules import Chain, Plan
+from dnsguard.dataplane.sets import Entry, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
 from dnsguard.errors import DnsguardError
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element, Message

@@ -1,28 +1,17 @@
 """The kernel's side of a plan: adopt what stands, apply the difference, sweep, count."""
 
 import errno
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from dnsguard.dataplane import delta, naming
-from dnsguard.dataplane.actual import (
-    Actual,
-    ActualChain,
-    ActualSet,
-    Content,
-    hash_content,
-    interval_content,
-    map_content,
-    planned_content,
-)
+from dnsguard.dataplane.actual import Actual, ActualChain, ActualSet, Content, planned_content
 from dnsguard.dataplane.encode import set_flags
+from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Plan
-from dnsguard.netlink import dumps, nftables
-from dnsguard.netlink.expressions import OBJECT_COUNTER
-from dnsguard.netlink.nftables import DumpedElement, Message
+from dnsguard.netlink import nftables
+from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
-
-Item = TypeVar("Item")
 
 
 class Counted(NamedTuple):
@@ -51,6 +40,7 @@ class Driver:
     def __init__(self, socket: NetfilterSocket, foundation: Plan) -> None:
         """``foundation`` is the plan of no policy at all; it names the table and keeps unknown workloads closed."""
         self._socket = socket
+        self._reader = TableReader(socket, foundation.table)
         self._table = foundation.table
         self._foundation = foundation
         self._actual: Actual | None = None
@@ -124,7 +114,7 @@ class Driver:
 
         After True the next change reads the table anew and restores what is missing.
         """
-        found = {item.name: item.references for item in self._chains()}
+        found = {item.name: item.references for item in self._reader.chains()}
         if self._uses is not None:
             missing = found != self._uses
         else:
@@ -142,13 +132,11 @@ class Driver:
 
     def counters(self) -> dict[str, Counted]:
         """All named counters; empty when there is no table."""
-        request = nftables.list_request(nftables.GET_OBJECT, self._table, object_type=OBJECT_COUNTER)
-        found = self._dump(request, dumps.counters)
-        return {item.name: Counted(item.packets, item.bytes) for item in found if item.table == self._table}
+        return {item.name: Counted(item.packets, item.bytes) for item in self._reader.counters()}
 
     def lease_elements(self, set_name: str) -> list[Lease]:
         """What a lease set holds now. Raises `NetlinkError` (ENOENT) when there is no such set."""
-        return [Lease(item.key, (item.expires_ms or 0) / 1000) for item in self._elements(set_name)]
+        return [Lease(item.key, (item.expires_ms or 0) / 1000) for item in self._reader.elements(set_name)]
 
     def uninstall(self) -> None:
         """Remove the table with everything in it; nothing is enforced any more. No error when there is none."""
@@ -196,47 +184,5 @@ class Driver:
         return self._actual if self._actual is not None else self._read()
 
     def _read(self) -> Actual:
-        """The table as the kernel has it. Lease sets are taken note of, not read."""
-        actual = Actual()
-        tables = self._socket.dump(nftables.list_request(nftables.GET_TABLE, self._table), dumps.tables)
-        actual.exists = self._table in tables
-        if actual.exists:
-            rules: dict[str, int] = {}
-            for rule in self._dump(nftables.list_request(nftables.GET_RULE, self._table), dumps.rules):
-                if rule.table == self._table:
-                    rules[rule.chain] = rules.get(rule.chain, 0) + 1
-            for chain in self._chains():
-                actual.chains[chain.name] = ActualChain(chain.is_base, rules.get(chain.name, 0))
-            for found in self._dump(nftables.list_request(nftables.GET_SET, self._table), dumps.sets):
-                if found.table == self._table:
-                    actual.sets[found.name] = ActualSet(found.flags, found.key_type, self._content(found))
-            actual.counters = set(self.counters())
-        self._actual = actual
-        return actual
-
-    def _content(self, found: dumps.DumpedSet) -> Content:
-        if naming.is_lease_set(found.name):
-            return None
-        elements = self._elements(found.name)
-        if found.flags & nftables.SET_MAP:
-            return map_content(elements)
-        if found.flags & nftables.SET_INTERVAL:
-            return interval_content(elements, found.key_length)
-        return hash_content(elements)
-
-    def _chains(self) -> list[dumps.DumpedChain]:
-        found = self._dump(nftables.list_request(nftables.GET_CHAIN, self._table), dumps.chains)
-        return [chain for chain in found if chain.table == self._table]
-
-    def _elements(self, set_name: str) -> list[DumpedElement]:
-        request = nftables.list_request(nftables.GET_ELEMENT, self._table, set_name)
-        return self._socket.dump(request, lambda bodies: list(dumps.elements(bodies)))
-
-    def _dump(self, request: Message, parse: Callable[[list[bytes]], list[Item]]) -> list[Item]:
-        """Like `NetfilterSocket.dump`, and empty when the table is not there."""
-        try:
-            return self._socket.dump(request, parse)
-        except NetlinkError as error:
-            if error.errno == errno.ENOENT:
-                return []
-            raise
+        self._actual = self._reader.actual()
+        return self._actual

@@ -18,18 +18,14 @@ from dnsguard.dataplane.rules import (
     Count,
     Family,
     Goto,
-    HashSet,
     HopLimit,
     Icmp,
     IcmpField,
     Interface,
     InterfaceIn,
     InterfaceMap,
-    IntervalSet,
     Jump,
-    KeyType,
     LeasedTo,
-    LeaseSet,
     Log,
     Marked,
     Match,
@@ -37,15 +33,14 @@ from dnsguard.dataplane.rules import (
     PortIn,
     Protocol,
     Rule,
-    Set,
     SetMark,
     Side,
     Statement,
     TripleIn,
     Verdict,
-    VerdictMap,
     Way,
 )
+from dnsguard.dataplane.sets import HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
 from dnsguard.netlink import expressions as ex
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element, Message

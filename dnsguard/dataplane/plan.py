@@ -19,7 +19,8 @@ from dnsguard.dataplane.hooks import (
     source_set,
     workload_map,
 )
-from dnsguard.dataplane.rules import Entry, HashSet, IntervalSet, KeyType, LeaseSet, Plan, Set, VerdictMap
+from dnsguard.dataplane.rules import Plan
+from dnsguard.dataplane.sets import Entry, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
 from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.translate import network_ranges
 

@@ -18,17 +18,13 @@ from dnsguard.dataplane.rules import (
     Count,
     Family,
     Goto,
-    HashSet,
     HopLimit,
     Icmp,
     Interface,
     InterfaceIn,
     InterfaceMap,
-    IntervalSet,
     Jump,
-    KeyType,
     LeasedTo,
-    LeaseSet,
     Log,
     Marked,
     Match,
@@ -37,13 +33,12 @@ from dnsguard.dataplane.rules import (
     PortIn,
     Protocol,
     Rule,
-    Set,
     SetMark,
     Statement,
     TripleIn,
     Verdict,
-    VerdictMap,
 )
+from dnsguard.dataplane.sets import HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
 from dnsguard.netlink import expressions
 
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp", 136: "udplite"}

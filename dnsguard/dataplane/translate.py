@@ -19,8 +19,6 @@ from dnsguard.dataplane.rules import (
     Family,
     Icmp,
     IcmpField,
-    IntervalSet,
-    KeyType,
     LeasedTo,
     Log,
     Match,
@@ -34,6 +32,7 @@ from dnsguard.dataplane.rules import (
     TripleIn,
     Verdict,
 )
+from dnsguard.dataplane.sets import IntervalSet, KeyType
 
 MOST_PORT_RULES = 4
 """Longer lists of ports become a set, shorter ones a rule each: 14 ns a rule, against 32 KB of kernel memory a set."""

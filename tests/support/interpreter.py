@@ -18,14 +18,12 @@ from dnsguard.dataplane.rules import (
     Count,
     Family,
     Goto,
-    HashSet,
     HopLimit,
     Icmp,
     IcmpField,
     Interface,
     InterfaceIn,
     InterfaceMap,
-    IntervalSet,
     Jump,
     LeasedTo,
     Log,
@@ -40,9 +38,9 @@ from dnsguard.dataplane.rules import (
     Statement,
     TripleIn,
     Verdict,
-    VerdictMap,
     Way,
 )
+from dnsguard.dataplane.sets import HashSet, IntervalSet, VerdictMap
 from dnsguard.netlink.expressions import STATE_NEW
 
 _ICMP = {4: 1, 6: 58}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dnsguard.dataplane.actual import interval_content
 from dnsguard.dataplane.encode import interval_elements
-from dnsguard.dataplane.rules import KeyType
+from dnsguard.dataplane.sets import KeyType
 from dnsguard.netlink.nftables import DumpedElement
 
 

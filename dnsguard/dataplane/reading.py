@@ -1,0 +1,79 @@
+"""What the kernel holds of one table, read over netlink."""
+
+import errno
+from collections.abc import Callable
+from typing import TypeVar
+
+from dnsguard.dataplane import naming
+from dnsguard.dataplane.actual import (
+    Actual,
+    ActualChain,
+    ActualSet,
+    Content,
+    hash_content,
+    interval_content,
+    map_content,
+)
+from dnsguard.netlink import dumps, nftables
+from dnsguard.netlink.expressions import OBJECT_COUNTER
+from dnsguard.netlink.nftables import DumpedElement, Message
+from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
+
+Item = TypeVar("Item")
+
+
+class TableReader:
+    """Reads one table. Lists are empty when there is no table; all methods raise `NetlinkError` when refused."""
+
+    def __init__(self, socket: NetfilterSocket, table: str) -> None:
+        self._socket = socket
+        self._table = table
+
+    def actual(self) -> Actual:
+        """All of it. Lease sets are taken note of, not read."""
+        actual = Actual()
+        tables = self._socket.dump(nftables.list_request(nftables.GET_TABLE, self._table), dumps.tables)
+        actual.exists = self._table in tables
+        if actual.exists:
+            rules: dict[str, int] = {}
+            for rule in self._list(nftables.list_request(nftables.GET_RULE, self._table), dumps.rules):
+                if rule.table == self._table:
+                    rules[rule.chain] = rules.get(rule.chain, 0) + 1
+            for chain in self.chains():
+                actual.chains[chain.name] = ActualChain(chain.is_base, rules.get(chain.name, 0))
+            for found in self._list(nftables.list_request(nftables.GET_SET, self._table), dumps.sets):
+                if found.table == self._table:
+                    actual.sets[found.name] = ActualSet(found.flags, found.key_type, self._content(found))
+            actual.counters = {counter.name for counter in self.counters()}
+        return actual
+
+    def chains(self) -> list[dumps.DumpedChain]:
+        found = self._list(nftables.list_request(nftables.GET_CHAIN, self._table), dumps.chains)
+        return [chain for chain in found if chain.table == self._table]
+
+    def counters(self) -> list[dumps.DumpedCounter]:
+        request = nftables.list_request(nftables.GET_OBJECT, self._table, object_type=OBJECT_COUNTER)
+        return [counter for counter in self._list(request, dumps.counters) if counter.table == self._table]
+
+    def elements(self, set_name: str) -> list[DumpedElement]:
+        """Raises `NetlinkError` (ENOENT) when there is no such set."""
+        request = nftables.list_request(nftables.GET_ELEMENT, self._table, set_name)
+        return self._socket.dump(request, lambda bodies: list(dumps.elements(bodies)))
+
+    def _content(self, found: dumps.DumpedSet) -> Content:
+        if naming.is_lease_set(found.name):
+            return None
+        elements = self.elements(found.name)
+        if found.flags & nftables.SET_MAP:
+            return map_content(elements)
+        if found.flags & nftables.SET_INTERVAL:
+            return interval_content(elements, found.key_length)
+        return hash_content(elements)
+
+    def _list(self, request: Message, parse: Callable[[list[bytes]], list[Item]]) -> list[Item]:
+        try:
+            return self._socket.dump(request, parse)
+        except NetlinkError as error:
+            if error.errno == errno.ENOENT:
+                return []
+            raise

@@ -1,0 +1,87 @@
+"""Sets and maps of a ruleset. Pure values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+
+class KeyType(Enum):
+    """What a set holds: nft's name, nft's numbers of the fields, bytes in a key."""
+
+    IPV4 = ("ipv4_addr", (7,), 4)
+    IPV6 = ("ipv6_addr", (8,), 16)
+    IPV4_PAIR = ("ipv4_addr . ipv4_addr", (7, 7), 8)
+    IPV6_PAIR = ("ipv6_addr . ipv6_addr", (8, 8), 32)
+    IPV4_TRIPLE = ("ipv4_addr . inet_proto . inet_service", (7, 12, 13), 12)
+    IPV6_TRIPLE = ("ipv6_addr . inet_proto . inet_service", (8, 12, 13), 24)
+    PORT = ("inet_service", (13,), 2)
+    INTERFACE = ("ifname", (41,), 16)
+    INTERFACE_IPV4 = ("ifname . ipv4_addr", (41, 7), 20)
+    INTERFACE_IPV6 = ("ifname . ipv6_addr", (41, 8), 32)
+
+    def __init__(self, text: str, fields: tuple[int, ...], length: int) -> None:
+        self.text = text
+        self.length = length
+        self.number = 0
+        for number in fields:
+            self.number = self.number << 6 | number
+
+
+@dataclass(frozen=True, slots=True)
+class HashSet:
+    """A set of single keys; the plan owns its content."""
+
+    name: str
+    key_type: KeyType
+    keys: frozenset[bytes]
+    """In network order; concatenated fields padded to four bytes each."""
+
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalSet:
+    """A set of disjoint ranges; the plan owns its content."""
+
+    name: str
+    key_type: KeyType
+    ranges: tuple[tuple[int, int], ...]
+    """First and last key of each, as numbers, ascending and disjoint."""
+
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSet:
+    """(client, destination) pairs with timeouts. The forwarder owns the content; the plan only says that it exists."""
+
+    name: str
+    key_type: KeyType
+    gc_seconds: int = 30
+    """How often the kernel clears expired elements away; they stop matching at once either way."""
+
+    comment: str = ""
+
+
+class Entry(NamedTuple):
+    """What a verdict map says of one key."""
+
+    chain: str | None
+    """The chain to jump to; None accepts."""
+
+    label: str = ""
+    """A comment, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictMap:
+    """Keys and what to do with them."""
+
+    name: str
+    key_type: KeyType
+    entries: Mapping[bytes, Entry] = field(hash=False)
+    comment: str = ""
+
+
+Set = HashSet | IntervalSet | LeaseSet | VerdictMap

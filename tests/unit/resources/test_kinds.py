@@ -11,6 +11,7 @@ NS_LABEL = "projectcalico.org/namespace"
 NS_LABEL_FIELD = f"metadata.labels[{NS_LABEL}]"
 
 BY_SERVICE = {"action": "Allow", "source": {"services": {"name": "x"}}}
+NAT46 = {"internalIP": "::2", "externalIP": "192.0.2.1"}
 WEP = {"interfaceName": "cali0"}
 
 
@@ -59,7 +60,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (wep(ipNetworks=["192.0.2.0/24"]), "spec.ipNetworks[0]", "V-28"),
     (wep(ipv4Gateway="::1"), "spec.ipv4Gateway", "V-28"),
     (wep(ipv6Gateway="192.0.2.1"), "spec.ipv6Gateway", "V-28"),
-    (wep(ipNATs=[{"internalIP": "192.0.2.1", "externalIP": "::1"}], ipNetworks=["192.0.2.1"]), "spec.ipNATs[0].externalIP", "V-28"),
+    (wep(ipNetworks=["::2"], ipNATs=[NAT46]), "spec.ipNATs[0].externalIP", "V-28"),
     (wep(ipNATs=[{"internalIP": "192.0.2.1", "externalIP": "192.0.2.2"}]), "spec.ipNATs[0].internalIP", "V-28"),
     (wep(node="Node"), "spec.node", "V-01"),
     (wep(mac="02:00"), "spec.mac", "type"),

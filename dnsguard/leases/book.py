@@ -45,7 +45,6 @@ class LeaseBook:
 
         self.eligible = eligible
         self._rule = Rule(self.limits, self.roster, self.library, self.held)
-        self._generation = 0
         self._sweep: Iterator[int] = iter(())
 
     def scope_of(self, address: bytes) -> Scope:
@@ -68,9 +67,12 @@ class LeaseBook:
             return Learned(NOTHING, now + self.terms.floor)
         graph = self.library.open(scope)
         short = self._raise(graph, facts)
-        first = min([graph.aliases[owner][target] for owner, target, _ in facts.aliases]
-                    + [graph.addresses[owner][address] for owner, address, _ in facts.addresses])  # fmt: skip
-        return Learned(self._rule.owed(scope, graph, short, now)._replace(generation=self._generation), first)
+        first = _FOREVER
+        for owner, target, _ in facts.aliases:
+            first = min(first, graph.aliases[owner][target])
+        for owner, address, _ in facts.addresses:
+            first = min(first, graph.addresses[owner][address])
+        return Learned(self._rule.owed(scope, graph, short, now), first)
 
     def _settled_until(self, graph: Graph, answer: AnswerFacts, now: float, age: float) -> float:
         """When the first edge behind the answer expires if all last long enough and owe nothing; otherwise 0.
@@ -170,21 +172,21 @@ class LeaseBook:
         return changes._replace(remove=self.held.all_doomed())
 
     def _settle(self, touched: Touched, now: float) -> Changes:
-        self._generation += 1
-        return self._rule.settle(touched, now)._replace(generation=self._generation)
+        return self._rule.settle(touched, now)
 
     def due(self, changes: Changes, now: float) -> Changes:
         """What is left of changes handed out before: less what the kernel has by now and what policy wants no more.
 
         To be asked right before writing, and the acknowledgement given before anything else is asked of the book.
         """
-        current = changes.generation == self._generation
-        add = tuple(
+        current = changes.generation == self._rule.generation
+        add = tuple([
             element for element in changes.add
-            if element.expires > max(now, self._held_until(element.place))
+            if element.expires > now and element.expires > self._held_until(element.place)
             and (current or self._rule.justifies(element.place, now))
-        )  # fmt: skip
-        return changes._replace(add=add, remove=tuple(place for place in changes.remove if self.held.doomed(place)))
+        ])  # fmt: skip
+        remove = tuple([place for place in changes.remove if self.held.doomed(place)])
+        return Changes(add, remove, changes.debts, changes.generation)
 
     def _held_until(self, place: tuple[str, bytes, bytes]) -> float:
         kernel_set, client, address = place

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+_FOREVER: Final = float("inf")
+_NO_ADDRESSES: Final[dict[bytes, float]] = {}
 MAX_HOPS: Final = 32
 """Aliases followed on one walk, downwards or upwards."""
 
@@ -58,6 +60,8 @@ class Graph:
     def with_ancestors(self, names: Iterable[bytes]) -> set[bytes]:
         """The names, and all that lead to one of them through aliases: each may be what a pattern matches."""
         found = set(names)
+        if self._parents.keys().isdisjoint(found):
+            return found
         level = found
         for _ in range(MAX_HOPS):
             level = {parent for name in level for parent in self._parents.get(name, ())} - found
@@ -72,7 +76,10 @@ class Graph:
         A path lasts as long as its first edge to expire, an address as long as its best path. Loops end by themselves:
         going round never makes a path better.
         """
-        best = {name: float("inf")}
+        if name not in self.aliases:
+            addresses = self.addresses.get(name, _NO_ADDRESSES)
+            return {address: expires for address, expires in addresses.items() if expires > now}, {name: _FOREVER}
+        best = {name: _FOREVER}
         level = {name}
         for _ in range(MAX_HOPS):
             following = set()

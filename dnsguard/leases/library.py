@@ -112,8 +112,10 @@ class Library:
 
         Raises ``LimitReached`` where they may not and a lease would come from them.
         """
-        reached = self._bound_reached(scope, facts)
         graph = self._graphs.get(scope)
+        if graph is not None and self._is_far_from_bounds(scope, graph, facts):
+            return True
+        reached = self._bound_reached(scope, facts)
         if reached is not None and graph is not None and now >= graph.sweep_after:
             graph.sweep_after = now + _RETRY_SWEEP
             self.expire(scope, now)
@@ -127,6 +129,16 @@ class Library:
         if any(self.serves(scope, self.names.matched(name)) for name in names):
             raise LimitReached(*reached)
         return False
+
+    def _is_far_from_bounds(self, scope: Scope, graph: Graph, facts: Facts) -> bool:
+        """Whether there would be room even if every edge were new: the answer nearly always, and quickly found."""
+        limits, new = self._limits, len(facts.aliases) + len(facts.addresses)
+        if graph.edges + new > (limits.edges_of_node if scope == NODE else limits.edges_per_scope):
+            return False
+        if self.edges + new > limits.edges:
+            return False
+        room = limits.addresses_per_name - new
+        return all(len(graph.addresses.get(owner, ())) <= room for owner, _, _ in facts.addresses)
 
     def _bound_reached(self, scope: Scope, facts: Facts) -> tuple[str, int] | None:
         """The first bound that the facts would break."""

@@ -19,6 +19,7 @@ class Roster:
         self._users: dict[str, set[str]] = {}
         self._claims: dict[bytes, set[str]] = {}
         self._owner: dict[bytes, str] = {}
+        self._owned: dict[str, tuple[bytes, ...]] = {}
 
     @property
     def owners(self) -> Mapping[bytes, str]:
@@ -35,8 +36,7 @@ class Roster:
 
     def owned(self, endpoint: str) -> tuple[bytes, ...]:
         """The addresses of an endpoint that are really its own."""
-        client = self.clients.get(endpoint)
-        return tuple(a for a in client.addresses if self._owner[a] == endpoint) if client else ()
+        return self._owned.get(endpoint, ())
 
     def put_feed(self, feed: Feed) -> None:
         self.drop_feed(feed.id)
@@ -74,11 +74,18 @@ class Roster:
         self._decide(known.addresses)
 
     def _decide(self, addresses: Iterable[bytes]) -> None:
+        concerned: set[str] = set()
         for address in addresses:
+            concerned.add(self._owner.pop(address, ""))
             if claims := self._claims.get(address):
                 self._owner[address] = min(claims)
+                concerned |= claims
+        for endpoint in concerned:
+            client = self.clients.get(endpoint)
+            if client is None:
+                self._owned.pop(endpoint, None)
             else:
-                self._owner.pop(address, None)
+                self._owned[endpoint] = tuple(a for a in client.addresses if self._owner.get(a) == endpoint)
 
 
 _NOBODY: set[str] = set()

@@ -38,6 +38,8 @@ class Rule:
         self._library = library
         self._held = held
         self._serial = 0
+        self.generation = 0
+        """Counts the times that what the rule says may have changed by anything but learning."""
 
     def owed(self, scope: Scope, graph: Graph, owners: set[bytes], now: float) -> Changes:
         """The elements that edges of these owners are good for and the kernel lacks: those of all names above them too.
@@ -59,15 +61,17 @@ class Rule:
                 graph.unsettled.pop(owner, None)
             return NOTHING
         debts = self._indebt(scope, graph, owners)
-        if sum(map(self._is_new, wanted)) > self._room():
+        room = self._room()
+        if len(wanted) > room and sum(map(self._is_new, wanted)) > room:
             raise LimitReached("elements", self._limits.elements)
-        return Changes(tuple(Element(place, expires) for place, expires in wanted.items()), (), debts)
+        return Changes(tuple([Element(*each) for each in wanted.items()]), (), debts, self.generation)
 
     def settle(self, touched: Iterable[tuple[str, bytes]], now: float) -> Changes:
         """What these (kernel set, client) lack, and what they hold without reason.
 
         Elements beyond the limit are left out, and stay owed to whoever asks for their names again.
         """
+        self.generation += 1
         wanted: dict[Place, float] = {}
         unjustified: list[Place] = []
         behind: dict[Scope, set[bytes]] = {}
@@ -95,7 +99,7 @@ class Rule:
         for place in new[room:]:
             del wanted[place]
         add = tuple(Element(place, expires) for place, expires in wanted.items())
-        return Changes(add, tuple(unjustified), tuple(debts) if len(new) <= room else ())
+        return Changes(add, tuple(unjustified), tuple(debts) if len(new) <= room else (), self.generation)
 
     def justifies(self, place: Place, now: float) -> bool:
         """Whether the rule wants this element."""
@@ -159,7 +163,7 @@ class Rule:
 
     def _indebt(self, scope: Scope, graph: Graph, owners: Iterable[bytes]) -> tuple[Debt, ...]:
         self._serial += 1
-        debts = tuple(Debt(scope, owner, self._serial) for owner in owners if owner in graph)
+        debts = tuple([Debt(scope, owner, self._serial) for owner in owners if owner in graph])
         for debt in debts:
             graph.unsettled[debt.name] = self._serial
         return debts

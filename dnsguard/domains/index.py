@@ -6,6 +6,9 @@ from dnsguard.domains.pattern import DomainPattern
 
 Owner = TypeVar("Owner")
 
+_ByName = dict[bytes, tuple[Owner, ...]]
+"""Tuples and not sets: nearly every pattern has one owner, and a set of one takes four times the memory."""
+
 
 class PatternIndex(Generic[Owner]):
     """Patterns and who asks for them. Looking up a name costs one dictionary access for each of its labels, however
@@ -15,9 +18,13 @@ class PatternIndex(Generic[Owner]):
     """
 
     def __init__(self) -> None:
-        self._exact: dict[bytes, set[Owner]] = {}
-        self._wild: dict[bytes, dict[bytes, set[Owner]]] = {}
-        """tail → head → owners"""
+        self._exact: _ByName[Owner] = {}
+        self._below: _ByName[Owner] = {}
+        """Of patterns that begin with the `*`, by what follows it."""
+
+        self._between: dict[bytes, _ByName[Owner]] = {}
+        """Of all others with a `*`: what follows it → what stands before it → owners."""
+
         self._size = 0
 
     def __len__(self) -> int:
@@ -26,39 +33,53 @@ class PatternIndex(Generic[Owner]):
 
     def add(self, pattern: DomainPattern, owner: Owner) -> None:
         """From now on the owner is among those of every name that the pattern matches. Adding twice is adding once."""
-        by_head = self._exact if pattern.tail is None else self._wild.setdefault(pattern.tail, {})
-        owners = by_head.setdefault(pattern.head, set())
-        self._size += owner not in owners
-        owners.add(owner)
+        if pattern.tail is not None and pattern.head:
+            self._between.setdefault(pattern.tail, {})
+        by_name, key = self._place(pattern)
+        owners = by_name.get(key, ())
+        if owner not in owners:
+            by_name[key] = (*owners, owner)
+            self._size += 1
 
     def discard(self, pattern: DomainPattern, owner: Owner) -> None:
         """Undoes `add`; without effect where there was none."""
-        by_head = self._exact if pattern.tail is None else self._wild.get(pattern.tail, {})
-        owners = by_head.get(pattern.head)
-        if owners is None or owner not in owners:
+        by_name, key = self._place(pattern)
+        owners = by_name.get(key, ())
+        if owner not in owners:
             return
-        owners.remove(owner)
         self._size -= 1
-        if not owners:
-            del by_head[pattern.head]
-            if pattern.tail is not None and not by_head:
-                del self._wild[pattern.tail]
+        by_name[key] = tuple(each for each in owners if each != owner)
+        if not by_name[key]:
+            del by_name[key]
+            if pattern.tail is not None and pattern.head and not by_name:
+                del self._between[pattern.tail]
 
     def owners(self, wire: bytes) -> set[Owner]:
         """All owners of patterns that match a name in lower-case wire form. The caller may keep and change the set."""
         found = set(self._exact.get(wire, ()))
-        wild = self._wild
-        if wild:
+        below, between = self._below, self._between
+        if below or between:
             border = 0
             while length := wire[border]:
                 border += length + 1
-                if by_head := wild.get(wire[border:]):
+                tail = wire[border:]
+                if owners := below.get(tail):
+                    found.update(owners)
+                if between and (by_head := between.get(tail)):
                     self._collect(by_head, wire, border, found)
         return found
 
-    def _collect(self, by_head: dict[bytes, set[Owner]], wire: bytes, border: int, found: set[Owner]) -> None:
+    def _place(self, pattern: DomainPattern) -> tuple[_ByName[Owner], bytes]:
+        """The dictionary that a pattern belongs into, and its key there."""
+        if pattern.tail is None:
+            return self._exact, pattern.head
+        if not pattern.head:
+            return self._below, pattern.tail
+        return self._between.get(pattern.tail, {}), pattern.head
+
+    def _collect(self, by_head: _ByName[Owner], wire: bytes, border: int, found: set[Owner]) -> None:
         """Adds the owners whose heads end before the last label in front of border: `*` takes at least one label."""
-        head_end = 0
+        head_end = wire[0] + 1
         while head_end < border:
             found.update(by_head.get(wire[:head_end], ()))
             head_end += wire[head_end] + 1

@@ -128,6 +128,19 @@ def test_a_storm_counts_what_it_loses(lab: Lab) -> None:
     assert (result["done"], [failure["name"] for failure in result["failed"]]) == (3, ["nobody.example.com"])
 
 
+def test_a_first_packet_that_is_lost_is_seen(lab: Lab) -> None:
+    """One SYN is dropped; the connection stands a second later all the same."""
+    run("node", "nft add table inet t; nft add chain inet t c '{ type filter hook forward priority 0; }'")
+    try:
+        run("node", "nft add rule inet t c ip saddr 10.244.1.11 tcp flags syn limit rate 1/hour burst 1 packets drop")
+        tried = lab.agent("svc1").call("connect", transport="tcp", address="198.51.100.7", port=443, wait=5)
+        assert tried["outcome"] == "retransmitted"
+        names = ["example.com"]
+        assert lab.agent("node").call("storm", names=names, port=443)["failed"] == []
+    finally:
+        run("node", "nft delete table inet t")
+
+
 KILLED = """
 import os, sys
 from tests.support.lab import isolate, world

@@ -46,7 +46,7 @@ class Feeds:
         self._fed: dict[str, tuple[LeaseSet, LeaseSetFeed]] = {}
 
     def snapshot(self, compiled: Compiled, listen: frozenset[str], allows: Callable[[], Allows]) -> Snapshot:
-        """Everything, sorted; its revision is the link's to give. ``allows`` is called when there is something to judge."""
+        """Everything, sorted; its revision is the link's to give. ``allows`` is called where something is to judge."""
         known: dict[int, tuple[CompiledEndpoint, Identity]] = {}
         if self._told is not None and self._told.judges_like(compiled, listen):
             known = self._told.identities

@@ -8,7 +8,7 @@ import pytest
 
 from dnsguard.cli.server import Server
 from tests.unit.api.conftest import TOKEN
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import Api, Run
 from tests.unit.cli.manifests import ALL, POLICY, SET, TIER
 
 Write = Callable[[str, str], str]
@@ -64,12 +64,13 @@ def test_what_the_server_refuses_names_file_document_line_and_field(run: Run, wr
     assert "(V-08)" in err
 
 
-def test_a_stale_resource_version_is_refused_and_nothing_changes(run: Run, write: Write) -> None:
+def test_a_stale_resource_version_is_refused_and_nothing_changes(api: Api, run: Run, write: Write) -> None:
     run("apply", "-f", write("set.yaml", SET))
     stale = SET.replace("  labels:", "  resourceVersion: '1'\n  labels:").replace("192.0.2.0/24", "10.0.0.0/8")
     code, out, err = run("apply", "-f", write("stale.yaml", stale))
     assert (code, out) == (1, "")
     assert "stale.yaml: document 1, line 1: networkset.projectcalico.org/partners" in err
+    assert [record.verb for record in api.world.audit] == ["create", "update"], "asked once: nobody else is to blame"
     assert "192.0.2.0/24" in run("get", "networkset", "partners", "-n", "shop", "-o", "yaml")[1]
 
 

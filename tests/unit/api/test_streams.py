@@ -105,6 +105,15 @@ async def test_objects_come_and_go_as_the_selector_has_it(store: MemoryStore) ->
     assert await told(lines, 3) == [("ADDED", "b"), ("DELETED", "a"), ("DELETED", "b")]
 
 
+async def test_what_stays_wanted_is_modified(store: MemoryStore) -> None:
+    await put(store, "a", "prod")
+    lines = await Streams(store, NEVER).stream(SHOP, selection(KIND, "env", ""), None, bookmarks=False, seconds=FOREVER)
+    await put(store, "a", "dev")
+    await put(store, "b", "dev")
+    await put(store, "b", "prod")
+    assert await told(lines, 4) == [("ADDED", "a"), ("MODIFIED", "a"), ("ADDED", "b"), ("MODIFIED", "b")]
+
+
 async def test_what_a_client_may_know_from_its_list_is_taken_back(store: MemoryStore) -> None:
     wanted = selection(KIND, "env=prod", "")
     await put(store, "a", "prod")

@@ -106,7 +106,7 @@ def load(text: str | bytes, source: str, namespace: str | None = None) -> list[D
         else:
             loaded.append(Document(source, number, lines.of(prefix), data, resource, lines, prefix))
     if faults:
-        raise ManifestError(faults)
+        raise ManifestError(sorted(faults, key=lambda fault: (fault.document, fault.line)))
     return loaded
 
 

@@ -10,7 +10,6 @@ from dnsguard.cli.errors import UsageError
 from dnsguard.cli.server import Server, ServerError, UnreachableError, add_server_flags, object_path
 from dnsguard.resources import kind_of
 
-
 CLIENT = httpx.Client
 
 

@@ -29,8 +29,8 @@ def test_documents_come_with_their_place() -> None:
 def test_every_fault_of_every_document_is_said() -> None:
     text = TIER.format(name="a.b", order="x") + "---\n" + TIER.format(name="ok", order=1) + "---\nkind: Teir\n"
     assert [fault.split(": ")[:4] for fault in faults(text)] == [
-        ["x.yaml", "document 1, line 6", "Tier a.b", "spec.order"],
         ["x.yaml", "document 1, line 4", "Tier a.b", "metadata.name"],
+        ["x.yaml", "document 1, line 6", "Tier a.b", "spec.order"],
         ["x.yaml", "document 3, line 15", "Teir", "kind"],
     ]
 

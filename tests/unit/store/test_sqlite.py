@@ -11,6 +11,7 @@ import pytest
 
 from dnsguard.store.feed import Bounds
 from dnsguard.store.interface import Compacted, Key, StoreUnavailable, StoreUnusable
+from dnsguard.store.journal import Journal
 from dnsguard.store.sqlite import SqliteStore
 
 KEY = Key("networksets", "shop", "partners")
@@ -310,3 +311,13 @@ async def test_a_long_list_lets_other_tasks_run(tmp_path: Path) -> None:
         turns += 1
     assert turns >= 5
     await store.close()
+
+
+def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.touch()
+    journal = Journal(path, 1.0)
+    connection = journal._open_connection()
+    assert connection.execute("pragma synchronous").fetchone() == (2,)  # FULL; no test here can cut the power
+    assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
+    journal.close()

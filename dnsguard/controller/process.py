@@ -140,8 +140,8 @@ class Following:
     def __init__(self, settings: Settings) -> None:
         self._path = settings.state_dir / LAST_VALID_FILE
         self.inputs = Inputs()
-        self.inputs.remember(read_objects(self._path))
-        self._saved = self.inputs.stand_ins
+        self._saved = tuple(read_objects(self._path))
+        self.inputs.remember(self._saved)
         self._store_trouble = ""
         self._save_trouble = ""
 

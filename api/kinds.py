@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.answers import JSON, answer, as_json, media_type
-from api.bodies import body_value, content_type
+from api.bodies import body_value, content_type, raw_body
 from api.failures import Failure, bad_request, details_of, failure_of
 from api.gate import AuditNote, audit_note
 from api.objects import Objects, Preconditions, Target, Written, key_of
@@ -201,7 +201,7 @@ def _is_dry(values: Iterable[Any]) -> bool:
 
 async def _delete_options(request: Request, dry_run: bool) -> tuple[Preconditions, bool]:
     """What a ``DeleteOptions`` body asks for; an empty body asks for nothing."""
-    if not await request.body():
+    if not await raw_body(request):
         return Preconditions(), dry_run
     options, _ = await body_value(request)
     if not isinstance(options, dict) or options.get("kind", "DeleteOptions") != "DeleteOptions":

@@ -18,7 +18,7 @@ FLAG_CD: Final = 0x0010
 MASK_OPCODE: Final = 0x7800
 
 
-class MalformedMessage(DnsguardError):  # noqa: N818 - it names what it is
+class MalformedMessage(DnsguardError):
     """These bytes are no well-formed DNS message. The text says what is wrong, never more than that."""
 
 

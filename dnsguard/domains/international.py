@@ -10,7 +10,7 @@ _MAX_CHARACTERS = 255
 _UNCHANGED_MEANING = re.compile(r"[^\x00-\x7f]|[a-z0-9_-]")
 
 
-class NotInternational(Exception):  # noqa: N818 - says what the component is not
+class NotInternational(Exception):
     """A component has no `xn--` form; `str()` says why."""
 
 

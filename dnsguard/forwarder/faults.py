@@ -3,5 +3,5 @@
 from dnsguard.errors import DnsguardError
 
 
-class CannotStart(DnsguardError):  # noqa: N818 - it names what it is
+class CannotStart(DnsguardError):
     """Something the forwarder cannot do without is missing. The text says what, in one line."""

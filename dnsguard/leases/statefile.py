@@ -17,7 +17,7 @@ from dnsguard.leases.scope import NODE, Scope
 FORMAT = "dnsguard learned 1"
 
 
-class UnusableStateFile(DnsguardError):  # noqa: N818 - it names what it is
+class UnusableStateFile(DnsguardError):
     """What was saved cannot be used; nothing of it was taken over."""
 
 

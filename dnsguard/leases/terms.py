@@ -61,7 +61,7 @@ class Limits:
     """Clients that are no endpoint; the answers of further ones are not learned from."""
 
 
-class LimitReached(DnsguardError):  # noqa: N818 - it names what it is
+class LimitReached(DnsguardError):
     """A lease was refused because a bound is reached: the answer must not be released. Asking later may succeed."""
 
     def __init__(self, limit: str, bound: int) -> None:

@@ -4,7 +4,7 @@ from dnsguard.errors import DnsguardError
 from dnsguard.link.messages import Delta, Snapshot
 
 
-class WrongBase(DnsguardError):  # noqa: N818 - it names what it is
+class WrongBase(DnsguardError):
     """A delta starts from a revision that the receiver does not hold: it needs a snapshot."""
 
 

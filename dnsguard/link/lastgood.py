@@ -22,7 +22,7 @@ _FEED = Shape.of(LeaseSetFeed)
 _IDENTITY = Shape.of(Identity)
 
 
-class UnusableLastGood(DnsguardError):  # noqa: N818 - it names what it is
+class UnusableLastGood(DnsguardError):
     """The file is there and cannot be used; the forwarder starts without it and waits for the controller."""
 
     def __init__(self, path: Path, reason: str) -> None:

@@ -33,7 +33,7 @@ class Cause(NamedTuple):
     """The rule that was broken, `V-nn` or `D-nn`; else what it is about, as `required`, `type`, `null` or `scope`."""
 
 
-class InvalidResource(DnsguardError):  # noqa: N818 - it names what it is
+class InvalidResource(DnsguardError):
     """An object breaks the rules of its kind; `causes` lists all that is wrong with it."""
 
     def __init__(self, subject: str, causes: Sequence[Cause]) -> None:

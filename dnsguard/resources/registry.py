@@ -67,7 +67,7 @@ KINDS: tuple[Kind, ...] = (
 )
 
 
-class UnknownKind(DnsguardError):  # noqa: N818 - it names what it is
+class UnknownKind(DnsguardError):
     """No kind has this name; the message lists those there are."""
 
     def __init__(self, name: str) -> None:

@@ -16,7 +16,7 @@ DNS_PORT = 53
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*\.?", re.IGNORECASE)
 
 
-class BadTrustedServer(DnsguardError):  # noqa: N818 - it names what it is
+class BadTrustedServer(DnsguardError):
     """An entry of dnsTrustedServers that cannot be used. The text names the entry and says why."""
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.inheritance import Lists, left_behind
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.policy import Policy, clients_of, feeds_of
-from dnsguard.leases import Changes, LeaseBook
+from dnsguard.leases import Changes, Element, LeaseBook
 from dnsguard.link.messages import Delta, Snapshot
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,9 @@ Acknowledge = Callable[[int, str], None]
 class Enforcing:
     """The one writer of policy on this side. ``run`` is its task; ``put`` never waits."""
 
-    def __init__(self, book: LeaseBook, judge: QueryJudge, committer: Committer, counters: ForwarderCounters) -> None:
+    def __init__(
+        self, book: LeaseBook, judge: QueryJudge, committer: Committer, counters: ForwarderCounters, kernel: Lists
+    ) -> None:
         self.problem = ""
         """What could not be put in force; tried again until it can."""
 
@@ -32,8 +35,15 @@ class Enforcing:
         self._committer = committer
         self._counters = counters
         self._loop = asyncio.get_running_loop()
+        self._kernel = kernel
+        self._continues = False
         self._inbox: deque[tuple[Snapshot | Delta, Acknowledge]] = deque()
         self._wake = asyncio.Event()
+
+    async def continue_from(self, snapshot: Snapshot) -> None:
+        """Start with the policy that was in force when the process before us ended. Before ``run``, or not at all."""
+        self._continues = True
+        await self._take(snapshot, lambda revision, problem: None)  # noqa: ARG005 - nobody waits for it
 
     def put(self, message: Snapshot | Delta, acknowledge: Acknowledge) -> None:
         """Have it put in force; ``acknowledge(revision, problem)`` is called then, or when it could not be wholly."""
@@ -72,7 +82,7 @@ class Enforcing:
         faults: list[str] = []
         match message:
             case Snapshot():
-                changes = self._replace(message, faults)
+                changes = await self._replace(message, faults)
             case Delta():
                 changes = self._apply(message, faults)
         for fault in faults:
@@ -81,16 +91,27 @@ class Enforcing:
         self._note(problem)
         acknowledge(message.revision, "; ".join([*faults[:5], *([problem] if problem else [])]))
 
-    def _replace(self, snapshot: Snapshot, faults: list[str]) -> Changes:
+    async def _replace(self, snapshot: Snapshot, faults: list[str]) -> Changes:
         self._counters.snapshots += 1
+        first = self._judge.policy is None
         policy = self._judge.policy or Policy()
+        left = await self._left_behind(snapshot) if first else []
+        if first and not self._continues:
+            # Without the policy that they were written for, nothing but what was learned can justify them.
+            self._book.inherit(left)
         policy.replace(snapshot)
         self._judge.policy = policy
         self._committer.table = snapshot.table
         now = self._loop.time()
         self._book.replace_policy(feeds_of(snapshot.lease_sets, faults), clients_of(snapshot.identities, faults), now)
+        if first and self._continues:
+            self._book.inherit(left)
         # A snapshot also comes when the table was lost and made anew: nothing counts as written.
         return self._book.reconcile(now, rewrite=True)
+
+    async def _left_behind(self, snapshot: Snapshot) -> list[Element]:
+        names = [name for feed in snapshot.lease_sets for name in (feed.kernel_set_v4, feed.kernel_set_v6)]
+        return await left_behind(self._kernel, snapshot.table, names)
 
     def _apply(self, delta: Delta, faults: list[str]) -> Changes:
         self._counters.deltas += 1

@@ -32,16 +32,16 @@ class Linking:
         self._changed = asyncio.Event()
         self._said = ""
 
-    def load_last_good(self) -> None:
-        """Put in force what stood when we stopped, until the controller says otherwise."""
+    def last_good(self) -> Snapshot | None:
+        """What was in force when the process before us stopped, to go on with until the controller says otherwise."""
         try:
             snapshot = lastgood.load(self._last_good)
         except lastgood.UnusableLastGood as error:
             log.error("%s; waiting for the controller", error)
-            return
+            return None
         if snapshot is not None:
             log.info("starting from the policy of %s until the controller is there", self._last_good)
-            self._enforcing.put(snapshot, lambda revision, problem: None)  # noqa: ARG005 - nobody waits for it
+        return snapshot
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         log.info("policy revision %d: %d lease sets, %d endpoints", snapshot.revision, len(snapshot.lease_sets),

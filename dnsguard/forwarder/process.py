@@ -85,7 +85,7 @@ class Forwarder:
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
         self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time)
-        self.enforcing = Enforcing(self.book, self.judge, self.committer, self.counters)
+        self.enforcing = Enforcing(self.book, self.judge, self.committer, self.counters, kernel)
         self.linking = Linking(
             settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello
         )
@@ -111,8 +111,9 @@ class Forwarder:
         relay = self._relay = Relay(
             pool.ask, self.judge, leasing, RelaySettings(commit_deadline=settings.commit_deadline), self.dns_counters
         )
-        self.linking.load_last_good()
         statefile.load_into(self.book, self._learned, self._loop.time())
+        if (snapshot := self.linking.last_good()) is not None:
+            await self.enforcing.continue_from(snapshot)
         try:
             await self.sockets.open(settings.listen, relay.handle, self.dns_counters)
             await self._open_health()

@@ -6,7 +6,7 @@ leads there asks for it again, and ``reconcile`` asks for all of it.
 
 from collections.abc import Callable, Iterable, Iterator
 
-from dnsguard.leases.changes import NOTHING, Changes, Learned
+from dnsguard.leases.changes import NOTHING, Changes, Element, Learned
 from dnsguard.leases.feeds import AnswerFacts, Feed, LocalClient
 from dnsguard.leases.graph import Graph
 from dnsguard.leases.held import Held
@@ -152,7 +152,12 @@ class LeaseBook:
         known_feeds, known_clients = self.roster.feeds, self.roster.clients
         feeds = {key: feed for key, feed in feeds.items() if feed is None or known_feeds.get(key) != feed}
         clients = {key: client for key, client in clients.items() if client is None or known_clients.get(key) != client}
-        return self._settle(revise(self.roster, self.library, feeds, clients), now)
+        narrowed = [
+            key for name, feed in feeds.items() if (old := known_feeds.get(name)) is not None
+            and (feed is None or old.patterns - feed.patterns)
+            for kernel_set in (old.kernel_set_v4, old.kernel_set_v6) for key in self.held.inherited_at(kernel_set)
+        ]  # fmt: skip
+        return self._settle(revise(self.roster, self.library, feeds, clients).union(narrowed), now)
 
     def forget(self, now: float) -> Changes:
         """Discard all that was learned, of all scopes."""
@@ -160,15 +165,23 @@ class LeaseBook:
             self.library.close(scope)
         return self._settle(self._rule.everything(), now)
 
+    def inherit(self, elements: Iterable[Element]) -> None:
+        """Take note of what a process before us left in the kernel, which the saved data may not account for.
+
+        Such an element may stay, until policy changes for its set and client: nobody can say then what it is there for.
+        """
+        for element in elements:
+            self.held.inherit(element.place, element.expires)
+
     def reconcile(self, now: float, *, rewrite: bool = False) -> Changes:
         """Everything that the kernel lacks or holds without reason.
 
         With ``rewrite`` nothing counts as held: for a kernel that may have lost elements.
         """
-        changes = self._settle(self._rule.everything(), now)
+        changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
         if rewrite:
             self.held.clear()
-            changes = self._settle(self._rule.everything(), now)
+            changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
         return changes._replace(remove=self.held.all_doomed())
 
     def _settle(self, touched: Touched, now: float) -> Changes:
@@ -220,6 +233,7 @@ class LeaseBook:
     def _sweeper(self, now: float) -> Iterator[int]:
         for scope in self.library.scopes():
             yield self.library.expire(scope, now)
+        self.held.expire_inherited(now)
         for kernel_set, client in list(self.held.keys()):
             yield self.held.expire(kernel_set, client, now)
 

@@ -8,12 +8,13 @@ from dnsguard.leases.changes import Element, Place
 class Held:
     """Elements the kernel holds by its own word, and those it has yet to be rid of."""
 
-    __slots__ = ("_doomed", "_sets", "count")
+    __slots__ = ("_doomed", "_inherited", "_sets", "count")
 
     def __init__(self) -> None:
         self._sets: dict[str, dict[bytes, dict[bytes, float]]] = {}
         """Kernel set → client → address → expiry."""
 
+        self._inherited: dict[tuple[str, bytes], dict[bytes, float]] = {}
         self._doomed: set[Place] = set()
         self.count = 0
         """Elements held, expired ones that were not swept yet included."""
@@ -21,6 +22,19 @@ class Held:
     def of(self, kernel_set: str, client: bytes) -> dict[bytes, float]:
         """Address → expiry of one client in one set. Not to be changed."""
         return self._sets.get(kernel_set, _NO_CLIENTS).get(client, _NO_ADDRESSES)
+
+    def inherit(self, place: Place, expires: float) -> None:
+        """A process before us wrote this, and we do not know why. It stays until policy changes where it stands."""
+        if place.address not in self.of(place.kernel_set, place.client):
+            self._inherited.setdefault((place.kernel_set, place.client), {})[place.address] = expires
+
+    def disown(self, kernel_set: str, client: bytes) -> dict[bytes, float]:
+        """What was inherited here, address → expiry; from now on it counts for nothing."""
+        return self._inherited.pop((kernel_set, client), {})
+
+    def inherited_at(self, kernel_set: str) -> list[tuple[str, bytes]]:
+        """The (kernel set, client) of one set where something was inherited."""
+        return [key for key in self._inherited if key[0] == kernel_set]
 
     def keys(self) -> Iterator[tuple[str, bytes]]:
         """Every (kernel set, client) there is."""
@@ -52,9 +66,18 @@ class Held:
         return tuple(self._doomed)
 
     def clear(self) -> None:
-        """Take nothing for granted any more. What had to go still has to."""
+        """Take nothing for granted any more. What had to go still has to, and what was inherited may be there."""
         self._sets.clear()
         self.count = 0
+
+    def expire_inherited(self, now: float) -> None:
+        """Forget what was inherited and has expired."""
+        for key, addresses in list(self._inherited.items()):
+            left = {address: expires for address, expires in addresses.items() if expires > now}
+            if left:
+                self._inherited[key] = left
+            else:
+                del self._inherited[key]
 
     def expire(self, kernel_set: str, client: bytes, now: float) -> int:
         """Forget what the kernel has dropped by itself; how many elements were looked at."""

@@ -66,7 +66,7 @@ class Rule:
             raise LimitReached("elements", self._limits.elements)
         return Changes(tuple([Element(*each) for each in wanted.items()]), (), debts, self.generation)
 
-    def settle(self, touched: Iterable[tuple[str, bytes]], now: float) -> Changes:
+    def settle(self, touched: Iterable[tuple[str, bytes]], now: float, *, spare_inherited: bool = False) -> Changes:
         """What these (kernel set, client) lack, and what they hold without reason.
 
         Elements beyond the limit are left out, and stay owed to whoever asks for their names again.
@@ -88,7 +88,11 @@ class Rule:
             if len(wanted) > before:
                 for scope, name in due.names:
                     behind.setdefault(scope, set()).add(name)
-            unjustified.extend(Place(kernel_set, client, address) for address in held if address not in due.addresses)
+            unfounded = {address: None for address in held if address not in due.addresses}
+            if not spare_inherited:
+                inherited = self._held.disown(kernel_set, client)
+                unfounded.update({address: None for address in inherited if address not in due.addresses})
+            unjustified.extend(Place(kernel_set, client, address) for address in unfounded)
         for place in unjustified:
             self._held.doom(place)
         debts: list[Debt] = []

@@ -65,6 +65,33 @@ async def test_stopped_it_knows_what_it_learned_and_asserts_it_anew(here: Rig) -
     assert set(here.elements("d4-web")) == {(WORKLOAD, "198.51.100.1"), (WORKLOAD, "198.51.100.3")}
 
 
+async def test_what_a_killed_one_left_open_closes_when_policy_changes_and_not_before(here: Rig) -> None:
+    await started(here)
+    await here.ask("www.example.org")
+    await last_good_written(here)
+    here.signal(signal.SIGKILL)
+    await here.ended()
+    await here.start()
+    await here.connected()
+    await here.enforced(policy(FEED, identities=[WEB]))
+    assert set(here.elements("d4-web")) == {(WORKLOAD, "198.51.100.1")}, "not saved, so nobody knows why: it stays"
+    await here.enforced(policy(feed("web", "new.example.org"), identities=[WEB]))
+    assert here.elements("d4-web") == {}
+
+
+async def test_what_policy_lost_while_nobody_ran_is_closed(here: Rig) -> None:
+    await started(here)
+    await here.ask("www.example.org")
+    await here.ask("new.example.org")
+    await last_good_written(here)
+    here.signal()
+    assert await here.ended() == 0
+    await here.start()
+    await here.connected()
+    await here.enforced(policy(feed("web", "new.example.org"), identities=[WEB]))
+    assert set(here.elements("d4-web")) == {(WORKLOAD, "198.51.100.2")}
+
+
 async def test_files_that_cannot_be_read_are_said_and_left(here: Rig) -> None:
     state = here.directory / "state"
     state.mkdir(mode=0o700)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dnsguard.leases import NODE, LeaseBook, LimitReached, Limits, Terms
+from dnsguard.leases import NODE, Element, LeaseBook, LimitReached, Limits, Terms
+from dnsguard.leases.changes import Place
 from tests.unit.leases.naive import Kernel, answer, client, feed, packed
 
 FEED = feed("web", "*.example.org")
@@ -174,6 +175,21 @@ def test_unknown_clients_are_bounded() -> None:
     made.expire(500)
     made.learn(bytes([192, 0, 2, 9]), WWW, 500)
     assert made.library.scopes() == [bytes([192, 0, 2, 9])]
+
+
+def test_what_was_inherited_stays_until_policy_changes_for_it() -> None:
+    made, kernel = book(), Kernel()
+    places = [Place("web-4", packed(client), packed("192.0.2.9")) for client in ("10.0.0.1", "10.0.0.2")]
+    kernel.elements = dict.fromkeys(places, 100.0)
+    made.inherit(Element(place, 100.0) for place in places)
+    kernel.take(made, made.reconcile(1, rewrite=True), 1)
+    kernel.take(made, made.apply_delta([feed("web", "*.example.org", "*.example.net")], [], [], [], 1), 1)
+    assert set(kernel.elements) == set(places), "more than before takes nothing away"
+    kernel.take(made, made.apply_delta([], [], [], ["ns/one"], 2), 2)
+    assert set(kernel.elements) == {places[1]}
+    kernel.take(made, made.learn("ns/two", answer("www.example.org A 192.0.2.9 30"), 3).changes, 3)
+    kernel.take(made, made.apply_delta([feed("web", "*.example.org")], [], [], [], 4), 4)
+    assert kernel.elements == {places[1]: 78.0}, "what was looked up since has a reason of its own"
 
 
 def test_leases_are_listed_with_their_names() -> None:

@@ -1,6 +1,7 @@
 """The objects of the store as policy is computed from them: parsed, each in its last valid version."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,9 @@ class Inputs:
         self._resources: dict[Key, Resource] = {}
         self._versions: dict[Key, str] = {}
         self._objects: dict[Key, Object] = {}
-        """The same valid versions as they came, to write down those that stand in."""
+        """The same valid versions as they came, to be written down."""
+
+        self._remembered: dict[Key, Object] = {}
 
         self._invalid: dict[Key, InvalidObject] = {}
         self.revision = 0
@@ -53,14 +56,13 @@ class Inputs:
         return found
 
     @property
-    def stand_ins(self) -> tuple[Object, ...]:
-        """Last valid versions of the objects that are invalid now."""
-        return tuple(self._objects[key] for key in sorted(self._invalid) if key in self._objects)
+    def valid_objects(self) -> tuple[Object, ...]:
+        """The last valid version of every object."""
+        return tuple(self._objects.values())
 
-    def remember(self, stand_ins: Iterable[Object]) -> None:
-        """Last valid versions from before a restart; to be called before the first ``replace``."""
-        for value in stand_ins:
-            self._put(key_of(value), value)
+    def remember(self, objects: Iterable[Object]) -> None:
+        """``valid_objects`` of an earlier run, for what became invalid since; to be called before ``replace``."""
+        self._remembered = {key_of(value): value for value in objects}
 
     def replace(self, objects: Iterable[Object], revision: int) -> None:
         """A full list of the store: what is not in it is gone."""
@@ -71,6 +73,7 @@ class Inputs:
             self._put(key, value)
         for key in (self._resources.keys() | self._invalid.keys()) - present:
             self._drop(key)
+        self._remembered.clear()
         self.revision = revision
 
     def take(self, change: Change) -> None:
@@ -83,14 +86,23 @@ class Inputs:
 
     def _put(self, key: Key, value: Object) -> None:
         try:
-            resource = parse_object(value)
+            self._accept(key, value)
         except InvalidResource as error:
+            if key not in self._resources:
+                self._recall(key)
             self._invalid[key] = InvalidObject(key, str(error), self._versions.get(key, ""))
-            return
-        self._resources[key] = resource
+        else:
+            self._invalid.pop(key, None)
+
+    def _accept(self, key: Key, value: Object) -> None:
+        self._resources[key] = parse_object(value)
         self._versions[key] = version_of(value)
         self._objects[key] = value
-        self._invalid.pop(key, None)
+
+    def _recall(self, key: Key) -> None:
+        if key in self._remembered:
+            with suppress(InvalidResource):  # valid for another version of dnsguard only
+                self._accept(key, self._remembered[key])
 
     def _drop(self, key: Key) -> None:
         self._resources.pop(key, None)

@@ -25,7 +25,7 @@ from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain import ExplainModel
 from dnsguard.controller.files import make_directory, read_objects, token, write_objects
 from dnsguard.controller.following import follow
-from dnsguard.controller.inputs import Inputs
+from dnsguard.controller.inputs import Inputs, InvalidObject
 from dnsguard.controller.node import plan_settings, watch_addresses
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.dataplane.driver import Driver
@@ -92,7 +92,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         api = ApiServer(app)
 
         def changed() -> None:
-            inputs.save_stand_ins()
+            inputs.save_if_needed()
             enforcer.changed()
 
         log.info("API on %s, token in %s, state in %s", settings.api_url, settings.token_file, settings.state_dir)
@@ -110,6 +110,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             await app.state.streams.close()
             api.should_exit = True
             await serving
+        if inputs.inputs.revision:
+            inputs.save()
         if settings.on_stop == "Remove":
             await asyncio.get_running_loop().run_in_executor(worker, driver.uninstall)
 
@@ -140,8 +142,8 @@ class Following:
     def __init__(self, settings: Settings) -> None:
         self._path = settings.state_dir / LAST_VALID_FILE
         self.inputs = Inputs()
-        self._saved = tuple(read_objects(self._path))
-        self.inputs.remember(self._saved)
+        self.inputs.remember(read_objects(self._path))
+        self._saved: tuple[InvalidObject, ...] = ()
         self._store_trouble = ""
         self._save_trouble = ""
 
@@ -153,15 +155,18 @@ class Following:
         """The store cannot be followed; empty: it can again."""
         self._store_trouble = why
 
-    def save_stand_ins(self) -> None:
-        """Write down the last valid versions of invalid objects, when they changed. Rare, so it may block."""
-        if self.inputs.stand_ins == self._saved:
-            return
+    def save_if_needed(self) -> None:
+        """Save when an object became invalid, or is so no longer. Rare, so it may block."""
+        if self.inputs.invalid != self._saved:
+            self.save()
+
+    def save(self) -> None:
+        """Write down the last valid version of every object: after a restart they stand in for invalid ones."""
         try:
-            write_objects(self._path, self.inputs.stand_ins)
+            write_objects(self._path, self.inputs.valid_objects)
         except OSError as error:
             self._save_trouble = f"{self._path} cannot be written: {error.strerror}"
             log.error("%s", self._save_trouble)
         else:
-            self._saved = self.inputs.stand_ins
+            self._saved = self.inputs.invalid
             self._save_trouble = ""

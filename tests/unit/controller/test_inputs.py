@@ -48,23 +48,34 @@ def test_an_invalid_object_leaves_its_last_valid_version_active_and_says_so() ->
     assert str(invalid).endswith("; version 3 stays active")
 
 
-def test_the_stand_in_survives_a_restart() -> None:
+@pytest.mark.parametrize("arrives", ["while it runs", "while it is stopped"])
+def test_the_last_valid_version_survives_a_restart(arrives: str) -> None:
     before = Inputs()
     before.replace([GOOD, network_set("b", 2)], 3)
-    before.take(changed(BAD, 4))
-    assert before.stand_ins == (GOOD,)
+    if arrives == "while it runs":
+        before.take(changed(BAD, 4))
     after = Inputs()
-    after.remember(before.stand_ins)
+    after.remember(before.valid_objects)
     after.replace([BAD, network_set("b", 2)], 4)
     assert nets(after) == [["192.0.2.0/24"], []]
     assert [invalid.enforced_version for invalid in after.invalid] == ["3"]
+    after.take(changed(BAD, 5))
+    assert nets(after) == [["192.0.2.0/24"], []]
 
 
-def test_a_stand_in_whose_object_is_gone_is_gone() -> None:
+def test_a_remembered_object_that_is_gone_is_gone() -> None:
     inputs = Inputs()
     inputs.remember([GOOD])
     inputs.replace([], 9)
+    inputs.take(changed(BAD, 10, ChangeType.ADDED))
     assert inputs.resources == ()
+
+
+def test_a_remembered_object_that_this_version_does_not_know_is_no_help() -> None:
+    inputs = Inputs()
+    inputs.remember([BAD])
+    inputs.replace([BAD], 9)
+    assert (inputs.resources, len(inputs.invalid)) == ((), 1)
 
 
 @pytest.mark.parametrize("healed", [changed(GOOD, 5), changed(BAD, 5, ChangeType.DELETED)])
@@ -75,7 +86,6 @@ def test_an_object_made_valid_or_deleted_is_no_longer_listed(healed: Change) -> 
     assert str(inputs.invalid[0]).endswith("it has no effect")
     inputs.take(healed)
     assert inputs.invalid == ()
-    assert inputs.stand_ins == ()
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,22 @@ BAD = network_set("a", 4, nets=["192.0.2.0/99"])
 def test_what_stands_in_for_an_invalid_object_is_kept_over_a_restart(tmp_path: Path) -> None:
     before = Following(settings(state_dir=tmp_path))
     before.inputs.replace([GOOD], 3)
-    before.save_stand_ins()
+    before.save_if_needed()
     assert list(tmp_path.iterdir()) == []
     before.inputs.replace([BAD], 4)
-    before.save_stand_ins()
+    before.save_if_needed()
     after = Following(settings(state_dir=tmp_path))
     after.inputs.replace([BAD], 4)
     assert [resource.name for resource in after.inputs.resources] == ["a"]
-    after.inputs.replace([GOOD], 5)
-    after.save_stand_ins()
-    assert not (tmp_path / LAST_VALID_FILE).exists()
+
+
+def test_what_is_kept_at_the_end_stands_in_for_what_changes_meanwhile(tmp_path: Path) -> None:
+    before = Following(settings(state_dir=tmp_path))
+    before.inputs.replace([GOOD], 3)
+    before.save()
+    after = Following(settings(state_dir=tmp_path))
+    after.inputs.replace([BAD], 4)
+    assert [resource.name for resource in after.inputs.resources] == ["a"]
 
 
 def test_what_cannot_be_kept_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +41,7 @@ def test_what_cannot_be_kept_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(process, "write_objects", full)
-    following.save_stand_ins()
+    following.save_if_needed()
     following.failed("database is locked")
     assert (
         following.trouble
@@ -43,7 +49,7 @@ def test_what_cannot_be_kept_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     monkeypatch.undo()
     following.failed("")
-    following.save_stand_ins()
+    following.save_if_needed()
     assert following.trouble == ""
 
 

@@ -22,7 +22,8 @@ class ApiAddressError(DnsguardError):
 def bind(listen: SocketAddress) -> socket.socket:
     """A listening socket. Raises ApiAddressError."""
     family = socket.AF_INET6 if listen.address.version == 6 else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then: 40 ms an answer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((str(listen.address), listen.port))

@@ -13,7 +13,7 @@ def test_a_listener_of_either_family(address: str) -> None:
         bind(SocketAddress(ip_address(address), 0)) as listener,
         socket.create_connection((address, listener.getsockname()[1]), timeout=5),
     ):
-        pass
+        assert listener.proto == socket.IPPROTO_TCP  # asyncio looks at it before it sets TCP_NODELAY
 
 
 def test_an_address_in_use_is_named() -> None:

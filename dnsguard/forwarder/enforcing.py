@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.counters import ForwarderCounters
@@ -37,6 +38,9 @@ class Enforcing:
         self._loop = asyncio.get_running_loop()
         self._kernel = kernel
         self._continues = False
+        self._healed: Callable[[], None] = lambda: None
+        """Acknowledges the last revision once more, without the problem there was."""
+
         self._inbox: deque[tuple[Snapshot | Delta, Acknowledge]] = deque()
         self._wake = asyncio.Event()
 
@@ -89,6 +93,7 @@ class Enforcing:
             log.error("revision %d: %s", message.revision, fault)
         problem = await self._committer.write(changes)
         self._note(problem)
+        self._healed = partial(acknowledge, message.revision, "")
         acknowledge(message.revision, "; ".join([*faults[:5], *([problem] if problem else [])]))
 
     async def _replace(self, snapshot: Snapshot, faults: list[str]) -> Changes:
@@ -127,6 +132,8 @@ class Enforcing:
 
     async def _try_again(self) -> None:
         self._note(await self._committer.write(self._book.reconcile(self._loop.time(), rewrite=True)))
+        if not self.problem:
+            self._healed()
 
     def _note(self, problem: str) -> None:
         if problem and not self.problem:

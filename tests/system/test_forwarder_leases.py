@@ -116,3 +116,15 @@ async def test_a_removed_domain_closes_and_an_added_one_opens_what_was_learned(h
     assert set(here.elements("d4-web")) == {(WORKLOAD, "198.51.100.2"), (WORKLOAD, "198.51.100.1")}
     await here.enforced(policy(feed("web"), identities=[WEB]))
     assert here.elements("d4-web") == {}
+
+
+async def test_a_policy_whose_set_is_missing_is_owned_up_to_and_put_right_later(here: Rig) -> None:
+    here.zone["www.example.net"] = [("A", "198.51.100.2")]
+    await here.ask("www.example.net")
+    late = feed("late", "www.example.net")
+    web = identity("shop/web", [WORKLOAD], ["web", "late"])
+    await here.enforced(policy(FEED, late, identities=[web]))
+    assert "d4-late" in here.link.forwarders[0].problem
+    here.make_sets(late)
+    await here.until(lambda: (WORKLOAD, "198.51.100.2") in here.elements("d4-late"), "what was owed is written")
+    await here.until(lambda: not here.link.forwarders[0].problem, "and it says so")

@@ -6,16 +6,13 @@ gets a snapshot: what it missed is in there. Acknowledgements are waited for sep
 
 import asyncio
 import logging
-import os
-import socket
-import stat
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dnsguard.errors import DnsguardError
 from dnsguard.link.codec import Decoder, Message, encode
 from dnsguard.link.difference import difference, is_empty
+from dnsguard.link.listening import bind
 from dnsguard.link.messages import (
     Ack,
     Hello,
@@ -33,10 +30,6 @@ QUEUE_MESSAGES = 64
 """Messages that wait for one forwarder. Far below, it is merely busy; beyond, it is stuck or dying."""
 
 HELLO_SECONDS = 5.0
-
-
-class LinkInUseError(DnsguardError):
-    """Another controller serves this socket: there is one for each state directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +67,8 @@ class LinkServer:
         """Forwarders that were disconnected because their queue was full."""
 
     async def start(self) -> None:
-        """Listen, with mode 0600. Raises LinkInUseError, OSError."""
-        listener = _bind(self._path)
+        """Listen, with mode 0600. Raises LinkInUseError, LinkAddressError."""
+        listener = bind(self._path)
         self._server = await asyncio.start_unix_server(self._serve, sock=listener)
 
     async def close(self) -> None:
@@ -274,32 +267,3 @@ async def _send(connection: _Connection, writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(await connection.queue.get())
         await writer.drain()
-
-
-def _bind(path: Path) -> socket.socket:
-    """A listening socket, never open to others for an instant: its inode takes the mode set before bind."""
-    try:
-        if stat.S_ISSOCK(path.stat().st_mode):
-            _remove_if_dead(path)
-    except FileNotFoundError:
-        pass
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        os.fchmod(listener.fileno(), 0o600)
-        listener.bind(str(path))
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _remove_if_dead(path: Path) -> None:
-    """A socket that nobody answers was left by a controller that was killed."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-    raise LinkInUseError(f"{path} is served by another controller")

@@ -1,7 +1,6 @@
 """Server and client together, over a real socket."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ from dnsguard.link.messages import (
     Snapshot,
     Stats,
 )
-from dnsguard.link.server import LinkInUseError, LinkServer
+from dnsguard.link.server import LinkServer
 from tests.unit.link.strategies import feed, identity, snapshot
 
 ONE = snapshot(0, (feed("s1", "example.org"),), (identity("shop/cart", "192.0.2.7"),))
@@ -220,18 +219,3 @@ async def test_who_does_not_keep_to_the_protocol_is_disconnected(tmp_path: Path,
             assert await reader.read() == b""
         assert made.server.forwarders == ()
         writer.close()
-
-
-async def test_the_socket_is_its_owners_and_serves_one_controller(tmp_path: Path) -> None:
-    async with link(tmp_path) as made:
-        assert made.path.stat().st_mode & 0o777 == 0o600
-        with pytest.raises(LinkInUseError, match="served by another controller"):
-            await LinkServer(made.path, lambda: None).start()
-
-
-async def test_the_socket_of_a_killed_controller_is_replaced(tmp_path: Path) -> None:
-    dead = socket.socket(socket.AF_UNIX)
-    dead.bind(str(tmp_path / "link.sock"))
-    dead.close()
-    async with link(tmp_path) as made:
-        await made.join(Forwarder(made.path))

@@ -3,6 +3,9 @@
 A compiled rule is a conjunction in which some conditions are unions: *members or leases or named ports*, a list of
 ports, both families. The kernel has conjunctions only, so a rule becomes the product of its alternatives, all of them
 with the same counter, verdict and comment. Conditions stand cheapest first.
+
+A packet is counted once per rule: the first alternative that matches ends the policy, and those of a Log rule, which
+ends nothing, exclude each other.
 """
 
 from collections.abc import Iterable, Sequence
@@ -119,8 +122,8 @@ def _alternatives(rule: CompiledRule, family: int | None) -> Iterable[tuple[Matc
     version = family or 4  # without a family there is no address in the rule, and nothing looks at it
     conditions = (
         _protocol_alternatives(rule, family),
-        _entity_alternatives(rule.source, Side.SOURCE, version, rule.protocol),
-        _entity_alternatives(rule.destination, Side.DESTINATION, version, rule.protocol),
+        _entity_alternatives(rule, rule.source, Side.SOURCE, version),
+        _entity_alternatives(rule, rule.destination, Side.DESTINATION, version),
     )
     for parts in product(*conditions):
         matches = tuple(match for part in parts for match in part)
@@ -167,7 +170,8 @@ def _icmp(family: int, kind: int | None, code: int | None) -> list[Match]:
     return found
 
 
-def _entity_alternatives(entity: EntityMatch, side: Side, family: int, protocol: int | None) -> Sequence[_Alternative]:
+def _entity_alternatives(rule: CompiledRule, entity: EntityMatch, side: Side, family: int) -> Sequence[_Alternative]:
+    protocol = rule.protocol
     always: list[Match] = []
     if entity.nets is not None:
         within = _within(_of_family(entity.nets, family), side, family, negated=False)
@@ -186,12 +190,10 @@ def _entity_alternatives(entity: EntityMatch, side: Side, family: int, protocol:
         always += [Port(protocol, side, ports.first, ports.last, negated=True) for ports in entity.not_ports]
     if entity.not_named_ports is not None:
         always.append(TripleIn(side, family, naming.port_set_name(entity.not_named_ports, family), negated=True))
-    return [
-        (*always, *positive) for positive in _positive_alternatives(entity, side, family, protocol)
-    ]  # fmt: skip
+    return [(*always, *positive) for positive in _positive_alternatives(rule, entity, side, family)]
 
 
-def _positive_alternatives(entity: EntityMatch, side: Side, family: int, protocol: int | None) -> list[_Alternative]:
+def _positive_alternatives(rule: CompiledRule, entity: EntityMatch, side: Side, family: int) -> list[_Alternative]:
     addresses: list[_Alternative] = []
     if entity.members is not None:
         addresses.append((AddressIn(side, family, naming.member_set_name(entity.members, family)),))
@@ -203,12 +205,15 @@ def _positive_alternatives(entity: EntityMatch, side: Side, family: int, protoco
         return addresses
     ports: list[_Alternative]
     if len(entity.ports or ()) > MOST_PORT_RULES:
-        ports = [(PortIn(protocol, side, _ports_set(entity.ports or ()).name),)]
+        ports = [(PortIn(rule.protocol, side, _ports_set(entity.ports or ()).name),)]
     else:
-        ports = [(Port(protocol, side, item.first, item.last),) for item in entity.ports or ()]
+        ports = [(Port(rule.protocol, side, first, last),) for first, last in _port_ranges(entity.ports or ())]
     found: list[_Alternative] = [(*port, *address) for port in ports for address in addresses]
     if entity.named_ports is not None:
-        found.append((TripleIn(side, family, naming.port_set_name(entity.named_ports, family)),))
+        named = naming.port_set_name(entity.named_ports, family)
+        if rule.action is Action.LOG:
+            found = [(*matches, TripleIn(side, family, named, negated=True)) for matches in found]
+        found.append((TripleIn(side, family, named),))
     return found
 
 
@@ -231,8 +236,12 @@ def _nets_set(networks: tuple[Network, ...], family: int) -> IntervalSet:
 
 
 def _ports_set(ports: tuple[PortRange, ...]) -> IntervalSet:
-    ranges = _merged(tuple(sorted((item.first, item.last) for item in ports)))
+    ranges = _port_ranges(ports)
     return IntervalSet(naming.ports_set_name(repr(ranges)), KeyType.PORT, ranges)
+
+
+def _port_ranges(ports: tuple[PortRange, ...]) -> tuple[tuple[int, int], ...]:
+    return _merged(tuple(sorted((item.first, item.last) for item in ports)))
 
 
 def _merged(ranges: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:

@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 from random import Random
 from typing import TypeVar
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -195,3 +196,45 @@ def test_rules_decide_as_the_evaluator_does(seed: int) -> None:
         if verdict.decision is not None and verdict.action is Action.DENY:
             direction = next(item.direction for item in verdict.judgements if item.decision is verdict.decision)
             assert run.counted[-1] == counter_of(verdict.decision, direction)
+        assert len(run.counted) == len(set(run.counted))
+
+
+UDP_BY_BOTH = EntityMatch(members="s:all", ports=(PortRange(50, 60), PortRange(53, 53)), named_ports=NAMED)
+MANY_PORTS = tuple(PortRange(port, port + 10) for port in range(45, 54))
+
+
+@pytest.mark.parametrize("action", list(Action))
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(CompiledRule(0, Action.LOG, protocol=17, destination=UDP_BY_BOTH), id="number or name"),
+        pytest.param(CompiledRule(0, Action.LOG, protocol=17, source=UDP_BY_BOTH), id="number or name of the source"),
+        pytest.param(
+            CompiledRule(0, Action.LOG, protocol=17, source=UDP_BY_BOTH, destination=UDP_BY_BOTH), id="both ends"
+        ),
+        pytest.param(
+            CompiledRule(0, Action.LOG, protocol=17, destination=replace(UDP_BY_BOTH, ports=MANY_PORTS)),
+            id="many ports",
+        ),
+        pytest.param(
+            CompiledRule(0, Action.LOG, protocol=17, destination=replace(UDP_BY_BOTH, named_ports=None)),
+            id="ranges that overlap",
+        ),
+        pytest.param(
+            CompiledRule(0, Action.LOG, destination=EntityMatch(members="s:all", named_ports=NAMED)), id="name only"
+        ),
+    ],
+)
+def test_a_packet_that_meets_several_alternatives_counts_once(rule: CompiledRule, action: Action) -> None:
+    """The count stands before the log statement in the same kernel rule, so it is logged once, too."""
+    judging = policy("first.p", [replace(rule, action=action)], tier="first")
+    state = compiled(
+        endpoints=[workload("a", "10.65.0.2", egress=policy_class(Direction.EGRESS, tier("first", judging)))],
+        policies=[judging],
+        members=[member_set("s:all", "10.65.0.0/16")],
+        named_ports=[port_set(NAMED, ("10.65.0.2", 17, 53), ("10.65.0.3", 17, 53))],
+    )
+    packet = Packet(ip_address("10.65.0.2"), ip_address("10.65.0.3"), 17, 53, 53)
+    run = Run(build_plan(state, Settings()), packet, lambda _name, _pair: False)
+    run.through("forward-egress")
+    assert run.counted.count(naming.counter_of(judging.id, Direction.EGRESS, 0)) == 1

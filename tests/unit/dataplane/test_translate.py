@@ -46,6 +46,23 @@ ALLOW = Action.ALLOW
             ],
             id="a number or a name",
         ),
+        pytest.param(
+            CompiledRule(
+                0, Action.LOG, protocol=17, ip_version=4, destination=EntityMatch(ports=ports(53), named_ports="s:d")
+            ),
+            [
+                "udp dport 53 ip daddr . meta l4proto . th dport != @p4-d "
+                'limit rate 10/second burst 10 packets log prefix "c" group 100',
+                "meta l4proto udp ip daddr . meta l4proto . th dport @p4-d "
+                'limit rate 10/second burst 10 packets log prefix "c" group 100',
+            ],
+            id="a number or a name, but one log",
+        ),
+        pytest.param(
+            CompiledRule(0, ALLOW, protocol=6, destination=EntityMatch(ports=(PortRange(80, 90), *ports(85, 91, 1)))),
+            ["tcp dport 1 accept", "tcp dport 80-90 accept", "tcp dport 91 accept"],
+            id="ports that overlap",
+        ),
         pytest.param(CompiledRule(0, ALLOW, destination=nets()), [], id="an empty list of nets"),
         pytest.param(CompiledRule(0, ALLOW, protocol=6, destination=EntityMatch(ports=())), [], id="no port at all"),
         pytest.param(

@@ -18,7 +18,17 @@ from dnsguard.dataplane.settings import Settings
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
-from tests.support.compiled import compiled, lease_set, member_set, policy, policy_class, ports, tier, workload
+from tests.support.compiled import (
+    compiled,
+    lease_set,
+    member_set,
+    policy,
+    policy_class,
+    port_set,
+    ports,
+    tier,
+    workload,
+)
 from tests.support.netns import Namespace, namespace, table_blocks
 from tests.support.road import road
 from tests.unit.dataplane.samples import SAMPLES
@@ -76,7 +86,7 @@ def test_the_first_transaction_is_closed_to_unknown_workloads(node: Namespace, d
     assert 'oifname "cali*" counter name "unknown-workload-ingress"' in text
 
 
-def test_leases_and_counts_survive_every_change(node: Namespace, socket: NetfilterSocket, driver: Driver) -> None:
+def test_leases_survive_every_change(node: Namespace, socket: NetfilterSocket, driver: Driver) -> None:
     driver.apply(plan_with(BY_LEASE))
     socket.transact(nftables.add_elements("dnsguard", "d4-web", [Element(PAIR, 600_000)]))
     for plan in plan_with(BY_MEMBER, BY_LEASE), plan_with(BY_LEASE, leases=("s:web", "s:more")), FOUNDATION:
@@ -89,6 +99,35 @@ def test_leases_and_counts_survive_every_change(node: Namespace, socket: Netfilt
     assert driver.stale_lease_sets(FOUNDATION) == {"d4-more", "d6-more"}
     driver.sweep(FOUNDATION, lease_sets=True)
     assert "d4-more" not in node.run("nft list table inet dnsguard")
+
+
+def test_counts_survive_the_replacement_of_a_chain() -> None:
+    """The packet meets both alternatives of the Log rule, and is counted once there, too."""
+    either = EntityMatch(members="s:far", ports=ports(9), named_ports="s:discard")
+    log = CompiledRule(0, Action.LOG, protocol=17, destination=either)
+    plans = []
+    for allow in BY_MEMBER, CompiledRule(0, Action.ALLOW, protocol=17, destination=EntityMatch(members="s:far")):
+        web = policy("application.web", [log, allow])
+        state = compiled(
+            endpoints=[workload("a", "10.65.0.2", egress=policy_class(Direction.EGRESS, tier("application", web)))],
+            policies=[web],
+            members=[member_set("s:far", "198.51.100.0/24")],
+            named_ports=[port_set("s:discard", ("198.51.100.10", 17, 9))],
+        )
+        plans.append(build_plan(state, SETTINGS))
+    names = [{chain.name for chain in plan.chains if chain.name.startswith("np-")} for plan in plans]
+    assert not names[0] & names[1]
+    with road() as way, way.node.entered(), NetfilterSocket() as socket:
+        way.driver = Driver(socket, FOUNDATION)
+        way.driver.apply(plans[0])
+        for turn in range(1, 7):
+            assert way.send("a", "net", "198.51.100.10", 9) == "arrived"
+            before = way.driver.counters()
+            way.driver.apply(plans[turn % 2])
+            after = way.driver.counters()
+            for rule in 0, 1:
+                name = f"np-app.application.web-egress-{rule}"
+                assert before[name] == after[name] == (turn, turn * 29)
 
 
 def test_a_lease_set_in_use_is_not_deleted(driver: Driver) -> None:

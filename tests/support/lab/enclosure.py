@@ -45,10 +45,12 @@ def _outside(module: str) -> int:
     child = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command])
 
     def end(number: int, _: FrameType | None) -> None:
-        child.kill()
-        child.wait()
-        sys.exit(128 + number)
+        raise SystemExit(128 + number)
 
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, end)
-    return child.wait()
+    try:
+        return child.wait()
+    finally:
+        child.kill()
+        child.wait()

@@ -2,18 +2,19 @@
 
 The order of a change is what keeps the promise on both sides::
 
-    create new lease sets ─► publish to forwarders ─► wait for them ─► switch rules ─► sweep
+    create new lease sets ─► publish to forwarders ─► wait for them ─► switch rules ─► publish new endpoints ─► sweep
                                                       only when the change opens something
 
-A rule never looks into a set that nobody fills yet, and a set is deleted only when nobody writes to it any more. What
-takes away does not wait: forwarders stop at the publication, the kernel at the switch.
+A rule never looks into a set that nobody fills yet, an endpoint gets no answer before its rules stand, and a set is
+deleted only when nobody writes to it any more. What takes away does not wait: forwarders stop at the publication, the
+kernel at the switch.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from dnsguard.calc.compiled import Compiled
@@ -30,7 +31,7 @@ PlanIn = TypeVar("PlanIn", contravariant=True)
 Result = TypeVar("Result")
 
 COALESCE_SECONDS = 0.02
-"""From the first of a burst of changes to the computation; a person does not see it, a controller's burst fits in."""
+"""Between the end of one computation and the next: a lone change is enforced at once, a burst is one change."""
 
 ACKNOWLEDGE_SECONDS = 1.0
 """How long a forwarder may keep everybody waiting. Longer and it is stuck: what it does not know, it keeps closed."""
@@ -162,15 +163,18 @@ class Enforcer(Generic[Plan]):
         while not opened:
             await asyncio.sleep(self._next_pause())
             opened = await self._attempt(self._open)
+        clock = asyncio.get_running_loop().time
+        rested = clock()
         while True:
             try:
                 async with asyncio.timeout(self._next_pause() if self.problem else self._pace.guard):
                     await self._wake.wait()
-                await asyncio.sleep(self._pace.coalesce)
+                await asyncio.sleep(rested + self._pace.coalesce - clock())
             except TimeoutError:
                 pass
             if await self._attempt(self._step):
                 self._pause = self._pace.first_pause
+            rested = clock()
 
     def _next_pause(self) -> float:
         pause = self._pause
@@ -228,13 +232,15 @@ class Enforcer(Generic[Plan]):
         before = None if self.enforced is None else self.enforced.snapshot
         # One that kept everybody waiting once does so again only after it has caught up.
         still_late = self._late.intersection(self._link.laggards(self._published))
-        self._published = self._link.publish(desired.snapshot)
-        if opens(before, desired.snapshot):
+        first = desired.snapshot if before is None else _without_new_endpoints(before, desired.snapshot)
+        self._published = self._link.publish(first)
+        if opens(before, first):
             late = await self._link.acknowledged(self._published, self._pace.acknowledge, still_late)
             self._late = frozenset(late)
             if self._late - still_late:
                 log.warning("not waiting longer for %s: names that are new to it stay closed", ", ".join(late))
         await self._switch(desired)
+        self._published = self._link.publish(desired.snapshot)
 
     async def _switch(self, desired: Desired[Plan]) -> None:
         await self._in_worker(self._kernel.switch, desired.plan)
@@ -250,3 +256,9 @@ class Enforcer(Generic[Plan]):
 
     async def _in_worker(self, call: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._worker, call, *arguments)
+
+
+def _without_new_endpoints(before: Snapshot, wanted: Snapshot) -> Snapshot:
+    """``wanted`` as far as endpoints are concerned that have rules already."""
+    known = {identity.endpoint for identity in before.identities}
+    return replace(wanted, identities=tuple(each for each in wanted.identities if each.endpoint in known))

@@ -67,14 +67,17 @@ class FakeLink:
         self.connected = True
         self.revision = 0
         self.acked = 0
-        self.fed: frozenset[str] = frozenset()
+        self.last: Snapshot | None = None
         self.listen = frozenset({"192.0.2.53#53"})
         self.waits: list[float] = []
 
     def publish(self, wanted: Snapshot, *, reassert: bool = False) -> int:
+        if wanted == self.last and not reassert:
+            return self.revision
+        self.last = wanted
         self.revision += 1
-        self.fed = frozenset(feed.id for feed in wanted.lease_sets)
-        self.journal.append(" ".join(["reassert" if reassert else "publish", *sorted(self.fed)]))
+        names = [feed.id for feed in wanted.lease_sets] + [each.endpoint for each in wanted.identities[1:]]
+        self.journal.append(" ".join(["reassert" if reassert else "publish", *names]))
         if self.prompt:
             self.acked = self.revision
         return self.revision
@@ -91,15 +94,17 @@ class FakeLink:
 
 
 def compute(resources: tuple[Resource, ...], listen: frozenset[str], revision: int) -> Desired[frozenset[str]]:
-    """Every network set is a lease set; one endpoint uses them all."""
-    names = tuple(sorted(str(resource.metadata.name) for resource in resources))
+    """Every network set is a lease set, which the endpoint ``shop/cart`` uses; one called ``pod…`` is an endpoint."""
+    every = sorted(str(resource.metadata.name) for resource in resources)
+    names = tuple(name for name in every if not name.startswith("pod"))
+    pods = tuple(Identity(name, ("192.0.2.8",), (), ()) for name in every if name.startswith("pod"))
     if "crash" in names:
         raise KeyError("crash")
     snapshot = Snapshot(
         0,
         "dnsguard",
         tuple(LeaseSetFeed(name, f"{name}4", f"{name}6", ()) for name in names),
-        (Identity("shop/cart", ("192.0.2.7",), names, tuple(sorted(listen))),),
+        (Identity("shop/cart", ("192.0.2.7",), names, tuple(sorted(listen))), *pods),
     )
     return Desired(revision, Compiled(), frozenset(names), snapshot)
 

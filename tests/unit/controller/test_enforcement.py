@@ -109,6 +109,19 @@ async def test_a_stuck_forwarder_keeps_everybody_waiting_once() -> None:
         assert loop.link.waits == [PACE.acknowledge, 0, 0, PACE.acknowledge]
 
 
+async def test_a_new_endpoint_gets_no_answer_before_its_rules_stand() -> None:
+    async with running() as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.since()
+        loop.want("a", "pod1")
+        await loop.settled()
+        assert loop.since() == ["prepare", "switch a", "publish a pod1", "sweep"]
+        loop.want("a")
+        await loop.settled()
+        assert loop.since() == ["prepare", "publish a", "switch a", "sweep"]
+
+
 async def test_a_burst_is_one_change() -> None:
     async with running() as loop:
         await until(lambda: loop.kernel.rules is not None)

@@ -1,8 +1,8 @@
 """The table is always changed as a difference, and never anything but it."""
 
 import errno
-import socket as sockets
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
@@ -30,7 +30,7 @@ from tests.support.compiled import (
     workload,
 )
 from tests.support.netns import Namespace, namespace, table_blocks
-from tests.support.road import road
+from tests.support.road import Road, road
 from tests.unit.dataplane.samples import SAMPLES
 
 SETTINGS = Settings()
@@ -264,40 +264,70 @@ def test_a_load_that_was_cut_short_is_completed(node: Namespace, socket: Netfilt
     assert listed(node) == expected
 
 
+FLOOD = """
+import socket, struct, sys, threading
+stop = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+sender.connect(("198.51.100.10", 0))
+sent = 0
+while not stop.is_set():
+    for port in 9, 10:
+        sender.send(struct.pack(">HHHH", 1024 + sent % 60_000, port, 8, 0))
+    sent += 1
+print(sent)
+"""
+"""Sends to an allowed and to a denied port in turn, each time from another port, so that every packet is the first of
+its connection. A process of its own, so that it runs while the rules are switched."""
+
+ARRIVALS = """
+table inet arrivals {
+    counter port-9 {}
+    counter port-10 {}
+    chain pre {
+        type filter hook prerouting priority -400;
+        udp dport 9 counter name port-9 drop
+        udp dport 10 counter name port-10 drop
+    }
+}
+"""
+"""Counts where nothing can overflow."""
+
+
 def test_no_packet_sees_a_mixture() -> None:
-    """Two plans that both let a packet through, by different rules in different chains; none may be lost between."""
-    port = EntityMatch(members="s:far", ports=ports(9))
-    plans = [
-        plan_with(CompiledRule(0, Action.ALLOW, protocol=17, destination=port)),
-        plan_with(BY_LEASE, BY_MEMBER),
-    ]
-    with road() as way, way.node.entered():
-        socket = NetfilterSocket()
-        with socket:
-            way.driver = Driver(socket, FOUNDATION)
-            way.driver.apply(plans[0])
-            assert way.send("a", "net", "198.51.100.10", 9) == "arrived"
-            way.node.run("nft add table inet early")
-            way.node.run("nft add chain inet early pre {type filter hook prerouting priority -300;}")
-            way.node.run("nft add rule inet early pre iifname cali-a udp dport 9 notrack")
-            stop = threading.Event()
-            sent = 0
-
-            def flood() -> None:
-                nonlocal sent
-                with way.places["a"].entered(), sockets.socket(sockets.AF_INET, sockets.SOCK_DGRAM) as sender:
-                    sender.connect(("198.51.100.10", 9))
-                    while not stop.is_set():
-                        sender.send(b"?")
-                        sent += 1
-
-            thread = threading.Thread(target=flood)
-            thread.start()
-            for turn in range(200):
+    """Two plans with the same verdicts and other base chains, classes, policies and content of the set in use. While
+    they are switched all that is allowed arrives, and nothing that is denied does."""
+    allow = CompiledRule(0, Action.ALLOW, protocol=17, destination=EntityMatch(members="s:far", ports=ports(9)))
+    plans = []
+    for interfaces, networks, rules in (
+        (("cali*",), ["198.51.100.0/24"], [allow]),
+        (("cali*", "veth*"), ["198.51.100.8/29", "203.0.113.0/24"], [replace(BY_MEMBER, protocol=6), allow]),
+    ):
+        web = policy("application.web", rules)
+        state = compiled(
+            endpoints=[workload("a", "10.65.0.2", egress=policy_class(Direction.EGRESS, tier("application", web)))],
+            policies=[web],
+            members=[member_set("s:far", *networks)],
+        )
+        plans.append(build_plan(state, replace(SETTINGS, workload_interfaces=interfaces)))
+    with road() as way, way.node.entered(), NetfilterSocket() as socket:
+        way.driver = Driver(socket, FOUNDATION)
+        way.driver.apply(plans[0])
+        assert way.send("a", "net", "198.51.100.10", 9) == "arrived"
+        way.places["net"].run("nft -f -", ARRIVALS)
+        with way.places["a"].entered():
+            flood = subprocess.Popen([sys.executable, "-S", "-c", FLOOD], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        with flood:
+            while arrivals(way, 9) == 0:
+                assert flood.poll() is None
+            for turn in range(1, 401):
                 way.driver.apply(plans[turn % 2])
-            stop.set()
-            thread.join()
-            ends = way.driver.counters()
-    assert sent > 1000
-    assert ends["tier-application-egress-end"].packets == 0
-    assert ends["unknown-workload-egress"].packets == 0
+            said, _ = flood.communicate()
+        sent = int(said)
+        assert sent > 1000
+        assert (arrivals(way, 9), arrivals(way, 10)) == (sent, 0)
+
+
+def arrivals(way: Road, port: int) -> int:
+    listed = way.places["net"].run(f"nft list counter inet arrivals port-{port}")
+    return int(listed.split("packets ")[1].split()[0])

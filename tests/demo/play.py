@@ -20,6 +20,10 @@ DENIED_WAIT = 0.4
 which TCP would send its first packet again."""
 
 ALLOWED_WAIT = 2.0
+
+RETRIED_WAIT = 0.15
+"""The same where the row is tried again until a change is felt."""
+
 REFUSED = 5
 EXTENDED_ERROR = 15
 
@@ -161,7 +165,7 @@ class Play:
             address=row.address,
             port=row.port,
             source=row.source,
-            wait=ALLOWED_WAIT if row.allowed and not row.arrives_at else DENIED_WAIT,
+            wait=_wait(row),
         )
         counters = self._guard.counters()
         arrived = len(server.call("arrivals", transport=row.transport, to=target)) > seen_before
@@ -195,6 +199,12 @@ class Play:
         verdict = self._guard.explain(source, row.address, protocol, row.port or None)["verdict"]
         if verdict != ("Allow" if row.allowed else "Deny"):
             outcome.problems.append(f"asked to explain, dnsguard says {verdict}")
+
+
+def _wait(row: Connection) -> float:
+    if not row.allowed or row.arrives_at:
+        return DENIED_WAIT
+    return RETRIED_WAIT if row.within else ALLOWED_WAIT
 
 
 def _extended_error(answer: dnslib.DNSRecord) -> int | None:

@@ -30,7 +30,8 @@ class ForeignSetError(DnsguardError):
 
 
 def prepare(plan: Plan, actual: Actual) -> Iterator[Message]:
-    """Table, sets, counters and chains that are missing. New sets come filled, except maps, which need the chains."""
+    """Table, sets, counters and chains that are missing. New sets and maps come filled, maps last: they need the
+    chains."""
     if not actual.exists:
         yield nftables.add_table(plan.table)
     for item in plan.sets:
@@ -51,6 +52,9 @@ def prepare(plan: Plan, actual: Actual) -> Iterator[Message]:
         if chain.hook is None and chain.name not in actual.chains:
             yield encode.chain_message(plan.table, chain)
             yield from _rules(plan.table, chain)
+    for item in plan.sets:
+        if isinstance(item, VerdictMap) and item.name not in actual.sets:
+            yield from _map_content(plan.table, item, {})
 
 
 def switch(plan: Plan, actual: Actual) -> Iterator[Message]:

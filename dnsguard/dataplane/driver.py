@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from dnsguard.dataplane import delta, naming
-from dnsguard.dataplane.actual import Actual, ActualChain, ActualSet, Content, planned_content
+from dnsguard.dataplane.actual import Actual, ActualChain, ActualSet, planned_content
 from dnsguard.dataplane.encode import set_flags
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Plan
@@ -161,8 +161,7 @@ class Driver:
         actual.exists = True
         for item in plan.sets:
             if item.name not in actual.sets:
-                content: Content = {} if set_flags(item) & nftables.SET_MAP else planned_content(item)
-                actual.sets[item.name] = ActualSet(set_flags(item), item.key_type.number, content)
+                actual.sets[item.name] = ActualSet(set_flags(item), item.key_type.number, planned_content(item))
         actual.counters.update(plan.counters)
         for chain in plan.chains:
             if chain.hook is None and chain.name not in actual.chains:

@@ -15,11 +15,12 @@ An accept ends one of these chains and the packet goes on to the next, so a pack
 both. The ones for host endpoints exist only where a host endpoint needs them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 
 from dnsguard.calc.compiled import Direction, Stage
+from dnsguard.calc.failsafe import FailsafePort
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.classes import ClassBuilder, content_chain
 from dnsguard.dataplane.rules import (
@@ -46,7 +47,7 @@ from dnsguard.dataplane.rules import (
     Verdict,
     Way,
 )
-from dnsguard.dataplane.settings import Failsafe, HostAction, Settings
+from dnsguard.dataplane.settings import HostAction, Settings
 from dnsguard.netlink.expressions import STATE_ESTABLISHED, STATE_INVALID, STATE_RELATED
 from dnsguard.netlink.nftables import Hook
 
@@ -119,8 +120,9 @@ class HostStage:
 HostStages = dict[tuple[Stage, Direction], HostStage]
 
 
-def base_chains(builder: ClassBuilder, stages: HostStages) -> Iterator[Chain]:
-    """All base chains, given what host endpoints there are. Adds the chains and counters they need to ``builder``."""
+def base_chains(builder: ClassBuilder, stages: HostStages, sets: Container[str]) -> Iterator[Chain]:
+    """All base chains, given what host endpoints there are, and which of the maps and sets of workload endpoints.
+    Adds the chains and counters they need to ``builder``."""
     settings = builder.settings
     untracked_in = stages.get((Stage.UNTRACKED, Direction.INGRESS))
     untracked_out = stages.get((Stage.UNTRACKED, Direction.EGRESS))
@@ -136,10 +138,10 @@ def base_chains(builder: ClassBuilder, stages: HostStages) -> Iterator[Chain]:
         yield _base(RAW_OUTPUT, [forget, *untracked_out.rules()])
     if pre_dnat:
         yield _base(MANGLE_PREROUTING, [allowed if untracked_in else forget, *pre_dnat.rules()])
-    yield _base(INPUT, [*_input(builder), *marked_in, *_host(stages, Stage.NORMAL, Direction.INGRESS)])
-    yield _base(OUTPUT, [*_output(settings), *marked_out, *_host(stages, Stage.NORMAL, Direction.EGRESS)])
-    yield _base(FORWARD_EGRESS, _forward(builder, Direction.EGRESS))
-    yield _base(FORWARD_INGRESS, _forward(builder, Direction.INGRESS))
+    yield _base(INPUT, [*_input(builder, sets), *marked_in, *_host(stages, Stage.NORMAL, Direction.INGRESS)])
+    yield _base(OUTPUT, [*_output(settings, sets), *marked_out, *_host(stages, Stage.NORMAL, Direction.EGRESS)])
+    yield _base(FORWARD_EGRESS, _forward(builder, Direction.EGRESS, sets))
+    yield _base(FORWARD_INGRESS, _forward(builder, Direction.INGRESS, sets))
     if (Stage.FORWARD, Direction.INGRESS) in stages:
         rules = _host(stages, Stage.FORWARD, Direction.INGRESS)
         yield _base(FORWARD_HOST_INGRESS, [_KNOWN_CONNECTION, *marked_in, *rules])
@@ -154,9 +156,9 @@ def failsafe_chain(builder: ClassBuilder, stage: Stage, direction: Direction) ->
     """
     if stage is Stage.FORWARD:
         return None
-    settings = builder.settings
+    failsafe = builder.settings.failsafe
     ingress = direction is Direction.INGRESS
-    own, other = settings.failsafe_inbound, settings.failsafe_outbound
+    own, other = failsafe.inbound, failsafe.outbound
     if not ingress:
         own, other = other, own
     remote = Side.SOURCE if ingress else Side.DESTINATION
@@ -169,7 +171,7 @@ def failsafe_chain(builder: ClassBuilder, stage: Stage, direction: Direction) ->
     return builder.add(content_chain(label, rules, f"ports that no {direction} policy of the host closes"))
 
 
-def _failsafe(item: Failsafe, port_side: Side, remote: Side) -> Rule:
+def _failsafe(item: FailsafePort, port_side: Side, remote: Side) -> Rule:
     port: Match = Port(item.protocol, port_side, item.port, item.port)
     if item.net is None:
         return Rule((port, Verdict.ACCEPT))
@@ -186,49 +188,63 @@ def _host(stages: HostStages, stage: Stage, direction: Direction) -> Iterable[Ru
     return found.rules() if found else ()
 
 
-def _forward(builder: ClassBuilder, direction: Direction) -> Iterator[Rule]:
+def _forward(builder: ClassBuilder, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
     egress = direction is Direction.EGRESS
     side = Side.SOURCE if egress else Side.DESTINATION
     yield _KNOWN_CONNECTION
     if egress:
-        yield from _spoofed_sources(builder)
+        yield from _spoofed_sources(builder, sets)
+    yield from _by_class(side, direction, sets)
+    yield from _unknown_workloads(builder, direction, sets)
+
+
+def _by_class(side: Side, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
+    """Workload endpoints' packets to their classes."""
     for family in _FAMILIES:
-        yield Rule((AddressMap(side, family, workload_map(direction, family)),))
-    yield from _unknown_workloads(builder, direction, Way.IN if egress else Way.OUT, side)
+        if workload_map(direction, family) in sets:
+            yield Rule((AddressMap(side, family, workload_map(direction, family)),))
 
 
-def _unknown_workloads(builder: ClassBuilder, direction: Direction, way: Way, side: Side) -> Iterator[Rule]:
+def _unknown_workloads(builder: ClassBuilder, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
+    egress = direction is Direction.EGRESS
+    way, side = (Way.IN, Side.SOURCE) if egress else (Way.OUT, Side.DESTINATION)
     drop = builder.count(naming.counter_of_unknown_workload(direction)), Verdict.DROP
     for interface in builder.settings.workload_interfaces:
         yield Rule((Interface(way, interface), *drop), "a workload's interface, but no endpoint")
     for family in _FAMILIES:
         if any(network.version == family for network in builder.settings.workload_cidrs):
+            elsewhere = (
+                [AddressIn(side, family, remote_set(family), negated=True)] if remote_set(family) in sets else []
+            )
             within = AddressIn(side, family, cidr_set(family))
-            elsewhere = AddressIn(side, family, remote_set(family), negated=True)
-            yield Rule((elsewhere, within, *drop), "a workload's address, but no endpoint")
+            yield Rule((*elsewhere, within, *drop), "a workload's address, but no endpoint")
 
 
-def _spoofed_sources(builder: ClassBuilder) -> Iterator[Rule]:
+def _spoofed_sources(builder: ClassBuilder, sets: Container[str]) -> Iterator[Rule]:
     """What comes from a workload's own interface has that workload's address; else it would borrow another's policy."""
+    if INTERFACE_SET not in sets:
+        return
     drop = builder.count(naming.COUNTER_SPOOFED), Verdict.DROP
     known = InterfaceIn(Way.IN, INTERFACE_SET)
     for family in _FAMILIES:
         yield Rule((known, ArrivesWith(family, source_set(family), negated=True), *drop), "not this workload's address")
 
 
-def _input(builder: ClassBuilder) -> Iterator[Rule]:
+def _input(builder: ClassBuilder, sets: Container[str]) -> Iterator[Rule]:
     yield Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT))
     yield _KNOWN_CONNECTION
     yield from _neighbours(from_router=False)
-    yield from _spoofed_sources(builder)
-    workload = _workload_to_host(builder)
-    for family in _FAMILIES:
-        yield Rule((AddressIn(Side.SOURCE, family, local_set(family)), Goto(workload)))
-    yield from _unknown_workloads(builder, Direction.EGRESS, Way.IN, Side.SOURCE)
+    yield from _spoofed_sources(builder, sets)
+    local = [family for family in _FAMILIES if local_set(family) in sets]
+    if local:
+        workload = _workload_to_host(builder, sets)
+        for family in local:
+            yield Rule((AddressIn(Side.SOURCE, family, local_set(family)), Goto(workload)))
+    yield from _unknown_workloads(builder, Direction.EGRESS, sets)
     yield from _neighbours(from_router=True)
 
 
-def _output(settings: Settings) -> Iterator[Rule]:
+def _output(settings: Settings, sets: Container[str]) -> Iterator[Rule]:
     yield Rule((Interface(Way.OUT, "lo"), Verdict.ACCEPT))
     yield _KNOWN_CONNECTION
     yield from _neighbours(from_router=False)
@@ -236,7 +252,8 @@ def _output(settings: Settings) -> Iterator[Rule]:
     for interface in settings.workload_interfaces:
         yield Rule((Interface(Way.OUT, interface), Verdict.ACCEPT), "the node reaches its own workloads")
     for family in _FAMILIES:
-        yield Rule((AddressIn(Side.DESTINATION, family, local_set(family)), Verdict.ACCEPT))
+        if local_set(family) in sets:
+            yield Rule((AddressIn(Side.DESTINATION, family, local_set(family)), Verdict.ACCEPT))
 
 
 def _neighbours(*, from_router: bool) -> Iterator[Rule]:
@@ -248,7 +265,7 @@ def _neighbours(*, from_router: bool) -> Iterator[Rule]:
         yield Rule((Icmp(6, IcmpField.TYPE, first, last), HopLimit(hop_limit), Verdict.ACCEPT))
 
 
-def _workload_to_host(builder: ClassBuilder) -> str:
+def _workload_to_host(builder: ClassBuilder, sets: Container[str]) -> str:
     settings = builder.settings
     invalid = ConnectionState(STATE_INVALID), builder.count(naming.COUNTER_INVALID), Verdict.DROP
     rules = [Rule(invalid, "belongs to no connection")]
@@ -263,8 +280,7 @@ def _workload_to_host(builder: ClassBuilder) -> str:
         end = builder.count(naming.COUNTER_WORKLOAD_TO_HOST)
         rules.append(Rule((end, Verdict.DROP), "workloads do not reach their node"))
     else:
-        for family in _FAMILIES:
-            rules.append(Rule((AddressMap(Side.SOURCE, family, workload_map(Direction.EGRESS, family)),)))
+        rules += _by_class(Side.SOURCE, Direction.EGRESS, sets)
         end = builder.count(naming.counter_of_unknown_workload(Direction.EGRESS))
         rules.append(Rule((end, Verdict.DROP)))
     return builder.add(content_chain("workload-to-host", rules, "from this node's workloads to the node itself"))

@@ -1,4 +1,8 @@
-"""Compiled policy as one table. Pure."""
+"""Compiled policy as one table. Pure.
+
+Maps and sets of endpoints that would be empty are left out, with the rules that ask them. So those of a node's first
+endpoints are new: they come filled before any rule refers to them, however many endpoints there are.
+"""
 
 from collections.abc import Iterable, Iterator
 from ipaddress import collapse_addresses
@@ -45,12 +49,12 @@ def build_plan(compiled: Compiled, settings: Settings) -> Plan:
     warnings: list[str] = []
     maps = list(_workload_maps(builder, local, warnings))
     stages, host_maps = _host_stages(builder, hosts, warnings)
-    bases = tuple(base_chains(builder, stages))
+    of_endpoints: list[Set] = [*maps, *_endpoint_sets(local, remote)]
+    bases = tuple(base_chains(builder, stages, frozenset(item.name for item in of_endpoints)))
     sets: list[Set] = [
         *_lease_sets(compiled, settings),
-        *maps,
+        *of_endpoints,
         *host_maps,
-        *_endpoint_sets(local, remote),
         *_cidr_sets(settings),
         *_member_sets(compiled),
         *_port_sets(compiled),
@@ -93,7 +97,8 @@ def _workload_maps(
                 for key, endpoint in owners.items()
                 if len(key) == length
             }
-            yield VerdictMap(workload_map(direction, family), _ADDRESS[family], entries)
+            if entries:
+                yield VerdictMap(workload_map(direction, family), _ADDRESS[family], entries)
 
 
 def _host_stages(
@@ -152,11 +157,13 @@ def interface_key(name: str) -> bytes:
 
 def _endpoint_sets(local: Iterable[CompiledEndpoint], remote: Iterable[CompiledEndpoint]) -> Iterator[HashSet]:
     for family in _FAMILIES:
-        yield HashSet(local_set(family), _ADDRESS[family], _packed(local, family))
-        yield HashSet(remote_set(family), _ADDRESS[family], _packed(remote, family))
-        yield HashSet(source_set(family), _LINK[family], _links(local, family))
-    interfaces = frozenset(interface_key(endpoint.interface) for endpoint in local if endpoint.interface)
-    yield HashSet(INTERFACE_SET, KeyType.INTERFACE, interfaces)
+        for name, endpoints in (local_set(family), local), (remote_set(family), remote):
+            if keys := _packed(endpoints, family):
+                yield HashSet(name, _ADDRESS[family], keys)
+    if interfaces := frozenset(interface_key(endpoint.interface) for endpoint in local if endpoint.interface):
+        yield HashSet(INTERFACE_SET, KeyType.INTERFACE, interfaces)
+        for family in _FAMILIES:  # an empty one, too: it says that nothing of that family may come
+            yield HashSet(source_set(family), _LINK[family], _links(local, family))
 
 
 def _links(endpoints: Iterable[CompiledEndpoint], family: int) -> frozenset[bytes]:

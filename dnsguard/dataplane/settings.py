@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dnsguard.calc.compiled import Address, Network
+from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePorts
 
 
 class HostAction(StrEnum):
@@ -23,35 +24,11 @@ class DenyAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Failsafe:
-    """A port that host endpoint policy cannot close."""
-
-    protocol: int
-    port: int
-    net: Network | None = None
-    """The remote side; None is anywhere."""
-
-
-@dataclass(frozen=True, slots=True)
 class Listen:
     """Where the forwarder takes queries; the unspecified address is every address of the node."""
 
     address: Address
     port: int = 53
-
-
-_TCP, _UDP = 6, 17
-FAILSAFE_INBOUND = (
-    *(Failsafe(_TCP, port) for port in (22, 179, 2379, 2380, 5473, 6443, 6666, 6667)),
-    Failsafe(_UDP, 68),
-)
-"""Calico's defaults: ssh, bgp, etcd, typha, the Kubernetes API, DHCP."""
-
-FAILSAFE_OUTBOUND = (
-    *(Failsafe(_TCP, port) for port in (179, 2379, 2380, 5473, 6443, 6666, 6667)),
-    Failsafe(_UDP, 53),
-    Failsafe(_UDP, 67),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +51,7 @@ class Settings:
     listen: tuple[Listen, ...] = ()
     endpoint_to_host: HostAction = HostAction.DROP
     deny: DenyAction = DenyAction.DROP
-    failsafe_inbound: tuple[Failsafe, ...] = FAILSAFE_INBOUND
-    failsafe_outbound: tuple[Failsafe, ...] = FAILSAFE_OUTBOUND
+    failsafe: FailsafePorts = DEFAULT_FAILSAFE
     pass_mark: int = 0x0001_0000
     """The packet-mark bit that says "skip the rest of this tier"."""
 

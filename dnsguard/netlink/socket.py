@@ -114,9 +114,9 @@ class NetfilterSocket:
         try:
             self._socket.send(batch)
         except OSError as error:
-            raise NetlinkError(
-                error.errno or errno.EIO, None, f"batch of {len(messages)}, {len(batch)} bytes"
-            ) from None
+            number = error.errno or errno.EIO
+            subject = f"batch of {len(messages)}, {len(batch)} bytes, first {messages[0]}"
+            raise NetlinkError(number, None, subject, self._limit() if number == errno.EMSGSIZE else "") from None
         self._await_acknowledgement(messages, first, deadline_s)
 
     def _await_acknowledgement(self, messages: Sequence[Message], first: int, deadline_s: float) -> None:
@@ -193,6 +193,10 @@ class NetfilterSocket:
                 self._socket.recv(1, socket.MSG_PEEK)
         finally:
             self._socket.settimeout(None)
+
+    def _limit(self) -> str:
+        size = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        return f"this socket takes {size}; root of the machine may raise that, others up to net.core.wmem_max"
 
     def _next_sequences(self, count: int) -> int:
         first = self._sequence

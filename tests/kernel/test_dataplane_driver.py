@@ -10,9 +10,11 @@ from ipaddress import ip_address
 import pytest
 
 from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, EntityMatch
+from dnsguard.dataplane.actual import planned_content
 from dnsguard.dataplane.delta import ForeignSetError
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Chain, Jump, Plan, Rule
 from dnsguard.dataplane.settings import Settings
 from dnsguard.netlink import nftables
@@ -262,6 +264,41 @@ def test_a_load_that_was_cut_short_is_completed(node: Namespace, socket: Netfilt
     later.uninstall()
     later.apply(plan)
     assert listed(node) == expected
+
+
+def test_what_is_prepared_is_not_in_force() -> None:
+    with road() as way, way.node.entered(), NetfilterSocket() as socket:
+        way.driver = Driver(socket, FOUNDATION)
+        way.driver.open()
+        plan = plan_with(BY_MEMBER)
+        way.driver.prepare(plan)
+        assert way.send("a", "net", "198.51.100.10", 9) == "unknown-workload-egress"
+        assert way.send("net", "a", "10.65.0.2", 9) == "unknown-workload-ingress"
+        way.driver.switch(plan)
+        assert way.send("a", "net", "198.51.100.10", 9) == "arrived"
+        assert way.send("net", "a", "10.65.0.2", 9) == "arrived"
+
+
+def test_a_large_node_starts_with_the_buffer_of_an_unprivileged_socket(node: Namespace) -> None:
+    """And so it does not hold the kernel's lock, on which DNS answers wait, for long."""
+    web = policy("application.web", [BY_MEMBER])
+    egress = policy_class(Direction.EGRESS, tier("application", web))
+    first, first_v6 = ip_address("10.65.0.2"), ip_address("2001:db8:65::2")
+    endpoints = [
+        workload(f"web-{number}", str(first + number), str(first_v6 + number), egress=egress, interface=f"cali{number}")
+        for number in range(2_000)
+    ]
+    state = compiled(endpoints=endpoints, policies=[web], members=[member_set("s:far", "198.51.100.0/24")])
+    plan = build_plan(state, SETTINGS)
+    with node.entered(), NetfilterSocket(buffer_bytes=106_496) as small, NetfilterSocket() as usual:
+        Driver(small, FOUNDATION).apply(plan)
+        held = TableReader(usual, "dnsguard").actual()
+        assert {name: found.content for name, found in held.sets.items()} == {
+            item.name: planned_content(item) for item in plan.sets
+        }
+        assert {name: found.rules for name, found in held.chains.items()} == {
+            chain.name: len(chain.rules) for chain in plan.chains
+        }
 
 
 FLOOD = """

@@ -12,6 +12,8 @@ class FailsafePort:
     """One port that is always open."""
 
     protocol: int
+    """TCP or UDP, as its IANA number."""
+
     port: int
     net: Network | None = None
     """The remote addresses it is open to; None for any."""
@@ -19,7 +21,7 @@ class FailsafePort:
 
 @dataclass(frozen=True, slots=True)
 class FailsafePorts:
-    """The failsafe ports of a node."""
+    """The failsafe ports of a node; the defaults are Calico's."""
 
     inbound: tuple[FailsafePort, ...] = (
         FailsafePort(TCP, 22),  # SSH
@@ -65,5 +67,4 @@ def _covers(ports: Iterable[FailsafePort], protocol: int, port: int | None, remo
     )
 
 
-NO_FAILSAFE = FailsafePorts((), ())
-"""For nodes whose operator switched them off."""
+DEFAULT_FAILSAFE = FailsafePorts()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction, EndpointId, Stage
-from dnsguard.calc.failsafe import FailsafePorts
+from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePorts
 from dnsguard.calc.judge import Judge
 from dnsguard.calc.matching import LeaseLookup, nothing_leased
 from dnsguard.calc.packet import Packet
@@ -42,7 +42,7 @@ def evaluate(
     *,
     entry: EndpointId | None = None,
     leave: EndpointId | None = None,
-    failsafe: FailsafePorts | None = None,
+    failsafe: FailsafePorts = DEFAULT_FAILSAFE,
 ) -> Verdict:
     """The verdict on the first packet of a connection, both ends judged, each by its own policies.
 
@@ -56,9 +56,9 @@ def evaluate(
 class Evaluator:
     """Evaluates packets against one compiled policy."""
 
-    def __init__(self, compiled: Compiled, failsafe: FailsafePorts | None = None) -> None:
+    def __init__(self, compiled: Compiled, failsafe: FailsafePorts = DEFAULT_FAILSAFE) -> None:
         self._compiled = compiled
-        self._failsafe = failsafe if failsafe is not None else FailsafePorts()
+        self._failsafe = failsafe
         self._by_address: dict[Address, CompiledEndpoint] = {}
         for endpoint in compiled.endpoints.values():
             for address in endpoint.addresses:

@@ -7,17 +7,15 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address
-from dnsguard.dataplane.settings import DenyAction, Failsafe, HostAction, Listen
+from dnsguard.dataplane.settings import DenyAction, HostAction, Listen
 from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.resources import HostEndpoint, Resource
-from dnsguard.settings import FailsafePort, Settings
+from dnsguard.settings import Settings
 
 log = logging.getLogger(__name__)
 
 ADDRESS_SECONDS = 5.0
 """Between two looks at the machine's addresses."""
-
-_PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 
 InterfaceAddresses = tuple[tuple[str, tuple[Address, ...]], ...]
 
@@ -33,13 +31,8 @@ def plan_settings(settings: Settings, interfaces: InterfaceAddresses = ()) -> Pl
         listen=tuple(Listen(listen.address, listen.port) for listen in settings.listen),
         endpoint_to_host=HostAction(settings.endpoint_to_host_action),
         deny=DenyAction.DROP,
-        failsafe_inbound=tuple(_failsafe(port) for port in settings.failsafe_inbound),
-        failsafe_outbound=tuple(_failsafe(port) for port in settings.failsafe_outbound),
+        failsafe=settings.failsafe,
     )
-
-
-def _failsafe(port: FailsafePort) -> Failsafe:
-    return Failsafe(_PROTOCOLS[port.protocol], port.port, port.net)
 
 
 def interface_addresses(resources: tuple[Resource, ...]) -> InterfaceAddresses:

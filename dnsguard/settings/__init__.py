@@ -1,11 +1,10 @@
 """The settings of the processes: one name each as flag, variable and key of the file."""
 
-from dnsguard.settings.forms import FailsafePort, SocketAddress
+from dnsguard.settings.forms import SocketAddress
 from dnsguard.settings.model import Settings
 from dnsguard.settings.sources import SettingsError, add_flags, settings_from, settings_from_argv
 
 __all__ = [
-    "FailsafePort",
     "Settings",
     "SettingsError",
     "SocketAddress",

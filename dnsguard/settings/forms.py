@@ -4,9 +4,14 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
+
+from dnsguard.calc.failsafe import FailsafePort
+from dnsguard.calc.packet import TCP, UDP
 
 DNS_PORT = 53
+
+_PROTOCOLS = {"tcp": TCP, "udp": UDP}
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -20,15 +25,6 @@ class SocketAddress(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"
-
-
-class FailsafePort(NamedTuple):
-    """A port of the host that no policy closes."""
-
-    protocol: Literal["tcp", "udp"]
-    port: int
-    net: Network | None = None
-    """Only towards or from these addresses; None for any."""
 
 
 def _port(text: str) -> int:
@@ -84,11 +80,10 @@ def read_failsafe_port(value: Any) -> FailsafePort:
         protocol, net, port = str(value.get("protocol", "tcp")), value.get("net"), str(value.get("port", ""))
     else:
         protocol, net, port = _failsafe_parts(str(value).strip())
-    if protocol.lower() not in ("tcp", "udp"):
+    number = _PROTOCOLS.get(protocol.lower())
+    if number is None:
         raise ValueError(f"{protocol!r} is no protocol of a failsafe port: write tcp or udp")
-    return FailsafePort(
-        "tcp" if protocol.lower() == "tcp" else "udp", _port(port), None if net is None else read_net(net)
-    )
+    return FailsafePort(number, _port(port), None if net is None else read_net(net))
 
 
 def _failsafe_parts(text: str) -> tuple[str, str | None, str]:

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator
 
+from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
 from dnsguard.locations import API_PORT, HEALTH_PORT, TOKEN_FILE
 from dnsguard.settings.forms import (
     DNS_PORT,
     Address,
-    FailsafePort,
     Network,
     SocketAddress,
     comma_separated,
@@ -29,19 +29,6 @@ from dnsguard.settings.forms import (
 )
 
 _LIST = BeforeValidator(comma_separated)
-_FAILSAFE_BOTH = (
-    ("tcp", 179),
-    ("tcp", 2379),
-    ("tcp", 2380),
-    ("tcp", 5473),
-    ("tcp", 6443),
-    ("tcp", 6666),
-    ("tcp", 6667),
-)
-
-
-def _failsafe(*ports: tuple[str, int]) -> tuple[FailsafePort, ...]:
-    return tuple(read_failsafe_port(f"{protocol}:{port}") for protocol, port in ports)
 
 
 def default_node_name() -> str:
@@ -114,11 +101,16 @@ class Settings(BaseModel):
     """What becomes of a workload's packets to its own host once its policy allowed them."""
 
     failsafe_inbound: Annotated[tuple[Annotated[FailsafePort, PlainValidator(read_failsafe_port)], ...], _LIST] = (
-        _failsafe(("tcp", 22), ("udp", 68), *_FAILSAFE_BOTH)
+        DEFAULT_FAILSAFE.inbound
     )
     failsafe_outbound: Annotated[tuple[Annotated[FailsafePort, PlainValidator(read_failsafe_port)], ...], _LIST] = (
-        _failsafe(("udp", 53), ("udp", 67), *_FAILSAFE_BOTH)
+        DEFAULT_FAILSAFE.outbound
     )
+
+    @property
+    def failsafe(self) -> FailsafePorts:
+        """The ports of the host that no policy closes."""
+        return FailsafePorts(self.failsafe_inbound, self.failsafe_outbound)
 
     @property
     def token_file(self) -> Path:

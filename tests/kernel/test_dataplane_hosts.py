@@ -15,9 +15,10 @@ from dnsguard.calc.compiled import (
     PolicyClass,
     Stage,
 )
+from dnsguard.calc.failsafe import FailsafePort, FailsafePorts
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
-from dnsguard.dataplane.settings import Failsafe, Settings
+from dnsguard.dataplane.settings import Settings
 from dnsguard.netlink.socket import NetfilterSocket
 from tests.support.compiled import compiled, host, nets, policy, policy_class, ports, tier, workload
 from tests.support.road import Road, road
@@ -29,8 +30,10 @@ A, NODE = "10.65.0.2", "192.0.2.1"
 NEAR, FAR = "192.0.2.10", "198.51.100.10"
 SETTINGS = Settings(
     interface_addresses=(("eth0", (ip_address(NODE),)),),
-    failsafe_inbound=(Failsafe(UDP, 68), Failsafe(UDP, 22, ip_network("192.0.2.0/24"))),
-    failsafe_outbound=(Failsafe(UDP, 53),),
+    failsafe=FailsafePorts(
+        inbound=(FailsafePort(UDP, 68), FailsafePort(UDP, 22, ip_network("192.0.2.0/24"))),
+        outbound=(FailsafePort(UDP, 53),),
+    ),
 )
 ARRIVED = "arrived"
 

@@ -6,7 +6,7 @@ import pytest
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action, Direction, EndpointId, Stage
-from dnsguard.calc.failsafe import NO_FAILSAFE, FailsafePort, FailsafePorts
+from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
 from dnsguard.calc.packet import TCP, UDP, Packet
 from dnsguard.calc.trace import Decider
 from dnsguard.calc.verdict import Evaluator
@@ -19,11 +19,11 @@ FAILSAFE = FailsafePorts((FailsafePort(TCP, 22, ip_network("203.0.113.0/24")),),
 @pytest.mark.parametrize(
     ("failsafe", "direction", "stage", "probe", "covered"),
     [
-        (None, Direction.INGRESS, Stage.NORMAL, packet(OUT, "10.9.0.1", TCP, 6443), True),
-        (None, Direction.INGRESS, Stage.FORWARD, packet(OUT, "10.9.0.1", TCP, 6443), False),
-        (None, Direction.EGRESS, Stage.NORMAL, packet("10.9.0.1", OUT, UDP, 53), True),
-        (None, Direction.EGRESS, Stage.NORMAL, packet("10.9.0.1", OUT, TCP, 53), False),
-        (NO_FAILSAFE, Direction.EGRESS, Stage.NORMAL, packet("10.9.0.1", OUT, UDP, 53), False),
+        (DEFAULT_FAILSAFE, Direction.INGRESS, Stage.NORMAL, packet(OUT, "10.9.0.1", TCP, 6443), True),
+        (DEFAULT_FAILSAFE, Direction.INGRESS, Stage.FORWARD, packet(OUT, "10.9.0.1", TCP, 6443), False),
+        (DEFAULT_FAILSAFE, Direction.EGRESS, Stage.NORMAL, packet("10.9.0.1", OUT, UDP, 53), True),
+        (DEFAULT_FAILSAFE, Direction.EGRESS, Stage.NORMAL, packet("10.9.0.1", OUT, TCP, 53), False),
+        (FailsafePorts((), ()), Direction.EGRESS, Stage.NORMAL, packet("10.9.0.1", OUT, UDP, 53), False),
         (FAILSAFE, Direction.INGRESS, Stage.PRE_DNAT, packet(OUT, "10.9.0.1", TCP, 22), True),
         (FAILSAFE, Direction.INGRESS, Stage.PRE_DNAT, packet("192.0.2.1", "10.9.0.1", TCP, 22), False),
         # replies, where nothing tracks connections
@@ -34,7 +34,7 @@ FAILSAFE = FailsafePorts((FailsafePort(TCP, 22, ip_network("203.0.113.0/24")),),
     ],
 )
 def test_failsafe_ports(
-    failsafe: FailsafePorts | None, direction: Direction, stage: Stage, probe: Packet, covered: bool
+    failsafe: FailsafePorts, direction: Direction, stage: Stage, probe: Packet, covered: bool
 ) -> None:
     endpoint = EndpointId("HostEndpoint", "", "h")
     judgement = Evaluator(compile_policy([host("h", "10.9.0.1")]), failsafe).judge(

@@ -3,9 +3,10 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from dnsguard.calc.failsafe import FailsafePort, FailsafePorts
 from dnsguard.controller import node
 from dnsguard.controller.node import InterfaceAddresses, interface_addresses, plan_settings
-from dnsguard.dataplane.settings import Failsafe, HostAction, Listen
+from dnsguard.dataplane.settings import HostAction, Listen
 from dnsguard.resources import Resource, parse_object
 from tests.unit.controller.fakes import until
 from tests.unit.controller.running import settings
@@ -37,8 +38,8 @@ def test_settings_become_the_plans() -> None:
     assert plan.workload_cidrs == (ip_network("10.0.0.0/8"),)
     assert plan.listen == (Listen(ip_address("192.0.2.53"), 53),)
     assert plan.endpoint_to_host is HostAction.ACCEPT
-    assert plan.failsafe_inbound == (Failsafe(6, 22), Failsafe(17, 68, ip_network("192.0.2.0/24")))
-    assert plan.failsafe_outbound == ()
+    inbound = (FailsafePort(6, 22), FailsafePort(17, 68, ip_network("192.0.2.0/24")))
+    assert plan.failsafe == FailsafePorts(inbound, outbound=())
 
 
 def test_the_machine_is_asked_only_where_an_endpoint_is_bound_by_address() -> None:

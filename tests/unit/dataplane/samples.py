@@ -16,7 +16,8 @@ from dnsguard.calc.compiled import (
     PortRange,
     Stage,
 )
-from dnsguard.dataplane.settings import DenyAction, Failsafe, HostAction, Listen, Settings
+from dnsguard.calc.failsafe import FailsafePort, FailsafePorts
+from dnsguard.dataplane.settings import DenyAction, HostAction, Listen, Settings
 from tests.support.compiled import (
     ALLOW_ALL,
     compiled,
@@ -194,8 +195,10 @@ def hosts() -> Compiled:
 HOST_NODE = replace(
     NODE,
     interface_addresses=(("eth1", (ip_address("192.0.2.1"),)), ("lo", (ip_address("127.0.0.1"),))),
-    failsafe_inbound=(Failsafe(TCP, 22), Failsafe(UDP, 68, ip_network("192.0.2.0/24"))),
-    failsafe_outbound=(Failsafe(UDP, 53),),
+    failsafe=FailsafePorts(
+        inbound=(FailsafePort(TCP, 22), FailsafePort(UDP, 68, ip_network("192.0.2.0/24"))),
+        outbound=(FailsafePort(UDP, 53),),
+    ),
     deny=DenyAction.REJECT,
 )
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from dnsguard.calc.failsafe import FailsafePort
+from dnsguard.calc.packet import TCP, UDP
 from dnsguard.settings.forms import (
-    FailsafePort,
     comma_separated,
     read_address,
     read_failsafe_port,
@@ -81,13 +82,13 @@ def test_bad_forms_say_what_to_write(reader: Callable[[Any], Any], written: Any)
 @pytest.mark.parametrize(
     ("written", "port"),
     [
-        ("22", FailsafePort("tcp", 22)),
-        (22, FailsafePort("tcp", 22)),
-        ("udp:68", FailsafePort("udp", 68)),
-        ("tcp:192.0.2.0/24:22", FailsafePort("tcp", 22, ip_network("192.0.2.0/24"))),
-        ("tcp:[2001:db8::/32]:22", FailsafePort("tcp", 22, ip_network("2001:db8::/32"))),
-        ({"protocol": "UDP", "port": 68}, FailsafePort("udp", 68)),
-        ({"port": 22, "net": "192.0.2.1"}, FailsafePort("tcp", 22, ip_network("192.0.2.1/32"))),
+        ("22", FailsafePort(TCP, 22)),
+        (22, FailsafePort(TCP, 22)),
+        ("udp:68", FailsafePort(UDP, 68)),
+        ("tcp:192.0.2.0/24:22", FailsafePort(TCP, 22, ip_network("192.0.2.0/24"))),
+        ("tcp:[2001:db8::/32]:22", FailsafePort(TCP, 22, ip_network("2001:db8::/32"))),
+        ({"protocol": "UDP", "port": 68}, FailsafePort(UDP, 68)),
+        ({"port": 22, "net": "192.0.2.1"}, FailsafePort(TCP, 22, ip_network("192.0.2.1/32"))),
     ],
 )
 def test_failsafe_ports(written: Any, port: FailsafePort) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dnsguard.calc.failsafe import DEFAULT_FAILSAFE
 from dnsguard.locations import default_run_dir, default_state_dir
 from dnsguard.settings import Settings, SettingsError, add_flags, settings_from, settings_from_argv
 from dnsguard.settings.sources import FLAGS, system_resolvers
@@ -37,8 +38,7 @@ def test_without_any_setting_there_are_defaults() -> None:
     )
     assert (found.table, found.endpoint_to_host_action, found.dns_extra_ttl) == ("dnsguard", "Drop", 0.0)
     assert found.node_name
-    assert ("tcp", 22, None) in found.failsafe_inbound
-    assert ("udp", 53, None) in found.failsafe_outbound
+    assert found.failsafe == DEFAULT_FAILSAFE
 
 
 def test_flags_come_before_environment_before_file(tmp_path: Path) -> None:

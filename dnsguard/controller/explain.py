@@ -90,7 +90,7 @@ class ExplainModel:
     def _evaluator(self, compiled: Compiled) -> Evaluator:
         """The last one while policy is the same: making it walks all endpoints."""
         if self._evaluators is None or self._evaluators[0] is not compiled:
-            self._evaluators = compiled, Evaluator(compiled)
+            self._evaluators = compiled, Evaluator(compiled, self._node.failsafe)
         return self._evaluators[1]
 
     async def _leases(self, question: Question, notes: list[str]) -> list[LearnedLease]:

@@ -47,6 +47,12 @@ spec:
       protocol: TCP
       destination: {selector: app == 'web', ports: [80]}
 """
+HOST = """
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: node}
+spec: {node: here, interfaceName: eth0, expectedIPs: [192.0.2.7]}
+"""
 COUNTERS: Mapping[str, tuple[int, int]] = {
     "np-shop.names-egress-0": (12, 720),
     "tier-default-egress-end": (3, 180),
@@ -174,6 +180,12 @@ async def test_what_concerns_no_endpoint_is_allowed(in_force: InForce) -> None:
     answer = await explained(in_force, "203.0.113.1", source="192.0.2.1")
     assert (answer.verdict, answer.steps) == ("Allow", ())
     assert "neither end is an endpoint" in answer.summary
+
+
+@pytest.mark.parametrize(("failsafe", "verdict"), [(["tcp:22"], "Allow"), ([], "Deny")])
+async def test_failsafe_ports_are_those_of_the_settings(failsafe: list[str], verdict: str) -> None:
+    answer = await explained(InForce(HOST, failsafe_inbound=failsafe), "192.0.2.7", source="203.0.113.1", port=22)
+    assert answer.verdict == verdict
 
 
 async def test_an_address_is_taken_for_its_endpoint(in_force: InForce) -> None:

@@ -186,6 +186,7 @@ def _changing(request: Request) -> tuple[Target, bool]:
     target = _target(request)
     if target.kind.namespaced and not target.namespace:
         raise Failure(405, "MethodNotAllowed", f"name the namespace: …/namespaces/NAMESPACE/{target.kind.plural}")
+    media_type(request.headers.get("accept", ""))  # who cannot read the answer must not find the change made
     note = audit_note(request.scope)
     note.resource = str(target)
     note.dry_run = _is_dry(request.query_params.getlist("dryRun"))

@@ -8,6 +8,7 @@ from typing import Any
 
 from api.failures import Failure, bad_request
 from dnsguard.resources import Kind
+from dnsguard.resources.problems import kind_of_value
 from dnsguard.store.interface import Object
 
 SERVER_SET = ("uid", "resourceVersion", "generation", "creationTimestamp")
@@ -34,7 +35,8 @@ class Stated:
 def taken_apart(data: Any, kind: Kind, namespace: str) -> tuple[Any, Stated]:
     """The object without server-set fields, its kind filled in where it was left out; and what it said in them.
 
-    Raises Failure 400 where it belongs to another path: another kind, another namespace.
+    Raises Failure 400 where it belongs to another path (another kind, another namespace), and where what it said is no
+    text.
     """
     if not isinstance(data, Mapping):
         return data, Stated("", "", "")
@@ -46,7 +48,7 @@ def taken_apart(data: Any, kind: Kind, namespace: str) -> tuple[Any, Stated]:
     metadata = data.get("metadata")
     if not isinstance(metadata, Mapping):
         return data, Stated("", "", "")
-    stated = Stated(*(_text(metadata.get(field)) for field in ("uid", "resourceVersion", "generateName")))
+    stated = Stated(*(_text(metadata, field) for field in ("uid", "resourceVersion", "generateName")))
     given = metadata.get("namespace")
     if kind.namespaced and given and given != namespace:
         raise bad_request(f"metadata.namespace is {given!r}, the path says {namespace!r}: make them the same")
@@ -96,5 +98,11 @@ def _intent(value: Object) -> Object:
     return {key: part for key, part in value.items() if key not in ("metadata", "status")}
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def _text(metadata: Mapping[str, Any], field: str) -> str:
+    """Empty where it is not said. A number is no revision: to pass it over would lose the update it guards against."""
+    value = metadata.get(field)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise bad_request(f"metadata.{field}: must be a string, not {kind_of_value(value)}: put it in quotes")
+    return value

@@ -9,6 +9,8 @@ import jsonpointer
 
 from api.failures import Failure, bad_request
 from dnsguard.resources import Cause
+from dnsguard.resources.manifest import is_deeper_than
+from dnsguard.resources.yamltext import MAX_DEPTH
 from dnsguard.store.interface import Object
 
 MAX_OPERATIONS = 10_000
@@ -16,6 +18,8 @@ MAX_OPERATIONS = 10_000
 
 MAX_COPIED = 3 * 1024 * 1024
 """Characters that the ``copy`` operations of one patch may copy: thirty of them can double an object thirty times."""
+
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 Change = Callable[[Object], Any]
 """An object → the value that the patch makes of it. It may change its argument."""
@@ -49,6 +53,10 @@ def json_patch(operations: Any) -> Change:
                 AttributeError,
             ) as error:
                 raise _failed(index, str(error)[:500]) from None
+            except RecursionError:
+                raise _failed(index, _TOO_DEEP) from None
+        if is_deeper_than(value, MAX_DEPTH):  # bodies are bounded, but moves can stack what they brought
+            raise _failed(len(operations) - 1, _TOO_DEEP)
         return value
 
     return change

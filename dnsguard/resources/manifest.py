@@ -1,6 +1,7 @@
 """Manifests: YAML or JSON text → checked resources, or every error of every document, with file, line and field."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -174,7 +175,7 @@ class _DuplicateKeyError(DnsguardError):
 
 def _json_document(text: str) -> YamlDocument:
     value = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
-    if _is_deeper_than(value, MAX_DEPTH):
+    if is_deeper_than(value, MAX_DEPTH):
         raise RecursionError
     return YamlDocument(1, value, {})
 
@@ -182,8 +183,8 @@ def _json_document(text: str) -> YamlDocument:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     if len(read) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _DuplicateKeyError(f"duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
+        counted = Counter(key for key, _ in pairs)
+        raise _DuplicateKeyError(f"duplicate key {next(key for key, times in counted.items() if times > 1)!r}")
     return read
 
 
@@ -191,7 +192,8 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _is_deeper_than(value: Any, limit: int) -> bool:
+def is_deeper_than(value: Any, limit: int) -> bool:
+    """Whether lists and mappings stand in each other more than ``limit`` deep. Costs no stack."""
     level = [value]
     for _ in range(limit + 1):
         level = [

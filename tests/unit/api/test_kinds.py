@@ -48,6 +48,26 @@ async def test_an_object_is_created_with_what_the_server_sets(client: httpx.Asyn
     assert (await client.get(f"{SETS}/partners")).json() == response.json()
 
 
+@pytest.mark.parametrize("field", ["resourceVersion", "uid", "generateName"])
+async def test_a_server_set_field_that_is_no_text_is_refused(client: httpx.AsyncClient, field: str) -> None:
+    """YAML without quotes makes a number of a revision; passing it over would overwrite somebody's change."""
+    made = (await client.post(SETS, json=network_set())).json()
+    body = {**made, "metadata": {**made["metadata"], field: 5}}
+    refused = await client.put(f"{SETS}/partners", json=body)
+    assert failure(refused)[:2] == (400, "BadRequest")
+    assert f"metadata.{field}: must be a string, not a number" in refused.text
+    assert (await client.get(f"{SETS}/partners")).json() == made
+
+
+async def test_nothing_changes_for_who_cannot_read_the_answer(client: httpx.AsyncClient) -> None:
+    picky = {"Accept": "image/png"}
+    assert failure(await client.post(SETS, json=network_set(), headers=picky))[:2] == (406, "NotAcceptable")
+    assert (await client.get(f"{SETS}/partners")).status_code == 404
+    await client.post(SETS, json=network_set())
+    assert (await client.delete(f"{SETS}/partners", headers=picky)).status_code == 406
+    assert (await client.get(f"{SETS}/partners")).status_code == 200
+
+
 async def test_the_built_ins_are_there_and_making_them_again_changes_nothing(
     client: httpx.AsyncClient, world: World
 ) -> None:

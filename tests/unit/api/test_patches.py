@@ -64,6 +64,19 @@ def test_copies_do_not_explode() -> None:
     assert caught.value.code == 422
 
 
+def test_moves_do_not_nest_without_end() -> None:
+    """Every operation is shallow, and so is the body; what they build is not."""
+    build: list[dict[str, Any]] = [{"op": "add", "path": "/spec/a", "value": {}}]
+    for _ in range(1_500):
+        build.append({"op": "move", "from": "/spec/a", "path": "/spec/b"})
+        build.append({"op": "add", "path": "/spec/a", "value": {}})
+        build.append({"op": "move", "from": "/spec/b", "path": "/spec/a/a"})
+    for last in ([], [{"op": "copy", "from": "/spec", "path": "/x"}], [{"op": "test", "path": "/spec", "value": 1}]):
+        with pytest.raises(Failure, match="nested deeper than 64 levels") as caught:
+            patched(*build, *last)
+        assert caught.value.code == 422
+
+
 def test_patches_are_bounded() -> None:
     with pytest.raises(Failure) as caught:
         json_patch([{"op": "test", "path": "/spec/nets/0", "value": "a"}] * 10_001)

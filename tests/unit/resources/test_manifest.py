@@ -50,6 +50,11 @@ def test_a_field_that_is_missing_is_said_at_what_misses_it() -> None:
         (b"a: \xff", "x.yaml: document 1, line 1: is not UTF-8"),
         (b"a: 1\n\n\xff", "x.yaml: document 1, line 3: is not UTF-8"),
         ('{"kind": "Tier", "kind": "Tier"}', "x.yaml: document 1: duplicate key 'kind'"),
+        ("{" + '"a": 1, ' * 300_000 + '"b": 1, "b": 2}', "x.yaml: document 1: duplicate key 'a'"),
+        (
+            "{" + "".join(f'"{n}": 1, ' for n in range(300_000)) + '"b": 1, "b": 2}',
+            "x.yaml: document 1: duplicate key 'b'",
+        ),
         ('{"a": ' * 100 + "1" + "}" * 100, "x.yaml: document 1: nested deeper than 64 levels"),
         ('{"a": ' * 100_000, "x.yaml: document 1: nested deeper"),
         ('{"kind": NaN}', "x.yaml: document 1, line 1: NaN: kind: unknown kind"),

@@ -1,11 +1,7 @@
 """The record of every attempted change: who, from where, what, when, with which result."""
 
 import json
-import logging
 from dataclasses import asdict, dataclass
-from typing import TextIO
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +40,3 @@ class AuditRecord:
     def line(self) -> str:
         """One line of JSON, without the newline. Control characters are escaped, so a name cannot forge a line."""
         return json.dumps(asdict(self))
-
-
-class AuditLines:
-    """An audit sink that writes JSON lines to a text stream and flushes each.
-
-    A log that cannot be written (disk full) stops no request, since the change is made already; what is lost is
-    counted, and said in the program's own log.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self.lost = 0
-        """Records that could not be written."""
-
-    def __call__(self, record: AuditRecord) -> None:
-        """See AuditSink."""
-        try:
-            self._stream.write(record.line() + "\n")
-            self._stream.flush()
-        except (OSError, ValueError) as error:
-            self.lost += 1
-            log.error("the audit log cannot be written (%s): %s", error, record.line())

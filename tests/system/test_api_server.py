@@ -25,7 +25,6 @@ SERVER = """
 import asyncio, pathlib, socket, sys
 import uvicorn
 from api.app import create_app
-from api.audit import AuditLines
 from api.models import EndpointStates, Explanation, LeaseStates, StatusReport
 from api.services import Services
 from api.tokens import HashedTokens, token_digest
@@ -42,7 +41,7 @@ async def main():
     store = await SqliteStore.open(folder / "store.db")
     app = create_app(Services(
         store=store, tokens=HashedTokens({"admin": token_digest(token)}), explain=explain, status=status,
-        endpoints=endpoints, leases=leases, audit=AuditLines(open(folder / "audit.log", "a")), version="0",
+        endpoints=endpoints, leases=leases, audit=lambda record: None, version="0",
         bookmark_interval=0.1,
     ))
     await app.state.objects.ensure_builtins()

@@ -1,0 +1,50 @@
+"""What stands in a plan, and what is left out."""
+
+import pytest
+
+from dnsguard.calc.compiled import Compiled, CompiledEndpoint
+from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.rules import Plan
+from dnsguard.dataplane.settings import Settings
+from tests.support.compiled import compiled, workload
+from tests.unit.dataplane.samples import SAMPLES
+
+
+def asked(plan: Plan, *, base_only: bool = False) -> set[str]:
+    """The sets and maps that rules look into."""
+    parts = [
+        part for chain in plan.chains if chain.hook or not base_only for rule in chain.rules for part in rule.parts
+    ]
+    names = {getattr(part, field, None) for part in parts for field in ("set_name", "map_name")}
+    return {name for name in names if name is not None}
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_rules_ask_only_what_the_plan_has(sample: str) -> None:
+    make, settings = SAMPLES[sample]
+    plan = build_plan(make(), settings)
+    assert asked(plan) <= {item.name for item in plan.sets}
+
+
+V4_ONLY = {"workload-egress-4", "workload-ingress-4", "local-workloads-4"}
+SOURCES = {"workload-interfaces", "workload-sources-4", "workload-sources-6"}
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "sets"),
+    [
+        pytest.param([], set(), id="nobody"),
+        pytest.param([workload("a", "10.65.0.2")], V4_ONLY, id="IPv4 only"),
+        pytest.param([workload("a", "10.65.0.2", interface="cali-a")], V4_ONLY | SOURCES, id="nothing of the other"),
+        pytest.param([workload("a", "10.65.0.2", node="elsewhere")], {"remote-workloads-4"}, id="of another node"),
+    ],
+)
+def test_maps_and_sets_of_endpoints_are_there_when_they_hold_something(
+    endpoints: list[CompiledEndpoint], sets: set[str]
+) -> None:
+    settings = Settings(node="here")
+    base = {item.name for item in build_plan(Compiled(), settings).sets}
+    plan = build_plan(compiled(endpoints=endpoints), settings)
+    assert {item.name for item in plan.sets} - base == sets
+    assert not {name for name in base if "workload-cidrs" not in name}
+    assert asked(plan, base_only=True) == sets - {"remote-workloads-4"}

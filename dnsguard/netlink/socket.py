@@ -22,6 +22,7 @@ from dnsguard.netlink.nftables import FLAG_ACK, FLAG_REQUEST, SUBSYSTEM, Message
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _NETLINK_NETFILTER = 12
+_DONT_WAIT = socket.MSG_DONTWAIT
 _ERROR, _DONE = 2, 3
 _BATCH_BEGIN, _BATCH_END = 16, 17
 _DUMP_INTERRUPTED, _CAPPED, _EXTENDED = 0x10, 0x100, 0x200
@@ -30,6 +31,8 @@ _HEADER = Struct("=IHHII")
 _EDGE = Struct("=IHHIIBBH")
 """Begin and end of a batch, with the subsystem as resource id."""
 _RESOURCE = socket.htons(SUBSYSTEM)
+_END = _EDGE.pack(_EDGE.size, _BATCH_END, FLAG_REQUEST, 0, 0, 0, 0, _RESOURCE)
+"""The kernel never answers to it, so it needs no sequence number."""
 _DUMP_DATAGRAM = 1 << 16
 """The kernel fills at most 32 KB of it."""
 _ANSWER_DATAGRAM = 4096
@@ -100,16 +103,15 @@ class NetfilterSocket:
         """
         if not messages:
             return
-        first = self._next_sequences(len(messages) + 2)
-        last = len(messages) - 1
-        pack_header, sequence, remaining = _HEADER.pack, first, last
+        first = sequence = self._next_sequences(len(messages) + 1)
+        last = first + len(messages)
+        pack_header = _HEADER.pack
         parts = [_EDGE.pack(_EDGE.size, _BATCH_BEGIN, FLAG_REQUEST, first, 0, 0, 0, _RESOURCE)]
         for kind, flags, body, _ in messages:
             sequence += 1
-            flags |= FLAG_REQUEST if remaining else _REQUEST_AND_ACK
-            remaining -= 1
+            flags |= FLAG_REQUEST if sequence != last else _REQUEST_AND_ACK
             parts += pack_header(len(body) + HEADER_LENGTH, _SUBSYSTEM_HIGH | kind, flags, sequence, 0), body
-        parts.append(_EDGE.pack(_EDGE.size, _BATCH_END, FLAG_REQUEST, sequence + 1, 0, 0, 0, _RESOURCE))
+        parts.append(_END)
         batch = b"".join(parts)
         try:
             self._socket.send(batch)
@@ -120,12 +122,13 @@ class NetfilterSocket:
         self._await_acknowledgement(messages, first, deadline_s)
 
     def _await_acknowledgement(self, messages: Sequence[Message], first: int, deadline_s: float) -> None:
+        """``first`` is the sequence number of the batch's begin; those of its messages follow."""
         refused: NetlinkError | None = None
         give_up = None
-        last = len(messages) - 1
+        last = first + len(messages)
         while True:
             try:
-                datagram = self._socket.recv(_ANSWER_DATAGRAM, socket.MSG_DONTWAIT)
+                datagram = self._socket.recv(_ANSWER_DATAGRAM, _DONT_WAIT)
             except BlockingIOError:
                 give_up = give_up or time.monotonic() + deadline_s
                 self._wait_readable(give_up, f"batch of {len(messages)}, first {messages[0]}")
@@ -135,12 +138,11 @@ class NetfilterSocket:
                     f"batch of {len(messages)}, first {messages[0]}: {error.strerror}"
                 ) from None
             _, kind, _, sequence, _, status = _ANSWER.unpack_from(datagram)
-            index = sequence - first - 1
-            if kind != _ERROR or not -1 <= index <= last:
+            if kind != _ERROR or not first <= sequence <= last:
                 continue  # left over from a batch that was given up
             if status and refused is None:
-                refused = _refusal(datagram, messages, index)
-            if index == last or (status and index == -1):
+                refused = _refusal(datagram, messages, sequence - first - 1)
+            if sequence == last or (status and sequence == first):
                 if refused is not None:
                     raise refused
                 return
@@ -166,7 +168,7 @@ class NetfilterSocket:
         interrupted = False
         while True:
             try:
-                datagram = self._socket.recv(_DUMP_DATAGRAM, socket.MSG_DONTWAIT)
+                datagram = self._socket.recv(_DUMP_DATAGRAM, _DONT_WAIT)
             except BlockingIOError:
                 self._wait_readable(give_up, f"list of {request.subject}")
                 continue

@@ -21,17 +21,24 @@ def document(api_version: str) -> dict[str, Any]:
     return {
         "openapi": "3.0.0",
         "info": {"title": "dnsguard", "version": api_version},
-        "paths": {f"/{PATHS[api_version]}/{_place(kind)}": _operations(kind) for kind in kinds},
+        "paths": {path_of(kind): _operations(kind) for kind in kinds},
         "components": {"schemas": {_schema_name(kind): _schema(kind) for kind in kinds}},
     }
 
 
+def path_of(kind: Kind) -> str:
+    """Where objects of a kind are, as a template."""
+    scope = "namespaces/{namespace}/" if kind.namespaced else ""
+    return f"/{PATHS[kind.api_version]}/{scope}{kind.plural}/{{name}}"
+
+
+def identity(kind: Kind) -> dict[str, str]:
+    """What ``x-kubernetes-group-version-kind`` says of a kind."""
+    return {"group": kind.group, "version": kind.api_version.rpartition("/")[2], "kind": kind.kind}
+
+
 def _hash(api_version: str) -> str:
     return hashlib.sha256(as_json(document(api_version))).hexdigest()[:32]
-
-
-def _place(kind: Kind) -> str:
-    return f"namespaces/{{namespace}}/{kind.plural}/{{name}}" if kind.namespaced else f"{kind.plural}/{{name}}"
 
 
 def _schema_name(kind: Kind) -> str:
@@ -44,21 +51,16 @@ def _schema(kind: Kind) -> dict[str, Any]:
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     properties: dict[str, Any] = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": anything}
     properties |= {field: anything for field in ("spec", "status") if field in kind.model.model_fields}
-    return {"type": "object", "properties": properties, "x-kubernetes-group-version-kind": [_identity(kind)]}
+    return {"type": "object", "properties": properties, "x-kubernetes-group-version-kind": [identity(kind)]}
 
 
 def _operations(kind: Kind) -> dict[str, Any]:
     described = {
-        "x-kubernetes-group-version-kind": _identity(kind),
+        "x-kubernetes-group-version-kind": identity(kind),
         "parameters": [
             {"name": name, "in": "query", "schema": {"type": "string"}}
             for name in ("dryRun", "fieldManager", "fieldValidation")
         ],
         "responses": {"200": {"description": "OK"}},
     }
-    actions = {"put": "put", "patch": "patch", "delete": "delete", "get": "get"}
-    return {method: {**described, "x-kubernetes-action": action} for method, action in actions.items()}
-
-
-def _identity(kind: Kind) -> dict[str, str]:
-    return {"group": kind.group, "version": kind.api_version.rpartition("/")[2], "kind": kind.kind}
+    return {method: {**described, "x-kubernetes-action": method} for method in ("put", "patch", "delete", "get")}

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from api import discovery
+from api import discovery, openapi2
 from api.answers import JSON, answer, as_json
 from api.failures import Failure, failure_of
 from api.gate import Gate, audit_note
@@ -77,12 +77,17 @@ def _add_discovery(app: FastAPI, services: Services) -> None:
             return answer(request.headers.get("accept", ""), value)
 
         app.add_route(path, serve, methods=["GET"], include_in_schema=False)
+    app.add_route("/openapi/v2", _old_openapi, methods=["GET"], include_in_schema=False)
     for path in ("/healthz", "/livez"):
         app.add_route(path, _alive, methods=["GET"], include_in_schema=False)
 
 
 async def _alive(_: Request) -> Response:
     return PlainTextResponse("ok")
+
+
+async def _old_openapi(_: Request) -> Response:
+    return Response(openapi2.document(), media_type=openapi2.MEDIA_TYPE)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

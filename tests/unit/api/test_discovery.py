@@ -1,5 +1,7 @@
 """What clients ask first."""
 
+import json
+
 import httpx
 import pytest
 
@@ -42,3 +44,40 @@ async def test_openapi_tells_kubectl_that_fields_are_validated_here(client: http
             assert "fieldValidation" in {parameter["name"] for parameter in patch["parameters"]}
             described.add(patch["x-kubernetes-group-version-kind"]["kind"])
     assert described == {kind.kind for kind in KINDS}
+
+
+async def test_old_clients_learn_of_each_kind_that_it_takes_a_dry_run(client: httpx.AsyncClient) -> None:
+    answer = await client.get(
+        "/openapi/v2", headers={"Accept": "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}
+    )
+    (paths,) = _fields(answer.content)[8]
+    described = set()
+    for entry in _fields(paths)[2]:
+        (path,), (item,) = _fields(entry)[1], _fields(entry)[2]
+        patch = _fields(_fields(item)[8][0])
+        (parameter,) = patch[8]
+        for number in (1, 2, 3):
+            (parameter,) = _fields(parameter)[number]
+        assert _fields(parameter)[4] == [b"dryRun"]
+        (any_,) = _fields(patch[13][0])[2]
+        described.add((path.decode().split("/")[-2], json.loads(_fields(any_)[2][0])["kind"]))
+    assert described == {(kind.plural, kind.kind) for kind in KINDS}
+
+
+def _fields(message: bytes) -> dict[int, list[bytes]]:
+    """The length-delimited fields of a protocol buffer, by number."""
+    found: dict[int, list[bytes]] = {}
+
+    def varint() -> int:
+        nonlocal message
+        size = next(index for index, byte in enumerate(message) if byte < 0x80) + 1
+        digits, message = message[:size], message[size:]
+        return sum((byte & 0x7F) << 7 * index for index, byte in enumerate(digits))
+
+    while message:
+        tag = varint()
+        assert tag & 7 == 2
+        length = varint()
+        found.setdefault(tag >> 3, []).append(message[:length])
+        message = message[length:]
+    return found

@@ -57,13 +57,20 @@ class Gate:
             return
         note = AuditNote()
         scope.setdefault("state", {})["audit"] = note
-        code = 500
         caller: Caller | None = None
+        audited = scope["method"] in READING or scope["path"] in QUESTIONS
+
+        def audit(code: int) -> None:
+            nonlocal audited
+            if not audited:
+                audited = True
+                for part in note.parts:
+                    self._audit(scope, caller, part, 200)
+                self._audit(scope, caller, note, code)
 
         async def answering(message: Message) -> None:
-            nonlocal code
             if message["type"] == "http.response.start":
-                code = message["status"]
+                audit(message["status"])  # before the caller can know: an answer without its record must not be
                 message["headers"] = [*message.get("headers", ()), *_ALWAYS]
             await send(message)
 
@@ -80,10 +87,7 @@ class Gate:
             note.message = f"dnsguard made a mistake: {type(error).__name__}"
             raise
         finally:
-            if scope["method"] not in READING and scope["path"] not in QUESTIONS:
-                for part in note.parts:
-                    self._audit(scope, caller, part, 200)
-                self._audit(scope, caller, note, code)
+            audit(500)
 
     def _caller(self, headers: Headers) -> Caller | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")

@@ -2,6 +2,8 @@
 
 Limits: connections in all and per client address, queries waiting per connection (reading stops until some are
 answered), octets the client does not take (the connection is dropped), idle time (one sweep for all connections).
+Where all connections are taken, the one that has been idle longest makes room (RFC 7766 §6.2.3): who holds many open
+keeps nobody else out.
 """
 
 import asyncio
@@ -43,7 +45,9 @@ class TcpListener:
         self.port = 0
         """The one in use, once open."""
 
-        self._connections: set[_Connection] = set()
+        self._connections: dict[_Connection, None] = {}
+        """In the order of their last queries."""
+
         self._by_client: defaultdict[bytes, int] = defaultdict(int)
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -87,23 +91,37 @@ class TcpListener:
     def admit(self, connection: "_Connection") -> bool:
         """Whether there is room for one more connection, this client's and in all; if so it is counted."""
         client = connection.client_address
-        if (
-            len(self._connections) >= self.settings.connections
-            or self._by_client.get(client, 0) >= self.settings.connections_per_client
-        ):
+        if self._by_client.get(client, 0) >= self.settings.connections_per_client or not self._has_room():
             self.counters.tcp_refused += 1
             return False
         self.counters.tcp_connections += 1
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._by_client[client] += 1
         if self._timer is None:
             self._timer = self._loop.call_later(self.settings.idle / 4, self._sweep)
         return True
 
+    def _has_room(self) -> bool:
+        """Whether one more fits, an idle one being closed for it if need be."""
+        if len(self._connections) < self.settings.connections:
+            return True
+        idle = next((connection for connection in self._connections if not connection.waiting), None)
+        if idle is None:
+            return False
+        self.counters.tcp_idle_closed += 1
+        idle.transport.abort()
+        self.leave(idle)
+        return True
+
+    def asked(self, connection: "_Connection") -> None:
+        """It has sent a whole query: of all that are idle it will be the last to go."""
+        if self._connections.pop(connection, self) is None:
+            self._connections[connection] = None
+
     def leave(self, connection: "_Connection") -> None:
         """The connection is gone."""
         if connection in self._connections:
-            self._connections.remove(connection)
+            del self._connections[connection]
             self._by_client[connection.client_address] -= 1
             if not self._by_client[connection.client_address]:
                 del self._by_client[connection.client_address]
@@ -177,6 +195,7 @@ class _Connection(asyncio.Protocol):
                 return
             self.waiting += 1
             self.last_query = self._loop.time()
+            self._listener.asked(self)
             self._listener.counters.tcp_received += 1
             self._hand_over(message, self._client)
         if position:

@@ -177,7 +177,7 @@ async def test_who_speaks_no_dns_is_cut_off(desk: Desk, opened: Open, message: b
 
 async def test_limits_of_connections(desk: Desk, opened: Open) -> None:
     desk.echo = True
-    listener = await opened("listen", connections=3, connections_per_client=2)
+    listener = await opened("listen", connections=4, connections_per_client=2)
 
     async def works(source: str) -> bool:
         reader, writer = await opened("connect", listener, source)
@@ -192,9 +192,46 @@ async def test_limits_of_connections(desk: Desk, opened: Open) -> None:
         True,
         False,
         True,
-        False,
+        True,
     ]
-    assert (desk.counters.tcp_connections, desk.counters.tcp_refused) == (3, 2)
+    assert (desk.counters.tcp_connections, desk.counters.tcp_refused) == (4, 1)
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """Whether the other side hung up, in one way or the other, without a word."""
+    try:
+        return await reader.read() == b""
+    except ConnectionResetError:
+        return True
+
+
+async def test_who_holds_all_connections_keeps_nobody_out(desk: Desk, opened: Open) -> None:
+    listener = await opened("listen", connections=3, connections_per_client=2)
+    streams = [await opened("connect", listener, source) for source in ("127.0.0.1", "127.0.0.1", "127.0.0.2")]
+    desk.echo = True
+    first_reader, first_writer = streams[0]
+    first_writer.write(framed(query_bytes()))
+    assert await first_reader.readexactly(2)
+    reader, writer = await opened("connect", listener, "127.0.0.3")
+    writer.write(framed(query_bytes()))
+    assert await reader.readexactly(2)
+    # The one that was idle longest, and not the one that came first.
+    assert await ended(streams[1][0])
+    first_writer.write(framed(query_bytes()))
+    assert await first_reader.readexactly(2)
+    assert (desk.counters.tcp_refused, desk.counters.tcp_idle_closed) == (0, 1)
+
+
+async def test_a_connection_that_waits_for_its_answer_makes_no_room(desk: Desk, opened: Open) -> None:
+    listener = await opened("listen", connections=1)
+    reader, writer = await opened("connect", listener, "127.0.0.1")
+    writer.write(framed(query_bytes()))
+    await desk.has(1)
+    late, _ = await opened("connect", listener, "127.0.0.2")
+    assert await ended(late)
+    data, _, respond = desk.seen[0]
+    respond(data)
+    assert await reader.readexactly(2)
 
 
 async def test_a_closed_connection_makes_room(desk: Desk, opened: Open) -> None:

@@ -1,13 +1,16 @@
 """Addresses that no name may ever open: special ones (metadata services live there) and the node's own.
 
 Each is recognised also as the IPv6 address that carries it: mapped and compatible (RFC 4291 §2.5.5), NAT64 (RFC 6052,
-RFC 8215) and 6to4 (RFC 3056). Where policy wants one of them, its ``nets`` say so.
+RFC 8215), 6to4 (RFC 3056), translated (RFC 2765 §2.1) and Teredo (RFC 4380 §4). Where policy wants one of
+them, its ``nets`` say so.
 """
 
 from collections.abc import Container
 from typing import Final
 
 _MAPPED: Final = bytes(10) + b"\xff\xff"
+_TRANSLATED: Final = bytes(8) + b"\xff\xff\x00\x00"
+_TEREDO: Final = bytes.fromhex("20010000")
 _COMPATIBLE: Final = bytes(12)
 _NAT64: Final = bytes.fromhex("0064ff9b") + bytes(8)
 _NAT64_LOCAL: Final = bytes.fromhex("0064ff9b0001")
@@ -35,8 +38,10 @@ def ineligible(address: bytes, own: Container[bytes] = ()) -> str | None:
 
 def carried_ipv4(address: bytes) -> bytes | None:
     """The packed IPv4 address that a packed IPv6 address carries, if it does."""
-    if address[:12] in (_MAPPED, _COMPATIBLE, _NAT64):
+    if address[:12] in (_MAPPED, _COMPATIBLE, _NAT64, _TRANSLATED):
         return address[12:]
+    if address[:4] == _TEREDO:
+        return bytes(255 - octet for octet in address[12:])
     if address[:2] == b"\x20\x02":
         return address[2:6]
     if address[:6] == _NAT64_LOCAL:

@@ -37,6 +37,8 @@ def forms(text: str) -> list[str]:
         f"64:ff9b:1::{text}",
         f"64:ff9b:1:{high}:{int(low[:2], 16):x}:{low[2:]}00::",
         f"2002:{high}:{low}::1",
+        f"::ffff:0:{text}",
+        f"2001:0:c000:204:8000:63bf:{0xFFFF - int(high, 16):x}:{0xFFFF - int(low, 16):x}",
     ]
 
 

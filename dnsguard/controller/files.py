@@ -73,7 +73,7 @@ def read_objects(path: Path) -> list[Object]:
         found: Any = json.loads(path.read_bytes())
     except FileNotFoundError:
         return []
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         log.warning("%s is ignored: %s", path, error)
         return []
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []

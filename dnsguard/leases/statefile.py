@@ -55,7 +55,7 @@ def load(book: LeaseBook, lines: Iterable[bytes], now: float, wall: float) -> in
                 found.append(_entry(value, now, wall, book.terms.longest))
             elif value["format"] != FORMAT:
                 raise ValueError(f"the format is {value['format']!r} and not {FORMAT!r}")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UnusableStateFile(f"line {number}: {error}") from None
     if not number:
         raise UnusableStateFile("it is empty")

@@ -136,6 +136,9 @@ def _from_file(path: str | None, problems: list[str]) -> list[tuple[str, str, An
     except yaml.YAMLError as error:
         problems.append(f"{path}: is no YAML: {' '.join(str(error).split())}")
         return []
+    except RecursionError:
+        problems.append(f"{path}: is no YAML of settings: it is nested too deep")
+        return []
     if read is None:
         return []
     if not isinstance(read, dict):

@@ -66,7 +66,7 @@ def test_objects_are_written_and_read_and_their_file_goes_with_the_last(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["{", "7", "[7]"])
+@pytest.mark.parametrize("content", ["{", "7", "[7]", "[" * 100_000])
 def test_a_file_without_objects_is_ignored(tmp_path: Path, content: str) -> None:
     (tmp_path / "last-valid.json").write_text(content)
     assert read_objects(tmp_path / "last-valid.json") == []

@@ -78,6 +78,15 @@ def entry(**values: object) -> bytes:
         ([b"[]"], "line 1"),
         ([b'{"format":"dnsguard learned 2"}'], "line 1: the format is 'dnsguard learned 2'"),
         ([header(WALL), b"null"], "line 2"),
+        ([b"[" * 100_000], "line 1"),
+        ([header(WALL), b'{"a":' * 100_000], "line 2"),
+        (
+            [
+                header(WALL),
+                b'{"client":"","name":"\\u0000","addresses":{"0a000001":1' + b"0" * 400 + b'},"aliases":{}}',
+            ],
+            "line 2",
+        ),
         ([header(WALL), entry(), entry(client="0a")], "line 3: '0a' is no address"),
         ([header(WALL), entry(endpoint="")], "line 2: '' is no endpoint"),
         ([header(WALL), entry(name="\x03WWW\x00")], "is no name"),

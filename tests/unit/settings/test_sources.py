@@ -73,7 +73,12 @@ def test_everything_wrong_is_said_with_where_it_came_from(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("a: [", "is no YAML"), ("- a", "must be a mapping"), ("table: a\ntable: b\n", "duplicate key 'table'")],
+    [
+        ("a: [", "is no YAML"),
+        ("- a", "must be a mapping"),
+        ("table: a\ntable: b\n", "duplicate key 'table'"),
+        ("[" * 3_000 + "]" * 3_000, "nested too deep"),
+    ],
 )
 def test_files_that_cannot_be_read(tmp_path: Path, text: str, said: str) -> None:
     config = tmp_path / "config.yaml"

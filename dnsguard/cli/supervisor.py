@@ -73,6 +73,9 @@ class Supervisor:
             return self._supervise()
         finally:
             self._stop()
+            # told twice is told once: what came meanwhile must not end us before we can say how it went
+            while signal.sigtimedwait(self._watched, 0) is not None:
+                pass
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _supervise(self) -> int:

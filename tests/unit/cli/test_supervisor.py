@@ -86,6 +86,16 @@ def test_it_stops_its_children_when_it_is_told_to(started: list[Supervised], num
     assert all(is_gone(pid) for pid in pids)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_again_while_it_stops_it_still_ends_well(started: list[Supervised], number: signal.Signals) -> None:
+    tells = f"import os, signal\n{STAYS.format(name='a')}os.kill(os.getppid(), {number.value})\n"
+    supervised = Supervised(a=tells)
+    started.append(supervised)
+    supervised.pid()
+    supervised.process.send_signal(number)
+    assert supervised.rest() == (0, [f"{number.name}: stopping", "a stops"])
+
+
 def test_a_signal_that_its_caller_ignores_does_not_stop_it(started: list[Supervised]) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -88,7 +88,7 @@ def test_it_stops_its_children_when_it_is_told_to(started: list[Supervised], num
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_again_while_it_stops_it_still_ends_well(started: list[Supervised], number: signal.Signals) -> None:
-    tells = f"import os, signal\n{STAYS.format(name='a')}os.kill(os.getppid(), {number.value})\n"
+    tells = f"{stays('a')}os.kill(os.getppid(), {number.value})\n"
     supervised = Supervised(a=tells)
     started.append(supervised)
     supervised.pid()

@@ -158,6 +158,4 @@ class FeedWatch:
             self._news.set_result(None)
 
     def _wants(self, key: Key) -> bool:
-        return (self._plural is None or key.plural == self._plural) and (
-            self._namespace is None or key.namespace == self._namespace
-        )
+        return key.is_within(self._plural, self._namespace)

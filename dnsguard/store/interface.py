@@ -40,6 +40,10 @@ class Key:
     def __str__(self) -> str:
         return "/".join(part for part in (self.plural, self.namespace, self.name) if part)
 
+    def is_within(self, plural: str | None, namespace: str | None) -> bool:
+        """Whether a list or watch of this scope shows it; ``None`` means all kinds, all namespaces."""
+        return plural in (None, self.plural) and namespace in (None, self.namespace)
+
 
 class ChangeType(StrEnum):
     """What happened to an object; the values are those of a Kubernetes watch."""

@@ -95,6 +95,8 @@ class Journal:
         self._path = path
         self._busy_timeout = busy_timeout
         self._known = 0
+        """The newest revision that was read or written here."""
+
         self._connection: sqlite3.Connection | None = None
         """``None`` after an error, until the next write."""
 
@@ -112,11 +114,6 @@ class Journal:
             ) from error
         except OSError as error:
             raise StoreUnusable(f"{path} cannot be opened as a store: {error.strerror}") from error
-
-    @property
-    def known(self) -> int:
-        """The newest revision that was read or written here."""
-        return self._known
 
     def load(self) -> tuple[int, list[Event]]:
         """The revision up to which history was compacted, and every row after which objects and history follow.

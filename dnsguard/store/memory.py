@@ -58,7 +58,7 @@ class MemoryStore:
 
     async def list_objects(self, plural: str | None = None, namespace: str | None = None) -> tuple[list[Object], int]:
         """See Store."""
-        keys = sorted(key for key in self._objects if _is_within(key, plural, namespace))
+        keys = sorted(key for key in self._objects if key.is_within(plural, namespace))
         return [decoded(*self._objects[key]) for key in keys], self.revision
 
     def watch(self, from_revision: int, plural: str | None = None, namespace: str | None = None) -> "MemoryWatch":
@@ -143,7 +143,7 @@ class MemoryWatch:
                 continue
             change = self._store.change_at(self._revision + 1)
             self._revision += 1
-            if _is_within(change.key, self._plural, self._namespace):
+            if change.key.is_within(self._plural, self._namespace):
                 return change
         raise StopAsyncIteration
 
@@ -151,7 +151,3 @@ class MemoryWatch:
         """See Watch."""
         self._closed = True
         self._store.wake()
-
-
-def _is_within(key: Key, plural: str | None, namespace: str | None) -> bool:
-    return (plural is None or key.plural == plural) and (namespace is None or key.namespace == namespace)

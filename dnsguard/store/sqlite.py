@@ -104,9 +104,7 @@ class SqliteStore:
     async def _write(self, write: Write) -> Object:
         outcome = await self._writer.write(write)
         match outcome:
-            case Event():
-                return decoded(outcome.text, outcome.revision)
-            case Unchanged():
+            case Event() | Unchanged():
                 return decoded(outcome.text, outcome.revision)
             case DnsguardError():
                 raise outcome

@@ -93,9 +93,8 @@ class Writer:
         try:
             committed = self._journal.commit([waiting.write for waiting in batch])
         except StoreUnavailable as error:
-            if len(batch) > 1 and not isinstance(
-                error, StoreLocked
-            ):  # one that is too large for the disk must not fail the others
+            # One that is too large for the disk must not fail the others; a lock fails them all.
+            if len(batch) > 1 and not isinstance(error, StoreLocked):
                 for waiting in batch:
                     self._commit([waiting])
                 return

@@ -63,7 +63,7 @@ def _add_discovery(app: FastAPI, services: Services) -> None:
     fixed: dict[str, Any] = {
         "/api": discovery.core_versions(),
         "/apis": discovery.groups(),
-        f"/apis/{discovery.GROUP}": discovery.group(discovery.GROUP),
+        f"/apis/{discovery.GROUP}": discovery.group(),
         f"/api/{CORE}": discovery.resources(CORE),
         f"/apis/{PROJECTCALICO}": discovery.resources(PROJECTCALICO),
         "/version": discovery.version(services.version),

@@ -20,9 +20,9 @@ def groups() -> dict[str, Any]:
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group()]}
 
 
-def group(name: str) -> dict[str, Any] | None:
-    """``/apis/{group}``; ``None`` for one that is not served."""
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group()} if name == GROUP else None
+def group() -> dict[str, Any]:
+    """``/apis/{group}`` of the one group there is."""
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group()}
 
 
 def resources(api_version: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.answers import JSON, answer, as_json, media_type
 from api.bodies import body_value, content_type, raw_body
+from api.discovery import GROUP
 from api.failures import Failure, bad_request, details_of, failure_of
 from api.gate import AuditNote, audit_note
 from api.objects import Objects, Preconditions, Target, Written, key_of
@@ -171,7 +172,7 @@ _SUCCESS = {"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Suc
 def _target(request: Request) -> Target:
     """What the path names. Raises Failure 404 for a kind that is not served there."""
     parameters = request.path_params
-    group = "" if request.url.path.startswith("/api/") else PROJECTCALICO.partition("/")[0]
+    group = "" if request.url.path.startswith("/api/") else GROUP
     kind = kind_at(group, parameters["plural"])
     if kind is None or ("namespace" in parameters and not kind.namespaced):
         raise Failure(404, "NotFound", f"there is nothing at {request.url.path[:200]}; GET /apis lists what there is")

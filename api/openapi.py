@@ -34,7 +34,7 @@ def path_of(kind: Kind) -> str:
 
 def identity(kind: Kind) -> dict[str, str]:
     """What ``x-kubernetes-group-version-kind`` says of a kind."""
-    return {"group": kind.group, "version": kind.api_version.rpartition("/")[2], "kind": kind.kind}
+    return {"group": kind.group, "version": kind.version, "kind": kind.kind}
 
 
 def _hash(api_version: str) -> str:
@@ -42,8 +42,8 @@ def _hash(api_version: str) -> str:
 
 
 def _schema_name(kind: Kind) -> str:
-    version = kind.api_version.rpartition("/")[2]
-    return f"io.k8s.api.core.{version}.{kind.kind}" if not kind.group else f"org.projectcalico.{version}.{kind.kind}"
+    package = "org.projectcalico" if kind.group else "io.k8s.api.core"
+    return f"{package}.{kind.version}.{kind.kind}"
 
 
 def _schema(kind: Kind) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     code = 0
     with Server.of(arguments) as server:
         for kind, namespace, name in targets:
-            shown = f"{kind.singular}.{kind.group}/{name}" if kind.group else f"{kind.singular}/{name}"
+            shown = kind.called(name)
             try:
                 server.delete(object_path(kind, namespace, name))
             except ServerError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dnsguard.cli.errors import UsageError
-from dnsguard.resources import KINDS, Cause
+from dnsguard.resources import KINDS, Cause, kind_of
 from dnsguard.resources.manifest import Document, Fault, ManifestError, load
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -80,7 +80,5 @@ def _repeated(documents: Sequence[Document]) -> Iterator[Fault]:
 
 
 def object_name(document: Document) -> str:
-    """`networkset.projectcalico.org/x`, as kubectl names objects; `namespace/x` in the core group."""
-    resource = document.resource
-    kind = KINDS[_RANKS[resource.kind]]
-    return f"{kind.singular}.{kind.group}/{resource.name}" if kind.group else f"{kind.singular}/{resource.name}"
+    """As `Kind.called` has it."""
+    return kind_of(document.resource.kind).called(document.resource.name)

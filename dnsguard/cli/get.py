@@ -94,7 +94,7 @@ class _Getter:
                     print(as_text(whole, self._output))
             case "name":
                 for kind, value in found:
-                    print(_name(kind, value))
+                    print(kind.called(value["metadata"]["name"]))
             case _:
                 for kind in dict.fromkeys(kind for kind, _ in found):
                     self._print_table(kind, [value for of, value in found if of is kind])
@@ -135,7 +135,7 @@ class _Getter:
             case "yaml":
                 print(f"---\n# {event}\n{as_text(value, 'yaml')}")
             case "name":
-                print(f"{event.lower()} {_name(kind, value)}")
+                print(f"{event.lower()} {kind.called(value['metadata']['name'])}")
             case _:
                 self._print_table(kind, [value], event=f"{event.lower():<10}")
         sys.stdout.flush()
@@ -146,8 +146,3 @@ def as_text(value: Any, output: str) -> str:
     if output == "json":
         return json.dumps(value, indent=2, ensure_ascii=False)
     return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
-
-
-def _name(kind: Kind, value: Object) -> str:
-    name = value["metadata"]["name"]
-    return f"{kind.singular}.{kind.group}/{name}" if kind.group else f"{kind.singular}/{name}"

@@ -28,6 +28,15 @@ class Kind(NamedTuple):
         """API group; empty for the core group."""
         return self.api_version.rpartition("/")[0]
 
+    @property
+    def version(self) -> str:
+        """API version within the group."""
+        return self.api_version.rpartition("/")[2]
+
+    def called(self, name: str) -> str:
+        """An object as kubectl names it: `networkset.projectcalico.org/x`, `namespace/x` in the core group."""
+        return f"{self.singular}.{self.group}/{name}" if self.group else f"{self.singular}/{name}"
+
 
 # In the order in which a batch is applied: what is referred to comes first.
 KINDS: tuple[Kind, ...] = (

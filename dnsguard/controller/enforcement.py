@@ -2,12 +2,11 @@
 
 The order of a change is what keeps the promise on both sides::
 
-    create new lease sets ─► publish to forwarders ─► wait for them ─► switch rules ─► publish new endpoints ─► sweep
-                                                      only when the change opens something
+    create new lease sets ─► publish what both rules need ─► wait for forwarders ─► switch rules ─► publish ─► sweep
+                                                             only when the change opens something
 
-A rule never looks into a set that nobody fills yet, an endpoint gets no answer before its rules stand, and a set is
-deleted only when nobody writes to it any more. What takes away does not wait: forwarders stop at the publication, the
-kernel at the switch.
+No rule, old or new, looks into a set that nobody fills, an endpoint gets no answer before its rules stand, and a set is
+deleted only when nobody writes to it any more. What takes away does not wait for forwarders.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.inputs import Inputs
 from dnsguard.errors import DnsguardError
 from dnsguard.link.difference import opens
-from dnsguard.link.messages import Snapshot
+from dnsguard.link.messages import Identity, Snapshot
 from dnsguard.resources import Resource
 
 log = logging.getLogger(__name__)
@@ -130,6 +129,7 @@ class Enforcer(Generic[Plan]):
         self._pause = pace.first_pause
         self._wake = asyncio.Event()
         self._listed = False
+        self._stale = False
         self._reassert = False
         self._unswept = False
         self._published = 0
@@ -145,12 +145,13 @@ class Enforcer(Generic[Plan]):
 
     def wake(self) -> None:
         """A forwarder introduced itself, or anything else that the computation depends on is different."""
+        self._stale = True
         self._wake.set()
 
     def changed(self) -> None:
         """``inputs`` is a state of the store, and differs from the last one."""
         self._listed = True
-        self._wake.set()
+        self.wake()
 
     @property
     def in_sync(self) -> bool:
@@ -172,6 +173,7 @@ class Enforcer(Generic[Plan]):
                 await asyncio.sleep(rested + self._pace.coalesce - clock())
             except TimeoutError:
                 pass
+            self._wake.clear()
             if await self._attempt(self._step):
                 self._pause = self._pace.first_pause
             rested = clock()
@@ -212,8 +214,8 @@ class Enforcer(Generic[Plan]):
             self.restored += 1
             self._reassert = True
             await self._in_worker(self._kernel.open)
-        if self._listed and (self._wake.is_set() or self._reassert or self.problem):
-            self._wake.clear()
+        if self._listed and (self._stale or self._reassert or self.problem):
+            self._stale = False
             await self._enforce()
         if self._unswept and self.enforced is not None:
             await self._sweep(self.enforced.plan)
@@ -232,7 +234,7 @@ class Enforcer(Generic[Plan]):
         before = None if self.enforced is None else self.enforced.snapshot
         # One that kept everybody waiting once does so again only after it has caught up.
         still_late = self._late.intersection(self._link.laggards(self._published))
-        first = desired.snapshot if before is None else _without_new_endpoints(before, desired.snapshot)
+        first = desired.snapshot if before is None else _for_both(before, desired.snapshot)
         self._published = self._link.publish(first)
         if opens(before, first):
             late = await self._link.acknowledged(self._published, self._pace.acknowledge, still_late)
@@ -258,7 +260,24 @@ class Enforcer(Generic[Plan]):
         return await asyncio.get_running_loop().run_in_executor(self._worker, call, *arguments)
 
 
-def _without_new_endpoints(before: Snapshot, wanted: Snapshot) -> Snapshot:
-    """``wanted`` as far as endpoints are concerned that have rules already."""
-    known = {identity.endpoint for identity in before.identities}
-    return replace(wanted, identities=tuple(each for each in wanted.identities if each.endpoint in known))
+def _for_both(before: Snapshot, wanted: Snapshot) -> Snapshot:
+    """``wanted`` as far as endpoints have rules already, with the lease sets that those rules still look into."""
+    known = {identity.endpoint: identity for identity in before.identities}
+    kept = {feed.id for feed in wanted.lease_sets}
+    return replace(
+        wanted,
+        lease_sets=(*wanted.lease_sets, *(feed for feed in before.lease_sets if feed.id not in kept)),
+        identities=tuple(
+            _for_both_rules(known[each.endpoint], each) for each in wanted.identities if each.endpoint in known
+        ),
+    )
+
+
+def _for_both_rules(before: Identity, wanted: Identity) -> Identity:
+    if before == wanted:
+        return wanted
+    return replace(
+        wanted,
+        addresses=tuple(address for address in wanted.addresses if address in before.addresses),
+        lease_sets=tuple(sorted({*before.lease_sets, *wanted.lease_sets})),
+    )

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from dnsguard.controller.enforcement import Enforcer, Pace
+from dnsguard.controller.enforcement import Enforcer, Pace, _for_both
 from dnsguard.controller.inputs import Inputs
+from dnsguard.link.messages import Identity, Snapshot
 from tests.unit.controller.fakes import FakeKernel, FakeLink, compute, network_set, until
 
 PACE = Pace(coalesce=0, acknowledge=1, guard=0.005, first_pause=0.001, longest_pause=0.002)
@@ -67,7 +68,33 @@ async def test_sets_then_forwarders_then_rules_then_sweep() -> None:
         assert loop.since() == ["open", "prepare a b", "publish a b", "wait", "switch a b", "sweep"]
         loop.want("b", "c")
         await loop.settled()
-        assert loop.since() == ["prepare c", "publish b c", "wait", "switch b c", "sweep a"]
+        assert loop.since() == ["prepare c", "publish b c a", "wait", "switch b c", "publish b c", "sweep a"]
+
+
+async def test_what_the_old_rules_look_into_is_fed_until_they_are_gone() -> None:
+    async with running() as loop:
+        loop.want("old")
+        await loop.settled()
+        fed: list[set[str]] = []
+        switch = loop.kernel.switch
+
+        def switched(plan: frozenset[str]) -> None:
+            assert loop.link.last is not None
+            fed.append({feed.id for feed in loop.link.last.lease_sets})
+            fed.append(set(loop.link.last.identities[0].lease_sets))
+            switch(plan)
+
+        loop.kernel.switch = switched  # type: ignore[method-assign]
+        loop.want("new")
+        await loop.settled()
+        assert fed == [{"old", "new"}, {"old", "new"}]
+
+
+async def test_an_address_that_an_endpoint_gets_is_unknown_until_its_rules_stand() -> None:
+    before = Identity("shop/cart", ("192.0.2.7", "192.0.2.8"), ("a",), ())
+    wanted = Identity("shop/cart", ("192.0.2.8", "192.0.2.9"), ("b",), ("udp/192.0.2.53",))
+    first = _for_both(Snapshot(1, "t", (), (before,)), Snapshot(0, "t", (), (wanted,)))
+    assert first.identities == (Identity("shop/cart", ("192.0.2.8",), ("a", "b"), ("udp/192.0.2.53",)),)
 
 
 async def test_taking_away_waits_for_nobody_and_the_set_outlives_a_forwarder_that_may_still_write_to_it() -> None:
@@ -78,7 +105,7 @@ async def test_taking_away_waits_for_nobody_and_the_set_outlives_a_forwarder_tha
         loop.link.prompt = False
         loop.want("a")
         await until(lambda: "sweep kept" in loop.journal)
-        assert loop.since()[:4] == ["prepare", "publish a", "switch a", "sweep kept"]
+        assert loop.since()[:4] == ["prepare", "switch a", "publish a", "sweep kept"]
         assert loop.kernel.sets == {"a", "b"}
         loop.link.acked = loop.link.revision
         await loop.settled()

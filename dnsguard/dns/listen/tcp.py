@@ -56,7 +56,8 @@ class TcpListener:
     async def open(self, address: str, port: int, *, transparent: bool = False) -> None:
         """Listen; ``transparent`` as for UDP. Raises ``OSError``."""
         ipv6 = ip_address(address).version == 6
-        sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+        # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then.
+        sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -169,7 +170,8 @@ class _Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more; what it asked is still answered (RFC 7766 §6.2.4)."""
         self._ended = True
-        return self.waiting > 0
+        self._loop.call_soon(self._take)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._client = None
@@ -181,15 +183,14 @@ class _Connection(asyncio.Protocol):
         self.transport.abort()
 
     def _take(self) -> None:
-        """Hand over whole messages, as many as may wait at a time."""
+        """Hand over whole messages, as many as may wait at a time; close when the client is done and so are we."""
         buffer, limit = self._buffer, self._listener.settings.waiting_per_connection
-        position = 0
-        while self._client is not None and self.waiting < limit and len(buffer) - position >= 2:
-            end = position + 2 + int.from_bytes(buffer[position : position + 2], "big")
+        while self._client is not None and self.waiting < limit and len(buffer) >= 2:
+            end = 2 + int.from_bytes(buffer[:2], "big")
             if len(buffer) < end:
                 break
-            message = bytes(buffer[position + 2 : end])
-            position = end
+            message = bytes(buffer[2:end])
+            del buffer[:end]
             if len(message) < 12 or message[2] & 0x80:
                 self.transport.abort()  # it will never have an answer; whoever sends that speaks no DNS
                 return
@@ -198,9 +199,10 @@ class _Connection(asyncio.Protocol):
             self._listener.asked(self)
             self._listener.counters.tcp_received += 1
             self._hand_over(message, self._client)
-        if position:
-            del buffer[:position]
-        self._throttle(self.waiting >= limit)
+        if self._ended and not self.waiting:
+            self.transport.close()
+        else:
+            self._throttle(self.waiting >= limit)
 
     def _hand_over(self, message: bytes, client: Client) -> None:
         answered = False
@@ -218,11 +220,8 @@ class _Connection(asyncio.Protocol):
         if self._client is None or self.transport.is_closing():
             return
         self.transport.write(len(data).to_bytes(2, "big") + data)
-        if self._ended and not self.waiting:
-            self._take()
-            if not self.waiting:
-                self.transport.close()
-        elif self._paused:
+        if self._paused or self._ended:
+            # Not at once: an answer from the cache comes while we are still taking.
             self._loop.call_soon(self._take)
 
     def _throttle(self, full: bool) -> None:

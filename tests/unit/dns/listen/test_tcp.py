@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -288,3 +289,26 @@ async def test_after_the_stop_connections_that_stand_are_still_answered(desk: De
         await opened("connect", listener)
     desk.seen[0][2](numbered(1))
     assert await read(reader) == numbered(1)
+
+
+async def test_a_client_that_has_sent_all_gets_each_answer_once(desk: Desk, opened: Open) -> None:
+    listener = await opened("listen", waiting_per_connection=3)
+    reader, writer = await opened("connect", listener)
+    writer.write(b"".join(framed(numbered(i)) for i in range(2000)))
+    writer.write_eof()
+    await desk.has(3)
+    desk.echo = True  # the rest is answered while it is taken, as from a cache
+    for data, _, respond in desk.seen[:3]:
+        respond(data)
+    assert [await read(reader) for _ in range(2000)] == [numbered(i) for i in range(2000)]
+    assert await reader.read() == b""
+    assert len(desk.seen) == 2000
+
+
+async def test_answers_are_not_held_back_for_one_another(desk: Desk, opened: Open) -> None:
+    listener = await opened("listen")
+    await opened("connect", listener)
+    while not listener._connections:
+        await asyncio.sleep(0)
+    accepted = next(iter(listener._connections)).transport.get_extra_info("socket")
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -233,8 +233,10 @@ class Forwarder:
         except DnsguardError as error:
             log.warning("the upstreams stay as they are: %s", error)
         else:
-            if self._pool is not None:
-                self._pool.set_servers(servers)
+            if self._pool is not None and self._relay is not None and self._pool.set_servers(servers):
+                log.info("the upstreams are now %s", ", ".join(map(str, servers)))
+                # What the ones before knew may be the reason why they were exchanged.
+                self._relay.clear_cache()
 
 
 async def run(settings: Settings, stopped: asyncio.Event) -> None:

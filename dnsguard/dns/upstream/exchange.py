@@ -46,14 +46,13 @@ class Link(Protocol):
 class Exchange:
     """A question, whoever asked it, and what has been tried so far."""
 
-    __slots__ = ("deadline", "done", "fallback", "finished", "question", "stage", "streamed", "tried", "waiting")
+    __slots__ = ("deadline", "done", "fallback", "finished", "question", "streamed", "tried", "waiting")
 
     def __init__(self, question: Question, done: Done, deadline: float) -> None:
         self.question = question
         self.done = done
         self.deadline = deadline
         self.finished = False
-        self.stage = 0
         self.tried: list[int] = []
         """Indices of servers, in order, repeated where asked again."""
 

@@ -103,10 +103,12 @@ class UpstreamPool:
         self._closed = False
         self.set_servers(servers)
 
-    def set_servers(self, servers: Sequence[Server]) -> None:
-        """Ask these from now on. What is on its way to a server that stays is not disturbed."""
+    def set_servers(self, servers: Sequence[Server]) -> bool:
+        """Ask these from now on; whether they differ. What is on its way to a server that stays is not disturbed."""
         if not servers:
             raise ValueError("there must be an upstream server")
+        if list(dict.fromkeys(servers)) == [upstream.server for upstream in self._upstreams]:
+            return False
         staying = {upstream.server: upstream for upstream in self._upstreams}
         renewed: list[_Upstream] = []
         for index, server in enumerate(dict.fromkeys(servers)):
@@ -126,6 +128,7 @@ class UpstreamPool:
             for attempt in (*gone.links.close(), *gone.stream.close()):
                 attempt.exchange.waiting -= 1
                 self._loop.call_soon(self._retry, attempt.exchange)
+        return True
 
     def ask(self, question: Question, done: Done) -> None:
         """Find the answer; ``done`` is called once, later, by the deadline at the latest."""
@@ -349,8 +352,7 @@ class UpstreamPool:
                 del attempt.link.pending[attempt.ident]
                 attempt.exchange.waiting -= 1
                 self._counters.upstream_timeouts += 1
-                if attempt.link.server_index < len(self._healths):
-                    self._healths[attempt.link.server_index].failed(now, "no answer")
+                self._healths[attempt.link.server_index].failed(now, "no answer")
         while self._open:
             exchange = next(iter(self._open.values()))
             if exchange.deadline > now:

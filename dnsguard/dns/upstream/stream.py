@@ -9,6 +9,9 @@ from dnsguard.dns.upstream.exchange import Attempt
 from dnsguard.dns.upstream.servers import Server
 from dnsguard.dns.upstream.sockets import SO_MARK
 
+CONNECT_SECONDS: Final = 2.0
+"""Whoever waits for this connection gives up by then; the kernel alone would try for two minutes."""
+
 IDLE_SECONDS: Final = 10.0
 MAX_WAITING: Final = 256
 """Questions on one connection. More means the server does not answer."""
@@ -68,13 +71,14 @@ class StreamLink:
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
         ipv6 = ":" in self._server.address
-        sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+        # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then.
+        sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._mark is not None:
                 sock.setsockopt(socket.SOL_SOCKET, SO_MARK, self._mark)
-            await loop.sock_connect(sock, (self._server.address, self._server.port))
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await loop.sock_connect(sock, (self._server.address, self._server.port))
             await loop.create_connection(lambda: _Connection(self), sock=sock)
         except OSError as error:
             sock.close()

@@ -8,6 +8,7 @@ import pytest
 from dnslib import DNSRecord
 
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.upstream import stream
 from dnsguard.dns.upstream.exchange import Found, Unanswered
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
 from dnsguard.dns.upstream.question import Question
@@ -207,6 +208,21 @@ async def test_a_connection_that_closes_under_a_question_is_made_again(bench: Be
         assert addresses(await ask(bench.pool(server))) == ["192.0.2.1"]
 
 
+async def test_a_server_that_takes_no_connection_is_given_up_in_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(sock: socket.socket, address: object) -> None:
+        await asyncio.Event().wait()
+
+    broken = asyncio.Event()
+    monkeypatch.setattr(stream, "CONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
+    link = stream.StreamLink(Server("192.0.2.1"), 0, None, lambda *_: None, lambda *_: broken.set())
+    link.send(b"question")
+    await broken.wait()
+    assert not link._waiting
+
+
 async def test_truncated_everywhere_is_no_answer(bench: Bench) -> None:
     async with FakeUpstream(lambda asked: [answer_bytes(asked.data, GOOD, tc=True)]) as server:
         assert isinstance(await ask(bench.pool(server)), Unanswered)
@@ -335,7 +351,8 @@ async def test_changing_the_servers_moves_open_questions(bench: Bench) -> None:
         pool = bench.pool(first)
         task = asyncio.create_task(ask(pool))
         await first.wait_for_questions(1)
-        pool.set_servers([Server(second.address, second.port)])
+        assert pool.set_servers([Server(second.address, second.port)])
+        assert not pool.set_servers([Server(second.address, second.port)] * 2)
         assert addresses(await task) == ["192.0.2.1"]
         assert list(pool.status()) == [f"127.0.0.1:{second.port}"]
 

@@ -171,6 +171,9 @@ def documents(text: str) -> Iterator[YamlDocument]:
         line = mark.line + 1 if mark else 1
         column = f", column {mark.column + 1}" if mark else ""
         raise YamlError(max(number, 1), line, f"is no YAML{column}: {_reason(error)}") from None
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        raise YamlError(max(number, 1), line, "is no YAML: half of a surrogate pair is no character") from None
     except yaml.YAMLError as error:
         raise YamlError(max(number, 1), 1, f"is no YAML: {' '.join(str(error).split())}") from None
 

@@ -128,6 +128,7 @@ def test_every_value_knows_its_line() -> None:
 
 @given(st.text(alphabet=st.sampled_from("ab:-{}[]&*!|>'\"#%@ \n\t?,<~0.") | st.characters(), max_size=60))
 @example("a: &a\n")
+@example("a: b\n\ud800")
 @example("%YAML 1.1\n---\na: yes\n")
 def test_any_text_is_read_or_refused_with_our_error(text: str) -> None:
     try:

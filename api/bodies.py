@@ -6,10 +6,8 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from api.failures import Failure, bad_request
+from api.threads import done
 from dnsguard.resources.manifest import load_value
-
-LARGE = 32 * 1024
-"""Bytes from which reading and checking go to a thread: some milliseconds' work."""
 
 BODY_TIMEOUT = 30.0
 """Seconds for a whole body to arrive."""
@@ -59,6 +57,4 @@ async def body_value(request: Request, types: frozenset[str] = _TYPES) -> tuple[
     body = await raw_body(request)
     if not body.strip():
         raise bad_request("the body is empty: send an object as JSON or YAML")
-    if len(body) >= LARGE:
-        return await asyncio.to_thread(load_value, body, "body"), len(body)
-    return load_value(body, "body"), len(body)
+    return await done(lambda: load_value(body, "body"), len(body)), len(body)

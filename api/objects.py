@@ -9,6 +9,7 @@ from typing import Any
 
 from api.failures import Failure, bad_request
 from api.metadata import created, generated_name, replaced, stated_revision, taken_apart
+from api.threads import LARGE, done
 from dnsguard.resources import (
     KINDS,
     InvalidResource,
@@ -24,9 +25,6 @@ from dnsguard.resources import (
 )
 from dnsguard.resources.references import BUILTINS, deletion_causes, reference_causes, reference_warnings
 from dnsguard.store.interface import AlreadyExists, Conflict, Key, NotFound, Object, Store
-
-LARGE = 32 * 1024
-"""Bytes from which checking an object goes to a thread."""
 
 ATTEMPTS = 5
 """How often a change that names no revision is made anew because another one came between."""
@@ -218,10 +216,7 @@ class Objects:
 
 
 async def _changed(change: Callable[[Object], Any], current: Object, size: int) -> Any:
-    def changed() -> Any:
-        return change(deepcopy(current))
-
-    return await asyncio.to_thread(changed) if size >= LARGE else changed()
+    return await done(lambda: change(deepcopy(current)), size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +237,7 @@ async def _read(data: Any, target: Target, size: int) -> _Read:
         resource = parse_object(data, target.namespace)
         return _Read(resource, to_dict(resource), warnings(resource))
 
-    return await asyncio.to_thread(read) if size >= LARGE else read()
+    return await done(read, size)
 
 
 def _identity(target: Target, spec: Mapping[str, Any]) -> Resource:

@@ -8,10 +8,9 @@ from typing import Any
 
 from api.failures import Failure, bad_request
 from dnsguard.resources import Kind
+from dnsguard.resources.metadata import SERVER_SET
 from dnsguard.resources.problems import kind_of_value
 from dnsguard.store.interface import Object
-
-SERVER_SET = ("uid", "resourceVersion", "generation", "creationTimestamp")
 
 IGNORED = ("managedFields", "selfLink", "generateName")
 """Clients send these back as they once got them from some server."""

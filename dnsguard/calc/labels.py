@@ -6,19 +6,16 @@ Automatic labels lie over an object's own ones, and those that it inherits from 
 from collections.abc import Iterable, Mapping
 
 from dnsguard.resources import GlobalNetworkSet, HostEndpoint, NetworkSet, WorkloadEndpoint
-
-NAMESPACE = "projectcalico.org/namespace"
-ORCHESTRATOR = "projectcalico.org/orchestrator"
-SERVICE_ACCOUNT = "projectcalico.org/serviceaccount"
-NAME = "projectcalico.org/name"
-KIND = "projectcalico.org/kind"
-NAMESPACE_METADATA_NAME = "kubernetes.io/metadata.name"
-
-NAMESPACE_PREFIX = "pcns."
-"""Before the labels that an object inherits from its namespace."""
-
-SERVICE_ACCOUNT_PREFIX = "pcsa."
-"""Before the labels that a workload inherits from its service account."""
+from dnsguard.resources.labels import (
+    KIND,
+    NAME,
+    NAMESPACE,
+    NAMESPACE_METADATA_NAME,
+    NAMESPACE_PREFIX,
+    ORCHESTRATOR,
+    SERVICE_ACCOUNT,
+    SERVICE_ACCOUNT_PREFIX,
+)
 
 
 def effective_labels(

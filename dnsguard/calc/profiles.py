@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dnsguard.calc.labels import NAME, SERVICE_ACCOUNT_PREFIX, namespace_labels
+from dnsguard.calc.labels import namespace_labels
 from dnsguard.resources import (
     Action,
     EgressRule,
@@ -16,8 +16,8 @@ from dnsguard.resources import (
     Rule,
     WorkloadEndpoint,
 )
-
-DEFAULT_ALLOW = "projectcalico-default-allow"
+from dnsguard.resources.labels import NAME, SERVICE_ACCOUNT_PREFIX
+from dnsguard.resources.profile import DEFAULT_ALLOW
 
 _ALLOW_INGRESS = (IngressRule(action=Action.ALLOW),)
 _ALLOW_EGRESS = (EgressRule(action=Action.ALLOW),)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from dnsguard.calc.labels import NAMESPACE, NAMESPACE_PREFIX, SERVICE_ACCOUNT, SERVICE_ACCOUNT_PREFIX
 from dnsguard.resources import EntityRule, GlobalNetworkPolicy, Policy, Selector
+from dnsguard.resources.labels import NAMESPACE, NAMESPACE_PREFIX, SERVICE_ACCOUNT, SERVICE_ACCOUNT_PREFIX
 from dnsguard.resources.rule import ServiceAccounts
 from dnsguard.selector import All, Equals, Expression, Global, Has, In, Not, conjunction, prefixed, replaced
 

@@ -11,9 +11,9 @@ from dnsguard.cli.files import add_file_flags, object_name, read_files
 from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
 from dnsguard.resources import kind_of
 from dnsguard.resources.manifest import Document
+from dnsguard.resources.metadata import SERVER_SET
 
 _ATTEMPTS = 4
-_SERVER_SET = ("uid", "resourceVersion", "generation", "creationTimestamp")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -76,7 +76,7 @@ def _with_namespace(data: Mapping[str, Any], namespace: str) -> Object:
 
 def _over(live: Object, wanted: Object) -> Object:
     """The wanted object, with what the server keeps of the live one; a resourceVersion that was written stays."""
-    kept = {field: live["metadata"][field] for field in _SERVER_SET if field in live["metadata"]}
+    kept = {field: live["metadata"][field] for field in SERVER_SET if field in live["metadata"]}
     written = {field: value for field, value in wanted["metadata"].items() if value is not None}
     version = written.get("resourceVersion", kept.get("resourceVersion"))
     metadata = {**written, **kept}
@@ -87,7 +87,7 @@ def _over(live: Object, wanted: Object) -> Object:
 
 def _content(value: Object) -> Object:
     """An object without what changes when nothing changes."""
-    metadata = {field: inner for field, inner in value["metadata"].items() if field not in _SERVER_SET}
+    metadata = {field: inner for field, inner in value["metadata"].items() if field not in SERVER_SET}
     return {**{field: inner for field, inner in value.items() if field != "status"}, "metadata": metadata}
 
 

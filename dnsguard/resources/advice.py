@@ -7,6 +7,7 @@ from typing import Any
 
 from dnsguard.domains import DomainPattern
 from dnsguard.resources.endpoint import HostEndpoint, WorkloadEndpoint
+from dnsguard.resources.labels import NAME, NAMESPACE, NAMESPACE_METADATA_NAME, NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX
 from dnsguard.resources.nets import Net
 from dnsguard.resources.networkset import GlobalNetworkSet, NetworkSet
 from dnsguard.resources.policy import GlobalPolicySpec, NetworkPolicy, Policy, PolicyType
@@ -15,9 +16,6 @@ from dnsguard.resources.resource import Resource
 from dnsguard.resources.rule import EntityRule, Rule
 from dnsguard.resources.selectors import Selector
 from dnsguard.selector import Expression
-
-_NAMESPACE_NAME = "projectcalico.org/namespace"
-_OBJECT_NAME = "projectcalico.org/name"
 
 # A list of an entity that was written and is empty, as `attribute: what follows`.
 _EMPTY_LISTS = (
@@ -115,7 +113,7 @@ def _workload_warnings(endpoint: WorkloadEndpoint) -> Iterator[str]:
     if not endpoint.spec.ip_networks:
         yield "spec.ipNetworks: no address yet, so this endpoint is ignored and its traffic is dropped"
     for key in endpoint.labels:
-        if key.startswith(("pcns.", "pcsa.")):
+        if key.startswith((NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX)):
             yield f"metadata.labels[{key}]: ignored, since labels of namespaces and service accounts are inherited"
     yield from _repeated_port_names([port.name for port in endpoint.spec.ports or () if port.name])
 
@@ -143,17 +141,17 @@ def _domain_warnings(field: str, patterns: Iterable[DomainPattern]) -> Iterator[
 
 def _namespace_label_warnings(field: str, selector: Selector | None) -> Iterator[str]:
     """D-07: in a namespaceSelector the label would have to stand on the namespace itself."""
-    if selector is not None and _NAMESPACE_NAME in labels_in(selector.expression):
+    if selector is not None and NAMESPACE in labels_in(selector.expression):
         yield (
-            f"{field}: {_NAMESPACE_NAME} matches nothing here (D-07): a namespace's own name is {_OBJECT_NAME}"
-            " or kubernetes.io/metadata.name"
+            f"{field}: {NAMESPACE} matches nothing here (D-07): a namespace's own name is {NAME}"
+            f" or {NAMESPACE_METADATA_NAME}"
         )
 
 
 def _object_name_warnings(field: str, selector: Selector | None, who: str) -> Iterator[str]:
     """D-07: outside a namespaceSelector this label is one of network sets."""
-    if selector is not None and _OBJECT_NAME in labels_in(selector.expression):
-        yield f"{field}: {who} the label {_OBJECT_NAME} (D-07); for a namespace's name use {_NAMESPACE_NAME}"
+    if selector is not None and NAME in labels_in(selector.expression):
+        yield f"{field}: {who} the label {NAME} (D-07); for a namespace's name use {NAMESPACE}"
 
 
 def labels_in(expression: Expression | None) -> frozenset[str]:

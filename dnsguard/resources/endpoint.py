@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator
 
+from dnsguard.resources.labels import NAMESPACE
 from dnsguard.resources.metadata import MAX_NAME, is_subdomain
 from dnsguard.resources.model import Model
 from dnsguard.resources.nets import HostNet, IPAddress, SetNet
-from dnsguard.resources.networkset import NAMESPACE_LABEL
 from dnsguard.resources.ports import MAX_PORT, PORT_NAME_RULE, ProtocolField, is_port_name
 from dnsguard.resources.problems import Problem, kind_of_value, refused
 from dnsguard.resources.resource import Resource
@@ -190,7 +190,7 @@ class WorkloadEndpoint(Resource):
 class HostEndpoint(Resource):
     """One interface of a host, or all of them."""
 
-    FORBIDDEN_LABELS: ClassVar[Mapping[str, str]] = {NAMESPACE_LABEL: "D-14"}
+    FORBIDDEN_LABELS: ClassVar[Mapping[str, str]] = {NAMESPACE: "D-14"}
 
     kind: Literal["HostEndpoint"]
     spec: HostEndpointSpec

@@ -14,6 +14,9 @@ SUBDOMAIN = rf"{LABEL}(?:\.{LABEL})*"
 MAX_NAME = 253
 MAX_ANNOTATION_BYTES = 262_144
 
+SERVER_SET = ("uid", "resourceVersion", "generation", "creationTimestamp")
+"""Fields of `metadata` that a server fills in, whatever a client writes there."""
+
 _SUBDOMAIN = re.compile(SUBDOMAIN)
 _QUALIFIED_RULE = "1 to 63 letters, digits, '-', '_' or '.', beginning and ending with a letter or digit"
 _QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")

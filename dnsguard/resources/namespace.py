@@ -5,11 +5,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import StrictStr
 
+from dnsguard.resources.labels import NAMESPACE_METADATA_NAME
 from dnsguard.resources.metadata import LABEL
 from dnsguard.resources.model import Model
 from dnsguard.resources.resource import CORE, NameRule, Resource
-
-NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 class NamespaceSpec(Model):
@@ -42,5 +41,6 @@ class Namespace(Resource):
         if isinstance(metadata, Mapping) and isinstance(metadata.get("name"), str):
             labels = metadata.get("labels") or {}
             if isinstance(labels, Mapping):
-                data = {**data, "metadata": {**metadata, "labels": {**labels, NAME_LABEL: metadata["name"]}}}
+                named = {**labels, NAMESPACE_METADATA_NAME: metadata["name"]}
+                data = {**data, "metadata": {**metadata, "labels": named}}
         return data

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal
 
 from dnsguard.resources.domainlists import SetDomains
+from dnsguard.resources.labels import NAMESPACE
 from dnsguard.resources.model import Model
 from dnsguard.resources.nets import SetNet, duplicate_problems
 from dnsguard.resources.problems import Problem
 from dnsguard.resources.resource import Resource
-
-NAMESPACE_LABEL = "projectcalico.org/namespace"
 
 
 class NetworkSetSpec(Model):
@@ -27,7 +26,7 @@ class NetworkSet(Resource):
     """A set seen by policies of its namespace, and by others through a namespaceSelector."""
 
     NAMESPACED: ClassVar[bool] = True
-    FORBIDDEN_LABELS: ClassVar[Mapping[str, str]] = {NAMESPACE_LABEL: "V-06"}
+    FORBIDDEN_LABELS: ClassVar[Mapping[str, str]] = {NAMESPACE: "V-06"}
 
     kind: Literal["NetworkSet"]
     spec: NetworkSetSpec = NetworkSetSpec()
@@ -36,7 +35,7 @@ class NetworkSet(Resource):
 class GlobalNetworkSet(Resource):
     """A set seen by global policies, and by namespaced ones through `namespaceSelector: global()`."""
 
-    FORBIDDEN_LABELS: ClassVar[Mapping[str, str]] = {NAMESPACE_LABEL: "V-06"}
+    FORBIDDEN_LABELS: ClassVar[Mapping[str, str]] = {NAMESPACE: "V-06"}
 
     kind: Literal["GlobalNetworkSet"]
     spec: NetworkSetSpec = NetworkSetSpec()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, StrictBool
 
+from dnsguard.resources.labels import TIER
 from dnsguard.resources.metadata import LABEL, MAX_NAME, SUBDOMAIN, is_subdomain
 from dnsguard.resources.model import Model
 from dnsguard.resources.numbers import Order
@@ -16,7 +17,6 @@ from dnsguard.resources.rulechecks import rule_list_problems, services_in
 from dnsguard.resources.selectors import TopSelector
 
 DEFAULT_TIER = "default"
-TIER_LABEL = "projectcalico.org/tier"
 
 
 class PolicyType(StrEnum):
@@ -133,7 +133,7 @@ class Policy(Resource):
         metadata = data.get("metadata")
         labels = (metadata.get("labels") or {}) if isinstance(metadata, Mapping) else None
         if isinstance(metadata, Mapping) and isinstance(labels, Mapping) and isinstance(tier, str):
-            data["metadata"] = {**metadata, "labels": {**labels, TIER_LABEL: tier}}
+            data["metadata"] = {**metadata, "labels": {**labels, TIER: tier}}
         return data
 
     @property

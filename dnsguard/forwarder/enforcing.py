@@ -12,14 +12,13 @@ from dnsguard.forwarder.inheritance import Lists, left_behind
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.policy import Policy, clients_of, feeds_of
 from dnsguard.leases import Changes, Element, LeaseBook
+from dnsguard.link.client import Acknowledge
 from dnsguard.link.messages import Delta, Snapshot
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
 """After a write that the kernel refused; everything owed is tried again then."""
-
-Acknowledge = Callable[[int, str], None]
 
 
 class Enforcing:

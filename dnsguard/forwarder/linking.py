@@ -9,7 +9,7 @@ from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.reports import leases_reply
 from dnsguard.leases import LeaseBook
 from dnsguard.link import lastgood
-from dnsguard.link.client import LinkClient
+from dnsguard.link.client import Acknowledge, LinkClient
 from dnsguard.link.messages import Delta, Hello, LeasesQuery, Snapshot
 
 log = logging.getLogger(__name__)
@@ -43,15 +43,15 @@ class Linking:
             log.info("starting from the policy of %s until the controller is there", self._last_good)
         return snapshot
 
-    def on_snapshot(self, snapshot: Snapshot) -> None:
+    def on_snapshot(self, snapshot: Snapshot, acknowledge: Acknowledge) -> None:
         log.info("policy revision %d: %d lease sets, %d endpoints", snapshot.revision, len(snapshot.lease_sets),
                  len(snapshot.identities))  # fmt: skip
         self._said = ""
-        self._enforcing.put(snapshot, self.client.acknowledge)
+        self._enforcing.put(snapshot, acknowledge)
         self._changed.set()
 
-    def on_delta(self, delta: Delta) -> None:
-        self._enforcing.put(delta, self.client.acknowledge)
+    def on_delta(self, delta: Delta, acknowledge: Acknowledge) -> None:
+        self._enforcing.put(delta, acknowledge)
         self._changed.set()
 
     def on_leases_query(self, query: LeasesQuery) -> None:

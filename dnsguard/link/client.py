@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Protocol, assert_never
 
@@ -38,16 +39,21 @@ RING_SIZE = 256
 """Statistics and replies that wait for a slow controller; the oldest goes first."""
 
 
+Acknowledge = Callable[[int, str], None]
+"""``acknowledge(revision, problem)`` over the connection that the revision came by; does nothing once that is gone. A
+new connection brings a snapshot, and the revisions of a new controller count from the beginning."""
+
+
 class LinkListener(Protocol):
     """What the forwarder does with what it is told. Called on the event loop; must not block nor raise.
 
-    Each snapshot and each delta is answered with ``LinkClient.acknowledge`` when it is in force, at once or later.
+    Each snapshot and each delta comes with a way to acknowledge it when it is in force, at once or later.
     """
 
-    def on_snapshot(self, snapshot: Snapshot) -> None:
+    def on_snapshot(self, snapshot: Snapshot, acknowledge: Acknowledge) -> None:
         """Replace everything held. Sent after each connect, and when elements in the kernel must be asserted anew."""
 
-    def on_delta(self, delta: Delta) -> None:
+    def on_delta(self, delta: Delta, acknowledge: Acknowledge) -> None:
         """Change what is held; ``delta.base_revision`` is the revision of the last snapshot or delta passed on."""
 
     def on_leases_query(self, query: LeasesQuery) -> None:
@@ -71,6 +77,8 @@ class LinkClient:
         self._hello = hello
         self._listener = listener
         self._acks: deque[Ack] = deque()
+        """Of this connection; each has its own."""
+
         self._ring: deque[LeasesReply | Stats] = deque(maxlen=ring_size)
         self._wake = asyncio.Event()
         self._connected = False
@@ -83,12 +91,6 @@ class LinkClient:
     @property
     def connected(self) -> bool:
         return self._connected
-
-    def acknowledge(self, revision: int, problem: str = "") -> None:
-        """The snapshot or delta is in force. Forgotten when the connection is gone: a new snapshot follows then."""
-        if self._connected:
-            self._acks.append(Ack(revision, problem))
-            self._wake.set()
 
     def reply(self, reply: LeasesReply) -> None:
         """Answer a leases query."""
@@ -137,10 +139,15 @@ class LinkClient:
             return _reason(outcome)
         finally:
             self._connected = False
-            self._acks.clear()
+            self._acks = deque()
             self.dropped += len(self._ring)
             self._ring.clear()
             writer.close()
+
+    def _acknowledge(self, acks: deque[Ack], revision: int, problem: str) -> None:
+        if acks is self._acks:
+            acks.append(Ack(revision, problem))
+            self._wake.set()
 
     async def _send(self, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -161,15 +168,16 @@ class LinkClient:
                 await asyncio.sleep(0)
 
     def _pass_on(self, message: Message) -> None:
+        acknowledge = partial(self._acknowledge, self._acks)
         match message:
             case Snapshot():
                 self.held = Folded(message)
-                self._listener.on_snapshot(message)
+                self._listener.on_snapshot(message, acknowledge)
             case Delta():
                 if self.held is None:
                     raise WrongBase("a delta came before the first snapshot")
                 self.held.fold(message)
-                self._listener.on_delta(message)
+                self._listener.on_delta(message, acknowledge)
             case LeasesQuery():
                 self._listener.on_leases_query(message)
             case Hello() | Ack() | LeasesReply() | Stats():

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from dnsguard.link.client import LinkClient
+from dnsguard.link.client import Acknowledge, LinkClient
 from dnsguard.link.messages import Delta, Hello, LeasesQuery, LeasesReply, Snapshot
 from tests.support.netns import Namespace
 
@@ -118,13 +118,13 @@ class FakeForwarder:
         self.client = LinkClient(socket, lambda: Hello("f1", ("192.0.2.53#53",), 0), self)
         self.told: asyncio.Queue[Snapshot | Delta] = asyncio.Queue()
 
-    def on_snapshot(self, snapshot: Snapshot) -> None:
+    def on_snapshot(self, snapshot: Snapshot, acknowledge: Acknowledge) -> None:
         self.told.put_nowait(snapshot)
-        self.client.acknowledge(snapshot.revision)
+        acknowledge(snapshot.revision, "")
 
-    def on_delta(self, delta: Delta) -> None:
+    def on_delta(self, delta: Delta, acknowledge: Acknowledge) -> None:
         self.told.put_nowait(delta)
-        self.client.acknowledge(delta.revision)
+        acknowledge(delta.revision, "")
 
     def on_leases_query(self, query: LeasesQuery) -> None:
         self.client.reply(LeasesReply(query.request, ()))

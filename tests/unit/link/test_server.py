@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsguard.link.client import LinkClient
+from dnsguard.link.client import Acknowledge, LinkClient
 from dnsguard.link.codec import encode
 from dnsguard.link.messages import (
     Ack,
@@ -34,16 +34,16 @@ class Forwarder:
         self.told: asyncio.Queue[Snapshot | Delta | LeasesQuery | str] = asyncio.Queue()
         self.holds = holds
 
-    def on_snapshot(self, snapshot: Snapshot) -> None:
-        self._told(snapshot)
+    def on_snapshot(self, snapshot: Snapshot, acknowledge: Acknowledge) -> None:
+        self._told(snapshot, acknowledge)
 
-    def on_delta(self, delta: Delta) -> None:
-        self._told(delta)
+    def on_delta(self, delta: Delta, acknowledge: Acknowledge) -> None:
+        self._told(delta, acknowledge)
 
-    def _told(self, what: Snapshot | Delta) -> None:
+    def _told(self, what: Snapshot | Delta, acknowledge: Acknowledge) -> None:
         self.told.put_nowait(what)
         if not self.holds:
-            self.client.acknowledge(what.revision)
+            acknowledge(what.revision, "")
 
     def on_leases_query(self, query: LeasesQuery) -> None:
         lease = LearnedLease("shop/cart", "192.0.2.7", "198.51.100.1", ("s1",), ("example.org",), 60.0)

@@ -307,8 +307,9 @@ async def test_a_client_that_has_sent_all_gets_each_answer_once(desk: Desk, open
 
 async def test_answers_are_not_held_back_for_one_another(desk: Desk, opened: Open) -> None:
     listener = await opened("listen")
-    await opened("connect", listener)
-    while not listener._connections:
-        await asyncio.sleep(0)
-    accepted = next(iter(listener._connections)).transport.get_extra_info("socket")
+    _, writer = await opened("connect", listener)
+    writer.write(framed(numbered(1)))
+    await desk.has(1)
+    (connection,) = listener._connections
+    accepted = connection.transport.get_extra_info("socket")
     assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -208,10 +208,8 @@ async def test_a_connection_that_closes_under_a_question_is_made_again(bench: Be
         assert addresses(await ask(bench.pool(server))) == ["192.0.2.1"]
 
 
-async def test_a_server_that_takes_no_connection_is_given_up_in_time(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def never(sock: socket.socket, address: object) -> None:
+async def test_a_server_that_takes_no_connection_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object) -> None:
         await asyncio.Event().wait()
 
     broken = asyncio.Event()

@@ -117,35 +117,27 @@ def _legs(
     """The endpoints on the packet's way, egress first."""
     from_host = source is not None and not source.is_workload
     to_host = destination is not None and not destination.is_workload
-    if (
-        source is not None
-        and destination is not None
-        and from_host
-        and not to_host
-        and _share_node(source, destination)
-    ):
+    forwarded = not from_host and not to_host
+    at_home = _are_host_and_own_workload(source, destination)
+    if at_home and from_host:
         return  # probes of the host must reach its workloads, whatever the policies
     if source is not None:
         yield _Leg(source, Direction.EGRESS, _HOST_EGRESS if from_host else _WORKLOAD)
-    if (
-        source is not None
-        and destination is not None
-        and not from_host
-        and to_host
-        and _share_node(source, destination)
-    ):
+    if at_home:
         return  # not a host endpoint's traffic: what a host offers its own workloads is the host's to say
-    if entry is not None and not from_host and not to_host:
+    if entry is not None and forwarded:
         yield _Leg(entry, Direction.INGRESS, _FORWARD_INGRESS if source is None else _FROM_WORKLOAD_INGRESS)
-    if leave is not None and not from_host and not to_host:
+    if leave is not None and forwarded:
         yield _Leg(leave, Direction.EGRESS, _FORWARD_EGRESS)
     if destination is not None:
         yield _Leg(destination, Direction.INGRESS, _HOST_INGRESS if to_host else _WORKLOAD)
 
 
-def _share_node(host: CompiledEndpoint, workload: CompiledEndpoint) -> bool:
-    """An endpoint that names no node is on every one."""
-    return "" in (host.node, workload.node) or host.node == workload.node
+def _are_host_and_own_workload(one: CompiledEndpoint | None, other: CompiledEndpoint | None) -> bool:
+    """Whether one is a host and the other a workload on it. An endpoint that names no node is on every one."""
+    if one is None or other is None or one.is_workload is other.is_workload:
+        return False
+    return "" in (one.node, other.node) or one.node == other.node
 
 
 def _judgements(judge: Judge, leg: _Leg) -> list[Judgement]:

@@ -1,7 +1,5 @@
 """The sets that rules refer to: made when the first rule asks, shared by all that mean the same."""
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +7,7 @@ from dnsguard.calc.compiled import Address, LeaseSet, MemberSet, Network, PortSe
 from dnsguard.calc.labelindex import LabelIndex
 from dnsguard.calc.networks import collapsed
 from dnsguard.domains import DomainPattern
-from dnsguard.selector import All, Expression, identifier
+from dnsguard.selector import All, Expression, content_id, identifier
 
 _PROTOCOL_NAMES = {6: "tcp", 17: "udp", 132: "sctp", None: "any"}
 
@@ -90,7 +88,7 @@ class SetRegistry:
     def domain_leases(self, patterns: Sequence[DomainPattern]) -> str:
         """The lease set of domains that a rule lists itself."""
         texts = sorted({pattern.canonical for pattern in patterns})
-        name = "d:" + _digest("d:" + ",".join(texts))
+        name = content_id("d", ",".join(texts))
         if name not in self.lease_sets:
             self.lease_sets[name] = LeaseSet(name, ", ".join(texts), frozenset(patterns))
         return name
@@ -100,7 +98,7 @@ class SetRegistry:
         selector = selector or All()
         wanted = _NamedPorts(protocol, tuple(sorted(set(names))))
         protocol_name = _PROTOCOL_NAMES.get(protocol, str(protocol))
-        name = "n:" + _digest(f"n:{self._identifier(selector)},{protocol_name},{','.join(wanted.names)}")
+        name = content_id("n", f"{self._identifier(selector)},{protocol_name},{','.join(wanted.names)}")
         of_selector = self._port_selectors.setdefault(selector, {})
         if name not in of_selector:
             of_selector[name] = wanted
@@ -145,7 +143,3 @@ class SetRegistry:
         if selector not in self._identifiers:
             self._identifiers[selector] = identifier(selector)
         return self._identifiers[selector]
-
-
-def _digest(text: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha224(text.encode()).digest()).rstrip(b"=").decode("ascii")

@@ -17,7 +17,7 @@ from dnsguard.selector.expression import (
     Or,
     StartsWith,
 )
-from dnsguard.selector.identity import identifier
+from dnsguard.selector.identity import content_id, identifier
 from dnsguard.selector.parser import parse
 from dnsguard.selector.rewriting import conjunction, prefixed, replaced
 
@@ -38,6 +38,7 @@ __all__ = [
     "SelectorSyntaxError",
     "StartsWith",
     "conjunction",
+    "content_id",
     "identifier",
     "parse",
     "prefixed",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address
 
 from api.models import ExplainQuery, Explanation
@@ -17,7 +18,9 @@ from dnsguard.controller.enforcement import Desired, Enforcer
 from dnsguard.controller.explanation import ACTIONS, counter_of, deciding, nearest_allow, steps_of
 from dnsguard.controller.feeds import is_local
 from dnsguard.controller.learned import LEASES_SECONDS, Forwarders
+from dnsguard.controller.node import InterfaceAddresses, machine_addresses
 from dnsguard.controller.question import Party, Question, pairs, question_of, unseen_address
+from dnsguard.controller.way import Way
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.domains import name_text
@@ -47,13 +50,20 @@ class ExplainModel:
     """``api.services.Explain``."""
 
     def __init__(
-        self, enforcer: Enforcer[Plan], link: Forwarders, counters: Counters, worker: Executor, node: PlanSettings
+        self,
+        enforcer: Enforcer[Plan],
+        link: Forwarders,
+        counters: Counters,
+        worker: Executor,
+        node: PlanSettings,
+        machine: Callable[[], InterfaceAddresses] = machine_addresses,
     ) -> None:
         self._enforcer = enforcer
         self._link = link
         self._counters = counters
         self._worker = worker
         self._node = node
+        self._machine = machine
         self._evaluators: tuple[Compiled, Evaluator] | None = None
 
     async def __call__(self, query: ExplainQuery) -> Explanation:
@@ -63,24 +73,30 @@ class ExplainModel:
         compiled = enforced.compiled
         evaluator = self._evaluator(compiled)
         question = question_of(query, compiled, evaluator)
+        way = Way(compiled, self._node, question)
+        judge = partial(self._judged, evaluator, question, way)
         notes: list[str] = []
         if not self._enforcer.in_sync:
             notes.append(f"not in sync with the store: {self._enforcer.problem or 'a change is on its way'}")
         leases = await self._leases(question, notes)
         if question.destination.name is None:
-            judged = [self._judged(evaluator, question, *each, _lookup(leases)) for each in question.pairs()]
+            judged = [judge(*each, _lookup(leases)) for each in question.pairs()]
         else:
-            judged = self._by_name(evaluator, compiled, question, leases, notes)
+            judged = self._by_name(judge, compiled, question, leases, notes)
         chosen = next((each for each in judged if not each.allowed), judged[0])
         notes += self._notes(compiled, question, judged, chosen)
         notes += await self._counter_note(chosen)
-        unknown = self._unknown_workload(question)
+        notes += [
+            f"host endpoint {host} judges it too if it takes its interface, which is not known here"
+            for host in way.unjudged
+        ]
+        barrier = self._unknown_workload(question) or await self._own_node(way, notes)
         if question.destination.name is not None:
             notes += self._query_note(enforced, question)
-        verdict = "Deny" if unknown or not chosen.allowed else "Allow"
+        verdict = "Deny" if barrier or not chosen.allowed else "Allow"
         return Explanation(
             verdict=verdict,
-            summary=_summary(question, chosen, verdict, unknown),
+            summary=_summary(question, chosen, verdict, barrier),
             source=question.source.text,
             destination=question.destination.text,
             steps=steps_of(chosen.verdict),
@@ -103,15 +119,21 @@ class ExplainModel:
             notes.append(f"no forwarder answered within {LEASES_SECONDS:g} s: what was learned from DNS is not known")
         return [lease for reply in replies for lease in reply.leases]
 
+    @staticmethod
     def _judged(
-        self, evaluator: Evaluator, question: Question, source: Address, destination: Address, leased: LeaseLookup
+        evaluator: Evaluator,
+        question: Question,
+        way: Way,
+        source: Address,
+        destination: Address,
+        leased: LeaseLookup,
     ) -> _Judged:
         packet = Packet(source, destination, question.protocol, question.source_port, question.port)
-        return _Judged(packet, leased, evaluator.evaluate(packet, leased))
+        return _Judged(packet, leased, evaluator.evaluate(packet, leased, entry=way.host, leave=way.host))
 
     def _by_name(
         self,
-        evaluator: Evaluator,
+        judge: Callable[[Address, Address, LeaseLookup], _Judged],
         compiled: Compiled,
         question: Question,
         leases: list[LearnedLease],
@@ -128,7 +150,7 @@ class ExplainModel:
             held = f"held by {', '.join(lease.lease_sets)}" if lease.lease_sets else "in no lease set"
             notes.append(f"{text} led to {lease.address}, {held}, for {lease.seconds_left:.0f} s more")
         if known:
-            return [self._judged(evaluator, question, *each, _lookup(leases)) for each in known]
+            return [judge(*each, _lookup(leases)) for each in known]
         carrying = frozenset(
             name
             for name, lease_set in compiled.lease_sets.items()
@@ -145,9 +167,7 @@ class ExplainModel:
 
         versions = sorted({address.version for address in sources})
         unseen = tuple(unseen_address(version, compiled) for version in versions)
-        return [
-            replace(self._judged(evaluator, question, *each, leased), stands_in=True) for each in pairs(sources, unseen)
-        ]
+        return [replace(judge(*each, leased), stands_in=True) for each in pairs(sources, unseen)]
 
     def _notes(self, compiled: Compiled, question: Question, judged: list[_Judged], chosen: _Judged) -> list[str]:
         found = []
@@ -184,6 +204,19 @@ class ExplainModel:
                 return f"{party.text} is an address of workloads and belongs to no known endpoint"
         return ""
 
+    async def _own_node(self, way: Way, notes: list[str]) -> str:
+        """Why a workload does not reach its own node, empty where it may; with a note where that is the forwarder."""
+        try:
+            own = {address for _, addresses in await asyncio.to_thread(self._machine) for address in addresses}
+        except OSError as error:
+            notes.append(f"the node's addresses cannot be read: {error}")
+            return ""
+        if way.reaches_own_node(own) and way.goes_to_forwarder:
+            notes.append("the forwarder takes it, and judges each query itself")
+        if way.is_barred(own):
+            return "workloads do not reach their own node (endpoint_to_host_action is Drop)"
+        return ""
+
     def _query_note(self, enforced: Desired[Plan], question: Question) -> list[str]:
         endpoint = question.source.endpoint
         if endpoint is None:
@@ -215,10 +248,10 @@ def _lookup(leases: list[LearnedLease]) -> LeaseLookup:
     return leased
 
 
-def _summary(question: Question, chosen: _Judged, verdict: str, unknown: str) -> str:
+def _summary(question: Question, chosen: _Judged, verdict: str, barrier: str) -> str:
     connection = f"{question.source.text} to {_where(question.destination, chosen)}, {question.protocol_text}"
-    if unknown:
-        return f"{connection}: {verdict}, since {unknown}"
+    if barrier:
+        return f"{connection}: {verdict}, since {barrier}"
     decision = chosen.verdict.decision
     if decision is None or chosen.verdict.action is None:
         return f"{connection}: {verdict}, since neither end is an endpoint that policy applies to"

@@ -40,15 +40,21 @@ def interface_addresses(resources: tuple[Resource, ...]) -> InterfaceAddresses:
 
     Raises OSError.
     """
-    if not any(isinstance(resource, HostEndpoint) and not resource.spec.interface_name for resource in resources):
-        return ()
+    if any(isinstance(resource, HostEndpoint) and not resource.spec.interface_name for resource in resources):
+        return machine_addresses()
+    return ()
+
+
+def machine_addresses() -> InterfaceAddresses:
+    """The machine's interfaces with their addresses. Blocks for a moment. Raises OSError."""
     from pyroute2 import IPRoute  # a fifth of the start-up time, and seldom needed
 
     found: dict[str, list[Address]] = {}
     names = dict(socket.if_nameindex())
     with IPRoute() as route:
         for message in route.get_addr():
-            name, address = names.get(message["index"]), message.get("address")
+            # On a point-to-point link ``address`` is the other end.
+            name, address = names.get(message["index"]), message.get("local") or message.get("address")
             if name is not None and address is not None:
                 found.setdefault(name, []).append(ip_address(address))
     return tuple((name, tuple(addresses)) for name, addresses in sorted(found.items()))

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from ipaddress import ip_address
 
 import pytest
 
@@ -53,6 +54,30 @@ kind: HostEndpoint
 metadata: {name: node}
 spec: {node: here, interfaceName: eth0, expectedIPs: [192.0.2.7]}
 """
+MACHINE = (("eth0", (ip_address("192.0.2.7"), ip_address("192.0.2.8"))),)
+OPEN = """
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: open}
+spec: {selector: has(app), types: [Egress], egress: [{action: Allow}]}
+"""
+ON_FORWARD = """
+---
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: every, labels: {role: host}}
+spec: {node: here, interfaceName: "*"}
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: forwarded}
+spec:
+  selector: role == 'host'
+  applyOnForward: true
+  types: [Egress]
+  egress: [{action: Deny, protocol: TCP, destination: {ports: [25]}}, {action: Allow}]
+"""
 COUNTERS: Mapping[str, tuple[int, int]] = {
     "np-shop.names-egress-0": (12, 720),
     "tier-default-egress-end": (3, 180),
@@ -69,7 +94,7 @@ def model(
     in_force: InForce, forwarders: FakeForwarders, counters: Mapping[str, tuple[int, int]] = COUNTERS
 ) -> ExplainModel:
     settings = plan_settings(in_force.settings)
-    return ExplainModel(in_force.enforcer, forwarders, lambda: counters, in_force.worker, settings)
+    return ExplainModel(in_force.enforcer, forwarders, lambda: counters, in_force.worker, settings, lambda: MACHINE)
 
 
 async def explained(
@@ -240,3 +265,35 @@ async def test_before_the_first_computation_nothing_is_known() -> None:
     in_force.enforcer.enforced = None
     with pytest.raises(ReadModelUnavailable):
         await explained(in_force, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("action", "port", "verdict", "says"),
+    [
+        ("Drop", 80, "Deny", "since workloads do not reach their own node (endpoint_to_host_action is Drop)"),
+        ("Drop", 53, "Allow", "Allow by rule 0 of GlobalNetworkPolicy/open"),
+        ("Accept", 80, "Allow", "Allow by rule 0 of GlobalNetworkPolicy/open"),
+        ("Return", 80, "Allow", "Allow by rule 0 of GlobalNetworkPolicy/open"),
+    ],
+)
+async def test_a_workload_and_its_own_node(action: str, port: int, verdict: str, says: str) -> None:
+    in_force = InForce(POLICY + OPEN, endpoint_to_host_action=action, listen=["192.0.2.8:53"])
+    answer = await explained(in_force, "192.0.2.8", source="shop/web", port=port)
+    assert (answer.verdict, answer.summary.endswith(says)) == (verdict, True), answer.summary
+    assert ("the forwarder takes it, and judges each query itself" in answer.notes) == (port == 53)
+    assert (await explained(in_force, "192.0.2.9", source="shop/web", port=port)).verdict == "Allow"
+
+
+async def test_the_host_endpoint_of_every_interface_judges_what_is_forwarded() -> None:
+    in_force = InForce(POLICY + OPEN + ON_FORWARD)
+    assert (await explained(in_force, "203.0.113.1", source="shop/web", port=80)).verdict == "Allow"
+    answer = await explained(in_force, "203.0.113.1", source="shop/web", port=25)
+    assert answer.verdict == "Deny"
+    assert answer.summary.endswith("Deny by rule 0 of GlobalNetworkPolicy/forwarded")
+
+
+async def test_a_host_endpoint_that_may_be_on_the_way_is_named() -> None:
+    in_force = InForce(POLICY + OPEN + ON_FORWARD.replace('"*"', "eth0"))
+    answer = await explained(in_force, "203.0.113.1", source="shop/web", port=25)
+    assert answer.verdict == "Allow"
+    assert "host endpoint every judges it too if it takes its interface, which is not known here" in answer.notes

@@ -71,7 +71,6 @@ def test_a_stale_resource_version_is_refused_and_nothing_changes(api: Api, run: 
     assert (code, out) == (1, "")
     assert "stale.yaml: document 1, line 1: networkset.projectcalico.org/partners" in err
     assert "192.0.2.0/24" in run("get", "networkset", "partners", "-n", "shop", "-o", "yaml")[1]
-    # After another answer, since a change is written down once its own answer is out.
     assert [record.verb for record in api.world.audit] == ["create", "update"], "asked once: nobody else is to blame"
 
 

@@ -1,48 +1,11 @@
-"""``dnsguard controller``: settings, signals, exit codes."""
+"""``dnsguard controller``."""
 
-import asyncio
-import logging
-import signal
 from collections.abc import Sequence
 
 from dnsguard.controller.process import run
-from dnsguard.errors import DnsguardError
-from dnsguard.settings import Settings, SettingsError, settings_from_argv
-
-log = logging.getLogger(__name__)
-
-FAILED, MISUSED = 1, 2
+from dnsguard.service import serve
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run until SIGTERM or SIGINT. Exit code: 0 stopped, 1 could not start or go on, 2 wrong settings."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s controller %(levelname)s %(message)s")
-    try:
-        settings = settings_from_argv(argv, "dnsguard controller")
-    except SettingsError as error:
-        for problem in error.problems:
-            log.error("%s", problem)
-        return MISUSED
-    code = 0
-    try:
-        asyncio.run(_until_signalled(settings))
-    except* (DnsguardError, OSError) as group:
-        for each in _leaves(group):
-            log.error("%s", each)
-        code = FAILED
-    return code
-
-
-async def _until_signalled(settings: Settings) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    await run(settings, stopped)
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for each in group.exceptions:
-        found += _leaves(each) if isinstance(each, BaseExceptionGroup) else [each]
-    return found
+    """Run until SIGTERM or SIGINT; the exit code."""
+    return serve(argv, "controller", run)

@@ -7,7 +7,7 @@ import yaml
 from starlette.responses import Response
 
 from api.failures import Failure
-from dnsguard.resources.yamltext import plain_value
+from dnsguard.yamltext import plain_value
 
 JSON = "application/json"
 YAML = "application/yaml"

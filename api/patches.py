@@ -10,8 +10,8 @@ import jsonpointer
 from api.failures import Failure, bad_request
 from dnsguard.resources import Cause
 from dnsguard.resources.manifest import is_deeper_than
-from dnsguard.resources.yamltext import MAX_DEPTH
 from dnsguard.store.interface import Object
+from dnsguard.yamltext import MAX_DEPTH
 
 MAX_OPERATIONS = 10_000
 """As Kubernetes."""

@@ -11,7 +11,7 @@ from dnsguard.errors import DnsguardError
 from dnsguard.resources.parse import parse_object
 from dnsguard.resources.problems import Cause, InvalidResource, field_text
 from dnsguard.resources.resource import Resource
-from dnsguard.resources.yamltext import MAX_DEPTH, Path, YamlDocument, YamlError, documents
+from dnsguard.yamltext import MAX_DEPTH, Path, YamlDocument, YamlError, documents
 
 MAX_BYTES = 32 * 1024 * 1024
 _LIST_KEYS = frozenset({"apiVersion", "kind", "metadata", "items"})

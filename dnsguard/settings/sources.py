@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from dnsguard.errors import DnsguardError
 from dnsguard.locations import RESOLV_CONF, default_run_dir, default_state_dir
 from dnsguard.settings.forms import DNS_PORT, SocketAddress, read_address, read_path, read_socket_address
 from dnsguard.settings.model import Settings, default_node_name
+from dnsguard.yamltext import YamlError, documents
 
 ENV_PREFIX = "DNSGUARD_"
 
@@ -112,40 +112,25 @@ def _unknown(name: str) -> str:
     return f"is no setting; did you mean {close[0]}?" if close else f"is no setting; they are {', '.join(FLAGS)}"
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice, where the usual loader takes the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for index, key in enumerate(keys):
-            if key in keys[:index]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"duplicate key {key!r}", node.value[index][0].start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
 def _from_file(path: str | None, problems: list[str]) -> list[tuple[str, str, Any]]:
     if not path:
         return []
     try:
-        read = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a safe loader
+        read = [document.value for document in documents(Path(path).read_text(encoding="utf-8"))]
     except (OSError, UnicodeDecodeError) as error:
         problems.append(f"--config {path}: cannot be read: {getattr(error, 'strerror', None) or error}")
         return []
-    except yaml.YAMLError as error:
-        problems.append(f"{path}: is no YAML: {' '.join(str(error).split())}")
+    except YamlError as error:
+        problems.append(f"{path}: {error}")
         return []
-    except RecursionError:
-        problems.append(f"{path}: is no YAML of settings: it is nested too deep")
+    if read in ([], [None]):
         return []
-    if read is None:
+    if len(read) > 1 or not isinstance(read[0], dict):
+        problems.append(f"{path}: must be one mapping of settings")
         return []
-    if not isinstance(read, dict):
-        problems.append(f"{path}: must be a mapping of settings")
-        return []
-    problems += [f"{path}: {key}: {_unknown(str(key))}" for key in read if key not in FLAGS]
-    return [(f"{path}: {key}", key, value) for key, value in read.items() if key in FLAGS and value is not None]
+    settings = read[0]
+    problems += [f"{path}: {key}: {_unknown(key)}" for key in settings if key not in FLAGS]
+    return [(f"{path}: {key}", key, value) for key, value in settings.items() if key in FLAGS and value is not None]
 
 
 # Variables of the client commands and of the processes' environment, which are no settings.

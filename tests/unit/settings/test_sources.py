@@ -75,9 +75,10 @@ def test_everything_wrong_is_said_with_where_it_came_from(tmp_path: Path) -> Non
     ("text", "said"),
     [
         ("a: [", "is no YAML"),
-        ("- a", "must be a mapping"),
+        ("- a", "must be one mapping"),
+        ("table: a\n---\ntable: b\n", "must be one mapping"),
         ("table: a\ntable: b\n", "duplicate key 'table'"),
-        ("[" * 3_000 + "]" * 3_000, "nested too deep"),
+        ("[" * 3_000 + "]" * 3_000, "nested deeper than 64 levels"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path: Path, text: str, said: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dnsguard.resources.yamltext import YamlError, documents, plain_value
+from dnsguard.yamltext import YamlError, documents, plain_value
 
 SCALARS: list[tuple[str, Any]] = [
     # unquoted text, value: the core schema of YAML 1.2

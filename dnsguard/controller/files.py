@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from dnsguard.errors import DnsguardError
+from dnsguard.files import replace_file
 from dnsguard.store.interface import Object
 
 log = logging.getLogger(__name__)
@@ -21,14 +22,6 @@ _TOKEN = re.compile(r"[!-~]{32,512}")
 
 class UnusableStateError(DnsguardError):
     """A file of the state directory is not what it should be; the message says which and what to do."""
-
-
-def make_directory(path: Path) -> None:
-    """The state directory, 0700 when it is made here. Raises UnusableStateError."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnusableStateError(f"the state directory {path} cannot be made: {error.strerror}") from error
 
 
 def token(path: Path) -> str:
@@ -53,7 +46,7 @@ def token(path: Path) -> str:
 def _new_token(path: Path) -> str:
     made = secrets.token_urlsafe(TOKEN_BYTES)
     try:
-        _replace(path, made + "\n")
+        replace_file(path, (f"{made}\n".encode(),))
     except OSError as error:
         raise UnusableStateError(f"the token file {path} cannot be written: {error.strerror}") from error
     return made
@@ -83,21 +76,11 @@ def write_objects(path: Path, objects: Iterable[Object]) -> None:
     """Replace the file as a whole; no objects, no file. Raises OSError."""
     listed = list(objects)
     if listed:
-        _replace(path, json.dumps(listed))
+        replace_file(path, (json.dumps(listed).encode(),))
     else:
         path.unlink(missing_ok=True)
 
 
-def _replace(path: Path, text: str) -> None:
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with _opened(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-
-
 def _opened(path: Path, flags: int) -> TextIO:
-    mode = "r" if flags & os.O_ACCMODE == os.O_RDONLY else "a" if flags & os.O_APPEND else "w"
+    mode = "r" if flags & os.O_ACCMODE == os.O_RDONLY else "a"
     return cast("TextIO", os.fdopen(os.open(path, flags | os.O_CLOEXEC, 0o600), mode, encoding="utf-8"))

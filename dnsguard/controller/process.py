@@ -23,7 +23,7 @@ from dnsguard.controller.auditlog import AuditLog
 from dnsguard.controller.computing import Computing
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain import ExplainModel
-from dnsguard.controller.files import make_directory, read_objects, token, write_objects
+from dnsguard.controller.files import read_objects, token, write_objects
 from dnsguard.controller.following import follow
 from dnsguard.controller.inputs import Inputs, InvalidObject
 from dnsguard.controller.node import plan_settings, watch_addresses
@@ -32,6 +32,7 @@ from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
 from dnsguard.errors import DnsguardError
+from dnsguard.files import make_directory
 from dnsguard.link.server import LinkServer
 from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.settings import Settings

@@ -17,7 +17,6 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
-from pathlib import Path
 
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import ineligible
@@ -32,6 +31,7 @@ from dnsguard.dns.upstream.servers import (
     resolve_trusted,
 )
 from dnsguard.errors import DnsguardError
+from dnsguard.files import make_directory
 from dnsguard.forwarder import statefile
 from dnsguard.forwarder.addresses import own_addresses
 from dnsguard.forwarder.clients import Clients
@@ -99,8 +99,8 @@ class Forwarder:
     async def run(self, stopped: asyncio.Event, started: Callable[[], None] = lambda: None) -> None:
         """Answer until ``stopped``; ``started`` is called when it does. Raises ``DnsguardError`` where it cannot."""
         settings = self.settings
-        _make_directory(settings.state_dir)
-        _make_directory(settings.run_dir)
+        make_directory(settings.state_dir)
+        make_directory(settings.run_dir)
         self.clients.set_own(await asyncio.to_thread(own_addresses))
         self._entries = parse_trusted_servers(settings.upstreams)
         pool = self._pool = UpstreamPool(await self._servers(), UpstreamSettings(), self.dns_counters)
@@ -260,10 +260,3 @@ async def _drained(relay: Relay) -> None:
     give_up = asyncio.get_running_loop().time() + _DRAIN_SECONDS
     while relay.waiting and asyncio.get_running_loop().time() < give_up:  # noqa: ASYNC110 - the hot path sets no events
         await asyncio.sleep(0.01)
-
-
-def _make_directory(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotStart(f"{path}: {error.strerror}") from None

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import os
 import time
 from pathlib import Path
 
+from dnsguard.files import replace_file
 from dnsguard.leases import LeaseBook
 from dnsguard.leases.statefile import UnusableStateFile, header, load, scope_lines
 
@@ -29,7 +29,7 @@ async def save(book: LeaseBook, path: Path) -> None:
         if size >= _STEP:
             size = 0
             await asyncio.sleep(0)
-    await asyncio.to_thread(_write, path, pieces)
+    await asyncio.to_thread(replace_file, path, pieces)
 
 
 def load_into(book: LeaseBook, path: Path, now: float) -> None:
@@ -43,17 +43,3 @@ def load_into(book: LeaseBook, path: Path, now: float) -> None:
         log.warning("%s is ignored, learning starts from nothing: %s", path, error)
         return
     log.info("%s: %d records learned before are still valid", path, taken)
-
-
-def _write(path: Path, pieces: list[bytes]) -> None:
-    new = path.with_name(path.name + ".new")
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise

@@ -7,12 +7,12 @@ what a lost power supply or a full disk left torn.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dnsguard.errors import DnsguardError
+from dnsguard.files import replace_file
 from dnsguard.link.messages import Identity, LeaseSetFeed, Snapshot
 from dnsguard.link.shape import LinkProtocolError, Shape, plain
 
@@ -30,22 +30,8 @@ class UnusableLastGood(DnsguardError):
 
 
 def save(path: Path, snapshot: Snapshot) -> None:
-    """Write the file, mode 0600. Blocks: call it in a thread. Raises OSError, the old file being as it was then."""
-    new = path.with_name(path.name + ".new")
-    checksum = hashlib.sha256()
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            for line in _lines(snapshot):
-                checksum.update(line)
-                file.write(line)
-            file.write(checksum.hexdigest().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+    """Write the file. Blocks: call it in a thread. Raises OSError, the old file being as it was then."""
+    replace_file(path, _sealed(_lines(snapshot)))
 
 
 def load(path: Path) -> Snapshot | None:
@@ -64,6 +50,14 @@ def load(path: Path) -> Snapshot | None:
         return _snapshot([json.loads(line) for line in body.splitlines()])
     except (ValueError, KeyError, TypeError, LinkProtocolError) as error:
         raise UnusableLastGood(path, f"is not of the format {FORMAT!r}: {error}") from error
+
+
+def _sealed(lines: Iterator[bytes]) -> Iterator[bytes]:
+    checksum = hashlib.sha256()
+    for line in lines:
+        checksum.update(line)
+        yield line
+    yield checksum.hexdigest().encode() + b"\n"
 
 
 def _lines(snapshot: Snapshot) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ import pytest
 from dnsguard.controller.files import (
     UnusableStateError,
     append_to,
-    make_directory,
     read_objects,
     token,
     write_objects,
@@ -36,14 +35,6 @@ def test_a_token_file_that_holds_no_token_is_refused_by_name(tmp_path: Path, con
     (tmp_path / "token").write_bytes(content)
     with pytest.raises(UnusableStateError, match=f"the token file {tmp_path / 'token'}"):
         token(tmp_path / "token")
-
-
-def test_the_directory_is_its_owners(tmp_path: Path) -> None:
-    make_directory(tmp_path / "a" / "b")
-    assert mode(tmp_path / "a" / "b") == 0o700
-    (tmp_path / "file").touch()
-    with pytest.raises(UnusableStateError, match="cannot be made"):
-        make_directory(tmp_path / "file" / "x")
 
 
 def test_a_log_grows(tmp_path: Path) -> None:

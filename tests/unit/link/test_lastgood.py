@@ -22,13 +22,6 @@ def test_no_file_is_no_snapshot(tmp_path: Path) -> None:
     assert load(tmp_path / "last") is None
 
 
-def test_only_its_owner_may_read_it_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
-    (tmp_path / "last.new").touch(0o644)
-    save(tmp_path / "last", SAMPLE)
-    assert [path.name for path in tmp_path.iterdir()] == ["last"]
-    assert (tmp_path / "last").stat().st_mode & 0o777 == 0o600
-
-
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_torn_file_is_never_taken_for_a_whole_one(tmp_path: Path, data: st.DataObject) -> None:
@@ -57,16 +50,3 @@ def test_a_later_format_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.undo()
     with pytest.raises(UnusableLastGood, match="it says 'dnsguard last-good 2'"):
         load(tmp_path / "last")
-
-
-def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(tmp_path / "last", SAMPLE)
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("dnsguard.link.lastgood.os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        save(tmp_path / "last", snapshot(10))
-    assert load(tmp_path / "last") == SAMPLE
-    assert [path.name for path in tmp_path.iterdir()] == ["last"]

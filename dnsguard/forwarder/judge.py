@@ -59,8 +59,11 @@ class QueryJudge:
                     return None
                 self._counters.refused_by_policy += 1
                 return self._refuse(NOT_LISTED if may_ask else DENIED, endpoint, client, name, qtype)
-        if standing is Standing.SERVED and not policy.listed_only:
-            return None
+        if standing is Standing.SERVED:
+            if not policy.listed_only:
+                return None
+            self._counters.refused_by_policy += 1
+            return self._refuse(NOT_LISTED, standing.value, client, name, qtype)
         self._counters.refused_unknown += 1
         refusal = UNKNOWN if standing is Standing.UNKNOWN_WORKLOAD else STRANGER
         return self._refuse(refusal, standing.value, client, name, qtype)

@@ -26,7 +26,6 @@ class Permission:
 class Policy:
     """Who may ask what, folded from snapshot and deltas. The lease book holds the rest."""
 
-    table: str = ""
     revision: int = 0
     listed_only: bool = False
     """``AllowListed``: names that no policy of the client allows are refused."""
@@ -35,7 +34,7 @@ class Policy:
     """By endpoint."""
 
     def replace(self, snapshot: Snapshot) -> None:
-        self.table, self.revision = snapshot.table, snapshot.revision
+        self.revision = snapshot.revision
         self.listed_only = snapshot.query_policy == "AllowListed"
         self.permissions = {identity.endpoint: _permission(identity) for identity in snapshot.identities}
 

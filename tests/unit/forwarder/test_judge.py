@@ -1,0 +1,59 @@
+from ipaddress import ip_network
+
+import pytest
+
+from dnsguard.dns.client import Client, Transport
+from dnsguard.dns.hooks import Refusal
+from dnsguard.domains import wire_name
+from dnsguard.forwarder.clients import Clients
+from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.judge import DENIED, NOT_LISTED, NOT_READY, STRANGER, UNKNOWN, QueryJudge
+from dnsguard.forwarder.policy import Policy
+from dnsguard.leases import LeaseBook
+from dnsguard.link.messages import Identity, Snapshot
+from tests.unit.leases.naive import client, feed, packed
+
+MAY_ASK = Identity("shop/open", ("10.9.0.7",), ("a",), ("udp/10.9.0.1",))
+MAY_NOT = Identity("shop/closed", ("10.9.0.8",), ("a",), ())
+
+
+def judge(query_policy: str | None) -> QueryJudge:
+    """With a policy, or before there is one."""
+    clients = Clients([packed("10.9.0.53")], [ip_network("10.9.0.0/24")], [ip_network("192.0.2.0/24")])
+    clients.set_own({packed("10.9.0.1")})
+    book = LeaseBook()
+    made = QueryJudge(clients, book, ForwarderCounters(), lambda: 0.0)
+    if query_policy is not None:
+        made.policy = Policy()
+        made.policy.replace(Snapshot(1, "t", (), (MAY_ASK, MAY_NOT), query_policy))
+        known = [client("shop/open", "10.9.0.7", "a"), client("shop/closed", "10.9.0.8", "a")]
+        book.replace_policy([feed("a", "*.example.org")], known, 0.0)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("address", "transport", "name", "allow_all", "allow_listed", "before"),
+    [
+        ("10.9.0.1", "udp", "example.net", None, None, None),  # the node
+        ("10.9.0.53", "udp", "example.net", None, None, NOT_READY),  # a shared resolver
+        ("10.9.0.7", "udp", "example.net", None, NOT_LISTED, NOT_READY),
+        ("10.9.0.7", "udp", "www.example.org", None, None, NOT_READY),
+        ("10.9.0.7", "tcp", "example.net", DENIED, DENIED, NOT_READY),  # may ask over UDP only
+        ("10.9.0.8", "udp", "example.net", DENIED, DENIED, NOT_READY),
+        ("10.9.0.8", "udp", "www.example.org", None, None, NOT_READY),
+        ("10.9.0.9", "udp", "www.example.org", UNKNOWN, UNKNOWN, NOT_READY),
+        ("192.0.2.7", "udp", "www.example.org", None, NOT_LISTED, NOT_READY),  # a served client
+        ("198.51.100.1", "udp", "www.example.org", STRANGER, STRANGER, NOT_READY),
+    ],
+)
+def test_who_may_ask_what(
+    address: str,
+    transport: Transport,
+    name: str,
+    allow_all: Refusal | None,
+    allow_listed: Refusal | None,
+    before: Refusal | None,
+) -> None:
+    asked = Client(packed(address), 5353, packed("10.9.0.1"), transport)
+    said = [judge(policy)(asked, wire_name(name), 1) for policy in ("AllowAll", "AllowListed", None)]
+    assert said == [allow_all, allow_listed, before]

@@ -221,13 +221,19 @@ def _unknown_workloads(builder: ClassBuilder, direction: Direction, sets: Contai
 
 
 def _spoofed_sources(builder: ClassBuilder, sets: Container[str]) -> Iterator[Rule]:
-    """What comes from a workload's own interface has that workload's address; else it would borrow another's policy."""
+    """What comes from a workload's own interface has that workload's address, and what comes from the interface of a
+    workload that nobody knows has the address of none; else it would borrow another's policy."""
     if INTERFACE_SET not in sets:
         return
     drop = builder.count(naming.COUNTER_SPOOFED), Verdict.DROP
     known = InterfaceIn(Way.IN, INTERFACE_SET)
     for family in _FAMILIES:
-        yield Rule((known, ArrivesWith(family, source_set(family), negated=True), *drop), "not this workload's address")
+        elsewhere = ArrivesWith(family, source_set(family), negated=True)
+        yield Rule((known, elsewhere, *drop), "not this workload's address")
+        if local_set(family) in sets:
+            for interface in builder.settings.workload_interfaces:
+                taken = AddressIn(Side.SOURCE, family, local_set(family))
+                yield Rule((Interface(Way.IN, interface), taken, elsewhere, *drop), "another workload's address")
 
 
 def _input(builder: ClassBuilder, sets: Container[str]) -> Iterator[Rule]:

@@ -22,7 +22,7 @@ def _endpoint(fixture: Mapping[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = {"node": "node-a", "ports": _ports(fixture["ports"])}
     if workload:
         spec |= {
-            "interfaceName": f"cali-{fixture['name']}",
+            "interfaceName": f"cali{fixture['name']}",
             "ipNetworks": fixture["addresses"],
             "profiles": [f"kns.{fixture['namespace']}"],
         }

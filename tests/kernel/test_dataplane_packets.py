@@ -53,7 +53,7 @@ def policies() -> Compiled:
     guarded = policy("application.guarded", [], [CompiledRule(0, ALLOW, source=EntityMatch(members="s:far"))])
     return compiled(
         endpoints=[
-            workload("a", A, A6, egress=policy_class(EGRESS, tier("application", web))),
+            workload("a", A, A6, interface="cali-a", egress=policy_class(EGRESS, tier("application", web))),
             workload("b", B, B6, interface="cali-b", ingress=policy_class(INGRESS, tier("application", guarded))),
         ],
         policies=[web, guarded],

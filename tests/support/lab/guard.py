@@ -122,14 +122,20 @@ class Guard:
             return None
 
     def processes(self) -> dict[str, int]:
-        """``run``, ``controller`` and ``forwarder`` → process id, for those that are alive."""
+        """``run``, ``controller`` and ``forwarder`` → process id, for those that are alive.
+
+        Its own only: other labs run beside this one.
+        """
         assert self._process is not None
         found = {"run": self._process.pid}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
+                    parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                     words = (entry / "cmdline").read_bytes().split(b"\0")
                 except OSError:  # it ended while we looked
+                    continue
+                if parent != self._process.pid:
                     continue
                 for role in ("controller", "forwarder"):
                     if role.encode() in words and any(b"dnsguard" in word for word in words[:3]):

@@ -13,6 +13,9 @@ from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
 
+LOOKS_PER_FULL_LOOK = 30
+"""The kernel counts what leads to a chain; sets and rules have to be read, 10 ms for 10 000 CIDRs."""
+
 
 class Counted(NamedTuple):
     """What a named counter says."""
@@ -46,6 +49,7 @@ class Driver:
         self._actual: Actual | None = None
         self._in_force: Plan | None = None
         self._uses: dict[str, int] | None = None
+        self._looks_left = LOOKS_PER_FULL_LOOK
 
     def open(self) -> None:
         """Adopt the table that an earlier run left, with its rules and leases. Where there is none, make one that is
@@ -112,17 +116,42 @@ class Driver:
     def lost(self) -> bool:
         """Whether somebody else removed the table, or rules or chains of it, since we changed or adopted it.
 
+        The second call after a change, and then every so many, also see whether each chain has as many rules, and each
+        set and map holds what we wrote, lease sets left out.
         After True the next change reads the table anew and restores what is missing.
         """
         found = {item.name: item.references for item in self._reader.chains()}
-        if self._uses is not None:
-            missing = found != self._uses
-        else:
+        if self._uses is None:
             missing = any(found.get(name, -1) < rules for name, rules in self._least_rules().items())
+            missing = missing or any(found[name] != rules for name, rules in self._rules_of_bases().items())
             self._uses = found
+            self._looks_left = 1  # what others did between our last write and now went by unseen
+        else:
+            missing = found != self._uses or (self._full_look_is_due() and self._differs(self._in_force))
         if missing:
             self._forget()
         return missing
+
+    def _full_look_is_due(self) -> bool:
+        self._looks_left -= 1
+        if self._looks_left > 0:
+            return False
+        self._looks_left = LOOKS_PER_FULL_LOOK
+        return True
+
+    def _differs(self, plan: Plan | None) -> bool:
+        if plan is None:  # adopted: what it should be is not known yet
+            return False
+        actual = self._reader.actual()
+        sets, chains = actual.sets, actual.chains
+        return any(
+            item.name not in sets or sets[item.name].content != planned_content(item) for item in plan.sets
+        ) or any(chain.name not in chains or chains[chain.name].rules != len(chain.rules) for chain in plan.chains)
+
+    def _rules_of_bases(self) -> dict[str, int]:
+        """How many rules each base chain has, to which nothing else leads."""
+        plan = self._in_force
+        return {} if plan is None else {chain.name: len(chain.rules) for chain in plan.chains if chain.hook is not None}
 
     def _least_rules(self) -> dict[str, int]:
         """How many rules each chain must have; of a table that we adopted only that base chains are not empty."""

@@ -12,7 +12,7 @@ import pytest
 from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, EntityMatch
 from dnsguard.dataplane.actual import planned_content
 from dnsguard.dataplane.delta import ForeignSetError
-from dnsguard.dataplane.driver import Driver
+from dnsguard.dataplane.driver import LOOKS_PER_FULL_LOOK, Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Chain, Jump, Plan, Rule
@@ -235,10 +235,47 @@ def test_damage_by_others_is_seen_and_repaired(node: Namespace, driver: Driver, 
     assert not driver.lost()
 
 
-def test_damage_before_the_first_look_is_seen_too(node: Namespace, driver: Driver) -> None:
+@pytest.mark.parametrize("damage", ["flush", "delete from", "add to"])
+def test_sets_that_others_changed_are_seen_after_a_while_and_repaired(
+    node: Namespace, driver: Driver, damage: str
+) -> None:
+    """An emptied set of CIDRs that a rule denies would stand open for ever."""
+    plan = plan_with(BY_MEMBER)
+    driver.apply(plan)
+    before = listed(node)
+    name = next(item.name for item in plan.sets if item.name.startswith("n4-"))
+    commands = {
+        "flush": f"flush set inet dnsguard {name}",
+        "delete from": f"delete element inet dnsguard {name} {{ 198.51.100.0/24 }}",
+        "add to": f"add element inet dnsguard {name} {{ 192.0.2.0/24 }}",
+    }
+    looks = LOOKS_PER_FULL_LOOK
+    assert not any(driver.lost() for _ in range(looks))
+    node.run(f"nft {commands[damage]}")
+    assert any(driver.lost() for _ in range(looks))
+    driver.apply(plan)
+    assert listed(node) == before
+    assert not any(driver.lost() for _ in range(looks))
+
+
+@pytest.mark.parametrize(
+    "damage", ["flush chain inet dnsguard forward-egress", "insert rule inet dnsguard forward-egress accept"]
+)
+def test_damage_before_the_first_look_is_seen_too(node: Namespace, driver: Driver, damage: str) -> None:
     driver.apply(plan_with(BY_LEASE))
-    node.run("nft flush chain inet dnsguard forward-egress")
+    before = listed(node)
+    node.run(f"nft {damage}")
     assert driver.lost()
+    driver.apply(plan_with(BY_LEASE))
+    assert listed(node) == before
+
+
+def test_a_rule_in_another_chain_before_the_first_look_is_seen_after_a_while(node: Namespace, driver: Driver) -> None:
+    plan = plan_with(BY_LEASE)
+    driver.apply(plan)
+    name = next(chain.name for chain in plan.chains if chain.name.startswith("np-"))
+    node.run(f"nft insert rule inet dnsguard {name} accept")
+    assert any(driver.lost() for _ in range(LOOKS_PER_FULL_LOOK))
 
 
 def test_damage_to_an_adopted_table_is_seen(node: Namespace, socket: NetfilterSocket, driver: Driver) -> None:

@@ -37,8 +37,9 @@ class Enforcing:
         self._loop = asyncio.get_running_loop()
         self._kernel = kernel
         self._continues = False
+        self._retry_at = 0.0
         self._healed: Callable[[], None] = lambda: None
-        """Acknowledges the last revision once more, without the problem there was."""
+        """Acknowledges the last revision once more, without what could not be written."""
 
         self._inbox: deque[tuple[Snapshot | Delta, Acknowledge]] = deque()
         self._wake = asyncio.Event()
@@ -59,24 +60,18 @@ class Enforcing:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            if not self._inbox and not self._judge_ready_and_owing():
-                self._wake.clear()
-                await self._wake.wait()
-            while self._inbox:
-                message, acknowledge = self._inbox.popleft()
-                await self._take(message, acknowledge)
-            if self._judge_ready_and_owing():
+            if self.problem and self._loop.time() >= self._retry_at:
+                await self._try_again()
+            elif self._inbox:
+                await self._take(*self._inbox.popleft())
+            else:
                 await self._pause()
-                if not self._inbox:
-                    await self._try_again()
-
-    def _judge_ready_and_owing(self) -> bool:
-        return self._judge.policy is not None and bool(self.problem)
 
     async def _pause(self) -> None:
+        """Until there is a message, or it is time to try again."""
         self._wake.clear()
         try:
-            async with asyncio.timeout(RETRY_SECONDS):
+            async with asyncio.timeout_at(self._retry_at if self.problem else None):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -91,9 +86,12 @@ class Enforcing:
         for fault in faults:
             log.error("revision %d: %s", message.revision, fault)
         problem = await self._committer.write(changes)
-        self._note(problem)
-        self._healed = partial(acknowledge, message.revision, "")
-        acknowledge(message.revision, "; ".join([*faults[:5], *([problem] if problem else [])]))
+        if problem and not self.problem:
+            self._retry_at = self._loop.time() + RETRY_SECONDS
+        # What was owed before a delta is owed still; a snapshot writes all there is.
+        self._note(problem or (self.problem if isinstance(message, Delta) else ""))
+        self._healed = partial(acknowledge, message.revision, "; ".join(faults[:5]))
+        acknowledge(message.revision, "; ".join(filter(None, [*faults[:5], self.problem])))
 
     async def _replace(self, snapshot: Snapshot, faults: list[str]) -> Changes:
         self._counters.snapshots += 1
@@ -131,6 +129,7 @@ class Enforcing:
 
     async def _try_again(self) -> None:
         self._note(await self._committer.write(self._book.reconcile(self._loop.time(), rewrite=True)))
+        self._retry_at = self._loop.time() + RETRY_SECONDS
         if not self.problem:
             self._healed()
 

@@ -14,7 +14,7 @@ RETRY_SECONDS = 1.0
 
 
 async def follow(store: Store, inputs: Inputs, changed: Callable[[], None], failed: Callable[[str], None]) -> None:
-    """Keep ``inputs`` equal to the store until cancelled; call ``changed`` after each difference.
+    """Keep ``inputs`` equal to the store until it is closed; call ``changed`` after each difference.
 
     A store that fails is asked again every second: what is enforced stays. ``failed`` hears why, and "" when it works.
     """

@@ -6,7 +6,6 @@ one bad element fails nobody else. What was owed and is refused stays owed in th
 
 import asyncio
 import errno
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -19,8 +18,6 @@ from dnsguard.leases.changes import Element, Place
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetlinkError
-
-log = logging.getLogger(__name__)
 
 PART = 500
 """Elements of a transaction that nobody waits for: about half a millisecond in which no answer is released."""
@@ -90,9 +87,8 @@ class Committer:
         What needs no set that is missing is written; removals from a set that is gone are done by that.
         """
         problem = ""
-        for place_set, removals in groupby(sorted(changes.remove), attrgetter("kernel_set")):
+        for _, removals in groupby(sorted(changes.remove), attrgetter("kernel_set")):
             problem = await self._write_parts(Changes((), tuple(removals)), missing_is_done=True) or problem
-            log.debug("removed from %s", place_set)
         if not problem:
             problem = await self._write_parts(changes._replace(remove=()))
         return problem

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from dnsguard.calc.compiled import Address, Compiled, CompiledRule, EntityMatch, IcmpMatch
 from dnsguard.calc.networks import contains
 from dnsguard.calc.packet import Packet
+from dnsguard.resources.ports import PROTOCOL_NUMBERS
 
 LeaseLookup = Callable[[str, Address, Address], bool]
 """`leased(lease_set, client, address)`: whether the set holds a lease for the client to reach the address."""
@@ -24,9 +25,9 @@ def _unmet(rule: CompiledRule, packet: Packet, compiled: Compiled, leased: Lease
     if rule.ip_version not in (None, packet.ip_version):
         yield f"the rule is for IPv{rule.ip_version}"
     if rule.protocol not in (None, packet.protocol):
-        yield f"the protocol is {packet.protocol}, not {rule.protocol}"
+        yield f"the protocol is {_protocol_text(packet.protocol)}, not {_protocol_text(rule.protocol)}"
     if rule.not_protocol == packet.protocol:
-        yield f"protocol {packet.protocol} is excluded"
+        yield f"protocol {_protocol_text(packet.protocol)} is excluded"
     if rule.icmp is not None and not (packet.is_icmp and _is_icmp(rule.icmp, packet)):
         yield f"it is no ICMP packet of {_icmp_text(rule.icmp)}"
     if rule.not_icmp is not None and not (packet.is_icmp and not _is_icmp(rule.not_icmp, packet)):
@@ -102,6 +103,10 @@ def _listed(items: Collection[object], most: int = 5) -> str:
     shown = ", ".join(str(item) for item, _ in zip(items, range(most), strict=False))
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return f"[{shown}{more}]" if items else "an empty list"
+
+
+def _protocol_text(protocol: int | None) -> str:
+    return next((name for name, number in PROTOCOL_NUMBERS.items() if number == protocol), str(protocol))
 
 
 def _port_text(port: int | None) -> str:

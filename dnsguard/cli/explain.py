@@ -67,14 +67,16 @@ def explanation(answer: dict[str, Any]) -> list[str]:
     lines.append(f"  to   {answer['destination']}")
     for step in answer.get("steps", ()):
         sign = "→" if step.get("matched") else " "
-        what = " ".join(str(part) for part in (step.get("policy") or "end of tier", _rule(step)) if part)
         tier = f" [{step['tier']}]" if step.get("tier") else ""
-        lines.append(
-            f"  {sign} {step['direction']}{tier} {what}: {step.get('action', '')} {step.get('reason', '')}".rstrip()
-        )
+        lines.append(f"  {sign} {step['direction']}{tier} {_step(step)}")
     lines += [f"  note: {note}" for note in answer.get("notes", ())]
     return lines
 
 
-def _rule(step: dict[str, Any]) -> str:
-    return "" if step.get("rule") is None else f"rule {step['rule']}"
+def _step(step: dict[str, Any]) -> str:
+    action, reason = step.get("action", ""), step.get("reason", "")
+    said = ", ".join(part for part in (action, reason) if part)
+    if not step.get("policy"):
+        return f"end of tier: {said}" if step.get("tier") else said
+    rule = f"{step['policy']} rule {step['rule']}"
+    return f"{rule}: {said}" if step.get("matched") else f"{rule} would {action.lower()}, but {reason}"

@@ -45,6 +45,10 @@ class _Judged:
     def allowed(self) -> bool:
         return self.verdict.action is not Action.DENY
 
+    def without_stand_in(self, reason: str) -> str:
+        """A reason without an address that nobody asked about."""
+        return reason.replace(f"destination {self.packet.destination} ", "destination ") if self.stands_in else reason
+
 
 class ExplainModel:
     """``api.services.Explain``."""
@@ -99,7 +103,10 @@ class ExplainModel:
             summary=_summary(question, chosen, verdict, barrier),
             source=question.source.text,
             destination=question.destination.text,
-            steps=steps_of(chosen.verdict),
+            steps=tuple(
+                step.model_copy(update={"reason": chosen.without_stand_in(step.reason)})
+                for step in steps_of(chosen.verdict)
+            ),
             notes=tuple(notes),
         )
 
@@ -179,7 +186,7 @@ class ExplainModel:
         judgement = deciding(chosen.verdict)
         if judgement is not None and not chosen.allowed:
             nearest = nearest_allow(judgement, chosen.packet, compiled, chosen.leased)
-            found += [nearest] if nearest else []
+            found += [chosen.without_stand_in(nearest)] if nearest else []
         return found
 
     async def _counter_note(self, chosen: _Judged) -> list[str]:

@@ -26,7 +26,7 @@ def _steps(judgement: Judgement) -> Iterator[ExplainStep]:
                 yield _rule_step(in_tier, str(policy.id), rule)
         if not tier.by_rule:
             yield in_tier.model_copy(
-                update={"action": ACTIONS[tier.outcome], "matched": True, "reason": "end of the tier: no rule matched"}
+                update={"action": ACTIONS[tier.outcome], "matched": True, "reason": "no rule matched"}
             )
     for profile in judgement.profiles:
         for rule in profile.rules:

@@ -10,6 +10,8 @@ from dnsguard.calc.verdict import Evaluator
 from dnsguard.domains import DomainNameError, wire_name
 from dnsguard.resources.ports import PROTOCOL_NUMBERS, WITH_PORTS
 
+_HOW_TO_FIND = "it is NAMESPACE/NAME; `dnsguard get workloadendpoints -A` lists them"
+
 PROTOCOLS = {name.lower(): number for name, number in PROTOCOL_NUMBERS.items()}
 
 UNSEEN_RANGES: tuple[Network, ...] = tuple(
@@ -61,10 +63,10 @@ def question_of(query: ExplainQuery, compiled: Compiled, evaluator: Evaluator) -
     source = _party(query.source, "source", compiled, evaluator)
     destination = _party(query.destination, "destination", compiled, evaluator)
     if source.name is not None:
-        raise CannotExplain("source", f"{query.source!r} is no address and no known endpoint (namespace/name)")
+        raise CannotExplain("source", f"{query.source!r} is no address and no known endpoint: {_HOW_TO_FIND}")
     protocol = _protocol(query.protocol)
     if protocol in WITH_PORTS and query.port is None:
-        raise CannotExplain("port", f"a port is needed for protocol {query.protocol}")
+        raise CannotExplain("port", f"a port is needed for protocol {query.protocol}, as in {query.destination}:443")
     if protocol not in WITH_PORTS and query.port is not None:
         raise CannotExplain("port", f"protocol {query.protocol} has no ports")
     question = Question(source, destination, protocol, query.port, query.source_port)
@@ -109,7 +111,7 @@ def _party(text: str, field: str, compiled: Compiled, evaluator: Evaluator) -> P
                 raise CannotExplain(field, f"{_described(endpoint)} has no address")
             return Party(_described(endpoint), endpoint.addresses, endpoint)
     if "/" in text:
-        raise CannotExplain(field, f"there is no endpoint {text!r}")
+        raise CannotExplain(field, f"there is no endpoint {text!r}: {_HOW_TO_FIND}")
     try:
         return Party(f"domain name {text}", (), None, wire_name(text))
     except DomainNameError as error:

@@ -87,7 +87,7 @@ def test_the_trace_shows_everything_that_was_looked_at() -> None:
             False,
             [
                 ("q", [f"destination {OUT} was not learned for 10.0.0.1 from a name of [a.example]"]),
-                ("r", ["", "the protocol is 6, not 17"]),
+                ("r", ["", "the protocol is TCP, not UDP"]),
             ],
         ),
     ]

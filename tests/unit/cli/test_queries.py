@@ -64,6 +64,13 @@ def test_explain_says_what_the_server_does_not_understand(run: Run) -> None:
 def test_an_explanation_for_people() -> None:
     steps: list[dict[str, object]] = [
         {"policy": "NetworkPolicy/shop/a", "rule": 0, "action": "Allow", "reason": "port"},
+        {
+            "policy": "NetworkPolicy/shop/a",
+            "rule": 1,
+            "action": "Log",
+            "matched": True,
+            "reason": "every condition holds",
+        },
         {"action": "Deny", "matched": True, "reason": "nothing decided"},
     ]
     steps = [{"direction": "egress", "tier": "security", **step} for step in steps]
@@ -71,10 +78,17 @@ def test_an_explanation_for_people() -> None:
         {"verdict": "Deny", "summary": "s", "source": "a", "destination": "b", "steps": steps, "notes": ["n"]}
     )
     assert lines[3:] == [
-        "    egress [security] NetworkPolicy/shop/a rule 0: Allow port",
-        "  → egress [security] end of tier: Deny nothing decided",
+        "    egress [security] NetworkPolicy/shop/a rule 0 would allow, but port",
+        "  → egress [security] NetworkPolicy/shop/a rule 1: Log, every condition holds",
+        "  → egress [security] end of tier: Deny, nothing decided",
         "  note: n",
     ]
+
+
+def test_the_last_step_of_an_explanation_may_belong_to_no_tier() -> None:
+    step = {"direction": "ingress", "action": "Deny", "matched": True, "reason": "no profile decides"}
+    answer = {"verdict": "Deny", "summary": "s", "source": "a", "destination": "b", "steps": [step]}
+    assert explanation(answer)[3:] == ["  → ingress Deny, no profile decides"]
 
 
 @pytest.mark.usefixtures("api")

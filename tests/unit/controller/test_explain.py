@@ -140,6 +140,9 @@ async def test_a_name_that_no_policy_takes_is_denied_and_never_answered(in_force
     answer = await explained(in_force, "example.net")
     assert answer.verdict == "Deny"
     assert "no lease set of its policies takes that name" in answer.notes
+    said = [step.reason for step in answer.steps] + list(answer.notes)
+    assert not any("203.0.113." in text for text in said), "an address that nobody asked about"
+    assert any(text.startswith("destination was not learned for 10.0.0.7") for text in said)
     assert "its policy lets it send no DNS and does not name this domain: its query is REFUSED" in answer.notes
     assert "kernel counter tier-default-egress-end: 3 packets, 180 bytes" in answer.notes
 

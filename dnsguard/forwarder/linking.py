@@ -31,6 +31,7 @@ class Linking:
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._said = ""
+        self._met = False
 
     def last_good(self) -> Snapshot | None:
         """What was in force when the process before us stopped, to go on with until the controller says otherwise."""
@@ -47,6 +48,7 @@ class Linking:
         log.info("policy revision %d: %d lease sets, %d endpoints", snapshot.revision, len(snapshot.lease_sets),
                  len(snapshot.identities))  # fmt: skip
         self._said = ""
+        self._met = True
         self._enforcing.put(snapshot, acknowledge)
         self._changed.set()
 
@@ -58,8 +60,10 @@ class Linking:
         self.client.reply(leases_reply(self._book, query.request, query.client, self._loop.time()))
 
     def on_disconnected(self, reason: str) -> None:
-        if reason != self._said:
+        if reason != self._said and self._met:
             log.warning("the controller is away: %s", reason)
+        elif not self._said:  # whoever starts both at once has the forwarder first: nothing to warn of
+            log.info("waiting for the controller: %s", reason)
         self._said = reason
 
     async def keep_last_good(self) -> None:

@@ -155,7 +155,7 @@ class Forwarder:
         try:
             await self.health.start(str(where.address), where.port)
         except OSError as error:
-            raise CannotStart(f"cannot listen on {where} for health: {error.strerror or error}") from None
+            raise CannotStart(f"health_listen: cannot listen on {where}: {error.strerror or error}") from None
 
     @staticmethod
     def _quieten_collector() -> None:

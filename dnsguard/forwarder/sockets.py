@@ -31,7 +31,7 @@ class DnsSockets:
                 await tcp.open(address, udp.port)
             except OSError as error:
                 self.close()
-                raise CannotStart(f"cannot listen on {wanted}: {error.strerror or error}") from None
+                raise CannotStart(f"listen: cannot listen on {wanted}: {error.strerror or error}") from None
             self.addresses.append((address, udp.port))
 
     def stop(self) -> None:

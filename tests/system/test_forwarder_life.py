@@ -145,8 +145,8 @@ async def test_a_full_set_holds_the_answer_back(here: Rig) -> None:
 @pytest.mark.parametrize(
     ("flags", "code", "said"),
     [
-        (["--listen", "192.0.2.1"], 1, "cannot listen on 192.0.2.1:53: Cannot assign requested address"),
-        (["--health-listen", "192.0.2.1:80"], 1, "cannot listen on 192.0.2.1:80 for health"),
+        (["--listen", "192.0.2.1"], 1, "listen: cannot listen on 192.0.2.1:53: Cannot assign requested address"),
+        (["--health-listen", "192.0.2.1:80"], 1, "health_listen: cannot listen on 192.0.2.1:80"),
         (["--upstreams", f"{LISTEN}"], 2, "this forwarder itself"),
         (["--listen", "0.0.0.0", "--upstreams", "127.0.0.1"], 1, "is dnsguard itself"),
         (["--upstreams", ""], 2, "upstreams"),

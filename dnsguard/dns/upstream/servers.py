@@ -45,10 +45,10 @@ def parse_trusted_server(text: str) -> Server | NamedServer:
     """One entry. Raises ``BadTrustedServer``."""
     entry = text.strip()
     if not entry:
-        raise BadTrustedServer("dnsTrustedServers: an entry is empty")
+        raise BadTrustedServer("upstreams: an entry is empty")
     if entry.lower().startswith("k8s-service:"):
         raise BadTrustedServer(
-            f"dnsTrustedServers: {entry!r} names a Kubernetes service, and no Kubernetes API is connected: "
+            f"upstreams: {entry!r} names a Kubernetes service, and no Kubernetes API is connected: "
             "give its cluster address instead"
         )
     try:
@@ -60,20 +60,20 @@ def parse_trusted_server(text: str) -> Server | NamedServer:
         try:
             address = str(ipaddress.IPv6Address(inside))
         except ValueError:
-            raise BadTrustedServer(f"dnsTrustedServers: {entry!r}: {inside!r} is no IPv6 address") from None
+            raise BadTrustedServer(f"upstreams: {entry!r}: {inside!r} is no IPv6 address") from None
         if not bracket or (rest and not rest.startswith(":")):
-            raise BadTrustedServer(f"dnsTrustedServers: {entry!r} is not of the form [ADDRESS]:PORT")
+            raise BadTrustedServer(f"upstreams: {entry!r} is not of the form [ADDRESS]:PORT")
         return Server(address, _port(entry, rest[1:]) if rest else DNS_PORT)
     host, colon, port_text = entry.rpartition(":") if ":" in entry else (entry, "", "")
     if ":" in host:
-        raise BadTrustedServer(f"dnsTrustedServers: {entry!r}: an IPv6 address with a port needs brackets")
+        raise BadTrustedServer(f"upstreams: {entry!r}: an IPv6 address with a port needs brackets")
     port = _port(entry, port_text) if colon else DNS_PORT
     try:
         return Server(str(ipaddress.IPv4Address(host)), port)
     except ValueError:
         pass
     if re.fullmatch(r"[0-9.]+", host) or not _HOST.fullmatch(host):
-        raise BadTrustedServer(f"dnsTrustedServers: {entry!r} is neither an address nor a host name")
+        raise BadTrustedServer(f"upstreams: {entry!r} is neither an address nor a host name")
     return NamedServer(host.rstrip(".").lower(), port)
 
 
@@ -87,7 +87,7 @@ def parse_trusted_servers(entries: Iterable[str]) -> list[Server | NamedServer]:
         except BadTrustedServer as problem:
             problems.append(str(problem))
     if not parsed and not problems:
-        problems.append("dnsTrustedServers: the list is empty: no name could be resolved")
+        problems.append("upstreams: the list is empty: no name could be resolved")
     if problems:
         raise BadTrustedServer("; ".join(problems))
     return parsed
@@ -109,9 +109,7 @@ def refuse_ourselves(servers: Iterable[Server], listening: Collection[tuple[str,
             own_address = ipaddress.ip_address(own)
             same_family = own_address.version == plain.version or own == "::"
             if plain == own_address or (own_address.is_unspecified and same_family and is_local):
-                raise BadTrustedServer(
-                    f"dnsTrustedServers: {server} is dnsguard itself, listening on {own} port {port}"
-                )
+                raise BadTrustedServer(f"upstreams: {server} is dnsguard itself, listening on {own} port {port}")
 
 
 Lookup = Callable[[str], Awaitable[list[str]]]
@@ -128,7 +126,7 @@ async def lookup_host(name: str) -> list[str]:
             result = await resolver.getaddrinfo(name)
         except aiodns.error.DNSError as error:
             problem = str(error.args[-1])
-            raise BadTrustedServer(f"dnsTrustedServers: {name!r} cannot be resolved: {problem}") from None
+            raise BadTrustedServer(f"upstreams: {name!r} cannot be resolved: {problem}") from None
     found = {ipaddress.ip_address(node.addr[0].decode().partition("%")[0]) for node in result.nodes}
     return [str(address) for address in sorted(found, key=lambda address: (address.version, address.packed))]
 
@@ -147,5 +145,5 @@ async def resolve_trusted(entries: Sequence[Server | NamedServer], lookup: Looku
 
 def _port(entry: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise BadTrustedServer(f"dnsTrustedServers: {entry!r}: {text!r} is no port (1 to 65535)")
+        raise BadTrustedServer(f"upstreams: {entry!r}: {text!r} is no port (1 to 65535)")
     return int(text)

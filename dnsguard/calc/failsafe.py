@@ -18,6 +18,11 @@ class FailsafePort:
     net: Network | None = None
     """The remote addresses it is open to; None for any."""
 
+    def __str__(self) -> str:
+        """As settings write it."""
+        name = {TCP: "tcp", UDP: "udp"}[self.protocol]
+        return f"{name}:{self.port}" if self.net is None else f"{name}:{self.net}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class FailsafePorts:

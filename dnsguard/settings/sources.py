@@ -32,8 +32,8 @@ class SettingsError(DnsguardError):
 
 
 FLAGS: Mapping[str, str] = {
-    "state_dir": "what must survive a restart: store, token, learned names",
-    "run_dir": "sockets between the processes",
+    "state_dir": "what must survive a restart: store, token, learned names; default for root: /var/lib/dnsguard",
+    "run_dir": "sockets between the processes; default for root: /run/dnsguard",
     "listen": "addresses to answer DNS on, separated by commas",
     "upstreams": "trusted DNS servers, separated by commas; default: those of /etc/resolv.conf",
     "api_listen": "address of the admin API",
@@ -45,13 +45,13 @@ FLAGS: Mapping[str, str] = {
     "served_clients": "further clients that may ask, besides this node and its endpoints, as CIDRs separated by commas",
     "dns_extra_ttl": "added to every lease (10s, 5m)",
     "lease_scope": "Client or Node: for whom a look-up opens an address",
-    "lease_floor": "no lease is shorter (60s)",
-    "commit_deadline": "how long an answer waits for its lease (250ms)",
+    "lease_floor": "no lease is shorter",
+    "commit_deadline": "how long an answer waits for its lease",
     "query_policy": "AllowAll or AllowListed: are names that no policy allows answered",
     "on_stop": "Keep or Remove: does enforcement go on when dnsguard stops",
     "table": "name of the nftables table",
     "endpoint_to_host_action": "Drop, Accept or Return: a workload's packets to its own host",
-    "failsafe_inbound": "host ports that no policy closes (tcp:22,udp:68), or none",
+    "failsafe_inbound": "host ports that no policy closes, or none",
     "failsafe_outbound": "the same for connections of the host itself",
 }
 """Setting → what `--help` says of it. Every setting is a flag, a variable and a key of the file, under one name."""
@@ -61,7 +61,22 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Give a parser `--config` and a flag for every setting."""
     parser.add_argument("--config", metavar="FILE", help="YAML file with settings")
     for name, text in FLAGS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", dest=f"setting_{name}", metavar="VALUE", help=text)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", dest=f"setting_{name}", metavar="VALUE", help=text + _default_text(name)
+        )
+
+
+def _default_text(name: str) -> str:
+    """What `--help` adds about the default, where it is the same on every machine."""
+    field = Settings.model_fields[name]
+    if field.is_required() or name == "upstreams":
+        return ""
+    values = field.default if isinstance(field.default, tuple | list) else (field.default,)
+    if isinstance(field.default, SocketAddress):
+        values = (field.default,)
+    if isinstance(field.default, float):
+        values = (f"{field.default:g}s" if field.default >= 1 or not field.default else f"{field.default * 1000:g}ms",)
+    return f" (default: {','.join(map(str, values)) or 'none'})"
 
 
 def settings_from_argv(argv: Sequence[str], prog: str, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -44,7 +44,8 @@ def read_files(names: Sequence[str], namespace: str | None = None) -> list[Docum
             documents += load(text, source, namespace)
         except ManifestError as error:
             faults += error.faults
-    faults += _repeated(documents)
+    documents, repeated = _without_repeated(documents)
+    faults += repeated
     if unreadable:
         raise UsageError("\n".join([*unreadable, *map(str, faults)]))
     if faults:
@@ -68,15 +69,18 @@ def _sources(names: Sequence[str]) -> Iterator[tuple[str, Path | None]]:
             yield name, path
 
 
-def _repeated(documents: Sequence[Document]) -> Iterator[Fault]:
-    """An object that stands twice: the second would silently replace the first."""
+def _without_repeated(documents: Sequence[Document]) -> tuple[list[Document], list[Fault]]:
+    """Every object once. One that stands twice and differs is a fault: the second would silently replace the first."""
     seen: dict[tuple[str, str, str], Document] = {}
+    faults: list[Fault] = []
     for document in documents:
         resource = document.resource
         first = seen.setdefault((resource.kind, resource.namespace, resource.name), document)
-        if first is not document:
+        if first.resource != resource:
             where = f"{first.source}, document {first.number}"
-            yield document.fault(Cause("metadata.name", f"the same object stands in {where} already", "duplicate"))
+            text = f"the same object stands in {where} already, and is not the same there"
+            faults.append(document.fault(Cause("metadata.name", text, "duplicate")))
+    return list(seen.values()), faults
 
 
 def object_name(document: Document) -> str:

@@ -13,13 +13,13 @@ import yaml
 from dnsguard.cli.errors import REFUSED, CommandError, UsageError
 from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
 from dnsguard.cli.table import aligned, columns, rows
-from dnsguard.cli.words import kinds_and_names
+from dnsguard.cli.words import kinds_and_names, kinds_text
 from dnsguard.resources import Kind
 
 
 def main(argv: Sequence[str]) -> int:
     """Show what there is, and with -w what becomes of it."""
-    parser = argparse.ArgumentParser(prog="dnsguard get", description="Show objects.")
+    parser = argparse.ArgumentParser(prog="dnsguard get", description="Show objects.", epilog=kinds_text())
     parser.add_argument("words", nargs="+", metavar="KIND [NAME]", help="kind, or kind and names, or KIND/NAME")
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("-n", "--namespace", help="default: default")
@@ -67,7 +67,8 @@ class _Getter:
         self._print(found, single=len(asked) == 1 and asked[0][1] is not None)
         if not found and code == 0 and self._output in (None, "wide") and not self._watch:
             where = "" if self._all_namespaces or not asked[0][0].namespaced else f" in namespace {self._namespace}"
-            print(f"no {asked[0][0].plural}{where}", file=sys.stderr)
+            elsewhere = "; -A shows those of all namespaces" if where else ""
+            print(f"no {asked[0][0].plural}{where}{elsewhere}", file=sys.stderr)
         if self._watch and code == 0:
             self._follow(*asked[0], version)
         return code

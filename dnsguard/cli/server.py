@@ -130,7 +130,8 @@ class Server:
         return value, tuple(re.sub(r"\\(.)", r"\1", text) for text in _WARNING.findall(warnings))
 
     def _unreachable(self, error: httpx.TransportError) -> UnreachableError:
-        return UnreachableError(f"{self._url} does not answer ({error}): is `dnsguard run` running there?")
+        reason = re.sub(r"^\[Errno -?[0-9]+\] ", "", str(error)) or type(error).__name__
+        return UnreachableError(f"{self._url} does not answer ({reason}): is `dnsguard run` running there?")
 
 
 def object_path(kind: Kind, namespace: str, name: str = "") -> str:

@@ -17,10 +17,12 @@ def main(argv: Sequence[str]) -> int:
     add_file_flags(parser, required=True)
     arguments = parser.parse_args(argv)
     documents = read_files(arguments.filename, arguments.namespace)
-    for warning in document_warnings(documents):
+    warned = list(document_warnings(documents))
+    for warning in warned:
         print(f"warning: {warning}", file=sys.stderr)
     sources = len({document.source for document in documents})
-    print(f"{_counted(len(documents), 'object')} in {_counted(sources, 'file')}: all good")
+    verdict = f"valid, {_counted(len(warned), 'warning')}" if warned else "all good"
+    print(f"{_counted(len(documents), 'object')} in {_counted(sources, 'file')}: {verdict}")
     return 0
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from dnsguard.cli.errors import UsageError
-from dnsguard.resources import Kind, UnknownKind, kind_named
+from dnsguard.resources import KINDS, Kind, UnknownKind, kind_named
 
 
 def kinds_and_names(words: Sequence[str]) -> Iterator[tuple[Kind, str | None]]:
@@ -20,6 +20,12 @@ def kinds_and_names(words: Sequence[str]) -> Iterator[tuple[Kind, str | None]]:
         yield kind, None
     for name in words[1:]:
         yield kind, name
+
+
+def kinds_text() -> str:
+    """All kinds with their short names, for `--help`."""
+    names = (f"{kind.plural} ({', '.join(kind.short_names)})" if kind.short_names else kind.plural for kind in KINDS)
+    return f"kinds: {', '.join(names)}"
 
 
 def _kind(word: str) -> Kind:

@@ -1,17 +1,20 @@
 """Numbers as fields of a resource."""
 
 import math
+import re
 from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator
 
 from dnsguard.resources.problems import kind_of_value, refused
 
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+
 
 def read_order(value: Any) -> float:
     """An order: any finite number, fractions and negative ones included."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        hint = ": leave the quotes out" if isinstance(value, str) else ""
+        hint = ": leave the quotes out" if isinstance(value, str) and _NUMBER.fullmatch(value) else ""
         raise refused("type", f"must be a number, not {kind_of_value(value)}{hint}")
     try:
         order = float(value)

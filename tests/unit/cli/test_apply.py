@@ -114,8 +114,16 @@ def test_directories_and_standard_input(run: Run, write: Write, monkeypatch: pyt
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("api")
+def test_an_object_that_stands_twice_and_is_the_same_counts_once(run: Run, write: Write) -> None:
+    assert run("validate", "-f", write("a.yaml", SET), "-f", write("b.yaml", SET))[:2] == (
+        0,
+        "1 object in 1 file: all good\n",
+    )
+
+
 def test_files_that_cannot_be_used(run: Run, write: Write) -> None:
-    twice = write("twice.yaml", SET + "---\n" + SET)
+    twice = write("twice.yaml", SET + "---\n" + SET.replace("192.0.2.0/24", "192.0.3.0/24"))
     empty = write("empty.yaml", "# nothing\n")
     for words, said in [
         (("-f", "/nowhere/x.yaml"), "/nowhere/x.yaml: cannot be read: No such file or directory"),

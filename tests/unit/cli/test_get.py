@@ -69,7 +69,11 @@ def test_selectors_choose(run: Run) -> None:
 
 
 def test_nothing_there_is_said_and_is_no_error(run: Run) -> None:
-    assert run("get", "networksets") == (0, "", "no networksets in namespace default\n")
+    assert run("get", "networksets") == (
+        0,
+        "",
+        "no networksets in namespace default; -A shows those of all namespaces\n",
+    )
     assert run("get", "hep") == (0, "", "no hostendpoints\n")
 
 

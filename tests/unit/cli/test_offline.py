@@ -38,7 +38,7 @@ def test_every_fault_of_every_file(run: Run, write: Write) -> None:
 def test_warnings_do_not_count(run: Run, write: Write) -> None:
     path = write("policy.yaml", POLICY + "---\n" + SET.replace("192.0.2.0/24", ""))
     code, out, err = run("validate", "-f", path)
-    assert (code, out) == (0, "2 objects in 1 file: all good\n")
+    assert (code, out.startswith("2 objects in 1 file: valid, ")) == (0, True)
     assert "spec.tier: there is no tier 'security'" in err
     assert err.startswith(f"warning: {path}: document 1, line 1: networkpolicy.projectcalico.org/security.partners: ")
 

@@ -46,6 +46,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (obj("Tier", {}, "a" * 64), "metadata.name", "V-04"),
     (obj("Tier", {"defaultAction": "Allow"}), "spec.defaultAction", "type"),
     (obj("Tier", {"order": None}), "spec.order", "null"),
+    (obj("Tier", {"order": "first"}), "spec.order", "type"),
     (obj("Tier", {"defaultAction": "Deny"}, "kube-baseline"), "spec.defaultAction", "V-22"),
     (obj("Tier", []), "spec", "type"),
     (obj("NetworkSet", {"nets": ["10.0.0.0/8", "10.1.0.0/8"]}), "spec.nets[1]", "V-18"),

@@ -11,7 +11,7 @@ from tests.unit.link.strategies import feed, identity, snapshot, snapshots
 SAMPLE = snapshot(9, (feed("s1", "*.example.org"),), (identity("shop/cart", "192.0.2.7"),))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 @given(snapshots)
 def test_what_is_saved_is_loaded(tmp_path: Path, sample: Snapshot) -> None:
     save(tmp_path / "last", sample)

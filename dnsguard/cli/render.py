@@ -8,6 +8,7 @@ from dnsguard.calc.compile import compile_policy
 from dnsguard.cli.errors import UsageError
 from dnsguard.cli.files import read_files
 from dnsguard.cli.server import Server, add_server_flags, object_path
+from dnsguard.controller.feeds import is_local
 from dnsguard.controller.node import interface_addresses, plan_settings
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.render import render
@@ -53,7 +54,10 @@ def rendered(resources: Sequence[Resource], settings: Settings) -> tuple[str, tu
     whole = (*builtins, *resources)
     compiled = compile_policy(whole)
     plan = build_plan(compiled, plan_settings(settings, interface_addresses(whole)))
-    return render(plan), (*compiled.warnings, *plan.warnings)
+    warnings = [*compiled.warnings, *plan.warnings]
+    if not any(is_local(endpoint, settings.node_name) for endpoint in compiled.endpoints.values()):
+        warnings.append(f"no endpoint among these objects is on node {settings.node_name}: no policy applies here")
+    return render(plan), tuple(warnings)
 
 
 def held_objects(server: Server) -> list[Resource]:

@@ -41,7 +41,13 @@ def summary(report: dict[str, Any]) -> list[str]:
         problem = f", {forwarder['problem']}" if forwarder.get("problem") else ""
         lines.append(
             f"forwarder {forwarder['id']}: {state}, revision {forwarder.get('revision', 0)},"
-            f" answers on {', '.join(forwarder.get('listen', ())) or '-'}{problem}"
+            f" answers on {', '.join(map(_socket_text, forwarder.get('listen', ()))) or '-'}{problem}"
         )
         lines += [f"  upstream {name}: {health}" for name, health in sorted(forwarder.get("upstreams", {}).items())]
     return lines
+
+
+def _socket_text(listen: str) -> str:
+    """`127.0.0.1#53` as it is written everywhere else: `127.0.0.1:53`, `[::1]:53`."""
+    address, _, port = listen.rpartition("#")
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -76,7 +76,7 @@ def _default_text(name: str) -> str:
         values = (field.default,)
     if isinstance(field.default, float):
         values = (f"{field.default:g}s" if field.default >= 1 or not field.default else f"{field.default * 1000:g}ms",)
-    return f" (default: {','.join(map(str, values)) or 'none'})"
+    return f" (default: {', '.join(map(str, values)) or 'none'})"
 
 
 def settings_from_argv(argv: Sequence[str], prog: str, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -59,6 +59,13 @@ def test_render_prints_the_table(run: Run, write: Write) -> None:
     assert "192.0.2.0/24" in out
 
 
+def test_render_says_where_no_policy_applies(run: Run, write: Write) -> None:
+    path = write("all.yaml", ALL + "---\n" + WORKLOAD)
+    code, out, err = run("render", "-f", path, "--node-name", "other")
+    assert (code, "chain class-" in out) == (0, False)
+    assert err == "warning: no endpoint among these objects is on node other: no policy applies here\n"
+
+
 def test_render_takes_settings(run: Run, write: Write, tmp_path: Path) -> None:
     config = write("config.yaml", "table: guarded\nworkload_interfaces: [veth]\n")
     out = run("render", "-f", write("tier.yaml", TIER), "--config", config, "--state-dir", str(tmp_path))[1]

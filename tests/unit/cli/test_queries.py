@@ -107,7 +107,14 @@ def test_a_status_for_people_says_problems_first() -> None:
         "warnings": ["w"],
         "objects": {"tiers": 3, "networksets": 1},
         "dataplane": {"table": "dnsguard", "inSync": False, "chains": 2, "sets": 5, "problem": "refused"},
-        "forwarders": [{"id": "f1", "connected": False, "upstreams": {"192.0.2.53#53": "timed out"}}],
+        "forwarders": [
+            {
+                "id": "f1",
+                "connected": False,
+                "listen": ["127.0.0.1#53", "::1#53"],
+                "upstreams": {"192.0.2.53#53": "timed out"},
+            }
+        ],
     }
     assert summary(report) == [
         "dnsguard 1: NOT READY",
@@ -116,6 +123,6 @@ def test_a_status_for_people_says_problems_first() -> None:
         "policy: revision 0, enforced 0",
         "objects: 1 networksets, 3 tiers",
         "table inet dnsguard: NOT IN SYNC, 2 chains, 5 sets, refused",
-        "forwarder f1: NOT CONNECTED, revision 0, answers on -",
+        "forwarder f1: NOT CONNECTED, revision 0, answers on 127.0.0.1:53, [::1]:53",
         "  upstream 192.0.2.53#53: timed out",
     ]

@@ -56,12 +56,12 @@ def test_help_says_every_default() -> None:
     add_flags(parser)
     said = {action.dest.removeprefix("setting_"): str(action.help) for action in parser._actions}
     for name, default in [
-        ("listen", "127.0.0.1:53,[::1]:53"), ("api_listen", "127.0.0.1:8053"), ("workload_interfaces", "cali"),
+        ("listen", "127.0.0.1:53, [::1]:53"), ("api_listen", "127.0.0.1:8053"), ("workload_interfaces", "cali"),
         ("workload_cidrs", "none"), ("lease_floor", "60s"), ("commit_deadline", "250ms"), ("dns_extra_ttl", "0s"),
         ("lease_scope", "Client"), ("on_stop", "Keep"), ("table", "dnsguard"),
     ]:  # fmt: skip
         assert said[name].endswith(f" (default: {default})"), said[name]
-    assert "(default: tcp:22,udp:68," in said["failsafe_inbound"]
+    assert "(default: tcp:22, udp:68," in said["failsafe_inbound"]
     assert all("default" in said[name] for name in FLAGS)
 
 

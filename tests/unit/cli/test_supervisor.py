@@ -16,18 +16,21 @@ SUPERVISE = """
 import sys
 from dnsguard.cli.supervisor import Child, Supervisor
 children = [Child(name, [sys.executable, "-u", "-c", code]) for name, code in zip(sys.argv[1::2], sys.argv[2::2])]
-sys.exit(Supervisor(children, lambda text: print(text, flush=True)).run())
+sys.exit(Supervisor(children, lambda text: sys.stdout.write(text + "\\n")).run())
 """
 STAYS = """
-import os, signal
-print("{name} is", os.getpid())
+import os, signal, sys
+sys.stdout.write(f"{name} is {{os.getpid()}}\\n")
 signal.sigwait({{signal.SIGTERM}})
-print("{name} stops")
+sys.stdout.write("{name} stops\\n")
 """
 
 
 class Supervised:
-    """A supervisor in a process of its own; what it and its children say comes line by line."""
+    """A supervisor in a process of its own; what it and its children say comes line by line.
+
+    They write a line at once, with its end: `print` without a buffer writes the end apart, and lines would mix.
+    """
 
     def __init__(self, **children: str) -> None:
         words = [word for pair in children.items() for word in pair]

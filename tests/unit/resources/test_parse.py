@@ -36,7 +36,7 @@ rules = st.builds(
     lambda more, source, destination: {
         "action": "Allow", "protocol": "TCP", "source": source, "destination": destination, **more
     },
-    optional(ipVersion=st.just(4), notProtocol=st.integers(2, 255), metadata=optional(annotations=st.just({"a": "b"}))),
+    optional(ipVersion=st.just(4), notProtocol=st.integers(2, 57), metadata=optional(annotations=st.just({"a": "b"}))),
     by_selector,
     st.one_of(by_selector, by_domain),
 )  # fmt: skip

@@ -52,7 +52,8 @@ def json_patch(operations: Any) -> Change:
                 LookupError,
                 AttributeError,
             ) as error:
-                raise _failed(index, str(error)[:500]) from None
+                too_deep = is_deeper_than(value, MAX_DEPTH)  # where Python's stack bears what was stacked
+                raise _failed(index, _TOO_DEEP if too_deep else str(error)[:500]) from None
             except RecursionError:
                 raise _failed(index, _TOO_DEEP) from None
         if is_deeper_than(value, MAX_DEPTH):  # bodies are bounded, but moves can stack what they brought

@@ -58,7 +58,9 @@ def _compiled_entity(
         leases = sets.domain_leases(entity.domains)
     elif with_leases and positive is not None:
         leases = sets.leases(positive)
-    named, not_named = _port_names(entity.ports), _port_names(entity.not_ports)
+    # Port names are declared by endpoints. Beside domains alone no endpoint is meant, so a name stands for no port.
+    of_domains = entity.domains is not None and positive is None
+    named, not_named = [] if of_domains else _port_names(entity.ports), _port_names(entity.not_ports)
     ranges = _port_ranges(entity.ports or ())
     # Names alone leave no numeric condition; an empty list stays one that nothing meets.
     numbered = entity.ports is not None and (ranges or not named)

@@ -11,6 +11,7 @@ from dnsguard.resources.labels import NAME, NAMESPACE, NAMESPACE_METADATA_NAME, 
 from dnsguard.resources.nets import Net
 from dnsguard.resources.networkset import GlobalNetworkSet, NetworkSet
 from dnsguard.resources.policy import GlobalPolicySpec, NetworkPolicy, Policy, PolicyType
+from dnsguard.resources.ports import NamedPort
 from dnsguard.resources.profile import Profile
 from dnsguard.resources.resource import Resource
 from dnsguard.resources.rule import EntityRule, Rule
@@ -93,6 +94,13 @@ def _entity_warnings(field: str, entity: EntityRule, *, namespaced: bool) -> Ite
     yield from _object_name_warnings(f"{field}.selector", entity.selector, "only network sets carry")
     yield from _namespace_label_warnings(f"{field}.namespaceSelector", entity.namespace_selector)
     yield from _domain_warnings(f"{field}.domains", entity.domains or ())
+    if entity.domains and entity.selector is None and entity.namespace_selector is None:
+        for index, port in enumerate(entity.ports or ()):
+            if isinstance(port, NamedPort):
+                yield (
+                    f"{field}.ports[{index}]: only endpoints declare port names, so beside domains {port.name!r}"
+                    " matches nothing; write the number"
+                )
     alone = entity.selector is None and entity.namespace_selector is None and entity.service_accounts is None
     if namespaced and entity.not_selector is not None and alone:
         yield (

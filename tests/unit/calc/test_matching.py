@@ -74,6 +74,8 @@ NAMED = [
         ({"ports": [80, "dns"], "selector": "has(k)"}, packet("10.0.0.1", "10.0.0.80", UDP, 80), True),
         ({"ports": [80, "dns"], "selector": "has(k)"}, packet("10.0.0.1", OUT, UDP, 80), False),
         ({"ports": ["dns"], "notNets": ["10.0.0.53/32"]}, packet("10.0.0.1", "10.0.0.53", UDP, 5353), False),
+        ({"ports": ["dns"], "domains": ["a.example"]}, packet("10.0.0.1", "10.0.0.53", UDP, 5353), False),
+        ({"ports": [53, "dns"], "domains": ["a.example"]}, packet("10.0.0.1", "10.0.0.53", UDP, 5353), False),
         ({"notPorts": ["dns"]}, packet("10.0.0.1", "10.0.0.53", UDP, 5353), False),
         ({"notPorts": ["dns"]}, packet("10.0.0.1", "10.0.0.53", UDP, 53), True),
     ],

@@ -21,6 +21,11 @@ WARNED: list[tuple[dict[str, Any], str, str]] = [
     (to({"selector": " "}), "spec.egress[0].destination.selector", "restricts nothing"),
     (to({"domains": ["www.mycompany.*"]}), "spec.egress[0].destination.domains[0]", "www.mycompany.*"),
     (to({"domains": ["a.com", "A.com."]}), "spec.egress[0].destination.domains[1]", "same domain as item 0"),
+    (
+        to({"domains": ["a.com"], "ports": [443, "https"]}, protocol="TCP"),
+        "spec.egress[0].destination.ports[1]",
+        "write the number",
+    ),
     (to({"notSelector": "a == 'b'"}), "spec.egress[0].destination.notSelector", "not addresses outside"),
     (to({"selector": "projectcalico.org/name == 'x'"}), "spec.egress[0].destination.selector", "D-07"),
     (policy(selector="a == 'b' && !has(projectcalico.org/name)"), "spec.selector", "D-07"),

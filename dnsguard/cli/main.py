@@ -65,10 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = ["version"]
     command = next((command for command in COMMANDS if words and command.name == words[0]), None)
     if command is None:
-        said = f"dnsguard: {words[0]!r} is no command" if words else "dnsguard: which command?"
+        said = f"dnsguard: {words[0]!r} is no command{_meant(words[0])}" if words else "dnsguard: which command?"
         print(f"{said}\n\n{usage()}", file=sys.stderr)
         return BAD_INPUT
     return _run(command, words[1:])
+
+
+def _meant(word: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, [command.name for command in COMMANDS], n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _run(command: Command, argv: Sequence[str]) -> int:

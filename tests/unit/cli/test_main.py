@@ -25,6 +25,11 @@ def test_no_command(run: Run, words: tuple[str, ...]) -> None:
     code, out, err = run(*words)
     assert (code, out) == (2, "")
     assert "usage: dnsguard COMMAND" in err
+    assert "did you mean" not in err
+
+
+def test_a_mistyped_command(run: Run) -> None:
+    assert run("aply")[2].startswith("dnsguard: 'aply' is no command; did you mean apply?\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])

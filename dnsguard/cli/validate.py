@@ -33,7 +33,9 @@ def document_warnings(documents: Sequence[Document]) -> Iterator[str]:
         said = [*warnings(document.resource), *reference_warnings(document.resource, tiers)]
         said += [f"{cause.field}: {cause.message}" for cause in reference_causes(document.resource, tiers)]
         for text in said:
-            line = f", line {document.line}" if document.line else ""
+            field = ".".join(part for part in (document.prefix, text.partition(": ")[0]) if part)
+            number = document.lines.of(field) or document.line
+            line = f", line {number}" if number else ""
             yield f"{document.source}: document {document.number}{line}: {object_name(document)}: {text}"
 
 

@@ -40,7 +40,7 @@ def test_warnings_do_not_count(run: Run, write: Write) -> None:
     code, out, err = run("validate", "-f", path)
     assert (code, out.startswith("2 objects in 1 file: valid, ")) == (0, True)
     assert "spec.tier: there is no tier 'security'" in err
-    assert err.startswith(f"warning: {path}: document 1, line 1: networkpolicy.projectcalico.org/security.partners: ")
+    assert err.startswith(f"warning: {path}: document 1, line 7: networkpolicy.projectcalico.org/security.partners: ")
 
 
 @pytest.mark.parametrize(("kind", "said"), [("NetworkPolicy", "D-02"), ("GlobalNetworkPolicy", "D-02")])

@@ -75,11 +75,11 @@ def passing(mark: int) -> tuple[Statement, ...]:
 def kernel_rules(rule: CompiledRule, counter: str, comment: str, outcome: Outcome) -> tuple[Rule, ...]:
     """The kernel rules of one compiled rule; none when it can match nothing. ``counter`` is its id in logs, too."""
     end = Count(counter), *outcome.statements(rule.action, counter)
-    return tuple(
-        Rule((*_cheapest_first(matches), *end), comment)
-        for family in _families(rule)
-        for matches in _alternatives(rule, family)
+    # An alternative that looks at no address comes out the same for both families.
+    alternatives = dict.fromkeys(
+        _cheapest_first(matches) for family in _families(rule) for matches in _alternatives(rule, family)
     )
+    return tuple(Rule((*matches, *end), comment) for matches in alternatives)
 
 
 def literal_sets(rule: CompiledRule) -> Iterable[IntervalSet]:
@@ -260,5 +260,5 @@ _COST: dict[type, int] = {
 }  # fmt: skip
 
 
-def _cheapest_first(matches: Iterable[Match]) -> list[Match]:
-    return sorted(matches, key=lambda match: _COST[type(match)])
+def _cheapest_first(matches: Iterable[Match]) -> _Alternative:
+    return tuple(sorted(matches, key=lambda match: _COST[type(match)]))

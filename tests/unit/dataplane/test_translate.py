@@ -47,6 +47,15 @@ ALLOW = Action.ALLOW
             id="a number or a name",
         ),
         pytest.param(
+            CompiledRule(0, ALLOW, protocol=17, destination=EntityMatch(ports=ports(53), named_ports="s:d")),
+            [
+                "udp dport 53 accept",
+                "meta l4proto udp ip daddr . meta l4proto . th dport @p4-d accept",
+                "meta l4proto udp ip6 daddr . meta l4proto . th dport @p6-d accept",
+            ],
+            id="a number once for both families, or a name",
+        ),
+        pytest.param(
             CompiledRule(
                 0, Action.LOG, protocol=17, ip_version=4, destination=EntityMatch(ports=ports(53), named_ports="s:d")
             ),

@@ -1,6 +1,6 @@
-"""What others plug into the relay: who may ask, what an answer opens, who hears of it.
+"""What others plug into the relay: who may ask, and what an answer opens.
 
-A hook is a plain callable that runs in the event loop's thread. None of them may block, all of them may raise: a judge
+A hook is a plain callable that runs in the event loop's thread. Neither may block, both may raise: a judge
 that raises refuses with SERVFAIL, a lease hook that raises is a failed lease. **No failure releases an answer early.**
 """
 
@@ -55,25 +55,3 @@ addresses that are never leased (``eligible``): composing the two is the hook's 
 
 The relay keeps the deadline (``RelaySettings.commit_deadline``): after it the client has its SERVFAIL, and a late
 ``leased`` is counted and otherwise ignored. So is a second call."""
-
-
-class Completed(NamedTuple):
-    """One finished query, for the DNS log. Nothing in it is worth keeping a reference to but values."""
-
-    client: Client
-    name: bytes
-    qtype: int
-    rcode: int
-    answer: Answer | None
-    """The facts behind the answer that was released; ``None`` where we answered ourselves."""
-
-    cached: bool
-    seconds: float
-    """From the query's arrival to its release."""
-
-    reason: str
-    """Why we answered ourselves; empty for a released answer."""
-
-
-Observe = Callable[[Completed], None]
-"""Called after the client has its answer. Bounded work only; what it raises is counted and dropped."""

@@ -36,8 +36,8 @@ from dnsguard.dns.codes import (
     UNASKABLE,
 )
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.hooks import Completed, Judge, Lease, Leased, LeaseOutcome, Observe, Refusal
-from dnsguard.dns.message import FLAG_QR, MASK_OPCODE, Answer, MalformedMessage, Query
+from dnsguard.dns.hooks import Judge, Lease, Leased, LeaseOutcome, Refusal
+from dnsguard.dns.message import FLAG_QR, MASK_OPCODE, MalformedMessage, Query
 from dnsguard.dns.reply import StoredAnswer, reply
 from dnsguard.dns.scan import scan_query
 from dnsguard.dns.synthesis import bare_error, error_answer
@@ -45,7 +45,7 @@ from dnsguard.dns.upstream.exchange import Found, Unanswered
 from dnsguard.dns.upstream.pool import AnswerSource
 from dnsguard.dns.upstream.question import Question
 
-__all__ = ["Completed", "Judge", "Lease", "LeaseOutcome", "Leased", "Observe", "Refusal", "Relay", "RelaySettings"]
+__all__ = ["Judge", "Lease", "LeaseOutcome", "Leased", "Refusal", "Relay", "RelaySettings"]
 
 log = logging.getLogger(__name__)
 
@@ -104,19 +104,12 @@ class Relay:
     """The chain. Belongs to one event loop, whose thread alone calls it; ``handle`` is the listeners' handler."""
 
     def __init__(
-        self,
-        ask: AnswerSource,
-        judge: Judge,
-        lease: Lease,
-        settings: RelaySettings,
-        counters: Counters,
-        observe: Observe | None = None,
+        self, ask: AnswerSource, judge: Judge, lease: Lease, settings: RelaySettings, counters: Counters
     ) -> None:
         """Must be made inside a running loop. ``ask`` is ``UpstreamPool.ask`` or stands in for it."""
         self._ask = ask
         self._judge = judge
         self._lease = lease
-        self._observe = observe
         self._settings = settings
         self._counters = counters
         self._loop = asyncio.get_running_loop()
@@ -272,12 +265,11 @@ class Relay:
         age = int(pending.started - stored.arrived) if stored.arrived < pending.started else 0
         out = reply(stored, query, age, max_ttl, limit)
         counters.released += 1
-        cached = stored.arrived < pending.started
-        if cached:
+        if stored.arrived < pending.started:
             counters.released_cached += 1
         if out[2] & 0x02:
             counters.released_truncated += 1
-        self._end(pending, out, stored.layout.answer.rcode, stored.layout.answer, cached, "")
+        self._end(pending, out)
 
     def _fail(self, pending: _Pending, rcode: int, extended: int, text: str) -> None:
         if pending.ended:
@@ -286,28 +278,17 @@ class Relay:
             self._counters.failed += 1
         else:
             self._counters.refused += 1
-        self._end(pending, error_answer(pending.query, rcode, extended, text), rcode, None, False, text)
+        self._end(pending, error_answer(pending.query, rcode, extended, text))
 
     def _reject(self, pending: _Pending, rcode: int, extended: int | None, text: str) -> None:
         self._counters.rejected += 1
-        self._end(pending, error_answer(pending.query, rcode, extended, text), rcode, None, False, text)
+        self._end(pending, error_answer(pending.query, rcode, extended, text))
 
-    def _end(
-        self, pending: _Pending, out: bytes | bytearray, rcode: int, answer: Answer | None, cached: bool, reason: str
-    ) -> None:
+    def _end(self, pending: _Pending, out: bytes | bytearray) -> None:
         pending.ended = True
         if pending.counted:
             self._uncount(pending.client.address)
         pending.respond(out)
-        if self._observe is not None:
-            query = pending.query
-            seconds = self._loop.time() - pending.started
-            completed = Completed(pending.client, query.name, query.qtype, rcode, answer, cached, seconds, reason)
-            try:
-                self._observe(completed)
-            except Exception:
-                self._counters.hook_errors += 1
-                log.exception("the observer failed")
 
     def _count(self, pending: _Pending) -> None:
         if not pending.counted:

@@ -16,8 +16,6 @@ from typing import Final
 from dnsguard.dns.client import Client, Handler
 from dnsguard.dns.counters import Counters
 
-_IP_TRANSPARENT: Final = 19
-_IPV6_TRANSPARENT: Final = 75
 _BACKLOG: Final = 512
 
 
@@ -53,8 +51,8 @@ class TcpListener:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def open(self, address: str, port: int, *, transparent: bool = False) -> None:
-        """Listen; ``transparent`` as for UDP. Raises ``OSError``."""
+    async def open(self, address: str, port: int) -> None:
+        """Listen. Raises ``OSError``."""
         ipv6 = ip_address(address).version == 6
         # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then.
         sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -63,11 +61,6 @@ class TcpListener:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if ipv6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            if transparent:
-                level, option = (
-                    (socket.IPPROTO_IPV6, _IPV6_TRANSPARENT) if ipv6 else (socket.IPPROTO_IP, _IP_TRANSPARENT)
-                )
-                sock.setsockopt(level, option, 1)
             sock.bind((address, port))
             self.port = sock.getsockname()[1]
             self._server = await self._loop.create_server(lambda: _Connection(self), sock=sock, backlog=_BACKLOG)

@@ -13,9 +13,7 @@ from dnsguard.dns.counters import Counters
 
 log = logging.getLogger(__name__)
 
-_IP_PKTINFO: Final = 8  # linux/in.h; Python 3.11 lacks these
-_IP_TRANSPARENT: Final = 19
-_IPV6_TRANSPARENT: Final = 75
+_IP_PKTINFO: Final = 8  # linux/in.h; Python 3.11 lacks it
 _BATCH: Final = 64
 _ROOM: Final = 4096
 """Octets read at once: a name, an OPT record and its options. What is longer arrives cut and is malformed."""
@@ -31,23 +29,18 @@ _MAPPED: Final = bytes(10) + b"\xff\xff"
 class UdpListener:
     """One UDP socket. ``address`` may be a wildcard; then each answer leaves from the address its query went to."""
 
-    def __init__(
-        self, address: str, port: int, handler: Handler, counters: Counters, *, transparent: bool = False
-    ) -> None:
-        """``transparent``: also take what is intercepted, sent to addresses that are not ours (needs CAP_NET_ADMIN).
-
-        Answers carry our own port, so a transparent socket has to be bound to the port that is intercepted.
-        """
+    def __init__(self, address: str, port: int, handler: Handler, counters: Counters) -> None:
+        """Listens at once. Raises ``OSError``."""
         parsed = ip_address(address)
         self._ipv6 = parsed.version == 6
         self._address = parsed.packed
-        self._wildcard = parsed.is_unspecified or transparent
+        self._wildcard = parsed.is_unspecified
         self._handler = handler
         self._counters = counters
         self._loop = asyncio.get_running_loop()
         self._sock = socket.socket(socket.AF_INET6 if self._ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            self._configure(transparent)
+            self._configure()
             self._sock.bind((address, port))
         except OSError:
             self._sock.close()
@@ -69,18 +62,13 @@ class UdpListener:
             self._loop.remove_reader(self._sock.fileno())
             self._sock.close()
 
-    def _configure(self, transparent: bool) -> None:
+    def _configure(self) -> None:
         sock = self._sock
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         if self._ipv6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if transparent:
-            level, option = (
-                (socket.IPPROTO_IPV6, _IPV6_TRANSPARENT) if self._ipv6 else (socket.IPPROTO_IP, _IP_TRANSPARENT)
-            )
-            sock.setsockopt(level, option, 1)
         if self._wildcard:
             if self._ipv6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)

@@ -125,19 +125,6 @@ async def test_a_taken_port_is_said(desk: Desk, opened: list[Any]) -> None:
         UdpListener("127.0.0.1", listener.port, desk.handle, desk.counters)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-async def test_a_transparent_socket_answers_from_what_was_asked_too(
-    desk: Desk, opened: list[Any], address: str
-) -> None:
-    wildcard = "::" if ":" in address else "0.0.0.0"
-    listener = UdpListener(wildcard, 0, desk.handle, desk.counters, transparent=True)
-    opened.append(listener)
-    transport, sender = await send_from(address, opened)
-    transport.sendto(b"question", (address, listener.port))
-    data, peer = await sender.received.get()
-    assert (data, peer[:2]) == (b"noitseuq", (address, listener.port))
-
-
 async def test_ipv4_and_ipv6_wildcards_share_a_port(desk: Desk, opened: list[Any]) -> None:
     listener = UdpListener("0.0.0.0", 0, desk.handle, desk.counters)
     opened.append(listener)

@@ -12,7 +12,7 @@ from dnsguard.leases.graph import Graph
 from dnsguard.leases.held import Held
 from dnsguard.leases.library import Facts, Library
 from dnsguard.leases.listing import Lease, list_leases
-from dnsguard.leases.revision import Touched, revise
+from dnsguard.leases.revision import revise
 from dnsguard.leases.roster import Roster
 from dnsguard.leases.rule import Rule
 from dnsguard.leases.scope import Scope
@@ -157,13 +157,7 @@ class LeaseBook:
             and (feed is None or old.patterns - feed.patterns)
             for kernel_set in (old.kernel_set_v4, old.kernel_set_v6) for key in self.held.inherited_at(kernel_set)
         ]  # fmt: skip
-        return self._settle(revise(self.roster, self.library, feeds, clients).union(narrowed), now)
-
-    def forget(self, now: float) -> Changes:
-        """Discard all that was learned, of all scopes."""
-        for scope in self.library.scopes():
-            self.library.close(scope)
-        return self._settle(self._rule.everything(), now)
+        return self._rule.settle(revise(self.roster, self.library, feeds, clients).union(narrowed), now)
 
     def inherit(self, elements: Iterable[Element]) -> None:
         """Take note of what a process before us left in the kernel, which the saved data may not account for.
@@ -183,9 +177,6 @@ class LeaseBook:
             self.held.clear()
             changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
         return changes._replace(remove=self.held.all_doomed())
-
-    def _settle(self, touched: Touched, now: float) -> Changes:
-        return self._rule.settle(touched, now)
 
     def due(self, changes: Changes, now: float) -> Changes:
         """What is left of changes handed out before: less what the kernel has by now and what policy wants no more.

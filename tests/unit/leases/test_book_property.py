@@ -142,11 +142,6 @@ class Sequences(RuleBasedStateMachine):
         self._take(self.book.reconcile(self.now, rewrite=True))
         self.owed = False
 
-    @rule()
-    def forget(self) -> None:
-        self.naive.edges.clear()
-        self._take(self.book.forget(self.now))
-
     @invariant()
     def the_kernel_holds_what_the_rule_says(self) -> None:
         held, wanted = self.kernel.live(self.now), self.naive.elements(self.now)

@@ -2,15 +2,14 @@
 
 import pytest
 
-from dnsguard.leases import NODE, Changes, LeaseBook, Terms
+from dnsguard.leases import NODE, LeaseBook, Terms
 from tests.unit.leases.naive import Answer, Kernel, answer, client, feed, packed
 
 BOB7, BOB9, EDGE99, EDGE100 = "198.51.100.7", "198.51.100.9", "192.0.2.99", "192.0.2.100"
 NXDOMAIN = Answer(())
-FORGET = None
 
 # (time, what is learned then, what the set for *.example.com holds right after, until when)
-TIMELINE: list[tuple[float, Answer | None, dict[str, float]]] = [
+TIMELINE: list[tuple[float, Answer, dict[str, float]]] = [
     (0, NXDOMAIN, {}),
     (1, answer(f"bob.example.com A {BOB7} 30"), {BOB7: 41}),
     (20, answer(f"bob.example.com A {BOB9} 30"), {BOB7: 41, BOB9: 60}),
@@ -23,7 +22,6 @@ TIMELINE: list[tuple[float, Answer | None, dict[str, float]]] = [
     (70, answer(f"edge.cdnprovider.net A {EDGE100} 20"), {EDGE99: 80, EDGE100: 100}),
     (75, NXDOMAIN, {EDGE99: 80, EDGE100: 100}),
     (90, answer(f"bob.example.com A {BOB7} 0"), {BOB7: 100, EDGE100: 100}),
-    (95, FORGET, {}),
 ]
 
 
@@ -39,8 +37,7 @@ def test_learning_over_time(expiring: bool) -> None:
     for now, learned, expected in TIMELINE:
         if expiring:
             book.expire(now)
-        changes: Changes = book.forget(now) if learned is None else book.learn(NODE, learned, now).changes
-        kernel.take(book, changes, now)
+        kernel.take(book, book.learn(NODE, learned, now).changes, now)
         held = {place[2]: expires for place, expires in kernel.live(now).items() if place[:2] == ("set-4", roll1)}
         assert held == {packed(address): expires for address, expires in expected.items()}, f"at {now}"
 

@@ -11,7 +11,6 @@ REFUSED: Final = 5
 BADVERS: Final = 16  # extended: its upper eight bits travel in the OPT record (RFC 6891 §6.1.3)
 
 A: Final = 1
-NS: Final = 2
 CNAME: Final = 5
 SOA: Final = 6
 AAAA: Final = 28

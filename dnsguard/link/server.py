@@ -63,8 +63,6 @@ class LinkServer:
         self._progress = asyncio.Event()
         self._current: Snapshot | None = None
         self._last_listen: frozenset[str] = frozenset()
-        self.disconnected_slow = 0
-        """Forwarders that were disconnected because their queue was full."""
 
     async def start(self) -> None:
         """Listen, with mode 0600. Raises LinkInUseError, LinkAddressError."""
@@ -175,7 +173,6 @@ class LinkServer:
         try:
             connection.queue.put_nowait(data)
         except asyncio.QueueFull:
-            self.disconnected_slow += 1
             log.warning("link: %s does not keep up, disconnecting it", connection.state.name)
             self._forget(connection)
             connection.task.cancel()

@@ -18,7 +18,7 @@ from dnsguard.controller.enforcement import Desired, Enforcer
 from dnsguard.controller.explanation import ACTIONS, counter_of, deciding, nearest_allow, steps_of
 from dnsguard.controller.feeds import is_local
 from dnsguard.controller.learned import LEASES_SECONDS, Forwarders
-from dnsguard.controller.node import InterfaceAddresses, machine_addresses
+from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface
 from dnsguard.controller.question import Party, Question, pairs, question_of, unseen_address
 from dnsguard.controller.way import Way
 from dnsguard.dataplane.rules import Plan
@@ -60,7 +60,7 @@ class ExplainModel:
         counters: Counters,
         worker: Executor,
         node: PlanSettings,
-        machine: Callable[[], InterfaceAddresses] = machine_addresses,
+        machine: Callable[[], InterfaceAddresses] = addresses_by_interface,
     ) -> None:
         self._enforcer = enforcer
         self._link = link

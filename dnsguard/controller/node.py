@@ -4,11 +4,11 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address
 from dnsguard.dataplane.settings import DenyAction, HostAction, Listen
 from dnsguard.dataplane.settings import Settings as PlanSettings
+from dnsguard.netlink.addresses import machine_addresses
 from dnsguard.resources import HostEndpoint, Resource
 from dnsguard.settings import Settings
 
@@ -41,22 +41,17 @@ def interface_addresses(resources: tuple[Resource, ...]) -> InterfaceAddresses:
     Raises OSError.
     """
     if any(isinstance(resource, HostEndpoint) and not resource.spec.interface_name for resource in resources):
-        return machine_addresses()
+        return addresses_by_interface()
     return ()
 
 
-def machine_addresses() -> InterfaceAddresses:
+def addresses_by_interface() -> InterfaceAddresses:
     """The machine's interfaces with their addresses. Blocks for a moment. Raises OSError."""
-    from pyroute2 import IPRoute  # a fifth of the start-up time, and seldom needed
-
     found: dict[str, list[Address]] = {}
     names = dict(socket.if_nameindex())
-    with IPRoute() as route:
-        for message in route.get_addr():
-            # On a point-to-point link ``address`` is the other end.
-            name, address = names.get(message["index"]), message.get("local") or message.get("address")
-            if name is not None and address is not None:
-                found.setdefault(name, []).append(ip_address(address))
+    for index, address in machine_addresses():
+        if index in names:
+            found.setdefault(names[index], []).append(address)
     return tuple((name, tuple(addresses)) for name, addresses in sorted(found.items()))
 
 

@@ -53,11 +53,15 @@ class FakeUpstream:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        self._udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self), local_addr=(self.address, 0), family=family
-        )
-        self.port = self._udp.get_extra_info("sockname")[1]
-        self._tcp = await asyncio.start_server(self._serve, self.address, self.port)
+        while self._tcp is None:
+            self._udp, _ = await loop.create_datagram_endpoint(
+                lambda: _Datagrams(self), local_addr=(self.address, 0), family=family
+            )
+            self.port = self._udp.get_extra_info("sockname")[1]
+            try:
+                self._tcp = await asyncio.start_server(self._serve, self.address, self.port)
+            except OSError:  # free for UDP is not free for TCP: somebody's connection has the port
+                self._udp.close()
         return self
 
     async def __aexit__(self, *_: object) -> None:

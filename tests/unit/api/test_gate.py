@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from tests.unit.api.conftest import SETS, TOKEN, V3, World, network_set
 
@@ -112,3 +112,27 @@ async def test_a_body_at_the_limit_is_taken(client: httpx.AsyncClient) -> None:
 async def test_questions_are_not_changes(client: httpx.AsyncClient, world: World) -> None:
     await client.post("/v1/explain", json={"source": "shop/a", "destination": "example.org", "port": 443})
     assert world.audit == []
+
+
+async def test_a_change_is_in_the_audit_before_its_answer_leaves(world: World) -> None:
+    app = world.app()
+    await app.state.objects.ensure_builtins()
+    records_when_answered: list[int] = []
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                records_when_answered.append(len(world.audit))
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    transport = httpx.ASGITransport(watched)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://dnsguard.example.org", headers=headers
+    ) as client:
+        made = await client.post(SETS, json=network_set())
+        refused = await client.delete(f"{SETS}/nowhere")
+    assert (made.status_code, refused.status_code) == (201, 404)
+    assert records_when_answered == [1, 2]

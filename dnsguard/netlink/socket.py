@@ -151,7 +151,9 @@ class NetfilterSocket:
         """What ``parse`` makes of the answers to a list request.
 
         A dump that a change of the table interrupted is repeated, five times at most; then it is taken as it is:
-        under steady DNS traffic the sets never hold still. Raises `NetlinkError` (ENOENT: no such table or set).
+        under steady DNS traffic the sets never hold still. A hash set that has just grown is moved in the background,
+        and the kernel does not say that a list taken meanwhile lacks elements.
+        Raises `NetlinkError` (ENOENT: no such table or set).
         """
         for _ in range(_DUMP_ATTEMPTS):
             bodies, interrupted = self._dump_once(request, deadline_s)

@@ -23,12 +23,19 @@ def difference(old: Snapshot, new: Snapshot) -> Delta:
         removed_lease_sets=tuple(sorted(old_feeds.keys() - new_feeds.keys())),
         identities=tuple(identity for identity in new.identities if old_identities.get(identity.endpoint) != identity),
         removed_identities=tuple(sorted(old_identities.keys() - new_identities.keys())),
+        configuration=() if old.configuration == new.configuration else (new.configuration,),
     )
 
 
 def is_empty(delta: Delta) -> bool:
     """Nothing but the revision differs."""
-    return not (delta.lease_sets or delta.removed_lease_sets or delta.identities or delta.removed_identities)
+    return not (
+        delta.lease_sets
+        or delta.removed_lease_sets
+        or delta.identities
+        or delta.removed_identities
+        or delta.configuration
+    )
 
 
 def opens(old: Snapshot | None, new: Snapshot) -> bool:
@@ -56,6 +63,7 @@ class Folded:
         self.revision = snapshot.revision
         self.table = snapshot.table
         self.query_policy = snapshot.query_policy
+        self.configuration = snapshot.configuration
         self.lease_sets = {feed.id: feed for feed in snapshot.lease_sets}
         self.identities = {identity.endpoint: identity for identity in snapshot.identities}
 
@@ -69,6 +77,8 @@ class Folded:
             self.identities.pop(endpoint, None)
         self.lease_sets.update((feed.id, feed) for feed in delta.lease_sets)
         self.identities.update((identity.endpoint, identity) for identity in delta.identities)
+        for configuration in delta.configuration:
+            self.configuration = configuration
         self.revision = delta.revision
 
     def snapshot(self) -> Snapshot:
@@ -79,4 +89,5 @@ class Folded:
             lease_sets=tuple(self.lease_sets[key] for key in sorted(self.lease_sets)),
             identities=tuple(self.identities[key] for key in sorted(self.identities)),
             query_policy=self.query_policy,
+            configuration=self.configuration,
         )

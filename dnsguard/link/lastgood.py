@@ -13,13 +13,14 @@ from typing import Any
 
 from dnsguard.errors import DnsguardError
 from dnsguard.files import replace_file
-from dnsguard.link.messages import Identity, LeaseSetFeed, Snapshot
+from dnsguard.link.messages import DnsConfiguration, Identity, LeaseSetFeed, Snapshot
 from dnsguard.link.shape import LinkProtocolError, Shape, plain
 
 FORMAT = "dnsguard last-good 1"
 
 _FEED = Shape.of(LeaseSetFeed)
 _IDENTITY = Shape.of(Identity)
+_CONFIGURATION = Shape.of(DnsConfiguration)
 
 
 class UnusableLastGood(DnsguardError):
@@ -68,6 +69,7 @@ def _lines(snapshot: Snapshot) -> Iterator[bytes]:
             "table": snapshot.table,
             "query_policy": snapshot.query_policy,
             "lease_sets": len(snapshot.lease_sets),
+            "configuration": plain(snapshot.configuration),
         }
     )
     for item in (*snapshot.lease_sets, *snapshot.identities):
@@ -89,4 +91,6 @@ def _snapshot(lines: list[Any]) -> Snapshot:
         lease_sets=tuple(_FEED.build(item) for item in items[:feeds]),
         identities=tuple(_IDENTITY.build(item) for item in items[feeds:]),
         query_policy=str(header["query_policy"]),
+        # Files of versions that knew no configuration have none.
+        configuration=_CONFIGURATION.build(header.get("configuration", {})),
     )

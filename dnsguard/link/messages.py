@@ -40,6 +40,39 @@ class Identity:
     """``udp/ADDRESS`` and ``tcp/ADDRESS`` of the forwarder's own addresses that its egress policy lets it send DNS to.
     Where an entry is missing, only names that one of ``lease_sets`` matches are answered."""
 
+    forwarded: tuple[str, ...] = ()
+    """Lease sets that host endpoints' policies for forwarded packets refer to: leases for it go to these too, but only
+    a policy of its own lets it ask where DNS is denied to it."""
+
+
+OUTSIDERS = ""
+"""The ``endpoint`` of the identity that stands for every client that is no known endpoint: whose packets this node
+routes for others. Only its ``forwarded`` counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class DnsConfiguration:
+    """What FelixConfiguration resources say of DNS on this node. The forwarder's own settings, where given, come first;
+    what is not said here is as the forwarder has it by default."""
+
+    trusted_servers: tuple[str, ...] = ()
+    """In the forms of dnsTrustedServers; empty: not said."""
+
+    extra_ttl: float = -1.0
+    """Seconds; negative: not said."""
+
+    cache_epoch: int = 0
+    """Another one than that of what was learned: all of that is discarded."""
+
+    no_delay: bool = False
+    """Answers go out first, and what they open is written afterwards."""
+
+    hold: float = 0.0
+    """Seconds an answer may wait for its leases; 0: not said."""
+
+    save_interval: float = 0.0
+    """Seconds between two savings of what was learned; 0: not said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -53,6 +86,8 @@ class Snapshot:
     identities: tuple[Identity, ...]
     query_policy: str = "AllowAll"
     """``AllowAll`` or ``AllowListed``: beyond the judgement of port 53, are names that no policy allows refused."""
+
+    configuration: DnsConfiguration = DnsConfiguration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +104,8 @@ class Delta:
     """Added or changed, keyed by ``endpoint``."""
 
     removed_identities: tuple[str, ...]
+    configuration: tuple[DnsConfiguration, ...] = ()
+    """The new one, where it changed; otherwise none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +172,9 @@ class Stats:
     counters: dict[str, int]
     upstreams: dict[str, str]
     """``ADDRESS#PORT`` → ``up`` or why not."""
+
+    problems: tuple[str, ...] = ()
+    """What of its configuration it cannot follow, each with what it does instead."""
 
 
 ToForwarder = Snapshot | Delta | LeasesQuery

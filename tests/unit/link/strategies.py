@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from dnsguard.link.messages import (
     Ack,
     Delta,
+    DnsConfiguration,
     Hello,
     Identity,
     LearnedLease,
@@ -20,7 +21,16 @@ texts = st.lists(text, max_size=4).map(tuple)
 names = st.sampled_from("abcdefgh")
 numbers = st.integers(0, 2**53)
 feeds = st.builds(LeaseSetFeed, id=names, kernel_set_v4=text, kernel_set_v6=text, patterns=texts)
-identities = st.builds(Identity, endpoint=names, addresses=texts, lease_sets=texts, may_query=texts)
+identities = st.builds(Identity, endpoint=names, addresses=texts, lease_sets=texts, may_query=texts, forwarded=texts)
+configurations = st.builds(
+    DnsConfiguration,
+    trusted_servers=texts,
+    extra_ttl=st.floats(-1, 1e6, allow_nan=False),
+    cache_epoch=numbers,
+    no_delay=st.booleans(),
+    hold=st.floats(0, 10, allow_nan=False),
+    save_interval=st.floats(0, 1e6, allow_nan=False),
+)
 leases = st.builds(
     LearnedLease,
     client=text,
@@ -50,6 +60,7 @@ snapshots = st.builds(
     lease_sets=unique_feeds(),
     identities=unique_identities(),
     query_policy=st.sampled_from(["AllowAll", "AllowListed"]),
+    configuration=configurations,
 )
 messages = st.one_of(
     snapshots,
@@ -61,13 +72,17 @@ messages = st.one_of(
         removed_lease_sets=texts,
         identities=unique_identities(),
         removed_identities=texts,
+        configuration=st.lists(configurations, max_size=1).map(tuple),
     ),
     st.builds(LeasesQuery, request=numbers, client=text),
     st.builds(Hello, forwarder=text, listen=texts, revision=numbers),
     st.builds(Ack, revision=numbers, problem=text),
     st.builds(LeasesReply, request=numbers, leases=st.lists(leases, max_size=3).map(tuple), truncated=st.booleans()),
     st.builds(
-        Stats, counters=st.dictionaries(text, numbers, max_size=3), upstreams=st.dictionaries(text, text, max_size=3)
+        Stats,
+        counters=st.dictionaries(text, numbers, max_size=3),
+        upstreams=st.dictionaries(text, text, max_size=3),
+        problems=texts,
     ),
 )
 

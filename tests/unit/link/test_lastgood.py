@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def test_a_flipped_byte_is_found(tmp_path: Path, data: st.DataObject) -> None:
     (tmp_path / "last").write_bytes(bytes(whole))
     with pytest.raises(UnusableLastGood):
         load(tmp_path / "last")
+
+
+def test_a_file_of_a_version_without_configuration_is_loaded(tmp_path: Path) -> None:
+    lines = [
+        b'{"format":"dnsguard last-good 1","revision":9,"table":"dnsguard","query_policy":"AllowAll","lease_sets":1}\n',
+        b'{"id":"s1","kernel_set_v4":"s1_4","kernel_set_v6":"s1_6","patterns":["*.example.org"]}\n',
+        b'{"endpoint":"shop/cart","addresses":["192.0.2.7"],"lease_sets":[],"may_query":[]}\n',
+    ]
+    body = b"".join(lines)
+    (tmp_path / "last").write_bytes(body + hashlib.sha256(body).hexdigest().encode() + b"\n")
+    assert load(tmp_path / "last") == SAMPLE
 
 
 def test_a_later_format_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,19 @@ monotonic clock; nothing here talks to the kernel. The book says what to write, 
 from dnsguard.leases.book import LeaseBook
 from dnsguard.leases.changes import Changes, Element
 from dnsguard.leases.feeds import Feed, LocalClient
-from dnsguard.leases.scope import NODE, Scope
+from dnsguard.leases.scope import NODE, OUTSIDERS, Scope
 from dnsguard.leases.terms import LimitReached, Limits, Terms
 
-__all__ = ["NODE", "Changes", "Element", "Feed", "LeaseBook", "LimitReached", "Limits", "LocalClient", "Scope", "Terms"]
+__all__ = [
+    "NODE",
+    "OUTSIDERS",
+    "Changes",
+    "Element",
+    "Feed",
+    "LeaseBook",
+    "LimitReached",
+    "Limits",
+    "LocalClient",
+    "Scope",
+    "Terms",
+]

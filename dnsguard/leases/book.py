@@ -178,6 +178,13 @@ class LeaseBook:
             changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
         return changes._replace(remove=self.held.all_doomed())
 
+    def discard(self, now: float) -> Changes:
+        """Forget all that was learned, by a process before us too: nothing that stands in the kernel has a reason."""
+        places = self._rule.everything().union(self.held.inherited())
+        for scope in self.library.scopes():
+            self.library.close(scope)
+        return self._rule.settle(places, now)
+
     def due(self, changes: Changes, now: float) -> Changes:
         """What is left of changes handed out before: less what the kernel has by now and what policy wants no more.
 

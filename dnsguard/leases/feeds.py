@@ -22,7 +22,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class LocalClient:
-    """One endpoint of this node."""
+    """One endpoint of this node; or, called ``OUTSIDERS`` and without addresses, all clients that are no endpoint."""
 
     endpoint: str
     addresses: tuple[bytes, ...]

@@ -36,6 +36,10 @@ class Held:
         """The (kernel set, client) of one set where something was inherited."""
         return [key for key in self._inherited if key[0] == kernel_set]
 
+    def inherited(self) -> list[tuple[str, bytes]]:
+        """Every (kernel set, client) where something was inherited."""
+        return list(self._inherited)
+
     def keys(self) -> Iterator[tuple[str, bytes]]:
         """Every (kernel set, client) there is."""
         for kernel_set, clients in self._sets.items():

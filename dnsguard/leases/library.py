@@ -6,7 +6,7 @@ from typing import NamedTuple
 from dnsguard.leases.graph import Graph
 from dnsguard.leases.names import NameTable
 from dnsguard.leases.roster import Roster
-from dnsguard.leases.scope import NODE, Scope
+from dnsguard.leases.scope import NODE, OUTSIDERS, Scope
 from dnsguard.leases.terms import LimitReached, Limits
 
 _RETRY_SWEEP = 1.0
@@ -40,6 +40,10 @@ class Library:
     def scopes(self) -> list[Scope]:
         return list(self._graphs)
 
+    def outsiders(self) -> list[bytes]:
+        """The clients that are no known endpoint and have looked something up."""
+        return [scope for scope in self._graphs if isinstance(scope, bytes) and scope != NODE]
+
     def knows(self, scope: Scope, names: Iterable[bytes]) -> bool:
         """Whether the scope has learned one of the names."""
         graph = self._graphs.get(scope)
@@ -49,7 +53,7 @@ class Library:
         """Those of the lease sets that a look-up in this scope can fill."""
         if scope == NODE or not feeds:
             return feeds
-        client = self._roster.clients.get(scope) if isinstance(scope, str) else None
+        client = self._roster.clients.get(scope if isinstance(scope, str) else OUTSIDERS)
         return client.feeds & feeds if client is not None else frozenset()
 
     def open(self, scope: Scope) -> Graph:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from dnsguard.leases.held import Held
 from dnsguard.leases.library import Library
 from dnsguard.leases.roster import Roster
-from dnsguard.leases.scope import NODE, Scope
+from dnsguard.leases.scope import Scope
 
 
 class Lease(NamedTuple):
@@ -50,12 +50,11 @@ def _leases(
     clients: dict[bytes, set[str]] = {}
     latest = 0.0
     for feed in asked_for:
-        for endpoint in roster.users(feed) if scope == NODE else (str(scope),):
-            for client in roster.owned(endpoint):
-                lasts = held.of(roster.feeds[feed].kernel_set(client), client).get(address, 0.0)
-                if lasts:
-                    clients.setdefault(client, set()).add(feed)
-                    latest = max(latest, lasts)
+        for client in roster.served_by(scope, feed):
+            lasts = held.of(roster.feeds[feed].kernel_set(client), client).get(address, 0.0)
+            if lasts:
+                clients.setdefault(client, set()).add(feed)
+                latest = max(latest, lasts)
     if not clients:
         yield Lease(scope, b"", address, (), names, expires)
     for client, feeds in sorted(clients.items()):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dnsguard.leases.feeds import Feed, LocalClient
 from dnsguard.leases.library import Library
 from dnsguard.leases.roster import Roster
-from dnsguard.leases.scope import NODE
+from dnsguard.leases.scope import NODE, OUTSIDERS
 
 Touched = set[tuple[str, bytes]]
 """(kernel set, client)."""
@@ -47,6 +47,12 @@ def _touch(roster: Roster, library: Library, key: str, names: set[bytes] | None,
     for endpoint in roster.users(key):
         if everyone or (names is not None and library.knows(endpoint, names)):
             touched.update((feed.kernel_set(address), address) for address in roster.owned(endpoint))
+    if OUTSIDERS in roster.users(key):
+        touched.update(
+            (feed.kernel_set(client), client)
+            for client in library.outsiders()
+            if names is None or library.knows(client, names)
+        )
 
 
 def _revise_clients(
@@ -54,6 +60,8 @@ def _revise_clients(
 ) -> None:
     addresses = {a for client in clients.values() if client for a in client.addresses}
     addresses |= {a for key in clients if key in roster.clients for a in roster.clients[key].addresses}
+    if OUTSIDERS in clients:
+        addresses.update(library.outsiders())
     before = {address: _uses(roster, address) for address in addresses}
     for key, client in clients.items():
         if client is None:
@@ -72,8 +80,7 @@ def _revise_clients(
 
 def _uses(roster: Roster, address: bytes) -> set[tuple[str, str]]:
     """(endpoint, kernel set) for every lease set that the owner of an address uses."""
-    endpoint = roster.owners.get(address)
-    if endpoint is None:
+    user, feeds = roster.uses(address), roster.feeds
+    if user is None:
         return set()
-    feeds = roster.feeds
-    return {(endpoint, feeds[f].kernel_set(address)) for f in roster.clients[endpoint].feeds if f in feeds}
+    return {(user.endpoint, feeds[feed].kernel_set(address)) for feed in user.feeds if feed in feeds}

@@ -1,8 +1,9 @@
 """The policy the book works for: feeds, local clients, and who uses what."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from dnsguard.leases.feeds import Feed, LocalClient
+from dnsguard.leases.scope import NODE, OUTSIDERS, Scope
 
 
 class Roster:
@@ -37,6 +38,21 @@ class Roster:
     def owned(self, endpoint: str) -> tuple[bytes, ...]:
         """The addresses of an endpoint that are really its own."""
         return self._owned.get(endpoint, ())
+
+    def uses(self, client: bytes) -> LocalClient | None:
+        """What policy says of the endpoint that has this address, or of outsiders where none has it."""
+        return self.clients.get(self._owner.get(client, OUTSIDERS))
+
+    def served_by(self, scope: Scope, feed: str) -> Iterator[bytes]:
+        """The clients whose elements of a lease set look-ups in this scope account for. Node-wide ones do not account
+        for outsiders: nobody knows who they are before they ask."""
+        if scope == NODE:
+            for endpoint in self.users(feed):
+                yield from self.owned(endpoint)
+        elif isinstance(scope, bytes):
+            yield scope
+        else:
+            yield from self.owned(scope)
 
     def put_feed(self, feed: Feed) -> None:
         self.drop_feed(feed.id)

@@ -5,7 +5,8 @@ pattern of the set, the client's endpoint uses the set, and the name leads to th
 names do, the latest counts. Nothing else puts an element into the kernel, and no other reason keeps it there.
 
 Node-wide look-ups are written out for every endpoint that uses the set, for those that come later too: the kernel's
-sets are ``client . destination`` and have no wildcard.
+sets are ``client . destination`` and have no wildcard. A client that is no known endpoint has what its own look-ups
+lead to, in the sets that policy names for outsiders.
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from dnsguard.leases.graph import Graph
 from dnsguard.leases.held import Held
 from dnsguard.leases.library import Library
 from dnsguard.leases.roster import Roster
-from dnsguard.leases.scope import NODE, Scope
+from dnsguard.leases.scope import NODE, OUTSIDERS, Scope
 from dnsguard.leases.terms import LimitReached, Limits
 
 
@@ -53,9 +54,8 @@ class Rule:
                 continue
             reached, _ = graph.reach(name, now)
             for feed in feeds:
-                for endpoint in self._roster.users(feed) if isinstance(scope, bytes) else (scope,):
-                    for client in self._roster.owned(endpoint):
-                        self._want(wanted, self._roster.feeds[feed].kernel_set(client), client, reached)
+                for client in self._roster.served_by(scope, feed):
+                    self._want(wanted, self._roster.feeds[feed].kernel_set(client), client, reached)
         if not wanted:
             for owner in owners:
                 graph.unsettled.pop(owner, None)
@@ -75,7 +75,7 @@ class Rule:
         wanted: dict[Place, float] = {}
         unjustified: list[Place] = []
         behind: dict[Scope, set[bytes]] = {}
-        known: dict[tuple[str, str], _Due] = {}
+        known: dict[tuple[Scope, str], _Due] = {}
         for kernel_set, client in touched:
             held = self._held.of(kernel_set, client)
             due = self._due(kernel_set, client, known, now)
@@ -112,27 +112,32 @@ class Rule:
     def everything(self) -> set[tuple[str, bytes]]:
         """Every (kernel set, client) that holds something or may."""
         places = set(self._held.keys())
+        outsiders = self._library.outsiders()
         for feed in self._roster.feeds.values():
-            for endpoint in self._roster.users(feed.id):
+            users = self._roster.users(feed.id)
+            for endpoint in users:
                 places.update((feed.kernel_set(client), client) for client in self._roster.owned(endpoint))
+            if OUTSIDERS in users:
+                places.update((feed.kernel_set(client), client) for client in outsiders)
         return places
 
-    def _due(self, kernel_set: str, client: bytes, known: dict[tuple[str, str], _Due], now: float) -> _Due:
-        endpoint, feed = self._roster.owners.get(client), self._roster.feed_of(kernel_set)
-        if endpoint is None or feed is None or feed.id not in self._roster.clients[endpoint].feeds:
+    def _due(self, kernel_set: str, client: bytes, known: dict[tuple[Scope, str], _Due], now: float) -> _Due:
+        user, feed = self._roster.uses(client), self._roster.feed_of(kernel_set)
+        if user is None or feed is None or feed.id not in user.feeds or feed.kernel_set(client) != kernel_set:
             return _Due()
-        if feed.kernel_set(client) != kernel_set:
-            return _Due()
-        if (endpoint, feed.id) not in known:
-            due = known[endpoint, feed.id] = self._part(endpoint, feed.id, now)
-            # What the node's look-ups are good for is the same for all users of the set; no endpoint has an empty name.
-            if ("", feed.id) not in known:
-                known["", feed.id] = self._part(NODE, feed.id, now)
-            shared = known["", feed.id]
+        scope: Scope = client if user.endpoint == OUTSIDERS else user.endpoint
+        if (scope, feed.id) not in known:
+            due = known[scope, feed.id] = self._part(scope, feed.id, now)
+            if scope is client:
+                return due
+            # What the node's look-ups are good for is the same for all endpoints that use the set.
+            if (NODE, feed.id) not in known:
+                known[NODE, feed.id] = self._part(NODE, feed.id, now)
+            shared = known[NODE, feed.id]
             for address, expires in shared.addresses.items():
                 due.addresses[address] = max(expires, due.addresses.get(address, 0.0))
             due.names += shared.names
-        return known[endpoint, feed.id]
+        return known[scope, feed.id]
 
     def _part(self, scope: Scope, feed: str, now: float) -> _Due:
         """What one scope's graph alone is good for."""

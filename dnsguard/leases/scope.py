@@ -8,3 +8,7 @@ endpoint (``bytes``); or ``NODE``."""
 
 NODE: Final[bytes] = b""
 """Look-ups that count for every endpoint of this node: those of the node itself and of shared resolvers."""
+
+OUTSIDERS: Final[str] = ""
+"""The name under which policy says what concerns every client that is no known endpoint. No endpoint is called so, and
+nothing is learned in this name: each such client has a scope of its own."""

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from dnsguard.domains import DomainPattern, wire_name
-from dnsguard.leases import NODE, Changes, Feed, LeaseBook, LocalClient, Scope, Terms
+from dnsguard.leases import NODE, OUTSIDERS, Changes, Feed, LeaseBook, LocalClient, Scope, Terms
 
 
 class Address(NamedTuple):
@@ -80,7 +80,21 @@ class Naive:
                     for owner in {o for s, o, _, _ in self.edges if s == scope}:
                         if any(pattern.matches(owner) for pattern in self.feeds[name].patterns):
                             self._collect(found, scope, owner, local, self.feeds[name], now)
+        outsiders = self.clients.get(OUTSIDERS)
+        for name in outsiders.feeds & self.feeds.keys() if outsiders is not None else ():
+            for outsider, owner in {(s, o) for s, o, _, _ in self.edges if isinstance(s, bytes) and s != NODE}:
+                if any(pattern.matches(owner) for pattern in self.feeds[name].patterns):
+                    itself = LocalClient(OUTSIDERS, (outsider,), frozenset())
+                    self._collect(found, outsider, owner, itself, self.feeds[name], now)
         return found
+
+    def move(self) -> None:
+        """What an address learned before somebody had it becomes its owner's."""
+        for (scope, owner, to, is_alias), expires in list(self.edges.items()):
+            if isinstance(scope, bytes) and scope != NODE and (whose := self.owner(scope)):
+                del self.edges[scope, owner, to, is_alias]
+                key = whose, owner, to, is_alias
+                self.edges[key] = max(expires, self.edges.get(key, 0.0))
 
     def _collect(
         self,
@@ -107,7 +121,8 @@ class Naive:
         walk(start, float("inf"), frozenset({start}))
 
     def owner(self, address: bytes) -> str:
-        return min(c.endpoint for c in self.clients.values() if address in c.addresses)
+        """Empty: nobody."""
+        return min((c.endpoint for c in self.clients.values() if address in c.addresses), default=OUTSIDERS)
 
 
 class Kernel:

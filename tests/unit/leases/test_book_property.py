@@ -5,15 +5,15 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from dnsguard.domains import DomainPattern
-from dnsguard.leases import NODE, Changes, Feed, LeaseBook, LocalClient, Scope, Terms
+from dnsguard.leases import NODE, OUTSIDERS, Changes, Feed, LeaseBook, LocalClient, Scope, Terms
 from tests.unit.leases.naive import Kernel, Naive, answer, packed
 
 NAMES = ["a.example.org", "b.example.net", "c.example.net"]
 PATTERNS = ["a.example.org", "*.example.net", "*.example.org", "c.example.net"]
 ADDRESSES = ["192.0.2.1", "2001:db8::1"]
-CLIENTS = {"ns/one": ["10.0.0.1", "fd00::1"], "ns/two": ["10.0.0.2"], "host": ["10.0.0.1", "10.0.0.3"]}
+CLIENTS = {"ns/one": ["10.0.0.1", "fd00::1"], "ns/two": ["10.0.0.2"], "host": ["10.0.0.1", "10.0.0.3"], OUTSIDERS: []}
 FEEDS = ["f", "g"]
-SCOPES: list[Scope] = [*CLIENTS, NODE]
+SCOPES: list[Scope] = ["ns/one", "ns/two", "host", NODE, packed("10.0.0.9"), packed("10.0.0.2")]
 
 records = st.one_of(
     st.builds("{} CNAME {} {}".format, st.sampled_from(NAMES), st.sampled_from(NAMES), st.sampled_from([0, 40, 200])),
@@ -50,6 +50,7 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(scope=st.sampled_from(SCOPES), texts=st.lists(records, min_size=1, max_size=3))
     def learn(self, scope: Scope, texts: list[str]) -> None:
+        scope = self.book.scope_of(scope) if isinstance(scope, bytes) else scope
         if isinstance(scope, str) and scope not in self.book.roster.clients:
             return
         facts = answer(*texts)
@@ -63,6 +64,7 @@ class Sequences(RuleBasedStateMachine):
     @rule(scope=st.sampled_from(SCOPES), texts=st.lists(records, min_size=1, max_size=3))
     def learn_and_wait(self, scope: Scope, texts: list[str]) -> None:
         """The kernel takes it later, after whatever comes between."""
+        scope = self.book.scope_of(scope) if isinstance(scope, bytes) else scope
         if isinstance(scope, str) and scope not in self.book.roster.clients:
             return
         facts = answer(*texts)
@@ -73,6 +75,7 @@ class Sequences(RuleBasedStateMachine):
     @rule(scope=st.sampled_from(SCOPES), texts=st.lists(records, min_size=1, max_size=3))
     def learn_and_fail(self, scope: Scope, texts: list[str]) -> None:
         """The kernel never takes it; but asked again, the book asks again."""
+        scope = self.book.scope_of(scope) if isinstance(scope, bytes) else scope
         if isinstance(scope, str) and scope not in self.book.roster.clients:
             return
         facts = answer(*texts)
@@ -125,8 +128,16 @@ class Sequences(RuleBasedStateMachine):
                 del self.naive.edges[edge]
         self.naive.feeds.update({f.id: f for f in feeds})
         self.naive.clients.update({c.endpoint: c for c in locals_})
+        self.naive.move()
         for part in changes.parts(2):
             self._take(part)
+
+    @rule(often=st.sampled_from([False, False, True]))
+    def discard(self, often: bool) -> None:
+        if often:
+            self._take(self.book.discard(self.now))
+            self.naive.edges.clear()
+            self.owed = False
 
     @rule(seconds=st.sampled_from([1.0, 20.0, 70.0, 300.0]))
     def wait(self, seconds: float) -> None:

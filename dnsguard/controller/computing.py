@@ -38,7 +38,7 @@ class Computing:
     def __call__(self, resources: tuple[Resource, ...], listen: frozenset[str], revision: int) -> Desired[Plan]:
         policy = self._policy(resources)
         snapshot = self._feeds.snapshot(policy.compiled, listen, lambda: egress_allows(policy.compiled))
-        return Desired(revision, policy.compiled, policy.plan, snapshot)
+        return Desired(revision, policy.compiled, policy.plan, snapshot, policy.resources)
 
     def _policy(self, resources: tuple[Resource, ...]) -> _Policy:
         """The last one when nothing changed: a forwarder that connects, or a kernel that refused, changes nothing."""

@@ -64,6 +64,8 @@ class Desired(Generic[Plan]):
     compiled: Compiled
     plan: Plan
     snapshot: Snapshot
+    resources: tuple[Resource, ...] = ()
+    """What it was made from: policy as it was written."""
 
 
 class Compute(Protocol[Plan]):

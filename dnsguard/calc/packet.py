@@ -1,6 +1,7 @@
-"""A packet as policy sees it: the first one of a connection."""
+"""A packet as policy sees it: mostly the first one of a connection."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from dnsguard.calc.compiled import Address
 from dnsguard.errors import DnsguardError
@@ -10,6 +11,21 @@ UDP = 17
 ICMP = 1
 ICMPV6 = 58
 SCTP = 132
+
+
+_FROM_ANYONE = {130: 1, 131: 1, 132: 1, 143: 1, 133: 255, 135: 255, 136: 255}
+_FROM_ROUTERS = {134: 255, 137: 255}
+"""ICMPv6 type → hop limit of neighbour discovery (RFC 4861) and listener discovery (RFC 2710, 3810)."""
+
+
+class PacketState(StrEnum):
+    """What connection tracking says of a packet."""
+
+    NEW = "new"
+    ESTABLISHED = "established"
+    RELATED = "related"
+    INVALID = "invalid"
+    UNTRACKED = "untracked"
 
 
 class ImpossiblePacketError(DnsguardError):
@@ -31,6 +47,9 @@ class Packet:
     destination_port: int | None = None
     icmp_type: int | None = None
     icmp_code: int | None = None
+    state: PacketState = PacketState.NEW
+    hop_limit: int | None = None
+    """Of an IPv6 packet; None where it is not known: then it is the one that a packet of that kind has."""
 
     def __post_init__(self) -> None:
         if self.source.version != self.destination.version:
@@ -45,3 +64,16 @@ class Packet:
     def is_icmp(self) -> bool:
         """ICMP over IPv4, ICMPv6 over IPv6; the one over the other is just a protocol number."""
         return self.protocol == (ICMP if self.ip_version == 4 else ICMPV6)
+
+    @property
+    def is_tracked(self) -> bool:
+        """Connection tracking leaves neighbour discovery alone, and what it was told to."""
+        discovery = self.protocol == ICMPV6 and self.icmp_type in _FROM_ANYONE.keys() | {134, 137}
+        return self.state is not PacketState.UNTRACKED and not (self.ip_version == 6 and discovery)
+
+    def is_discovery(self, *, from_router: bool) -> bool:
+        """IPv6 neighbour or listener discovery; of the kind that only routers send, or of any node's."""
+        if self.ip_version != 6 or self.protocol != ICMPV6 or self.icmp_type is None:
+            return False
+        wanted = (_FROM_ROUTERS if from_router else _FROM_ANYONE).get(self.icmp_type)
+        return wanted is not None and self.hop_limit in (None, wanted)

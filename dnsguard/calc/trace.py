@@ -19,6 +19,18 @@ class Decider(StrEnum):
     END_OF_STAGE = "end of stage"
     NO_FORWARD_POLICY = "no applyOnForward policy for the direction"
 
+    # What the node decides besides policy:
+    ESTABLISHED = "a connection that was allowed before"
+    """Replies, what follows the first packet, and ICMP errors about it."""
+
+    INVALID = "belongs to no connection"
+    SPOOFED = "not the address of the workload behind that interface"
+    UNKNOWN_WORKLOAD = "a workload that no endpoint describes"
+    OWN_NODE = "workloads do not reach their own node"
+    FORWARDER = "a query to the forwarder, which judges it itself"
+    NEIGHBOUR_DISCOVERY = "IPv6 neighbour discovery"
+    OWN_WORKLOAD = "the node reaches its own workloads always"
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -105,17 +117,23 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What happens to a packet on its whole way."""
+    """What happens to a packet on its whole way through a node."""
 
     action: Action | None
-    """ALLOW or DENY; None where no endpoint is concerned, so policy has nothing to say."""
+    """ALLOW or DENY; None where nothing here is concerned with the packet."""
 
     decision: Decision | None
     """The first Deny; where there is none, the last thing that allowed it."""
 
     judgements: tuple[Judgement, ...]
-    """In the order of the packet's way. Both ends are judged even when the first denies, so that one answer shows
+    """In the order of the packet's way. All of them are made even when the first denies, so that one answer shows
     everything that has to change."""
+
+    elsewhere: tuple[Judgement, ...] = ()
+    """What other nodes say about those of the ends that are theirs. Has no part in ``action``."""
+
+    unjudged: tuple[EndpointId, ...] = ()
+    """Host endpoints that judge too if the packet takes their interface, which is not known."""
 
     @property
     def allowed(self) -> bool:

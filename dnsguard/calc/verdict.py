@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction, EndpointId, Stage
-from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePorts
+from dnsguard.calc.failsafe import FailsafePorts
+from dnsguard.calc.hosts import HostEndpoints
 from dnsguard.calc.judge import Judge
 from dnsguard.calc.matching import LeaseLookup, nothing_leased
+from dnsguard.calc.node import Node
 from dnsguard.calc.packet import Packet
+from dnsguard.calc.passage import Passage, Surroundings
 from dnsguard.calc.trace import Decider, Decision, Judgement, Verdict
 
 _HOST_INGRESS = (Stage.UNTRACKED, Stage.PRE_DNAT, Stage.NORMAL)
@@ -19,6 +22,8 @@ _FORWARD_INGRESS = (Stage.UNTRACKED, Stage.PRE_DNAT, Stage.FORWARD)
 _FROM_WORKLOAD_INGRESS = (Stage.PRE_DNAT, Stage.FORWARD)
 _FORWARD_EGRESS = (Stage.FORWARD,)
 _WORKLOAD = (Stage.NORMAL,)
+ANY_NODE = Node()
+"""A node that judges for every endpoint there is."""
 
 
 def _has_precedence(endpoint: CompiledEndpoint, other: CompiledEndpoint) -> bool:
@@ -40,31 +45,27 @@ def evaluate(
     packet: Packet,
     leased: LeaseLookup = nothing_leased,
     *,
-    entry: EndpointId | None = None,
-    leave: EndpointId | None = None,
-    failsafe: FailsafePorts = DEFAULT_FAILSAFE,
+    node: Node = ANY_NODE,
+    arrives: str = "",
+    leaves: str = "",
 ) -> Verdict:
-    """The verdict on the first packet of a connection, both ends judged, each by its own policies.
-
-    `entry` and `leave` name the host endpoints of the interfaces that a *forwarded* packet comes in and goes out by,
-    where there are such; packets to and from the host itself find theirs by address. To judge many packets against one
-    policy, keep an `Evaluator`.
-    """
-    return Evaluator(compiled, failsafe).evaluate(packet, leased, entry=entry, leave=leave)
+    """As `Evaluator.evaluate`. To judge many packets against one policy, keep an `Evaluator`."""
+    return Evaluator(compiled, node).evaluate(packet, leased, arrives=arrives, leaves=leaves)
 
 
 class Evaluator:
-    """Evaluates packets against one compiled policy."""
+    """Evaluates packets against one compiled policy, as one node does."""
 
-    def __init__(self, compiled: Compiled, failsafe: FailsafePorts = DEFAULT_FAILSAFE) -> None:
+    def __init__(self, compiled: Compiled, node: Node | FailsafePorts = ANY_NODE) -> None:
         self._compiled = compiled
-        self._failsafe = failsafe
+        self._node = node if isinstance(node, Node) else Node(failsafe=node)
         self._by_address: dict[Address, CompiledEndpoint] = {}
         for endpoint in compiled.endpoints.values():
             for address in endpoint.addresses:
                 other = self._by_address.get(address)
                 if other is None or _has_precedence(endpoint, other):
                     self._by_address[address] = endpoint
+        self._around = _surroundings(compiled, self._node)
 
     def endpoint_of(self, address: Address) -> CompiledEndpoint | None:
         """The endpoint that has this address."""
@@ -75,11 +76,58 @@ class Evaluator:
         packet: Packet,
         leased: LeaseLookup = nothing_leased,
         *,
+        arrives: str = "",
+        leaves: str = "",
         entry: EndpointId | None = None,
         leave: EndpointId | None = None,
     ) -> Verdict:
-        """As the function of that name."""
-        judge = Judge(self._compiled, packet, leased, self._failsafe)
+        """What becomes of a packet on its whole way through the node.
+
+        `arrives` and `leaves` are the interfaces that it comes in and goes out by. Empty is not known; or that it
+        starts or ends here. A workload's interface is known from its endpoint, and what ends or starts at an address
+        of the node is taken to pass by the interface that has it. Where it still matters, the verdict is about the
+        rest of the way, and says so in `unjudged`.
+        """
+        if entry is not None or leave is not None:
+            return self._evaluate_legs(packet, leased, entry, leave)
+        judge = Judge(self._compiled, packet, leased, self._node.failsafe)
+        passage = Passage(self._around, judge, packet, arrives, leaves)
+        passage.run()
+        decisions = passage.decisions
+        denied = next((decision for decision in decisions if decision.action is Action.DENY), None)
+        decision = denied or (decisions[-1] if decisions else None)
+        return Verdict(
+            decision.action if decision is not None else None,
+            decision,
+            tuple(passage.judgements),
+            tuple(self._elsewhere(judge, packet)),
+            tuple(passage.unjudged),
+        )
+
+    def judge(
+        self,
+        endpoint: EndpointId,
+        direction: Direction,
+        packet: Packet,
+        leased: LeaseLookup = nothing_leased,
+        stage: Stage = Stage.NORMAL,
+    ) -> Judgement:
+        """What one endpoint says in one direction and stage. Raises KeyError where there is no such endpoint."""
+        return Judge(self._compiled, packet, leased, self._node.failsafe).judge(
+            self._compiled.endpoints[endpoint], stage, direction
+        )
+
+    def _elsewhere(self, judge: Judge, packet: Packet) -> Iterator[Judgement]:
+        """What the ends that are on other nodes say, as far as that follows from their addresses."""
+        source, destination = self.endpoint_of(packet.source), self.endpoint_of(packet.destination)
+        for leg in _legs(source, destination, None, None):
+            if not self._node.has(leg.endpoint):
+                yield from _judgements(judge, leg)
+
+    def _evaluate_legs(
+        self, packet: Packet, leased: LeaseLookup, entry: EndpointId | None, leave: EndpointId | None
+    ) -> Verdict:
+        judge = Judge(self._compiled, packet, leased, self._node.failsafe)
         source, destination = self.endpoint_of(packet.source), self.endpoint_of(packet.destination)
         judgements: list[Judgement] = []
         decisions: list[Decision] = []
@@ -91,21 +139,28 @@ class Evaluator:
         decision = denied or (decisions[-1] if decisions else None)
         return Verdict(decision.action if decision is not None else None, decision, tuple(judgements))
 
-    def judge(
-        self,
-        endpoint: EndpointId,
-        direction: Direction,
-        packet: Packet,
-        leased: LeaseLookup = nothing_leased,
-        stage: Stage = Stage.NORMAL,
-    ) -> Judgement:
-        """What one endpoint says in one direction and stage. Raises KeyError where there is no such endpoint."""
-        return Judge(self._compiled, packet, leased, self._failsafe).judge(
-            self._compiled.endpoints[endpoint], stage, direction
-        )
-
     def _host(self, endpoint: EndpointId | None) -> CompiledEndpoint | None:
         return self._compiled.endpoints[endpoint] if endpoint is not None else None
+
+
+def _surroundings(compiled: Compiled, node: Node) -> Surroundings:
+    workloads = sorted((each for each in compiled.endpoints.values() if each.is_workload), key=lambda each: each.id)
+    here = [each for each in workloads if node.has(each)]
+    hosts = HostEndpoints(compiled.endpoints.values(), node)
+    local: dict[Address, CompiledEndpoint] = {}
+    for endpoint in here:
+        for address in endpoint.addresses:
+            local.setdefault(address, endpoint)
+    own = node.addresses.union(*(addresses for _, addresses in node.interface_addresses))
+    return Surroundings(
+        node=node,
+        hosts=hosts,
+        local=local,
+        remote=frozenset(address for each in workloads if not node.has(each) for address in each.addresses),
+        own=own or frozenset(address for each in hosts.all for address in each.addresses),
+        links=frozenset((each.interface, address) for each in here if each.interface for address in each.addresses),
+        interfaces=frozenset(each.interface for each in here if each.interface),
+    )
 
 
 def _legs(

@@ -5,15 +5,8 @@ from enum import StrEnum
 
 from dnsguard.calc.compiled import Address, Network
 from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePorts
-
-
-class HostAction(StrEnum):
-    """What happens to a packet from a workload to its own node that egress policy allows."""
-
-    DROP = "Drop"
-    ACCEPT = "Accept"
-    RETURN = "Return"
-    """Go on with the host's own rules. Our accept ends our chains only, so this is the same as `ACCEPT`."""
+from dnsguard.calc.node import HostAction as HostAction  # a part of these settings
+from dnsguard.calc.node import Listen as Listen
 
 
 class DenyAction(StrEnum):
@@ -21,14 +14,6 @@ class DenyAction(StrEnum):
 
     DROP = "Drop"
     REJECT = "Reject"
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where the forwarder takes queries; the unspecified address is every address of the node."""
-
-    address: Address
-    port: int = 53
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,69 @@
+"""The node as the evaluator knows it: what is not policy, and decides about packets all the same."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dnsguard.calc.compiled import Address, CompiledEndpoint, Network
+from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePorts
+from dnsguard.calc.packet import TCP, UDP, Packet
+
+
+class HostAction(StrEnum):
+    """What happens to a packet from a workload to its own node that egress policy allows."""
+
+    DROP = "Drop"
+    ACCEPT = "Accept"
+    RETURN = "Return"
+    """Go on with the host's own rules. Our accept ends our chains only, so this is the same as `ACCEPT`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the forwarder takes queries; the unspecified address is every address of the node."""
+
+    address: Address
+    port: int = 53
+
+    def takes(self, packet: Packet) -> bool:
+        """Whether a packet to the node is a query for the forwarder."""
+        right = packet.protocol in (TCP, UDP) and packet.destination_port == self.port
+        return right and (self.address.is_unspecified or self.address == packet.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node. The dataplane's settings say the same of it to the kernel."""
+
+    name: str = ""
+    """Endpoints of this node, and those that name none, are judged here. Empty: all of them are."""
+
+    addresses: frozenset[Address] = frozenset()
+    """Its own. Those of its interfaces count as well; where neither is given, those that host endpoints claim."""
+
+    interface_addresses: tuple[tuple[str, tuple[Address, ...]], ...] = ()
+    """Its interfaces, for host endpoints that are bound by address."""
+
+    workload_interfaces: tuple[str, ...] = ("cali*",)
+    """Names, a trailing ``*`` is a wildcard. What comes or goes there and is no endpoint is dropped."""
+
+    workload_cidrs: tuple[Network, ...] = ()
+    """The same by address."""
+
+    listen: tuple[Listen, ...] = ()
+    endpoint_to_host: HostAction = HostAction.DROP
+    failsafe: FailsafePorts = DEFAULT_FAILSAFE
+
+    def has(self, endpoint: CompiledEndpoint) -> bool:
+        """Whether it is this node that judges for the endpoint."""
+        return not self.name or endpoint.node in ("", self.name)
+
+    def is_for_workloads(self, interface: str) -> bool:
+        """Whether the name is one of a workload's interface."""
+        return any(
+            interface.startswith(name[:-1]) if name.endswith("*") else interface == name
+            for name in self.workload_interfaces
+        )
+
+    def interface_with(self, address: Address) -> str:
+        """The interface that has the address; empty where none is known to."""
+        return next((name for name, addresses in self.interface_addresses if address in addresses), "")

@@ -239,7 +239,7 @@ def _policy_rows() -> Iterator[Row]:
             f"{short}-ingress", kind, {**on_w, "types": ["Ingress"]}, ("spec", "ingress"), rules, [], incoming(nothing)
         )
         for end in ("source", "destination"):
-            path = ("spec", "egress", 0, end)
+            path: Path = ("spec", "egress", 0, end)
             filled = {"selector": "has(nobody)"}
             spec: Manifest = {**on_w, "types": ["Egress"], "egress": [{"action": "Allow", "protocol": "TCP"}]}
             yield Row(f"{short}-{end}", kind, spec, path, filled, {}, outgoing(tcp))
@@ -248,28 +248,27 @@ def _policy_rows() -> Iterator[Row]:
             [("", outgoing(only("few"))), ("has(nobody)", everything), ("app in {}", everything)]
         ):
             yield Row(f"{short}-selector-{number}", kind, spec, ("spec", "selector"), "app == 'w'", empty, passes)
-        for number, (empty, passes) in enumerate([("", outgoing(only("few"))), ("has(nobody)", everything)]):
-            path = ("spec", "serviceAccountSelector")
-            yield Row(f"{short}-accounts-{number}", kind, {**on_w, **spec}, path, "all()", empty, passes)
-    spec = {**on_w, "types": ["Egress"], "egress": rules}
-    for number, (empty, passes) in enumerate([("", outgoing(only("few"))), ("has(nobody)", everything)]):
-        path = ("spec", "namespaceSelector")
-        yield Row(f"gnp-namespaces-{number}", "GlobalNetworkPolicy", spec, path, "all()", empty, passes)
+        fields = ("serviceAccountSelector",) if short == "np" else ("serviceAccountSelector", "namespaceSelector")
+        for field, (number, (empty, passes)) in product(
+            fields, enumerate([("", outgoing(only("few"))), ("has(nobody)", everything)])
+        ):
+            name = f"{short}-{field.lower()}-{number}"
+            yield Row(name, kind, {**on_w, **spec}, ("spec", field), "all()", empty, passes)
 
 
 def _set_rows() -> Iterator[Row]:
     """Network sets that hold nothing, and a policy that allows what they hold."""
-    for kind, scope in (("NetworkSet", {}), ("GlobalNetworkSet", {"namespaceSelector": "global()"})):
-        for number, (path, filled, empty, more) in enumerate(
-            [
-                (("spec", "nets"), ["203.0.113.0/24"], [], {}),
-                (("spec", "nets"), ["203.0.113.0/24"], [], {"allowedEgressDomains": []}),
-                (("spec", "allowedEgressDomains"), ["a.example"], [], {}),
-                (("spec", "allowedEgressDomains"), ["a.example"], [], {"nets": []}),
-                (("spec",), {"nets": ["203.0.113.0/24"]}, {}, {}),
-                (("metadata", "labels"), None, {}, {"nets": ["203.0.113.0/24"]}),
-            ]
-        ):
+    places: list[tuple[Path, Any, Any, Manifest]] = [
+        (("spec", "nets"), ["203.0.113.0/24"], [], {}),
+        (("spec", "nets"), ["203.0.113.0/24"], [], {"allowedEgressDomains": []}),
+        (("spec", "allowedEgressDomains"), ["a.example"], [], {}),
+        (("spec", "allowedEgressDomains"), ["a.example"], [], {"nets": []}),
+        (("spec",), {"nets": ["203.0.113.0/24"]}, {}, {}),
+        (("metadata", "labels"), None, {}, {"nets": ["203.0.113.0/24"]}),
+    ]
+    scopes: dict[str, Manifest] = {"NetworkSet": {}, "GlobalNetworkSet": {"namespaceSelector": "global()"}}
+    for kind, scope in scopes.items():
+        for number, (path, filled, empty, more) in enumerate(places):
             name = f"{'gns' if scope else 'ns'}-{number}"
             destination = {"selector": f"holds == '{name}'", **scope}
             allowing = policy(name, [{"action": "Allow", "destination": destination}])

@@ -54,6 +54,15 @@ def read_set_net(value: Any) -> Net:
     return Net(text, _interface(text, "V-18").network)
 
 
+def read_block(value: Any) -> Net:
+    """A CIDR with a prefix length (V-40); bits beyond it are masked off."""
+    text = _text(value)
+    interface = _interface(text, "V-40")
+    if "/" not in text:
+        raise refused("V-40", f"{text!r} is an address, not a CIDR: write {interface.network}")
+    return Net(text, interface.network)
+
+
 def read_host_net(value: Any) -> Net:
     """Exactly one address, bare or as /32 or /128 (V-28)."""
     text = _text(value)
@@ -114,5 +123,6 @@ def _full(interface: IPv4Interface | IPv6Interface) -> int:
 
 RuleNet = Annotated[Net, PlainValidator(read_rule_net), AS_TEXT]
 SetNet = Annotated[Net, PlainValidator(read_set_net), AS_TEXT]
+Block = Annotated[Net, PlainValidator(read_block), AS_TEXT]
 HostNet = Annotated[Net, PlainValidator(read_host_net), AS_TEXT]
 IPAddress = Annotated[Address, PlainValidator(read_address), AS_TEXT]

@@ -44,7 +44,8 @@ def _kind(data: Any) -> Kind:
     if not isinstance(kind, str):
         raise InvalidResource(_subject(data), [Cause("kind", f"must be a string, not {kind_of_value(kind)}", "type")])
     try:
-        return kind_of(kind)
+        api_version = data.get("apiVersion")
+        return kind_of(kind, api_version if isinstance(api_version, str) else "")
     except UnknownKind as error:
         raise InvalidResource(_subject(data), [Cause("kind", str(error), "kind")]) from None
 

@@ -41,6 +41,9 @@ def _type_names(types: tuple[PolicyType, ...]) -> list[str]:
     return [item.value for item in types]
 
 
+PolicyTypes = Annotated[tuple[PolicyType, ...], PlainValidator(_read_types), PlainSerializer(_type_names)]
+
+
 def _read_tier(value: Any) -> str:
     if not isinstance(value, str):
         raise refused("type", f"must be a string, not {kind_of_value(value)}")
@@ -65,7 +68,7 @@ class PolicySpec(Model):
     """Lower runs first; absent runs last."""
     selector: TopSelector | None = None
     service_account_selector: TopSelector | None = None
-    types: Annotated[tuple[PolicyType, ...], PlainValidator(_read_types), PlainSerializer(_type_names)] = ()
+    types: PolicyTypes = ()
     ingress: tuple[IngressRule, ...] | None = None
     egress: tuple[EgressRule, ...] | None = None
     performance_hints: Annotated[tuple[str, ...], PlainValidator(_read_hints)] | None = None

@@ -4,12 +4,17 @@ from typing import NamedTuple
 
 from dnsguard.errors import DnsguardError
 from dnsguard.resources.endpoint import HostEndpoint, WorkloadEndpoint
+from dnsguard.resources.felix import FelixConfiguration
+from dnsguard.resources.kubernetespolicy import KubernetesNetworkPolicy, StagedKubernetesNetworkPolicy
 from dnsguard.resources.namespace import Namespace
 from dnsguard.resources.networkset import GlobalNetworkSet, NetworkSet
 from dnsguard.resources.policy import GlobalNetworkPolicy, NetworkPolicy
 from dnsguard.resources.profile import Profile
-from dnsguard.resources.resource import CORE, PROJECTCALICO, Resource
+from dnsguard.resources.resource import CORE, NETWORKING, PROJECTCALICO, Resource
+from dnsguard.resources.staged import StagedGlobalNetworkPolicy, StagedNetworkPolicy
 from dnsguard.resources.tier import Tier
+
+_OWN_GROUP = PROJECTCALICO.partition("/")[0]
 
 
 class Kind(NamedTuple):
@@ -33,47 +38,43 @@ class Kind(NamedTuple):
         """API version within the group."""
         return self.api_version.rpartition("/")[2]
 
+    @property
+    def collection(self) -> str:
+        """Where its objects are kept: the plural, with the group behind it where the plural alone could mean two."""
+        return self.plural if self.group in ("", _OWN_GROUP) else f"{self.plural}.{self.group}"
+
     def called(self, name: str) -> str:
         """An object as kubectl names it: `networkset.projectcalico.org/x`, `namespace/x` in the core group."""
         return f"{self.singular}.{self.group}/{name}" if self.group else f"{self.singular}/{name}"
 
 
 # In the order in which a batch is applied: what is referred to comes first.
+# fmt: off
 KINDS: tuple[Kind, ...] = (
     Kind("Namespace", "namespaces", "namespace", ("ns",), CORE, False, Namespace),
+    Kind("FelixConfiguration", "felixconfigurations", "felixconfiguration", ("felixconfig", "felixconfigs"),
+         PROJECTCALICO, False, FelixConfiguration),
     Kind("Tier", "tiers", "tier", (), PROJECTCALICO, False, Tier),
     Kind("Profile", "profiles", "profile", (), PROJECTCALICO, False, Profile),
     Kind("GlobalNetworkSet", "globalnetworksets", "globalnetworkset", ("gns",), PROJECTCALICO, False, GlobalNetworkSet),
-    Kind("NetworkSet", "networksets", "networkset", ("netsets",), PROJECTCALICO, True, NetworkSet),
-    Kind(
-        "GlobalNetworkPolicy",
-        "globalnetworkpolicies",
-        "globalnetworkpolicy",
-        ("gnp", "cgnp"),
-        PROJECTCALICO,
-        False,
-        GlobalNetworkPolicy,
-    ),
-    Kind(
-        "NetworkPolicy",
-        "networkpolicies",
-        "networkpolicy",
-        ("cnp", "caliconetworkpolicy"),
-        PROJECTCALICO,
-        True,
-        NetworkPolicy,
-    ),
+    Kind("NetworkSet", "networksets", "networkset", ("netset", "netsets"), PROJECTCALICO, True, NetworkSet),
+    Kind("GlobalNetworkPolicy", "globalnetworkpolicies", "globalnetworkpolicy", ("gnp", "cgnp"),
+         PROJECTCALICO, False, GlobalNetworkPolicy),
+    Kind("NetworkPolicy", "networkpolicies", "networkpolicy", ("np", "cnp", "caliconetworkpolicy"),
+         PROJECTCALICO, True, NetworkPolicy),
+    Kind("NetworkPolicy", "networkpolicies", "networkpolicy", ("knp", "netpol"),
+         NETWORKING, True, KubernetesNetworkPolicy),
+    Kind("StagedGlobalNetworkPolicy", "stagedglobalnetworkpolicies", "stagedglobalnetworkpolicy", ("sgnp",),
+         PROJECTCALICO, False, StagedGlobalNetworkPolicy),
+    Kind("StagedNetworkPolicy", "stagednetworkpolicies", "stagednetworkpolicy", ("snp", "scnp"),
+         PROJECTCALICO, True, StagedNetworkPolicy),
+    Kind("StagedKubernetesNetworkPolicy", "stagedkubernetesnetworkpolicies", "stagedkubernetesnetworkpolicy", ("sknp",),
+         PROJECTCALICO, True, StagedKubernetesNetworkPolicy),
     Kind("HostEndpoint", "hostendpoints", "hostendpoint", ("hep", "heps"), PROJECTCALICO, False, HostEndpoint),
-    Kind(
-        "WorkloadEndpoint",
-        "workloadendpoints",
-        "workloadendpoint",
-        ("wep", "weps"),
-        PROJECTCALICO,
-        True,
-        WorkloadEndpoint,
-    ),
+    Kind("WorkloadEndpoint", "workloadendpoints", "workloadendpoint", ("wep", "weps"),
+         PROJECTCALICO, True, WorkloadEndpoint),
 )
+# fmt: on
 
 
 class UnknownKind(DnsguardError):
@@ -85,15 +86,19 @@ class UnknownKind(DnsguardError):
 
 
 def known_kinds() -> str:
-    """All kinds, for a message."""
-    return ", ".join(kind.kind for kind in KINDS)
+    """All kinds, for a message; of another group than ours with their apiVersion."""
+    return ", ".join(
+        kind.kind if kind.group in ("", _OWN_GROUP) else f"{kind.kind} ({kind.api_version})" for kind in KINDS
+    )
 
 
-_BY_KIND = {kind.kind: kind for kind in KINDS}
+_BY_KIND = {(kind.group, kind.kind): kind for kind in KINDS}
+_FIRST_BY_KIND = {kind.kind: kind for kind in reversed(KINDS)}
 _BY_PLURAL = {(kind.group, kind.plural): kind for kind in KINDS}
+# Of two kinds with one name, the bare name means the first.
 _BY_ANY_NAME = {
     name.lower(): kind
-    for kind in KINDS
+    for kind in reversed(KINDS)
     for name in (
         kind.kind,
         kind.plural,
@@ -105,10 +110,18 @@ _BY_ANY_NAME = {
 }
 
 
-def kind_of(kind: str) -> Kind:
-    """The kind of an object, by its `kind` in exact case. Raises UnknownKind."""
+def groups() -> tuple[tuple[str, str], ...]:
+    """Every API group that is served, with its version; the core group is the empty one."""
+    return tuple(dict.fromkeys((kind.group, kind.version) for kind in KINDS))
+
+
+def kind_of(kind: str, api_version: str = "") -> Kind:
+    """The kind of an object, by its `kind` in exact case. Raises UnknownKind.
+
+    Where two groups have such a kind, `api_version` says which one; without one of theirs it is Calico's.
+    """
     try:
-        return _BY_KIND[kind]
+        return _BY_KIND.get((api_version.rpartition("/")[0], kind)) or _FIRST_BY_KIND[kind]
     except KeyError:
         raise UnknownKind(kind) from None
 
@@ -119,7 +132,10 @@ def kind_at(group: str, plural: str) -> Kind | None:
 
 
 def kind_named(name: str) -> Kind:
-    """The kind a person means: by kind, plural, singular or short name, in any case. Raises UnknownKind."""
+    """The kind a person means: by kind, plural, singular or short name, in any case, also with the group behind it.
+
+    Raises UnknownKind.
+    """
     try:
         return _BY_ANY_NAME[name.lower()]
     except KeyError:

@@ -13,6 +13,7 @@ from dnsguard.resources.problems import Problem
 
 PROJECTCALICO = "projectcalico.org/v3"
 CORE = "v1"
+NETWORKING = "networking.k8s.io/v1"
 
 
 @dataclass(frozen=True, slots=True)

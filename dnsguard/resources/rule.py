@@ -15,6 +15,9 @@ from dnsguard.resources.problems import Problem, refused
 from dnsguard.resources.rulechecks import entity_problems, family_problems, icmp_problems, port_problems
 from dnsguard.resources.selectors import NamespaceSelector, RuleSelector
 
+MAX_NETS = 256
+MAX_PORTS = 50
+
 
 class Action(StrEnum):
     """What a rule does with a packet that matches."""
@@ -82,15 +85,15 @@ class EntityRule(Model):
     nothing).
     """
 
-    nets: Annotated[tuple[RuleNet, ...], Field(max_length=256)] | None = None
-    not_nets: Annotated[tuple[RuleNet, ...], Field(max_length=256)] | None = None
+    nets: Annotated[tuple[RuleNet, ...], Field(max_length=MAX_NETS)] | None = None
+    not_nets: Annotated[tuple[RuleNet, ...], Field(max_length=MAX_NETS)] | None = None
     selector: RuleSelector | None = None
     not_selector: RuleSelector | None = None
     namespace_selector: NamespaceSelector | None = None
     service_accounts: ServiceAccounts | None = None
     services: Services | None = None
-    ports: Annotated[tuple[PortField, ...], Field(max_length=50)] | None = None
-    not_ports: Annotated[tuple[PortField, ...], Field(max_length=50)] | None = None
+    ports: Annotated[tuple[PortField, ...], Field(max_length=MAX_PORTS)] | None = None
+    not_ports: Annotated[tuple[PortField, ...], Field(max_length=MAX_PORTS)] | None = None
     domains: RuleDomains | None = None
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - what is broken looks absent

@@ -1,0 +1,82 @@
+"""NetworkPolicy of Kubernetes, and its preview StagedKubernetesNetworkPolicy."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+from dnsguard.resources.kubernetes import conversion_problems
+from dnsguard.resources.kubernetesspec import KubernetesPolicySpec
+from dnsguard.resources.problems import Problem
+from dnsguard.resources.resource import NETWORKING, Resource
+from dnsguard.resources.staged import (
+    StagedAction,
+    StagedActionField,
+    deletion_problems,
+    is_deletion,
+    with_staged_action,
+)
+
+
+class KubernetesNetworkPolicy(Resource):
+    """A policy of networking.k8s.io: it allows, for pods of its own namespace, and everything else is denied."""
+
+    API_VERSION: ClassVar[str] = NETWORKING
+    NAMESPACED: ClassVar[bool] = True
+
+    kind: Literal["NetworkPolicy"]
+    spec: KubernetesPolicySpec = KubernetesPolicySpec()
+    status: dict[str, Any] | None = None
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """`spec` is always there."""
+        return {"spec": {}, **super().completed(data)}
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """It must come to a policy that can be enforced."""
+        yield from super().problems(broken)
+        if "spec" not in broken:
+            yield from _in_spec(conversion_problems(self.spec))
+
+
+class StagedKubernetesPolicySpec(KubernetesPolicySpec):
+    """The spec of a preview. In a deletion `policyTypes` is empty."""
+
+    staged_action: StagedActionField = StagedAction.SET
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """The action that is meant; a deletion infers no types."""
+        data = with_staged_action(data)
+        if is_deletion(data):
+            return {field: value for field, value in data.items() if field != "policyTypes" or value}
+        return super().completed(data)
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """V-16."""
+        if self.staged_action is StagedAction.DELETE and "stagedAction" not in broken:
+            return deletion_problems(self, ("staged_action",))
+        return super().problems(broken)
+
+
+class StagedKubernetesNetworkPolicy(Resource):
+    """A preview of a NetworkPolicy of Kubernetes of this name."""
+
+    NAMESPACED: ClassVar[bool] = True
+
+    kind: Literal["StagedKubernetesNetworkPolicy"]
+    spec: StagedKubernetesPolicySpec = StagedKubernetesPolicySpec()
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """`spec` is always there."""
+        return {"spec": {}, **super().completed(data)}
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """It must come to a policy that could be enforced (V-17)."""
+        yield from super().problems(broken)
+        if "spec" not in broken and self.spec.staged_action is not StagedAction.DELETE:
+            yield from _in_spec(conversion_problems(self.spec))
+
+
+def _in_spec(problems: Iterable[Problem]) -> Iterable[Problem]:
+    return (problem._replace(path=("spec", *problem.path)) for problem in problems)

@@ -1,0 +1,162 @@
+"""What a Kubernetes network policy says: pods, peers and ports.
+
+Here Kubernetes' meanings hold: an absent or empty list of peers means everybody, an absent or empty list of ports every
+port, an empty selector all objects.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import Field, PlainSerializer, PlainValidator
+
+from dnsguard.resources.labelselector import LabelSelector
+from dnsguard.resources.model import Model
+from dnsguard.resources.nets import Block
+from dnsguard.resources.policy import PolicyType, PolicyTypes
+from dnsguard.resources.ports import MAX_PORT, NamedPort, Port, PortRange, is_port_name, port_json
+from dnsguard.resources.problems import Problem, kind_of_value, refused
+
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+
+
+def _read_protocol(value: Any) -> str:
+    if value not in _PROTOCOLS:
+        hint = f"; did you mean {str(value).upper()}?" if str(value).upper() in _PROTOCOLS else ""
+        raise refused("V-31", f"{value!r} is no protocol of a Kubernetes policy: write TCP, UDP or SCTP{hint}")
+    return str(value)
+
+
+def _read_port(value: Any) -> Port:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 1 <= value <= MAX_PORT:
+            raise refused("V-48", f"port {value} is out of range: write 1 to {MAX_PORT}")
+        return PortRange(value, value)
+    if not isinstance(value, str):
+        raise refused("V-48", f"must be a port number or a port's name, not {kind_of_value(value)}")
+    if not is_port_name(value):
+        hint = "leave the quotes out" if value.isascii() and value.isdigit() else "a name holds a-z, 0-9 and '-'"
+        raise refused("V-48", f"{value!r} is no name of a port: {hint}; write a range with endPort")
+    return NamedPort(value)
+
+
+def _read_end_port(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PORT:
+        raise refused("V-48", f"{value!r} is no port: write a number from 1 to {MAX_PORT}")
+    return value
+
+
+class KubernetesPort(Model):
+    """One port, or a range of them, of one protocol; every port of it where none is written."""
+
+    protocol: Annotated[str, PlainValidator(_read_protocol)] = "TCP"
+    port: Annotated[Port, PlainValidator(_read_port), PlainSerializer(port_json)] | None = None
+    end_port: Annotated[int, PlainValidator(_read_end_port)] | None = None
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """A range begins with a number, and not above its end."""
+        if self.end_port is None or "port" in broken:
+            return
+        if not isinstance(self.port, PortRange):
+            yield Problem(("endPort",), "V-48", "needs a port number in port, where the range begins")
+        elif self.end_port < self.port.first:
+            yield Problem(("endPort",), "V-48", f"{self.end_port} is below port {self.port.first}: exchange them")
+
+    @property
+    def matched(self) -> Port | None:
+        """What a rule matches; None for every port."""
+        if self.end_port is not None and isinstance(self.port, PortRange):
+            return PortRange(self.port.first, self.end_port)
+        return self.port
+
+
+class IPBlock(Model):
+    """Addresses of a network, without those of networks inside it."""
+
+    cidr: Block
+    excepted: tuple[Block, ...] | None = Field(default=None, alias="except")
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """Each exception lies inside the network and is smaller."""
+        if "cidr" in broken:
+            return
+        outer = self.cidr.network
+        for index, net in enumerate(self.excepted or ()):
+            inner = net.network
+            inside = (
+                inner.version == outer.version and inner.prefixlen > outer.prefixlen and inner.network_address in outer
+            )
+            if not inside:
+                yield Problem(("except", index), "V-40", f"{net.text} must lie inside {self.cidr.text} and be smaller")
+
+
+class KubernetesPeer(Model):
+    """Pods chosen by their own labels and those of their namespaces, or a block of addresses.
+
+    Without `namespace_selector` the pods are those of the policy's namespace.
+    """
+
+    pod_selector: LabelSelector | None = None
+    namespace_selector: LabelSelector | None = None
+    ip_block: IPBlock | None = Field(default=None, alias="ipBlock")
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """Something is chosen, and in one way only."""
+        chosen = {"podSelector": self.pod_selector, "namespaceSelector": self.namespace_selector}
+        written = [field for field, value in chosen.items() if value is not None or field in broken]
+        if self.ip_block is not None and written:
+            yield Problem(("ipBlock",), "peer", f"excludes {' and '.join(written)}: write two peers")
+        if self.ip_block is None and not written and "ipBlock" not in broken:
+            yield Problem(
+                (), "peer", "names nobody: write podSelector, namespaceSelector or ipBlock ({} chooses all of a kind)"
+            )
+
+
+class KubernetesRule(Model):
+    """One rule; an empty one allows everything in its direction."""
+
+    ports: tuple[KubernetesPort, ...] | None = None
+
+    @property
+    def peers(self) -> tuple[KubernetesPeer, ...]:
+        """Who is allowed; nobody named is everybody."""
+        raise NotImplementedError
+
+
+class KubernetesIngressRule(KubernetesRule):
+    """Who may connect to the pods."""
+
+    sources: tuple[KubernetesPeer, ...] | None = Field(default=None, alias="from")
+
+    @property
+    def peers(self) -> tuple[KubernetesPeer, ...]:
+        """`from`."""
+        return self.sources or ()
+
+
+class KubernetesEgressRule(KubernetesRule):
+    """To whom the pods may connect."""
+
+    destinations: tuple[KubernetesPeer, ...] | None = Field(default=None, alias="to")
+
+    @property
+    def peers(self) -> tuple[KubernetesPeer, ...]:
+        """`to`."""
+        return self.destinations or ()
+
+
+class KubernetesPolicySpec(Model):
+    """Which pods are isolated in which direction, and what is allowed to them all the same."""
+
+    pod_selector: LabelSelector = LabelSelector()
+    policy_types: PolicyTypes = ()
+    """Always present: inferred where it was not written."""
+    ingress: tuple[KubernetesIngressRule, ...] | None = None
+    egress: tuple[KubernetesEgressRule, ...] | None = None
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Absent or empty `policyTypes` mean Ingress, and Egress where there are egress rules."""
+        if data.get("policyTypes", []) not in ([], ()):
+            return data
+        types = [PolicyType.INGRESS.value, *([PolicyType.EGRESS.value] if data.get("egress") else [])]
+        return {**data, "policyTypes": types}

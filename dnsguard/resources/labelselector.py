@@ -1,0 +1,80 @@
+"""Label selectors of Kubernetes objects, and what they are in the selector language."""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from pydantic import PlainValidator, StrictStr
+
+from dnsguard.resources.metadata import Labels, label_key_fault, label_value_fault
+from dnsguard.resources.model import AS_TEXT, Model
+from dnsguard.resources.problems import Problem, refused
+
+
+class Operator(StrEnum):
+    """How a label is compared."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    """Also true of an object without the label."""
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+def _read_operator(value: Any) -> Operator:
+    try:
+        return Operator(value)
+    except ValueError:
+        raise refused("V-42", f"{value!r} is no operator: write In, NotIn, Exists or DoesNotExist") from None
+
+
+class LabelRequirement(Model):
+    """One expression of a label selector."""
+
+    key: StrictStr
+    operator: Annotated[Operator, PlainValidator(_read_operator), AS_TEXT]
+    values: tuple[StrictStr, ...] | None = None
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """A good key, and values where the operator takes them."""
+        if "key" not in broken and (fault := label_key_fault(self.key)):
+            yield Problem(("key",), "V-05", f"bad label key: {fault}")
+        for index, value in enumerate(self.values or ()):
+            if fault := label_value_fault(value):
+                yield Problem(("values", index), "V-05", f"bad label value {value!r}: {fault}")
+        if broken & {"operator", "values"}:
+            return
+        takes_values = self.operator in (Operator.IN, Operator.NOT_IN)
+        if takes_values and not self.values:
+            yield Problem(("values",), "V-42", f"{self.operator} needs at least one value")
+        if not takes_values and self.values:
+            yield Problem(("values",), "V-42", f"{self.operator} takes no values: leave them out")
+
+    def text(self) -> str:
+        """In the selector language. Keys and values of labels hold no quotes."""
+        listed = ", ".join(f"'{value}'" for value in self.values or ())
+        match self.operator:
+            case Operator.IN:
+                return f"{self.key} in {{ {listed} }}"
+            case Operator.NOT_IN:
+                return f"{self.key} not in {{ {listed} }}"
+            case Operator.EXISTS:
+                return f"has({self.key})"
+            case Operator.DOES_NOT_EXIST:
+                return f"!has({self.key})"
+
+
+class LabelSelector(Model):
+    """Objects with all these labels, of which every expression is true. An empty one matches every object."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+    match_labels: Labels | None = None
+    match_expressions: tuple[LabelRequirement, ...] | None = None
+
+    def terms(self) -> Iterator[str]:
+        """In the selector language, to be joined by `&&`; none for an empty selector."""
+        for key, value in sorted((self.match_labels or {}).items()):
+            yield f"{key} == '{value}'"
+        for requirement in self.match_expressions or ():
+            yield requirement.text()

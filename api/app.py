@@ -19,7 +19,7 @@ from api.services import Services
 from api.streams import Streams
 from api.views import ViewRoutes
 from dnsguard.errors import DnsguardError
-from dnsguard.resources.resource import CORE, PROJECTCALICO
+from dnsguard.resources import groups
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +62,14 @@ def create_app(services: Services) -> FastAPI:
 def _add_discovery(app: FastAPI, services: Services) -> None:
     fixed: dict[str, Any] = {
         "/api": discovery.core_versions(),
-        "/apis": discovery.groups(),
-        f"/apis/{discovery.GROUP}": discovery.group(),
-        f"/api/{CORE}": discovery.resources(CORE),
-        f"/apis/{PROJECTCALICO}": discovery.resources(PROJECTCALICO),
+        "/apis": discovery.named_groups(),
         "/version": discovery.version(services.version),
         "/openapi/v3": index(),
-        f"/openapi/v3/api/{CORE}": document(CORE),
-        f"/openapi/v3/apis/{PROJECTCALICO}": document(PROJECTCALICO),
     }
+    fixed |= {f"/apis/{name}": discovery.group(name, version) for name, version in groups() if name}
+    for api_version in discovery.API_VERSIONS:
+        root = discovery.root_of(api_version)
+        fixed |= {root: discovery.resources(api_version), f"/openapi/v3{root}": document(api_version)}
     for path, value in fixed.items():
 
         async def serve(request: Request, value: Any = value) -> Response:

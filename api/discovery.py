@@ -2,12 +2,18 @@
 
 from typing import Any
 
-from dnsguard.resources import KINDS, Kind
-from dnsguard.resources.resource import CORE, PROJECTCALICO
+from dnsguard.resources import KINDS, Kind, groups
+from dnsguard.resources.resource import CORE
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
-GROUP = PROJECTCALICO.partition("/")[0]
+API_VERSIONS = tuple(f"{group}/{version}" if group else version for group, version in groups())
+"""Of every group that is served, in the order in which a bare name is looked for."""
+
+
+def root_of(api_version: str) -> str:
+    """Where the kinds of a group and version are served."""
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
 def core_versions() -> dict[str, Any]:
@@ -15,14 +21,15 @@ def core_versions() -> dict[str, Any]:
     return {"kind": "APIVersions", "versions": [CORE], "serverAddressByClientCIDRs": []}
 
 
-def groups() -> dict[str, Any]:
-    """``/apis``."""
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group()]}
+def named_groups() -> dict[str, Any]:
+    """``/apis``: all but the core group."""
+    served = [_group(*each) for each in groups() if each[0]]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": served}
 
 
-def group() -> dict[str, Any]:
-    """``/apis/{group}`` of the one group there is."""
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group()}
+def group(name: str, version: str) -> dict[str, Any]:
+    """``/apis/{group}``."""
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, version)}
 
 
 def resources(api_version: str) -> dict[str, Any]:
@@ -36,9 +43,9 @@ def version(program: str) -> dict[str, str]:
     return {"major": "1", "minor": "32", "gitVersion": f"v1.32.0+dnsguard-{program}", "dnsguard": program}
 
 
-def _group() -> dict[str, Any]:
-    served = {"groupVersion": PROJECTCALICO, "version": PROJECTCALICO.partition("/")[2]}
-    return {"name": GROUP, "versions": [served], "preferredVersion": served}
+def _group(name: str, version: str) -> dict[str, Any]:
+    served = {"groupVersion": f"{name}/{version}", "version": version}
+    return {"name": name, "versions": [served], "preferredVersion": served}
 
 
 def _resource(kind: Kind) -> dict[str, Any]:

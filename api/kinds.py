@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.answers import JSON, answer, as_json, media_type
 from api.bodies import body_value, content_type, raw_body
-from api.discovery import GROUP
+from api.discovery import API_VERSIONS, root_of
 from api.failures import Failure, bad_request, details_of, failure_of
 from api.gate import AuditNote, audit_note
 from api.objects import Objects, Preconditions, Target, Written, key_of
@@ -19,7 +19,6 @@ from api.selection import selection
 from api.streams import Streams
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import kind_at
-from dnsguard.resources.resource import CORE, PROJECTCALICO
 from dnsguard.store.interface import Object, Store
 
 PATCHES = {
@@ -41,9 +40,9 @@ class KindRoutes:
         self._streams = streams
 
     def router(self) -> APIRouter:
-        """The routes of both groups. They are described by the OpenAPI documents of the kinds, not by FastAPI."""
+        """The routes of all groups. They are described by the OpenAPI documents of the kinds, not by FastAPI."""
         router = APIRouter(include_in_schema=False)
-        for root in (f"/api/{CORE}", f"/apis/{PROJECTCALICO}"):
+        for root in map(root_of, API_VERSIONS):
             for collection in (f"{root}/namespaces/{{namespace}}/{{plural}}", f"{root}/{{plural}}"):
                 router.add_api_route(collection, self.list_or_watch, methods=["GET"])
                 router.add_api_route(collection, self.create, methods=["POST"])
@@ -80,7 +79,7 @@ class KindRoutes:
             return StreamingResponse(lines, media_type=JSON)
         if query.get("continue"):
             raise Failure(410, "Expired", "lists are never cut into pages here: list again without continue")
-        values, revision = await self._store.list_objects(target.kind.plural, target.namespace or None)
+        values, revision = await self._store.list_objects(target.kind.collection, target.namespace or None)
         chosen = [value for value in values if wanted(value)]
         head = {
             "apiVersion": target.kind.api_version,
@@ -145,7 +144,7 @@ class KindRoutes:
         query = request.query_params
         wanted = selection(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
         preconditions, dry_run = await _delete_options(request, dry_run)
-        values, revision = await self._store.list_objects(target.kind.plural, target.namespace or None)
+        values, revision = await self._store.list_objects(target.kind.collection, target.namespace or None)
         gone: list[Object] = []
         for value in filter(wanted, values):
             key = key_of(target, value)
@@ -172,8 +171,8 @@ _SUCCESS = {"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Suc
 def _target(request: Request) -> Target:
     """What the path names. Raises Failure 404 for a kind that is not served there."""
     parameters = request.path_params
-    group = "" if request.url.path.startswith("/api/") else GROUP
-    kind = kind_at(group, parameters["plural"])
+    _, root, group, *_ = request.url.path.split("/")
+    kind = kind_at(group if root == "apis" else "", parameters["plural"])
     if kind is None or ("namespace" in parameters and not kind.namespaced):
         raise Failure(404, "NotFound", f"there is nothing at {request.url.path[:200]}; GET /apis lists what there is")
     namespace, name = parameters.get("namespace", ""), parameters.get("name", "")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from api.discovery import root_of
 from api.failures import Failure, bad_request
-from dnsguard.resources import Kind
+from dnsguard.resources import KINDS, Kind
 from dnsguard.resources.metadata import SERVER_SET
 from dnsguard.resources.problems import kind_of_value
 from dnsguard.store.interface import Object
@@ -39,9 +40,12 @@ def taken_apart(data: Any, kind: Kind, namespace: str) -> tuple[Any, Stated]:
     """
     if not isinstance(data, Mapping):
         return data, Stated("", "", "")
-    said = f"{data.get('apiVersion', kind.api_version)} {data.get('kind', kind.kind)}"
-    if said != f"{kind.api_version} {kind.kind}":
-        raise bad_request(f"this path takes a {kind.api_version} {kind.kind}, not a {said[:200]}")
+    api_version, name = data.get("apiVersion", kind.api_version), data.get("kind", kind.kind)
+    if (api_version, name) != (kind.api_version, kind.kind):
+        raise bad_request(
+            f"this path takes a {kind.api_version} {kind.kind}, not a {f'{api_version} {name}'[:200]}"
+            f"{_belongs(api_version, name)}"
+        )
     data = {"apiVersion": kind.api_version, "kind": kind.kind, **data}
     data.pop("status", None)
     metadata = data.get("metadata")
@@ -95,6 +99,15 @@ def _with_metadata(value: Object, fields: Mapping[str, Any]) -> Object:
 
 def _intent(value: Object) -> Object:
     return {key: part for key, part in value.items() if key not in ("metadata", "status")}
+
+
+def _belongs(api_version: Any, name: Any) -> str:
+    """Where an object that was sent to another path should go, if anywhere."""
+    served = next((kind for kind in KINDS if (kind.api_version, kind.kind) == (api_version, name)), None)
+    if served is None:
+        return ""
+    scope = "/namespaces/NAMESPACE" if served.namespaced else ""
+    return f"; send that to {root_of(served.api_version)}{scope}/{served.plural}"
 
 
 def _text(metadata: Mapping[str, Any], field: str) -> str:

@@ -40,7 +40,7 @@ class Target:
 
     @property
     def key(self) -> Key:
-        return Key(self.kind.plural, self.namespace, self.name)
+        return Key(self.kind.collection, self.namespace, self.name)
 
     def __str__(self) -> str:
         return str(self.key)
@@ -48,7 +48,7 @@ class Target:
 
 def key_of(target: Target, value: Object) -> Key:
     """Where an object of a collection lives."""
-    return Key(target.kind.plural, value["metadata"].get("namespace", ""), value["metadata"]["name"])
+    return Key(target.kind.collection, value["metadata"].get("namespace", ""), value["metadata"]["name"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Objects:
     async def ensure_builtins(self) -> None:
         """Create the built-in objects that do not exist yet. Raises StoreUnavailable."""
         for resource in BUILTINS:
-            target = Target(kind_of(resource.kind), resource.namespace)
+            target = Target(kind_of(resource.kind, resource.api_version), resource.namespace)
             try:
                 await self.create(target, to_dict(resource))
             except AlreadyExists:
@@ -100,7 +100,7 @@ class Objects:
                 data["metadata"]["name"] = generated_name(stated.generate_name)
             read = await _read(data, target, size)
             value = created(read.value, self._new_uid(), self._now())
-            key = Key(target.kind.plural, read.resource.namespace, read.resource.name)
+            key = Key(target.kind.collection, read.resource.namespace, read.resource.name)
 
             async def write(key: Key = key, value: Object = value) -> Object:
                 if dry_run:
@@ -200,7 +200,7 @@ class Objects:
         found: list[Resource] = []
         for kind in KINDS:
             if issubclass(kind.model, Policy):
-                for value in (await self._store.list_objects(kind.plural))[0]:
+                for value in (await self._store.list_objects(kind.collection))[0]:
                     if value.get("spec", {}).get("tier", "default") == tier:
                         metadata = value["metadata"]
                         target = Target(kind, metadata.get("namespace", ""), metadata["name"])

@@ -4,15 +4,14 @@ import hashlib
 from typing import Any
 
 from api.answers import as_json
+from api.discovery import API_VERSIONS, root_of
 from dnsguard.resources import KINDS, Kind
-from dnsguard.resources.resource import CORE, PROJECTCALICO
-
-PATHS = {CORE: f"api/{CORE}", PROJECTCALICO: f"apis/{PROJECTCALICO}"}
 
 
 def index() -> dict[str, Any]:
     """``/openapi/v3``: where the documents are; the hash changes with the content."""
-    return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={_hash(v)}"} for v, path in PATHS.items()}}
+    urls = {root_of(each): f"/openapi/v3{root_of(each)}?hash={_hash(each)}" for each in API_VERSIONS}
+    return {"paths": {root.removeprefix("/"): {"serverRelativeURL": url} for root, url in urls.items()}}
 
 
 def document(api_version: str) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def document(api_version: str) -> dict[str, Any]:
 def path_of(kind: Kind) -> str:
     """Where objects of a kind are, as a template."""
     scope = "namespaces/{namespace}/" if kind.namespaced else ""
-    return f"/{PATHS[kind.api_version]}/{scope}{kind.plural}/{{name}}"
+    return f"{root_of(kind.api_version)}/{scope}{kind.plural}/{{name}}"
 
 
 def identity(kind: Kind) -> dict[str, str]:
@@ -42,7 +41,7 @@ def _hash(api_version: str) -> str:
 
 
 def _schema_name(kind: Kind) -> str:
-    package = "org.projectcalico" if kind.group else "io.k8s.api.core"
+    package = ".".join(reversed(kind.group.split("."))) if kind.group else "io.k8s.api.core"
     return f"{package}.{kind.version}.{kind.kind}"
 
 

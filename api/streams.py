@@ -45,7 +45,7 @@ class Streams:
             raise Failure(503, "ServiceUnavailable", "the server stops", headers={"Retry-After": "1"})
         if len(self._open) >= MOST_STREAMS:
             raise Failure(429, "TooManyRequests", f"{len(self._open)} watches are open", headers={"Retry-After": "5"})
-        scope = (target.kind.plural, target.namespace or None)
+        scope = (target.kind.collection, target.namespace or None)
         view = _View(wanted)
         first: list[Object] = []
         if revision is None:

@@ -7,9 +7,8 @@ from http import HTTPStatus
 from typing import Any
 
 from dnsguard.cli.errors import REFUSED
-from dnsguard.cli.files import add_file_flags, object_name, read_files
+from dnsguard.cli.files import add_file_flags, kind_of_resource, object_name, read_files
 from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
-from dnsguard.resources import kind_of
 from dnsguard.resources.manifest import Document
 from dnsguard.resources.metadata import SERVER_SET
 
@@ -46,7 +45,7 @@ def apply_document(server: Server, document: Document, *, dry_run: bool = False)
     resourceVersion: then that conflict is the answer.
     """
     resource = document.resource
-    kind = kind_of(resource.kind)
+    kind = kind_of_resource(resource)
     parameters = {"dryRun": "All"} if dry_run else None
     path = object_path(kind, resource.namespace, resource.name)
     wanted = _with_namespace(document.data, resource.namespace)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 
 from dnsguard.cli.errors import REFUSED, UsageError
-from dnsguard.cli.files import add_file_flags, read_files
+from dnsguard.cli.files import add_file_flags, kind_of_resource, read_files
 from dnsguard.cli.server import Server, ServerError, add_server_flags, object_path
 from dnsguard.cli.words import kinds_and_names
-from dnsguard.resources import Kind, kind_of
+from dnsguard.resources import Kind
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,7 +44,7 @@ def _targets(arguments: argparse.Namespace) -> Iterator[tuple[Kind, str, str]]:
     if arguments.filename:
         for document in reversed(read_files(arguments.filename, arguments.namespace)):
             resource = document.resource
-            yield kind_of(resource.kind), resource.namespace, resource.name
+            yield kind_of_resource(resource), resource.namespace, resource.name
         return
     for kind, name in kinds_and_names(arguments.words):
         if name is None:

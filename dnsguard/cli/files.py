@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dnsguard.cli.errors import UsageError
-from dnsguard.resources import KINDS, Cause, kind_of
+from dnsguard.resources import KINDS, Cause, Kind, Resource, kind_of
 from dnsguard.resources.manifest import Document, Fault, ManifestError, load
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
-_RANKS = {kind.kind: rank for rank, kind in enumerate(KINDS)}
+_RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
 def add_file_flags(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -52,7 +52,7 @@ def read_files(names: Sequence[str], namespace: str | None = None) -> list[Docum
         raise ManifestError(faults)
     if not documents:
         raise UsageError(f"no objects in {', '.join(names)}")
-    return sorted(documents, key=lambda document: _RANKS[document.resource.kind])
+    return sorted(documents, key=lambda document: _RANKS[kind_of_resource(document.resource)])
 
 
 def _sources(names: Sequence[str]) -> Iterator[tuple[str, Path | None]]:
@@ -71,11 +71,11 @@ def _sources(names: Sequence[str]) -> Iterator[tuple[str, Path | None]]:
 
 def _without_repeated(documents: Sequence[Document]) -> tuple[list[Document], list[Fault]]:
     """Every object once. One that stands twice and differs is a fault: the second would silently replace the first."""
-    seen: dict[tuple[str, str, str], Document] = {}
+    seen: dict[tuple[Kind, str, str], Document] = {}
     faults: list[Fault] = []
     for document in documents:
         resource = document.resource
-        first = seen.setdefault((resource.kind, resource.namespace, resource.name), document)
+        first = seen.setdefault((kind_of_resource(resource), resource.namespace, resource.name), document)
         if first.resource != resource:
             where = f"{first.source}, document {first.number}"
             text = f"the same object stands in {where} already, and is not the same there"
@@ -85,4 +85,9 @@ def _without_repeated(documents: Sequence[Document]) -> tuple[list[Document], li
 
 def object_name(document: Document) -> str:
     """As `Kind.called` has it."""
-    return kind_of(document.resource.kind).called(document.resource.name)
+    return kind_of_resource(document.resource).called(document.resource.name)
+
+
+def kind_of_resource(resource: Resource) -> Kind:
+    """The kind that a resource is of: two groups have one of the name NetworkPolicy."""
+    return kind_of(resource.kind, resource.api_version)

@@ -68,7 +68,7 @@ class _Getter:
         if not found and code == 0 and self._output in (None, "wide") and not self._watch:
             where = "" if self._all_namespaces or not asked[0][0].namespaced else f" in namespace {self._namespace}"
             elsewhere = "; -A shows those of all namespaces" if where else ""
-            print(f"no {asked[0][0].plural}{where}{elsewhere}", file=sys.stderr)
+            print(f"no {asked[0][0].collection}{where}{elsewhere}", file=sys.stderr)
         if self._watch and code == 0:
             self._follow(*asked[0], version)
         return code

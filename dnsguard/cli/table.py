@@ -40,6 +40,23 @@ def _labels(value: Object) -> object:
     return [f"{key}={text}" for key, text in sorted((value["metadata"].get("labels") or {}).items())]
 
 
+def _pods(selector: object) -> str:
+    """A Kubernetes label selector in one word, as kubectl shows it."""
+    if not isinstance(selector, dict) or not any(selector.values()):
+        return "<all>"
+    words = [f"{key}={text}" for key, text in sorted((selector.get("matchLabels") or {}).items())]
+    for each in selector.get("matchExpressions") or ():
+        listed = f"({','.join(each.get('values') or ())})"
+        match each.get("operator"):
+            case "In" | "NotIn" as operator:
+                words.append(f"{each.get('key')} {operator.lower()} {listed}")
+            case "DoesNotExist":
+                words.append(f"!{each.get('key')}")
+            case _:
+                words.append(str(each.get("key")))
+    return ",".join(words)
+
+
 _POLICY = (
     Column("TIER", _spec("tier")),
     Column("ORDER", _spec("order")),
@@ -56,15 +73,29 @@ _ENDPOINT = (
     Column("PROFILES", _spec("profiles"), only_wide=True),
 )
 
+_KUBERNETES = (
+    Column("POD-SELECTOR", lambda value: _pods(_spec("podSelector")(value))),
+    Column("TYPES", _spec("policyTypes")),
+    Column("INGRESS", _count("ingress"), only_wide=True),
+    Column("EGRESS", _count("egress"), only_wide=True),
+)
+_ACTION = (Column("ACTION", _spec("stagedAction")),)
+
 COLUMNS: dict[str, tuple[Column, ...]] = {
-    "Tier": (Column("ORDER", _spec("order")), Column("DEFAULT", _spec("defaultAction"))),
-    "Profile": (Column("INGRESS", _count("ingress")), Column("EGRESS", _count("egress"))),
-    "NetworkPolicy": _POLICY,
-    "GlobalNetworkPolicy": _POLICY,
-    "NetworkSet": _SET,
-    "GlobalNetworkSet": _SET,
-    "WorkloadEndpoint": _ENDPOINT,
-    "HostEndpoint": _ENDPOINT,
+    # by collection
+    "tiers": (Column("ORDER", _spec("order")), Column("DEFAULT", _spec("defaultAction"))),
+    "profiles": (Column("INGRESS", _count("ingress")), Column("EGRESS", _count("egress"))),
+    "networkpolicies": _POLICY,
+    "globalnetworkpolicies": _POLICY,
+    "networkpolicies.networking.k8s.io": _KUBERNETES,
+    "stagednetworkpolicies": (*_ACTION, *_POLICY),
+    "stagedglobalnetworkpolicies": (*_ACTION, *_POLICY),
+    "stagedkubernetesnetworkpolicies": (*_ACTION, *_KUBERNETES),
+    "networksets": _SET,
+    "globalnetworksets": _SET,
+    "workloadendpoints": _ENDPOINT,
+    "hostendpoints": _ENDPOINT,
+    "felixconfigurations": (Column("FIELDS", lambda value: sorted(value.get("spec") or {})),),
 }
 
 
@@ -73,7 +104,7 @@ def columns(kind: Kind, *, wide: bool, with_namespace: bool, now: datetime) -> l
     shown = [Column("NAME", lambda value: value["metadata"]["name"])]
     if with_namespace and kind.namespaced:
         shown.insert(0, Column("NAMESPACE", lambda value: value["metadata"].get("namespace")))
-    shown += [column for column in COLUMNS.get(kind.kind, ()) if wide or not column.only_wide]
+    shown += [column for column in COLUMNS.get(kind.collection, ()) if wide or not column.only_wide]
     if wide:
         shown.append(Column("LABELS", _labels))
     shown.append(Column("AGE", lambda value: age(value["metadata"].get("creationTimestamp"), now)))

@@ -24,7 +24,9 @@ def kinds_and_names(words: Sequence[str]) -> Iterator[tuple[Kind, str | None]]:
 
 def kinds_text() -> str:
     """All kinds with their short names, for `--help`."""
-    names = (f"{kind.plural} ({', '.join(kind.short_names)})" if kind.short_names else kind.plural for kind in KINDS)
+    names = (
+        f"{kind.collection} ({', '.join(kind.short_names)})" if kind.short_names else kind.collection for kind in KINDS
+    )
     return f"kinds: {', '.join(names)}"
 
 

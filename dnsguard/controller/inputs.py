@@ -49,7 +49,7 @@ class Inputs:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Plural → how many are stored, the invalid ones included."""
+        """Collection → how many are stored, the invalid ones included."""
         found: dict[str, int] = {}
         for key in self._resources.keys() | self._invalid.keys():
             found[key.plural] = found.get(key.plural, 0) + 1
@@ -117,10 +117,10 @@ def key_of(value: Object) -> Key:
     metadata = metadata if isinstance(metadata, dict) else {}
     kind = str(value.get("kind", ""))
     try:
-        plural = kind_of(kind).plural
+        collection = kind_of(kind, str(value.get("apiVersion", ""))).collection
     except UnknownKind:
-        plural = kind
-    return Key(plural, str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
+        collection = kind
+    return Key(collection, str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
 
 
 def version_of(value: Object) -> str:

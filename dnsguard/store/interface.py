@@ -30,7 +30,8 @@ class Key:
     """Where an object lives."""
 
     plural: str
-    """Resource name in paths: ``networksets``, ``tiers``, …"""
+    """Name of the collection: ``networksets``, ``tiers``, …, and ``networkpolicies.networking.k8s.io`` where the plural
+    alone could mean two."""
 
     namespace: str
     """Empty for kinds without a namespace."""

@@ -1,6 +1,7 @@
 """What clients ask first."""
 
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -11,22 +12,28 @@ from tests.unit.api.conftest import V3
 
 async def test_groups_and_versions(client: httpx.AsyncClient) -> None:
     assert (await client.get("/api")).json()["versions"] == ["v1"]
-    (group,) = (await client.get("/apis")).json()["groups"]
-    assert group["preferredVersion"] == {"groupVersion": "projectcalico.org/v3", "version": "v3"}
-    assert (await client.get("/apis/projectcalico.org")).json()["versions"] == group["versions"]
+    calico, networking = (await client.get("/apis")).json()["groups"]
+    assert calico["preferredVersion"] == {"groupVersion": "projectcalico.org/v3", "version": "v3"}
+    assert networking["preferredVersion"] == {"groupVersion": "networking.k8s.io/v1", "version": "v1"}
+    for group in (calico, networking):
+        assert (await client.get(f"/apis/{group['name']}")).json() == {"kind": "APIGroup", "apiVersion": "v1", **group}
     assert (await client.get("/version")).json()["dnsguard"] == "1.2.3"
 
 
 async def test_every_kind_is_listed_under_its_version(client: httpx.AsyncClient) -> None:
     listed = {
         (version, item["name"], item["kind"], item["namespaced"])
-        for version, path in (("v1", "/api/v1"), ("projectcalico.org/v3", V3))
+        for version, path in (
+            ("v1", "/api/v1"),
+            ("projectcalico.org/v3", V3),
+            ("networking.k8s.io/v1", "/apis/networking.k8s.io/v1"),
+        )
         for item in (await client.get(path)).json()["resources"]
     }
     assert listed == {(kind.api_version, kind.plural, kind.kind, kind.namespaced) for kind in KINDS}
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.collection)
 async def test_every_kind_is_served(client: httpx.AsyncClient, kind: Kind) -> None:
     root = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"
     listed = await client.get(f"{root}/{kind.plural}")
@@ -35,15 +42,19 @@ async def test_every_kind_is_served(client: httpx.AsyncClient, kind: Kind) -> No
 
 async def test_openapi_tells_kubectl_that_fields_are_validated_here(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi/v3")).json()["paths"]
-    assert sorted(paths) == ["api/v1", "apis/projectcalico.org/v3"]
+    assert sorted(paths) == ["api/v1", "apis/networking.k8s.io/v1", "apis/projectcalico.org/v3"]
     described = set()
     for entry in paths.values():
         document = (await client.get(entry["serverRelativeURL"])).json()
         for operations in document["paths"].values():
             patch = operations["patch"]
             assert "fieldValidation" in {parameter["name"] for parameter in patch["parameters"]}
-            described.add(patch["x-kubernetes-group-version-kind"]["kind"])
-    assert described == {kind.kind for kind in KINDS}
+            identity = patch["x-kubernetes-group-version-kind"]
+            described.add((identity["group"], identity["version"], identity["kind"]))
+            assert identity in [
+                each for schema in document["components"]["schemas"].values() for each in _kinds(schema)
+            ]
+    assert described == {(kind.group, kind.version, kind.kind) for kind in KINDS}
 
 
 async def test_old_clients_learn_of_each_kind_that_it_takes_a_dry_run(client: httpx.AsyncClient) -> None:
@@ -60,8 +71,14 @@ async def test_old_clients_learn_of_each_kind_that_it_takes_a_dry_run(client: ht
             (parameter,) = _fields(parameter)[number]
         assert _fields(parameter)[4] == [b"dryRun"]
         (any_,) = _fields(patch[13][0])[2]
-        described.add((path.decode().split("/")[-2], json.loads(_fields(any_)[2][0])["kind"]))
-    assert described == {(kind.plural, kind.kind) for kind in KINDS}
+        identity = json.loads(_fields(any_)[2][0])
+        described.add((path.decode().split("/")[-2], identity["group"], identity["kind"]))
+    assert described == {(kind.plural, kind.group, kind.kind) for kind in KINDS}
+
+
+def _kinds(schema: dict[str, Any]) -> list[dict[str, str]]:
+    named: list[dict[str, str]] = schema["x-kubernetes-group-version-kind"]
+    return named
 
 
 def _fields(message: bytes) -> dict[int, list[bytes]]:

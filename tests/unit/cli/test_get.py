@@ -86,10 +86,10 @@ def test_an_object_that_is_not_there(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nosuch",), "unknown kind 'nosuch'; the kinds are Namespace, Tier"),
+        (("nosuch",), "unknown kind 'nosuch'; the kinds are Namespace, Felix"),
         (("tier", "a", "-l", "x=y"), "--selector and a name"),
         (("tier/a", "b"), "write KIND/NAME for each"),
-        (("netset/a", "-A"), "unknown kind 'netset'"),
+        (("netzet/a", "-A"), "unknown kind 'netzet'"),
         (("networkset/a", "-A"), "write -n instead of -A"),
         (("tier", "a", "b", "-w"), "--watch takes one kind"),
         ((), "the following arguments are required"),

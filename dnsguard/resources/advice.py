@@ -7,14 +7,18 @@ from typing import Any
 
 from dnsguard.domains import DomainPattern
 from dnsguard.resources.endpoint import HostEndpoint, WorkloadEndpoint
+from dnsguard.resources.felix import FelixConfiguration, other_spellings
+from dnsguard.resources.felixadvice import felix_warnings
+from dnsguard.resources.kubernetesadvice import kubernetes_warnings
+from dnsguard.resources.kubernetespolicy import KubernetesNetworkPolicy, StagedKubernetesNetworkPolicy
 from dnsguard.resources.labels import NAME, NAMESPACE, NAMESPACE_METADATA_NAME, NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX
 from dnsguard.resources.nets import Net
 from dnsguard.resources.networkset import GlobalNetworkSet, NetworkSet
-from dnsguard.resources.policy import GlobalPolicySpec, NetworkPolicy, Policy, PolicyType
+from dnsguard.resources.policy import GlobalPolicySpec, Policy, PolicyType
 from dnsguard.resources.ports import NamedPort
 from dnsguard.resources.profile import Profile
 from dnsguard.resources.resource import Resource
-from dnsguard.resources.rule import EntityRule, Rule
+from dnsguard.resources.rule import EntityRule, Rule, ServiceAccounts
 from dnsguard.resources.selectors import Selector
 from dnsguard.selector import Expression
 
@@ -45,6 +49,10 @@ def warnings(resource: Resource) -> tuple[str, ...]:
             if not resource.spec.expected_ips:
                 found.append("spec.expectedIPs: absent, so no rule's selector ever matches this endpoint's addresses")
             found += _repeated_port_names([port.name for port in resource.spec.ports or ()])
+        case KubernetesNetworkPolicy() | StagedKubernetesNetworkPolicy():
+            found += kubernetes_warnings(resource.spec)
+        case FelixConfiguration():
+            found += felix_warnings(resource.spec)
         case _:
             pass
     return tuple(found)
@@ -53,14 +61,21 @@ def warnings(resource: Resource) -> tuple[str, ...]:
 def notes_on_written(data: Mapping[str, Any]) -> tuple[str, ...]:
     """Warnings about what was written and is filled in or normalised when it is read."""
     spec = data.get("spec")
-    if isinstance(spec, Mapping) and spec.get("types") == []:
-        return ("spec.types: an empty list means the same as none: the types were inferred from the rules",)
-    return ()
+    if not isinstance(spec, Mapping):
+        return ()
+    notes = [
+        f"spec.{field}: an empty list means the same as none: the types were inferred from the rules"
+        for field in ("types", "policyTypes")
+        if spec.get(field) == [] and spec.get("stagedAction") != "Delete"
+    ]
+    if data.get("kind") == "FelixConfiguration":
+        notes += [f"spec.{key}: is written {name} (D-29)" for key, name in other_spellings(spec)]
+    return tuple(notes)
 
 
 def _policy_warnings(policy: Policy) -> Iterator[str]:
     spec = policy.spec
-    namespaced = isinstance(policy, NetworkPolicy)
+    namespaced = policy.NAMESPACED
     yield from _object_name_warnings("spec.selector", spec.selector, "an endpoint does not carry")
     for direction, rules in ((PolicyType.INGRESS, spec.ingress or ()), (PolicyType.EGRESS, spec.egress or ())):
         field = f"spec.{direction.value.lower()}"
@@ -91,6 +106,8 @@ def _entity_warnings(field: str, entity: EntityRule, *, namespaced: bool) -> Ite
     ):
         if selector is not None and selector.expression is None:
             yield f"{field}.{written}: an empty selector restricts nothing; leave it out, or write all()"
+    if entity.service_accounts is not None:
+        yield from _account_warnings(f"{field}.serviceAccounts", entity.service_accounts)
     yield from _object_name_warnings(f"{field}.selector", entity.selector, "only network sets carry")
     yield from _namespace_label_warnings(f"{field}.namespaceSelector", entity.namespace_selector)
     yield from _domain_warnings(f"{field}.domains", entity.domains or ())
@@ -109,6 +126,13 @@ def _entity_warnings(field: str, entity: EntityRule, *, namespaced: bool) -> Ite
         )
 
 
+def _account_warnings(field: str, accounts: ServiceAccounts) -> Iterator[str]:
+    if accounts.names == ():
+        yield f"{field}.names: an empty list matches nothing; leave it out if you mean no restriction"
+    elif accounts.names is None and (accounts.selector is None or accounts.selector.expression is None):
+        yield f"{field}: with neither names nor a selector it restricts nothing; leave it out"
+
+
 def _set_warnings(network_set: NetworkSet | GlobalNetworkSet) -> Iterator[str]:
     spec = network_set.spec
     if not spec.nets and not spec.allowed_egress_domains:
@@ -120,6 +144,12 @@ def _set_warnings(network_set: NetworkSet | GlobalNetworkSet) -> Iterator[str]:
 def _workload_warnings(endpoint: WorkloadEndpoint) -> Iterator[str]:
     if not endpoint.spec.ip_networks:
         yield "spec.ipNetworks: no address yet, so this endpoint is ignored and its traffic is dropped"
+    for written, value in (
+        ("allowSpoofedSourcePrefixes", endpoint.spec.allow_spoofed_source_prefixes),
+        ("qosControls", endpoint.spec.qos_controls),
+    ):
+        if value:
+            yield f"spec.{written}: is kept and has no effect here"
     for key in endpoint.labels:
         if key.startswith((NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX)):
             yield f"metadata.labels[{key}]: ignored, since labels of namespaces and service accounts are inherited"

@@ -5,19 +5,24 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator
+from pydantic import Field, PlainValidator, StrictInt, StrictStr
 
 from dnsguard.resources.labels import NAMESPACE
 from dnsguard.resources.metadata import MAX_NAME, is_subdomain
 from dnsguard.resources.model import Model
-from dnsguard.resources.nets import HostNet, IPAddress, SetNet
-from dnsguard.resources.ports import MAX_PORT, PORT_NAME_RULE, ProtocolField, is_port_name
+from dnsguard.resources.nets import Block, HostNet, IPAddress
+from dnsguard.resources.numbers import whole_number
+from dnsguard.resources.ports import PORT_NAME_RULE, PortNumber, ProtocolField, is_port_name
 from dnsguard.resources.problems import Problem, kind_of_value, refused
 from dnsguard.resources.resource import Resource
 
 _INTERFACE = re.compile(r"[a-zA-Z0-9_.-]{1,15}")
 _CONTAINER = re.compile(r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?")
-_MAC = re.compile(r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}(?:[0-9a-f]{2}\1[0-9a-f]{2}\1)?[0-9a-f]{2}", re.IGNORECASE)
+_MAC = re.compile(
+    r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}(?:[0-9a-f]{2}\1[0-9a-f]{2}\1)?[0-9a-f]{2}|[0-9a-f]{4}(?:\.[0-9a-f]{4}){2,3}",
+    re.IGNORECASE,
+)
+"""MAC-48 and EUI-64."""
 _ENDPOINT_PROTOCOLS = ("TCP", "UDP", "SCTP")
 
 
@@ -63,15 +68,8 @@ def _read_mac(value: Any) -> str:
     return str(value)
 
 
-def _read_port_number(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PORT:
-        raise refused("V-48", f"{value!r} is no port: write a number from 1 to {MAX_PORT}")
-    return value
-
-
 Name = Annotated[str, PlainValidator(_read_name)]
 NodeName = Annotated[str, PlainValidator(_read_node)]
-PortNumber = Annotated[int, PlainValidator(_read_port_number)]
 
 
 class EndpointPort(Model):
@@ -118,6 +116,29 @@ class IPNat(Model):
             yield Problem(("externalIP",), "V-28", "must be of the same IP version as internalIP")
 
 
+_Rate = Annotated[int, whole_number(0)] | None
+
+
+class QoSControls(Model):
+    """Limits on how much a workload sends and receives; nothing here has an effect."""
+
+    ingress_bandwidth: _Rate = None
+    egress_bandwidth: _Rate = None
+    ingress_burst: _Rate = None
+    egress_burst: _Rate = None
+    ingress_peakrate: _Rate = None
+    egress_peakrate: _Rate = None
+    ingress_minburst: _Rate = None
+    egress_minburst: _Rate = None
+    ingress_packet_rate: _Rate = None
+    egress_packet_rate: _Rate = None
+    ingress_packet_burst: _Rate = None
+    egress_packet_burst: _Rate = None
+    ingress_max_connections: _Rate = None
+    egress_max_connections: _Rate = None
+    dscp: StrictInt | StrictStr | None = None
+
+
 class WorkloadEndpointSpec(Model):
     """Where a workload is, and how it is reached."""
 
@@ -136,8 +157,8 @@ class WorkloadEndpointSpec(Model):
     interface_name: Annotated[str, PlainValidator(_read_interface)]
     mac: Annotated[str, PlainValidator(_read_mac)] | None = None
     ports: tuple[WorkloadPort, ...] | None = None
-    allow_spoofed_source_prefixes: tuple[SetNet, ...] | None = None
-    qos_controls: dict[str, Any] | None = Field(default=None, alias="qosControls")
+    allow_spoofed_source_prefixes: tuple[Block, ...] | None = None
+    qos_controls: QoSControls | None = Field(default=None, alias="qosControls")
 
     @property
     def addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:

@@ -13,7 +13,7 @@ from dnsguard.resources.labelselector import LabelSelector
 from dnsguard.resources.model import Model
 from dnsguard.resources.nets import Block
 from dnsguard.resources.policy import PolicyType, PolicyTypes
-from dnsguard.resources.ports import MAX_PORT, NamedPort, Port, PortRange, is_port_name, port_json
+from dnsguard.resources.ports import MAX_PORT, NamedPort, Port, PortNumber, PortRange, is_port_name, port_json
 from dnsguard.resources.problems import Problem, kind_of_value, refused
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -39,18 +39,12 @@ def _read_port(value: Any) -> Port:
     return NamedPort(value)
 
 
-def _read_end_port(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PORT:
-        raise refused("V-48", f"{value!r} is no port: write a number from 1 to {MAX_PORT}")
-    return value
-
-
 class KubernetesPort(Model):
     """One port, or a range of them, of one protocol; every port of it where none is written."""
 
     protocol: Annotated[str, PlainValidator(_read_protocol)] = "TCP"
     port: Annotated[Port, PlainValidator(_read_port), PlainSerializer(port_json)] | None = None
-    end_port: Annotated[int, PlainValidator(_read_end_port)] | None = None
+    end_port: PortNumber | None = None
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """A range begins with a number, and not above its end."""

@@ -25,10 +25,11 @@ class Lines:
 
     @cached_property
     def _by_field(self) -> dict[str, int]:
-        return {field_text(path): line for path, line in self._lines.items()}
+        return {field_text(path).lower(): line for path, line in self._lines.items()}
 
     def of(self, field: str) -> int:
         """The line of the field, or of the nearest thing around it that stands in the text; 0 where none is known."""
+        field = field.lower()  # some kinds take their keys in any spelling, and name them in the canonical one
         while field and field not in self._by_field:
             field = field[: max(field.rfind("."), field.rfind("["), 0)]
         return self._by_field.get(field, 0)

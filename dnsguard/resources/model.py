@@ -62,6 +62,14 @@ class Model(BaseModel):
         """Name as written → attribute."""
         return _field_names(cls)
 
+    @classmethod
+    def unknown_field(cls, key: str) -> str:
+        """What to say about a field that is not there."""
+        known = sorted(cls.field_names())
+        if close := difflib.get_close_matches(key, known, n=1):
+            return f"unknown field; did you mean {close[0]}?"
+        return f"unknown field; the fields here are {', '.join(known)}"
+
     @model_validator(mode="wrap")
     @classmethod
     def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -99,7 +107,7 @@ class Model(BaseModel):
         known: dict[str, Any] = {}
         for key, value in data.items():
             if key not in names:
-                problems.append(Problem((str(key),), "D-01", _unknown_field(str(key), names)))
+                problems.append(Problem((str(key),), "D-01", cls.unknown_field(str(key))))
             elif value is not None:
                 known[key] = value
             elif key not in cls.NULLABLE:
@@ -114,13 +122,6 @@ class Model(BaseModel):
             return handler({key: value for key, value in data.items() if key not in broken})
         except ValidationError:
             return None  # a required field is among the broken ones
-
-
-def _unknown_field(key: str, names: Iterable[str]) -> str:
-    known = sorted(names)
-    if close := difflib.get_close_matches(key, known, n=1):
-        return f"unknown field; did you mean {close[0]}?"
-    return f"unknown field; the fields here are {', '.join(known)}"
 
 
 def _with_parts(data: Mapping[str, Any], parts: Mapping[Path, Any]) -> dict[str, Any]:

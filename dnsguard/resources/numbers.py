@@ -30,4 +30,18 @@ def order_json(order: float) -> int | float:
     return int(order) if order.is_integer() else order
 
 
+def whole_number(least: int, most: int | None = None) -> PlainValidator:
+    """Reads a whole number within bounds."""
+    bounds = f"{least} or more" if most is None else f"{least} to {most}"
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise refused("type", f"must be a whole number, not {kind_of_value(value)}")
+        if value < least or (most is not None and value > most):
+            raise refused("limit", f"{value} is out of range: write {bounds}")
+        return value
+
+    return PlainValidator(read)
+
+
 Order = Annotated[float, PlainValidator(read_order), PlainSerializer(order_json)]

@@ -77,9 +77,18 @@ def port_json(port: Port) -> int | str:
     return port.first if isinstance(port, PortRange) and port.first == port.last else str(port)
 
 
+def read_port_number(value: Any) -> int:
+    """A number alone (V-48)."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PORT:
+        raise refused("V-48", f"{value!r} is no port: write a number from 1 to {MAX_PORT}")
+    return value
+
+
+PortNumber = Annotated[int, PlainValidator(read_port_number)]
 PortField = Annotated[Port, PlainValidator(read_port), PlainSerializer(port_json)]
 
 PROTOCOL_NUMBERS = {"TCP": 6, "UDP": 17, "ICMP": 1, "ICMPv6": 58, "SCTP": 132, "UDPLite": 136}
+TCP = PROTOCOL_NUMBERS["TCP"]
 ICMP = PROTOCOL_NUMBERS["ICMP"]
 ICMPV6 = PROTOCOL_NUMBERS["ICMPv6"]
 WITH_PORTS = frozenset(PROTOCOL_NUMBERS[name] for name in ("TCP", "UDP", "SCTP"))

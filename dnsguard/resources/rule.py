@@ -7,12 +7,13 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, PlainValidator, StrictInt, StrictStr
 
 from dnsguard.resources.domainlists import RuleDomains
-from dnsguard.resources.metadata import Annotations
+from dnsguard.resources.httpmatch import HTTPMatch
+from dnsguard.resources.metadata import MAX_NAME, Annotations
 from dnsguard.resources.model import AS_TEXT, Model
 from dnsguard.resources.nets import RuleNet
 from dnsguard.resources.ports import PortField, ProtocolField
 from dnsguard.resources.problems import Problem, refused
-from dnsguard.resources.rulechecks import entity_problems, family_problems, icmp_problems, port_problems
+from dnsguard.resources.rulechecks import entity_problems, family_problems, http_problems, icmp_problems, port_problems
 from dnsguard.resources.selectors import NamespaceSelector, RuleSelector
 
 MAX_NETS = 256
@@ -76,6 +77,9 @@ class Services(Model):
         """V-45: a service is named."""
         if not self.name and "name" not in broken:
             yield Problem(("name",), "V-45", "is required: the name of the service")
+        for field, text in (("name", self.name), ("namespace", self.namespace)):
+            if text and len(text) > MAX_NAME:
+                yield Problem((field,), "V-45", f"is {len(text)} characters long; at most {MAX_NAME} are allowed")
 
 
 class EntityRule(Model):
@@ -121,7 +125,7 @@ class Rule(Model):
     not_icmp: ICMP | None = Field(default=None, alias="notICMP")
     source: EntityRule = EntityRule()
     destination: EntityRule = EntityRule()
-    http: Any = None
+    http: HTTPMatch | None = None
     metadata: RuleMetadata | None = None
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
@@ -130,10 +134,7 @@ class Rule(Model):
         yield from icmp_problems(self, broken)
         yield from family_problems(self)
         yield from self._direction_problems()
-        if self.http is not None:
-            yield Problem(
-                ("http",), "D-13", "is not supported: no HTTP proxy is in the path; match addresses and ports"
-            )
+        yield from http_problems(self, egress=self.DIRECTION == "egress")
 
     def _direction_problems(self) -> Iterable[Problem]:
         egress = self.DIRECTION == "egress"

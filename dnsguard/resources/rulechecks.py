@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dnsguard.resources.nets import duplicate_problems
-from dnsguard.resources.ports import ICMP, ICMPV6, PortRange, Protocol
+from dnsguard.resources.ports import ICMP, ICMPV6, TCP, PortRange, Protocol
 from dnsguard.resources.problems import Path, Problem
 
 if TYPE_CHECKING:
@@ -103,6 +103,19 @@ def family_problems(rule: "Rule") -> Iterable[Problem]:
                         "V-39",
                         f"{net.text} is IPv{version} and {first.text} is not: write two rules",
                     )
+
+
+def http_problems(rule: "Rule", *, egress: bool) -> Iterable[Problem]:
+    """V-37, and D-13 however right it is: without a proxy in the path the condition would go unseen."""
+    if rule.http is None:
+        return
+    if egress:
+        yield Problem(("http",), "V-37", "belongs into ingress rules only")
+    if rule.action.value != "Allow":
+        yield Problem(("http",), "V-37", f"belongs into Allow rules only, not into {rule.action.value}")
+    if rule.protocol is not None and rule.protocol.number != TCP:
+        yield Problem(("http",), "V-37", f"runs over TCP, and protocol is {rule.protocol}")
+    yield Problem(("http",), "D-13", "is not supported: no HTTP proxy is in the path; match addresses and ports")
 
 
 def rule_list_problems(field: str, rules: "Sequence[Rule]") -> Iterable[Problem]:

@@ -1,0 +1,30 @@
+"""What the author of a FelixConfiguration should know about it."""
+
+from collections.abc import Iterator
+
+from dnsguard.resources.felix import FelixConfigurationSpec
+from dnsguard.resources.felixfields import IDLE
+
+
+def felix_warnings(spec: FelixConfigurationSpec) -> Iterator[str]:
+    """Fields that nothing acts on, and values that do less, or more, than they look like."""
+    written = spec.model_fields_set
+    for field, attribute in spec.field_names().items():
+        if attribute in written and field in IDLE:
+            yield f"spec.{field}: is kept and has no effect: {IDLE[field]}"
+    if spec.dns_policy_mode is not None and spec.nftables_dns_policy_mode is not None:
+        yield "spec.dnsPolicyMode: has no effect beside nftablesDNSPolicyMode"
+    if spec.dns_trusted_servers == ():
+        yield "spec.dnsTrustedServers: an empty list trusts no server: no name is answered, and none opens an address"
+    for index, server in enumerate(spec.dns_trusted_servers or ()):
+        if server.service is not None:
+            yield (
+                f"spec.dnsTrustedServers[{index}]: {server.text} is a service, and no Kubernetes API is connected:"
+                " write its cluster address beside it"
+            )
+    for field, ports in (
+        ("failsafeInboundHostPorts", spec.failsafe_inbound_host_ports),
+        ("failsafeOutboundHostPorts", spec.failsafe_outbound_host_ports),
+    ):
+        if ports == ():
+            yield f"spec.{field}: an empty list opens no port: a wrong policy can lock you out of the host"

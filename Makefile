@@ -3,10 +3,11 @@
 #   make demo      real connections in a lab of network namespaces, against what policy says
 #   make test      everything: format, lint, types, import contracts, tests
 #   make soak      the long runs: 10 000 look-ups, each followed at once by a connection
+#   make loadtest  how long a change of policy takes with 10 000 endpoints; SIZE="--endpoints 1000" for another size
 
 BIN := .venv/bin
 
-.PHONY: test demo soak setup lint types contracts unit
+.PHONY: test demo soak loadtest setup lint types contracts unit
 
 test: lint types contracts
 	$(BIN)/pytest -n auto --dist loadgroup
@@ -16,6 +17,9 @@ demo: setup
 
 soak: setup
 	$(BIN)/python -m tests.demo.soak
+
+loadtest: setup
+	$(BIN)/python -m loadtest.policy $(SIZE)
 
 unit: setup
 	$(BIN)/pytest -n auto tests/unit tests/conformance
@@ -27,6 +31,7 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 	$(BIN)/mypy tests
+	$(BIN)/mypy loadtest
 
 contracts: setup
 	$(BIN)/lint-imports

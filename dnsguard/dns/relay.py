@@ -17,7 +17,7 @@ The hooks and what they promise stand in ``hooks``.
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -128,6 +128,10 @@ class Relay:
     def clear_cache(self) -> None:
         """Forget every answer, for when the upstreams or what they know has changed."""
         self._cache.clear()
+
+    def set_commit_deadline(self, seconds: float) -> None:
+        """Hold answers that long for their lease from now on."""
+        self._settings = replace(self._settings, commit_deadline=seconds)
 
     def close(self) -> None:
         """Stop the sweep, and answer what is held with SERVFAIL. Close the upstream pool first."""

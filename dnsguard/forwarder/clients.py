@@ -9,7 +9,7 @@ the node: loopback, own addresses     always                      node-wide
 a shared resolver of the settings     when there is a policy      node-wide
 an address of a known endpoint        as its policy has it        the endpoint's; ``Node``: node-wide
 another address in a workload CIDR    never: unknown is closed    –
-an address in ``served_clients``      when there is a policy      its own; ``Node``: node-wide
+an address in ``served_clients``      when there is a policy      its own; ``Node``: node-wide, too
 any other                             never: no open resolver     –
 ====================================  ==========================  ====================================
 """

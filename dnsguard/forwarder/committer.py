@@ -1,11 +1,13 @@
 """Writes elements, and says so only when the kernel has acknowledged them.
 
 Changes that come in during one turn of the event loop share a transaction. When it is refused each is tried alone, so
-one bad element fails nobody else. What was owed and is refused stays owed in the book.
+one bad element fails nobody else. What was owed and is refused stays owed in the book, and is tried again now and then:
+nobody may ask for it a second time.
 """
 
 import asyncio
 import errno
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -18,6 +20,15 @@ from dnsguard.leases.changes import Element, Place
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetlinkError
+
+REFUSED = 1_000
+"""Changes kept to be tried again; of more, those whose names are asked for again are written then."""
+
+TRIES = 100
+"""Of them at a time: under a millisecond."""
+
+FAILURES = 3
+"""In a row after which the rest waits for the next time: each may cost the deadline, and everybody waits."""
 
 PART = 500
 """Elements of a transaction that nobody waits for: about half a millisecond in which no answer is released."""
@@ -58,10 +69,13 @@ class Committer:
         self._book = book
         self._kernel = kernel
         self._counters = counters
-        self._deadline = deadline
+        self.deadline = deadline
+        """Seconds a transaction may take."""
+
         self._renews = renews
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
+        self._refused: deque[Changes] = deque(maxlen=REFUSED)
 
     def submit(self, changes: Changes, done: Done) -> None:
         """Write them with what else comes in now."""
@@ -76,10 +90,25 @@ class Committer:
             for each in waiting:
                 each.done("")
         elif len(waiting) == 1:
+            self._refused.append(waiting[0].changes)
             waiting[0].done(problem)
         else:
             for each in waiting:
-                each.done(self._commit([each.changes]))
+                problem = self._commit([each.changes])
+                if problem:
+                    self._refused.append(each.changes)
+                each.done(problem)
+
+    def retry(self) -> None:
+        """Try again what answers were refused for, as far as policy and time want it still; the oldest first."""
+        failures = 0
+        for _ in range(min(len(self._refused), TRIES)):
+            changes = self._refused.popleft()
+            if self._commit([changes]):
+                self._refused.append(changes)
+                failures += 1
+                if failures == FAILURES:
+                    return
 
     async def write(self, changes: Changes) -> str:
         """Write changes that no answer waits for, in parts between which answers go out; what went wrong, or empty.
@@ -114,7 +143,7 @@ class Committer:
         remove = [place for changes in due for place in changes.remove if place not in add]
         if add or remove:
             try:
-                self._kernel.transact([*self._removals(remove), *self._additions(add.values(), now)], self._deadline)
+                self._kernel.transact([*self._removals(remove), *self._additions(add.values(), now)], self.deadline)
             except NetlinkError as error:
                 if not (missing_is_done and error.errno == errno.ENOENT):
                     return self._failed(error)

@@ -18,6 +18,12 @@ class ForwarderCounters:
     leases_committed: int = 0
     """Answers that were released after a commit."""
 
+    leases_after: int = 0
+    """Answers that were released before their commit, as NoDelay has it."""
+
+    leases_after_failed: int = 0
+    """Those of them whose leases could not be written then."""
+
     leases_refused: int = 0
     """Answers held back because a limit is reached."""
 

@@ -13,7 +13,7 @@ from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.policy import Policy, clients_of, feeds_of
 from dnsguard.leases import Changes, Element, LeaseBook
 from dnsguard.link.client import Acknowledge
-from dnsguard.link.messages import Delta, Snapshot
+from dnsguard.link.messages import Delta, DnsConfiguration, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,15 @@ class Enforcing:
     """The one writer of policy on this side. ``run`` is its task; ``put`` never waits."""
 
     def __init__(
-        self, book: LeaseBook, judge: QueryJudge, committer: Committer, counters: ForwarderCounters, kernel: Lists
+        self,
+        book: LeaseBook,
+        judge: QueryJudge,
+        committer: Committer,
+        counters: ForwarderCounters,
+        kernel: Lists,
+        configure: Callable[[DnsConfiguration], Changes],
     ) -> None:
+        """``configure`` puts configuration in force and returns what has to leave the kernel for it."""
         self.problem = ""
         """What could not be put in force; tried again until it can."""
 
@@ -36,6 +43,7 @@ class Enforcing:
         self._counters = counters
         self._loop = asyncio.get_running_loop()
         self._kernel = kernel
+        self._configure = configure
         self._continues = False
         self._retry_at = 0.0
         self._healed: Callable[[], None] = lambda: None
@@ -108,6 +116,7 @@ class Enforcing:
         self._book.replace_policy(feeds_of(snapshot.lease_sets, faults), clients_of(snapshot.identities, faults), now)
         if first and self._continues:
             self._book.inherit(left)
+        self._configure(snapshot.configuration)  # what it takes away is among what is reconciled
         # A snapshot also comes when the table was lost and made anew: nothing counts as written.
         return self._book.reconcile(now, rewrite=True)
 
@@ -119,13 +128,17 @@ class Enforcing:
         self._counters.deltas += 1
         if self._judge.policy is not None:
             self._judge.policy.apply(delta)
-        return self._book.apply_delta(
+        discarded = [self._configure(each) for each in delta.configuration]
+        changes = self._book.apply_delta(
             feeds_of(delta.lease_sets, faults),
             delta.removed_lease_sets,
             clients_of(delta.identities, faults),
             delta.removed_identities,
             self._loop.time(),
         )
+        for each in discarded:
+            changes = each.joined(changes)
+        return changes
 
     async def _try_again(self) -> None:
         self._note(await self._committer.write(self._book.reconcile(self._loop.time(), rewrite=True)))

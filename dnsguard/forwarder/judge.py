@@ -12,7 +12,7 @@ from dnsguard.forwarder.clients import Clients, Standing
 from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.policy import Policy
-from dnsguard.leases import LeaseBook
+from dnsguard.leases import OUTSIDERS, LeaseBook
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +55,16 @@ class QueryJudge:
                 may_ask = (client.transport, client.asked) in permission.asks
                 if may_ask and not policy.listed_only:
                     return None
-                if not permission.feeds.isdisjoint(self._book.library.names.matched(name)):
+                allowed = permission.listed if may_ask else permission.feeds
+                if not allowed.isdisjoint(self._book.library.names.matched(name)):
                     return None
                 self._counters.refused_by_policy += 1
                 return self._refuse(NOT_LISTED if may_ask else DENIED, endpoint, client, name, qtype)
         if standing is Standing.SERVED:
             if not policy.listed_only:
+                return None
+            permission = policy.permissions.get(OUTSIDERS)
+            if permission is not None and not permission.listed.isdisjoint(self._book.library.names.matched(name)):
                 return None
             self._counters.refused_by_policy += 1
             return self._refuse(NOT_LISTED, standing.value, client, name, qtype)

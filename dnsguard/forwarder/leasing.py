@@ -1,4 +1,7 @@
-"""The relay's lease hook: what an answer opens is in the kernel before the answer is released."""
+"""The relay's lease hook: what an answer opens is in the kernel before the answer is released.
+
+Unless somebody asked for NoDelay: then the answer goes out at once and its leases are written right after.
+"""
 
 import asyncio
 from functools import partial
@@ -12,6 +15,7 @@ from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.leases import NODE, LeaseBook, LimitReached, Scope
+from dnsguard.leases.changes import Learned
 
 _UNLIMITED = LeaseOutcome(ok=True)
 _LONGEST_TTL = 0x7FFFFFFF
@@ -36,6 +40,9 @@ class Leasing:
         self._clients = clients
         self._counters = counters
         self._complaints = complaints
+        self.no_delay = False
+        """Whether answers are released first; off, unless configuration says so."""
+
         self._node_wide = node_wide
         self._loop = asyncio.get_running_loop()
 
@@ -48,19 +55,42 @@ class Leasing:
     def __call__(self, client: Client, answer: Answer, age: float, leased: Leased) -> None:
         now = self._loop.time()
         try:
-            changes, until = self._book.learn(self.scope(client.address), answer, now, age)
+            changes, until = self._learn(client.address, answer, now, age)
         except LimitReached as error:
             self._counters.leases_refused += 1
+            if self.no_delay:
+                self._complaints.complain(error.limit, now, "an answer opened nothing: %s", error)
+                leased(LeaseOutcome(ok=True, max_ttl=0))  # so that the client asks again when there may be room
+                return
             self._complaints.complain(error.limit, now, "an answer was held back: %s", error)
             leased(LeaseOutcome(ok=False, extended=EDE_NOT_READY, text=str(error)))
             return
         left = until - now
         outcome = LeaseOutcome(True, self._book.terms.client_ttl(left)) if left < _LONGEST_TTL else _UNLIMITED
-        if changes:
+        if changes and self.no_delay:
+            self._counters.leases_after += 1
+            self._committer.submit(changes, self._followed)
+            leased(outcome)
+        elif changes:
             self._committer.submit(changes, partial(self._committed, leased, outcome))
         else:
             self._counters.leases_settled += 1
             leased(outcome)
+
+    def _learn(self, address: bytes, answer: Answer, now: float, age: float) -> Learned:
+        scope = self.scope(address)
+        learned = self._book.learn(scope, answer, now, age)
+        if scope != NODE or self._clients.standing(address) is not Standing.SERVED:
+            return learned
+        # A client that is no endpoint has just what it looks up itself, also where look-ups count for the whole node.
+        own = self._book.learn(address, answer, now, age)
+        return Learned(learned.changes.joined(own.changes), min(learned.until, own.until))
+
+    def _followed(self, problem: str) -> None:
+        """A commit that no answer waited for any more."""
+        if problem:
+            self._counters.leases_after_failed += 1
+            self._complaints.complain("commit", self._loop.time(), "an answer was released without: %s", problem)
 
     def _committed(self, leased: Leased, outcome: LeaseOutcome, problem: str) -> None:
         if problem:

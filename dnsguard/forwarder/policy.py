@@ -18,6 +18,11 @@ class Permission:
 
     endpoint: str
     feeds: frozenset[str]
+    """Lease sets whose names it may ask for even where DNS is denied to it."""
+
+    listed: frozenset[str]
+    """Lease sets whose names some policy allows it: those, and the ones for packets that the node forwards."""
+
     asks: frozenset[tuple[str, bytes]]
     """(``udp`` or ``tcp``, packed address of ours)."""
 
@@ -55,7 +60,11 @@ def feeds_of(feeds: Iterable[LeaseSetFeed], problems: list[str]) -> list[Feed]:
 def clients_of(identities: Iterable[Identity], problems: list[str]) -> list[LocalClient]:
     """Endpoints for the book. An address that is none is nobody's, and is a problem to report."""
     return [
-        LocalClient(identity.endpoint, tuple(_addresses(identity, problems)), frozenset(identity.lease_sets))
+        LocalClient(
+            identity.endpoint,
+            tuple(_addresses(identity, problems)),
+            frozenset((*identity.lease_sets, *identity.forwarded)),
+        )
         for identity in identities
     ]
 
@@ -84,4 +93,5 @@ def _permission(identity: Identity) -> Permission:
             asks.add((transport, ip_address(text).packed))
         except ValueError:
             log.error("endpoint %s may ask %r, which is no address: ignored", identity.endpoint, entry)
-    return Permission(identity.endpoint, frozenset(identity.lease_sets), frozenset(asks))
+    feeds = frozenset(identity.lease_sets)
+    return Permission(identity.endpoint, feeds, feeds.union(identity.forwarded), frozenset(asks))

@@ -16,20 +16,12 @@ import gc
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import ineligible
 from dnsguard.dns.relay import Relay, RelaySettings
+from dnsguard.dns.upstream.health import DOWN
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
-from dnsguard.dns.upstream.servers import (
-    BadTrustedServer,
-    NamedServer,
-    Server,
-    parse_trusted_servers,
-    refuse_ourselves,
-    resolve_trusted,
-)
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
 from dnsguard.forwarder import statefile
@@ -37,6 +29,7 @@ from dnsguard.forwarder.addresses import own_addresses
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.complaints import Complaints
+from dnsguard.forwarder.configuring import Configuring
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.faults import CannotStart
@@ -45,6 +38,7 @@ from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.linking import Linking
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
+from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.leases import LeaseBook, Terms
 from dnsguard.link.messages import Hello, Stats
 from dnsguard.netlink.probe import readding_updates_timeout
@@ -55,14 +49,17 @@ log = logging.getLogger(__name__)
 
 LEARNED_FILE = "learned.jsonl"
 LAST_GOOD_FILE = "policy.last-good"
+TRUSTED_FILE = "trusted-servers.last-good"
 
-_SAVE_SECONDS = 60.0
 _STATS_SECONDS = 2.0
 _ADDRESSES_SECONDS = 10.0
 _SERVERS_SECONDS = 60.0
 _EXPIRE_SECONDS = 0.1
 _EXPIRE_BUDGET = 2_000
 """Records looked at in each step: under a millisecond, and a million in a minute."""
+
+_RETRY_SECONDS = 0.5
+"""Between two attempts to write what the kernel refused."""
 
 _DRAIN_SECONDS = 1.0
 
@@ -85,14 +82,19 @@ class Forwarder:
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
         self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time)
-        self.enforcing = Enforcing(self.book, self.judge, self.committer, self.counters, kernel)
+        self.leasing = Leasing(
+            self.book, self.committer, self.clients, self.counters, Complaints(log),
+            node_wide=settings.lease_scope == "Node",
+        )  # fmt: skip
+        self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE)
+        self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
+        self.enforcing = Enforcing(self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take)
         self.linking = Linking(
             settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello
         )
         self.health = HealthServer(self.unready, self.metrics)
         self.sockets = DnsSockets()
         self._learned = settings.state_dir / LEARNED_FILE
-        self._entries: list[Server | NamedServer] = []
         self._pool: UpstreamPool | None = None
         self._relay: Relay | None = None
 
@@ -102,15 +104,13 @@ class Forwarder:
         make_directory(settings.state_dir)
         make_directory(settings.run_dir)
         self.clients.set_own(await asyncio.to_thread(own_addresses))
-        self._entries = parse_trusted_servers(settings.upstreams)
-        pool = self._pool = UpstreamPool(await self._servers(), UpstreamSettings(), self.dns_counters)
-        leasing = Leasing(
-            self.book, self.committer, self.clients, self.counters, Complaints(log),
-            node_wide=settings.lease_scope == "Node",
-        )  # fmt: skip
+        await self.trusted.look_up()
+        pool = self._pool = UpstreamPool(self.trusted.in_force, UpstreamSettings(), self.dns_counters)
         relay = self._relay = Relay(
-            pool.ask, self.judge, leasing, RelaySettings(commit_deadline=settings.commit_deadline), self.dns_counters
-        )
+            pool.ask, self.judge, self.leasing, RelaySettings(commit_deadline=settings.commit_deadline),
+            self.dns_counters,
+        )  # fmt: skip
+        self.configuring.pool, self.configuring.relay = pool, relay
         statefile.load_into(self.book, self._learned, self._loop.time())
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
@@ -141,12 +141,13 @@ class Forwarder:
             tasks.create_task(self.enforcing.run(), name="enforcing"),
             tasks.create_task(self.linking.client.run(), name="link"),
             tasks.create_task(self.linking.keep_last_good(), name="last-good"),
-            tasks.create_task(_every(_SAVE_SECONDS, self._save), name="save"),
+            tasks.create_task(self._keep_saved(), name="save"),
             tasks.create_task(_every(_EXPIRE_SECONDS, self._expire), name="expire"),
+            tasks.create_task(_every(_RETRY_SECONDS, self._retry), name="retry"),
             tasks.create_task(_every(_STATS_SECONDS, self._report), name="stats"),
             tasks.create_task(_every(_ADDRESSES_SECONDS, self._look_at_addresses), name="addresses"),
         ]
-        if any(isinstance(entry, NamedServer) for entry in self._entries):
+        if self.trusted.has_names:
             running.append(tasks.create_task(_every(_SERVERS_SECONDS, self._look_up_servers), name="servers"))
         return running
 
@@ -173,7 +174,8 @@ class Forwarder:
             reasons.append("no policy: the controller was never there")
         if problem := self.enforcing.problem or self.committer.problem:
             reasons.append(f"leases cannot be written: {problem}")
-        if self._pool is not None and "up" not in (upstreams := self._pool.status()).values():
+        upstreams = self._pool.status() if self._pool is not None else {}
+        if upstreams and all(state.startswith(DOWN) for state in upstreams.values()):
             reasons += [f"upstream {server} is {state}" for server, state in upstreams.items()]
         return reasons
 
@@ -197,9 +199,20 @@ class Forwarder:
     async def _report(self) -> None:
         counters = self.dns_counters.as_dict() | self.counters.as_dict()
         upstreams = self._pool.status() if self._pool is not None else {}
-        self.linking.client.report(Stats(counters, upstreams))
+        self.linking.client.report(Stats(counters, upstreams, self.configuring.problems))
 
     # What is done now and then.
+
+    async def _keep_saved(self) -> None:
+        configuring = self.configuring
+        while True:
+            try:
+                async with asyncio.timeout(configuring.save_seconds):
+                    await configuring.save_now.wait()
+            except TimeoutError:
+                pass
+            configuring.save_now.clear()
+            await self._save()
 
     async def _save(self) -> None:
         try:
@@ -211,6 +224,9 @@ class Forwarder:
     async def _expire(self) -> None:
         self.book.expire(self._loop.time(), _EXPIRE_BUDGET)
 
+    async def _retry(self) -> None:
+        self.committer.retry()
+
     async def _look_at_addresses(self) -> None:
         try:
             if self.clients.set_own(await asyncio.to_thread(own_addresses)):
@@ -218,25 +234,13 @@ class Forwarder:
         except OSError as error:
             log.error("the node's addresses cannot be read: %s", error)
 
-    async def _servers(self) -> list[Server]:
-        try:
-            servers = await resolve_trusted(self._entries)
-        except OSError as error:
-            raise BadTrustedServer(f"trusted servers cannot be looked up: {error}") from None
-        listening = [(str(listen.address), listen.port) for listen in self.settings.listen]
-        refuse_ourselves(servers, listening, [str(ip_address(address)) for address in self.clients.own])
-        return servers
-
     async def _look_up_servers(self) -> None:
         try:
-            servers = await self._servers()
+            await self.trusted.look_up()
         except DnsguardError as error:
             log.warning("the upstreams stay as they are: %s", error)
         else:
-            if self._pool is not None and self._relay is not None and self._pool.set_servers(servers):
-                log.info("the upstreams are now %s", ", ".join(map(str, servers)))
-                # What the ones before knew may be the reason why they were exchanged.
-                self._relay.clear_cache()
+            self.configuring.ask_the_trusted()
 
 
 async def run(settings: Settings, stopped: asyncio.Event) -> None:

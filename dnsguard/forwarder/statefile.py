@@ -19,7 +19,7 @@ async def save(book: LeaseBook, path: Path) -> None:
     """Write the file whole, mode 0600, the old one standing until then. Raises OSError."""
     loop = asyncio.get_running_loop()
     wall = time.time()
-    pieces = [header(wall)]
+    pieces = [header(book.epoch, wall)]
     size = 0
     for scope in book.library.scopes():
         now = loop.time()

@@ -43,6 +43,9 @@ class LeaseBook:
         self.unlearned = 0
         """Answers that were not learned for lack of room, where no policy asked for them."""
 
+        self.epoch = 0
+        """Of what was learned: it changes with ``discard``, and is saved with the rest."""
+
         self.eligible = eligible
         self._rule = Rule(self.limits, self.roster, self.library, self.held)
         self._sweep: Iterator[int] = iter(())
@@ -178,8 +181,10 @@ class LeaseBook:
             changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
         return changes._replace(remove=self.held.all_doomed())
 
-    def discard(self, now: float) -> Changes:
-        """Forget all that was learned, by a process before us too: nothing that stands in the kernel has a reason."""
+    def discard(self, now: float, epoch: int) -> Changes:
+        """Forget all that was learned, by a process before us too: nothing that stands in the kernel has a reason.
+        What is learned from now on is of this epoch."""
+        self.epoch = epoch
         places = self._rule.everything().union(self.held.inherited())
         for scope in self.library.scopes():
             self.library.close(scope)

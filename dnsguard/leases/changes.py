@@ -51,6 +51,10 @@ class Changes(NamedTuple):
     def __bool__(self) -> bool:
         return bool(self.add or self.remove)
 
+    def joined(self, other: "Changes") -> "Changes":
+        """Both, of one generation."""
+        return Changes(self.add + other.add, self.remove + other.remove, self.debts + other.debts, other.generation)
+
     def parts(self, size: int) -> Iterator["Changes"]:
         """The same in pieces of at most ``size`` elements, removals first; the last settles the debts."""
         pieces = [self._replace(add=(), remove=self.remove[at : at + size], debts=())

@@ -21,9 +21,9 @@ class UnusableStateFile(DnsguardError):
     """What was saved cannot be used; nothing of it was taken over."""
 
 
-def header(wall: float) -> bytes:
-    """The first line; ``wall`` is the wall clock's time in seconds since 1970."""
-    return _line({"format": FORMAT, "saved": round(wall, 3)})
+def header(epoch: int, wall: float) -> bytes:
+    """The first line; ``wall`` is the wall clock's time in seconds since 1970, ``epoch`` the book's."""
+    return _line({"format": FORMAT, "saved": round(wall, 3), "epoch": epoch})
 
 
 def scope_lines(book: LeaseBook, scope: Scope, now: float, wall: float) -> Iterator[bytes]:
@@ -47,7 +47,7 @@ def load(book: LeaseBook, lines: Iterable[bytes], now: float, wall: float) -> in
     Raises ``UnusableStateFile`` with the book as it was: every line is read before the first is believed.
     """
     found: list[tuple[Scope, bytes, dict[bytes, float], dict[bytes, float]]] = []
-    number = 0
+    number = epoch = 0
     try:
         for number, line in enumerate(lines, 1):
             value = json.loads(line)
@@ -55,10 +55,13 @@ def load(book: LeaseBook, lines: Iterable[bytes], now: float, wall: float) -> in
                 found.append(_entry(value, now, wall, book.terms.longest))
             elif value["format"] != FORMAT:
                 raise ValueError(f"the format is {value['format']!r} and not {FORMAT!r}")
+            else:
+                epoch = int(value.get("epoch", 0))  # files of versions that knew none are of the first
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UnusableStateFile(f"line {number}: {error}") from None
     if not number:
         raise UnusableStateFile("it is empty")
+    book.epoch = epoch
     return sum(_take(book, scope, name, addresses, aliases, now) for scope, name, addresses, aliases in found)
 
 

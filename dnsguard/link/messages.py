@@ -30,7 +30,8 @@ class Identity:
     """One local endpoint as the forwarder needs it: which client an address is, and what it may ask."""
 
     endpoint: str
-    """``namespace/name``, or the name of a host endpoint."""
+    """``namespace/name``, or the name of a host endpoint; empty (``leases.OUTSIDERS``) for all clients that are no known
+    endpoint, whose packets this node routes: then ``forwarded`` alone counts."""
 
     addresses: tuple[str, ...]
     lease_sets: tuple[str, ...]
@@ -43,11 +44,6 @@ class Identity:
     forwarded: tuple[str, ...] = ()
     """Lease sets that host endpoints' policies for forwarded packets refer to: leases for it go to these too, but only
     a policy of its own lets it ask where DNS is denied to it."""
-
-
-OUTSIDERS = ""
-"""The ``endpoint`` of the identity that stands for every client that is no known endpoint: whose packets this node
-routes for others. Only its ``forwarded`` counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +167,7 @@ class Stats:
 
     counters: dict[str, int]
     upstreams: dict[str, str]
-    """``ADDRESS#PORT`` → ``up`` or why not."""
+    """Server → ``up``, ``not asked yet``, or why it is not up."""
 
     problems: tuple[str, ...] = ()
     """What of its configuration it cannot follow, each with what it does instead."""

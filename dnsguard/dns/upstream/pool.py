@@ -143,11 +143,8 @@ class UpstreamPool:
             self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
 
     def status(self) -> dict[str, str]:
-        """Each server and ``up``, or why it is not."""
-        return {
-            upstream.name: "up" if upstream.health.down_since is None else f"down: {upstream.health.why}"
-            for upstream in self._upstreams
-        }
+        """Each server and its ``Health.state``."""
+        return {upstream.name: upstream.health.state for upstream in self._upstreams}
 
     def close(self) -> None:
         """Stop. Open questions are answered with ``Unanswered``."""

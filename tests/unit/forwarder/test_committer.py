@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from dnsguard.forwarder.committer import PART, Committer
+from dnsguard.forwarder.committer import FAILURES, PART, Committer
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.leases import LeaseBook
 from dnsguard.netlink import nftables
@@ -150,3 +150,42 @@ async def test_much_is_written_in_parts() -> None:
     assert await bench.committer.write(bench.book.reconcile(now, rewrite=True)) == ""
     assert len(bench.kernel.transactions) == 1 + 3
     assert bench.kernel.transactions[-1][0].kind == nftables.NEW_ELEMENT
+
+
+async def test_what_was_refused_is_written_once_it_can_be_and_nobody_asks_for_it_again() -> None:
+    bench = Bench()
+    bench.kernel.refused = {"a-4": errno.ENOMEM}
+    bench.learn("a", "x.example.org A 192.0.2.1 30")
+    bench.learn("b", "x.example.net A 192.0.2.3 30")
+    await bench.turn()
+    bench.committer.retry()
+    assert "memory" in bench.committer.problem
+    bench.kernel.refused = {}
+    bench.committer.retry()
+    assert bench.committer.problem == ""
+    assert bench.kernel.said()[-1] == ["add elements to set a-4"]
+    bench.committer.retry()
+    assert len(bench.kernel.transactions) == 2
+
+
+async def test_what_policy_wants_no_more_is_not_tried_again() -> None:
+    bench = Bench()
+    bench.kernel.silent = True
+    bench.learn("a", "x.example.org A 192.0.2.1 30")
+    await bench.turn()
+    assert bench.committer.problem
+    bench.book.replace_policy([], [], asyncio.get_running_loop().time())
+    bench.kernel.silent = False
+    bench.committer.retry()
+    assert (bench.committer.problem, bench.kernel.transactions) == ("", [])
+
+
+async def test_a_kernel_that_does_not_answer_is_not_asked_for_everything() -> None:
+    bench = Bench()
+    bench.kernel.silent = True
+    for number in range(10):
+        bench.learn("a", f"x{number}.example.org A 192.0.2.{number} 30")
+        await bench.turn()
+    before = bench.counters.commits_failed
+    bench.committer.retry()
+    assert bench.counters.commits_failed == before + FAILURES

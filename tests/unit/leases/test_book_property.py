@@ -135,7 +135,7 @@ class Sequences(RuleBasedStateMachine):
     @rule(often=st.sampled_from([False, False, True]))
     def discard(self, often: bool) -> None:
         if often:
-            self._take(self.book.discard(self.now))
+            self._take(self.book.discard(self.now, self.book.epoch + 1))
             self.naive.edges.clear()
             self.owed = False
 

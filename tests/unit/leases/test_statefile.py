@@ -12,7 +12,7 @@ WALL = 1_800_000_000.0
 
 
 def saved(book: LeaseBook, now: float, wall: float) -> list[bytes]:
-    return [header(wall)] + [line for scope in book.library.scopes() for line in scope_lines(book, scope, now, wall)]
+    return [header(book.epoch, wall)] + [line for scope in book.library.scopes() for line in scope_lines(book, scope, now, wall)]
 
 
 def edges(book: LeaseBook) -> dict[tuple[Scope, bytes, bytes], float]:
@@ -77,25 +77,25 @@ def entry(**values: object) -> bytes:
         ([b"{"], "line 1"),
         ([b"[]"], "line 1"),
         ([b'{"format":"dnsguard learned 2"}'], "line 1: the format is 'dnsguard learned 2'"),
-        ([header(WALL), b"null"], "line 2"),
+        ([header(0, WALL), b"null"], "line 2"),
         ([b"[" * 100_000], "line 1"),
-        ([header(WALL), b'{"a":' * 100_000], "line 2"),
+        ([header(0, WALL), b'{"a":' * 100_000], "line 2"),
         (
             [
-                header(WALL),
+                header(0, WALL),
                 b'{"client":"","name":"\\u0000","addresses":{"0a000001":1' + b"0" * 400 + b'},"aliases":{}}',
             ],
             "line 2",
         ),
-        ([header(WALL), entry(), entry(client="0a")], "line 3: '0a' is no address"),
-        ([header(WALL), entry(endpoint="")], "line 2: '' is no endpoint"),
-        ([header(WALL), entry(name="\x03WWW\x00")], "is no name"),
-        ([header(WALL), entry(name="\x04www\x00")], "is no name"),
-        ([header(WALL), entry(name="\x03www")], "is no name"),
-        ([header(WALL), entry(aliases={"\x00\x00": WALL})], "is no name"),
-        ([header(WALL), entry(addresses={"c00002": WALL})], "is no address"),
-        ([header(WALL), entry(addresses={"c0000201": "soon"})], "'soon' is no time"),
-        ([header(WALL), b'{"client":"","name":"\\u0000","addresses":{"c0000201":Infinity},"aliases":{}}'], "no time"),
+        ([header(0, WALL), entry(), entry(client="0a")], "line 3: '0a' is no address"),
+        ([header(0, WALL), entry(endpoint="")], "line 2: '' is no endpoint"),
+        ([header(0, WALL), entry(name="\x03WWW\x00")], "is no name"),
+        ([header(0, WALL), entry(name="\x04www\x00")], "is no name"),
+        ([header(0, WALL), entry(name="\x03www")], "is no name"),
+        ([header(0, WALL), entry(aliases={"\x00\x00": WALL})], "is no name"),
+        ([header(0, WALL), entry(addresses={"c00002": WALL})], "is no address"),
+        ([header(0, WALL), entry(addresses={"c0000201": "soon"})], "'soon' is no time"),
+        ([header(0, WALL), b'{"client":"","name":"\\u0000","addresses":{"c0000201":Infinity},"aliases":{}}'], "no time"),
     ],
 )
 def test_a_file_with_a_fault_is_refused_whole(lines: list[bytes], said: str) -> None:
@@ -107,7 +107,7 @@ def test_a_file_with_a_fault_is_refused_whole(lines: list[bytes], said: str) -> 
 
 @given(st.lists(st.binary(max_size=60), max_size=4))
 def test_any_bytes_load_or_are_refused(lines: list[bytes]) -> None:
-    for start in ([], [header(WALL)], [header(WALL), entry()]):
+    for start in ([], [header(0, WALL)], [header(0, WALL), entry()]):
         try:
             load(LeaseBook(), [*start, *lines], 0, WALL)
         except UnusableStateFile:

@@ -277,7 +277,7 @@ async def test_a_malformed_answer_makes_way_for_the_next(bench: Bench) -> None:
 
 async def down(pool: UpstreamPool, server: FakeUpstream) -> None:
     """Ask until ``server`` counts as down."""
-    while pool.status()[f"127.0.0.1:{server.port}"] == "up":
+    while not pool.status()[f"127.0.0.1:{server.port}"].startswith("down"):
         await ask(pool)
 
 
@@ -290,6 +290,15 @@ async def test_silence_makes_way_for_the_next_and_is_remembered(bench: Bench) ->
         asked_before = len(first.asked)
         await ask(pool)
         assert len(first.asked) == asked_before
+
+
+async def test_nobody_calls_a_server_up_before_it_answered(bench: Bench) -> None:
+    async with FakeUpstream(good) as first, FakeUpstream(silence) as second:
+        pool = bench.pool(first, second)
+        names = [f"127.0.0.1:{server.port}" for server in (first, second)]
+        assert pool.status() == dict.fromkeys(names, "not asked yet")
+        await ask(pool)
+        assert pool.status() == dict(zip(names, ("up", "not asked yet"), strict=True))
 
 
 async def test_a_server_that_went_silent_is_found_again_without_a_client_waiting(

@@ -1,0 +1,90 @@
+import asyncio
+import errno
+import logging
+from ipaddress import ip_network
+
+import pytest
+
+from dnsguard.dns.client import Client
+from dnsguard.dns.hooks import LeaseOutcome
+from dnsguard.forwarder.clients import Clients
+from dnsguard.forwarder.committer import Committer
+from dnsguard.forwarder.complaints import Complaints
+from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.leasing import Leasing
+from dnsguard.leases import OUTSIDERS, LeaseBook, Limits
+from tests.unit.forwarder.test_committer import Kernel
+from tests.unit.leases.naive import answer, client, feed, packed
+
+WORKLOAD, OUTSIDER = packed("10.0.0.1"), packed("172.16.0.9")
+
+
+class Bench:
+    def __init__(self, *, node_wide: bool = False, limits: Limits | None = None) -> None:
+        self.kernel, self.counters, self.book = Kernel(), ForwarderCounters(), LeaseBook(limits=limits)
+        self.book.replace_policy(
+            [feed("a", "*.example.org")], [client("ns/a", "10.0.0.1", "a"), client(OUTSIDERS, "", "a")], 0
+        )
+        committer = Committer(self.book, self.kernel, self.counters, deadline=0.25)
+        clients = Clients([], [], [ip_network("172.16.0.0/12")])
+        complaints = Complaints(logging.getLogger("test"))
+        self.leasing = Leasing(self.book, committer, clients, self.counters, complaints, node_wide=node_wide)
+        self.outcomes: list[LeaseOutcome] = []
+
+    def ask(self, address: bytes, *records: str) -> None:
+        asking = Client(address, 5353, packed("10.0.0.53"), "udp")
+        self.leasing(asking, answer(*records), 0.0, self.outcomes.append)
+
+    def held(self, address: bytes) -> list[bytes]:
+        return sorted(self.book.held.of("a-4", address))
+
+
+async def test_an_answer_waits_for_its_commit() -> None:
+    bench = Bench()
+    bench.ask(WORKLOAD, "www.example.org A 192.0.2.1 300")
+    assert bench.outcomes == []
+    await asyncio.sleep(0)
+    assert [outcome.ok for outcome in bench.outcomes] == [True]
+
+
+async def test_without_delay_the_answer_goes_out_and_the_commit_follows() -> None:
+    bench = Bench()
+    bench.leasing.no_delay = True
+    bench.ask(WORKLOAD, "www.example.org A 192.0.2.1 300")
+    assert [outcome.ok for outcome in bench.outcomes] == [True]
+    assert bench.held(WORKLOAD) == []
+    await asyncio.sleep(0)
+    assert bench.held(WORKLOAD) == [packed("192.0.2.1")]
+    assert (bench.counters.leases_after, bench.counters.leases_after_failed) == (1, 0)
+
+
+async def test_without_delay_a_commit_that_fails_is_counted() -> None:
+    bench = Bench()
+    bench.leasing.no_delay = True
+    bench.kernel.refused = {"a-4": errno.ENOMEM}
+    bench.ask(WORKLOAD, "www.example.org A 192.0.2.1 300")
+    await asyncio.sleep(0)
+    assert [outcome.ok for outcome in bench.outcomes] == [True]
+    assert bench.counters.leases_after_failed == 1
+
+
+@pytest.mark.parametrize(("no_delay", "outcome"), [(False, (False, None)), (True, (True, 0))])
+async def test_at_a_limit_an_answer_is_held_back_or_is_not_to_be_kept(
+    no_delay: bool, outcome: tuple[bool, int | None]
+) -> None:
+    bench = Bench(limits=Limits(edges=0))
+    bench.leasing.no_delay = no_delay
+    bench.ask(WORKLOAD, "www.example.org A 192.0.2.1 300")
+    assert [(each.ok, each.max_ttl) for each in bench.outcomes] == [outcome]
+
+
+@pytest.mark.parametrize("node_wide", [False, True])
+async def test_a_client_that_is_no_endpoint_has_what_it_looked_up_itself(node_wide: bool) -> None:
+    bench = Bench(node_wide=node_wide)
+    bench.ask(OUTSIDER, "www.example.org A 192.0.2.1 300")
+    await asyncio.sleep(0)
+    assert bench.held(OUTSIDER) == [packed("192.0.2.1")]
+    assert bench.held(WORKLOAD) == ([packed("192.0.2.1")] if node_wide else [])
+    bench.ask(OUTSIDER, "www.example.net A 192.0.2.2 300")
+    await asyncio.sleep(0)
+    assert bench.held(OUTSIDER) == [packed("192.0.2.1")]

@@ -10,7 +10,7 @@ from dnsguard.controller.enforcement import Desired
 from dnsguard.controller.feeds import Feeds
 from dnsguard.controller.judgement import DNS_PORT, Allows
 from dnsguard.controller.node import InterfaceAddresses, interface_addresses, plan_settings
-from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.planner import Planner
 from dnsguard.dataplane.rules import Plan
 from dnsguard.resources import Resource
 from dnsguard.settings import Settings
@@ -32,6 +32,7 @@ class Computing:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._compiler = Compiler()
+        self._planner = Planner()
         self._feeds = Feeds(settings.table, settings.node_name, settings.query_policy)
         self._last: _Policy | None = None
 
@@ -47,7 +48,7 @@ class Computing:
         if last is not None and last.interfaces == interfaces and _same(last.resources, resources):
             return last
         compiled = self._compiler.compile(resources)
-        plan = build_plan(compiled, plan_settings(self._settings, interfaces))
+        plan = self._planner.plan(compiled, plan_settings(self._settings, interfaces))
         self._last = _Policy(resources, interfaces, compiled, plan)
         return self._last
 

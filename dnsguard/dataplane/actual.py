@@ -37,16 +37,22 @@ class Actual:
     chains: dict[str, ActualChain] = field(default_factory=dict)
     sets: dict[str, ActualSet] = field(default_factory=dict)
     counters: set[str] = field(default_factory=set)
+    loaded: tuple[Chain, ...] = ()
+    """A plan's chains, all of which are in force. The next plan often has the same."""
+
+    swept: tuple[Chain, ...] = ()
+    """The same, and there are no others."""
 
 
 def planned_content(item: Set) -> Content:
+    """The plan's own objects: what did not change is the same one."""
     match item:
         case HashSet():
             return item.keys
         case IntervalSet():
             return item.ranges
         case VerdictMap():
-            return dict(item.entries)
+            return item.entries
         case LeaseSet():
             return None
 

@@ -3,14 +3,16 @@
 ::
 
     prepare   what new rules refer to, and the chains themselves, in small transactions: nothing refers to them yet
-    switch    base chains, maps and the content of sets in use, in one transaction: no packet sees a mixture
+    switch    base chains, doors, maps and the content of sets in use, in one transaction: no packet sees a mixture
     sweep     what the plan does not use
 
 Small transactions keep the kernel's lock short, for the forwarder waits on it. Sets of leases are created and deleted
 here, their content is never touched.
+
+What is the same object as in the last plan is not looked at, so a change costs what it changes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from dnsguard.dataplane import encode, naming
 from dnsguard.dataplane.actual import Actual, planned_content
@@ -48,7 +50,7 @@ def prepare(plan: Plan, actual: Actual) -> Iterator[Message]:
     for counter in plan.counters:
         if counter not in actual.counters:
             yield nftables.add_counter(plan.table, counter)
-    for chain in plan.chains:
+    for chain in plan.chains if plan.chains is not actual.loaded else ():
         if chain.hook is None and chain.name not in actual.chains:
             yield encode.chain_message(plan.table, chain)
             yield from _rules(plan.table, chain)
@@ -61,21 +63,26 @@ def switch(plan: Plan, actual: Actual) -> Iterator[Message]:
     """What makes the plan the rules in force, given that `prepare` is done. All of it belongs into one batch."""
     for item in plan.sets:
         yield from _content(plan.table, item, actual)
-    planned = {chain.name: chain for chain in plan.chains}
+    if plan.chains is actual.loaded:
+        return
+    planned = {chain.name for chain in plan.chains}
     for name, found in actual.chains.items():
         if found.is_base and name not in planned:
             yield nftables.flush_chain(plan.table, name)
             yield nftables.delete_chain(plan.table, name)
     for chain in plan.chains:
         held = actual.chains.get(chain.name)
+        if held is not None and held.known is chain:
+            continue
         if chain.hook is not None:
             if held is None or held.known != chain:
                 yield encode.chain_message(plan.table, chain)
-                yield nftables.flush_chain(plan.table, chain.name)
-                yield from _rules(plan.table, chain)
-        elif held is not None and held.rules != len(chain.rules):  # a load that was cut short, or somebody else
-            yield nftables.flush_chain(plan.table, chain.name)
-            yield from _rules(plan.table, chain)
+                yield from _replaced_rules(plan.table, chain)
+        elif held is not None and (
+            held.rules != len(chain.rules)  # a load that was cut short, or somebody else
+            or (chain.is_door and (held.known is None or held.known.rules != chain.rules))
+        ):
+            yield from _replaced_rules(plan.table, chain)
 
 
 def sweep(plan: Plan, actual: Actual, *, lease_sets: bool) -> Iterator[Message]:
@@ -83,9 +90,11 @@ def sweep(plan: Plan, actual: Actual, *, lease_sets: bool) -> Iterator[Message]:
 
     Chains, maps and counters refer to each other, so all chains are emptied before the first thing is deleted.
     """
-    planned_chains = {chain.name for chain in plan.chains}
     planned_sets = {item.name for item in plan.sets}
-    doomed = [name for name in actual.chains if name not in planned_chains]
+    doomed: list[str] = []
+    if plan.chains is not actual.swept:
+        planned_chains = {chain.name for chain in plan.chains}
+        doomed = [name for name in actual.chains if name not in planned_chains]
     for name in doomed:
         yield nftables.flush_chain(plan.table, name)
     for name in actual.sets:
@@ -115,26 +124,50 @@ def _rules(table: str, chain: Chain) -> Iterator[Message]:
     return (encode.rule_message(table, chain.name, rule) for rule in chain.rules)
 
 
+def _replaced_rules(table: str, chain: Chain) -> Iterator[Message]:
+    yield nftables.flush_chain(table, chain.name)
+    yield from _rules(table, chain)
+
+
 def _content(table: str, item: Set, actual: Actual) -> Iterator[Message]:
     found = actual.sets.get(item.name)
     held = found.content if found is not None else None
-    if isinstance(item, LeaseSet) or held == planned_content(item):
+    planned = planned_content(item)
+    if held is planned or held == planned:
         return
     match item:
+        case LeaseSet():
+            return
         case IntervalSet():
-            yield nftables.flush_set(table, item.name)
-            yield from nftables.add_elements(table, item.name, encode.content(item))
+            yield from _changed_ranges(table, item, held if isinstance(held, tuple) else ())
         case HashSet():
             before = held if isinstance(held, frozenset) else frozenset()
             gone, new = before - item.keys, item.keys - before
             yield from nftables.delete_elements(table, item.name, map(Element, sorted(gone)))
             yield from nftables.add_elements(table, item.name, map(Element, sorted(new)))
         case VerdictMap():
-            yield from _map_content(table, item, held if isinstance(held, dict) else {})
+            yield from _map_content(table, item, held if isinstance(held, Mapping) else {})
 
 
-def _map_content(table: str, item: VerdictMap, held: dict[bytes, Entry]) -> Iterator[Message]:
-    gone = [key for key, entry in held.items() if item.entries.get(key) != entry]
-    new = [key for key, entry in item.entries.items() if held.get(key) != entry]
+def _changed_ranges(table: str, item: IntervalSet, held: tuple[tuple[int, int], ...]) -> Iterator[Message]:
+    """Only the ranges that come or go; all of them anew where that says less.
+
+    Those that go are deleted first: one that only grows would else overlap with itself. Packets see neither before the
+    transaction ends.
+    """
+    before, now = set(held), set(item.ranges)
+    gone, new = sorted(before - now), sorted(now - before)
+    if len(gone) + len(new) < len(now):
+        yield from nftables.delete_elements(table, item.name, encode.interval_elements(item.key_type, gone))
+        yield from nftables.add_elements(table, item.name, encode.interval_elements(item.key_type, new))
+        return
+    yield nftables.flush_set(table, item.name)
+    yield from nftables.add_elements(table, item.name, encode.content(item))
+
+
+def _map_content(table: str, item: VerdictMap, held: Mapping[bytes, Entry]) -> Iterator[Message]:
+    entries = item.entries
+    gone = [key for key, entry in held.items() if (now := entries.get(key)) is not entry and now != entry]
+    new = [*(key for key in gone if key in entries), *(entries.keys() - held.keys())]
     yield from nftables.delete_elements(table, item.name, map(Element, gone))
     yield from nftables.add_elements(table, item.name, (encode.map_element(item, key) for key in new))

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterable
+from time import perf_counter
 from typing import NamedTuple
 
 from dnsguard.dataplane import delta, naming
@@ -15,6 +16,18 @@ from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
 
 LOOKS_PER_FULL_LOOK = 30
 """The kernel counts what leads to a chain; sets and rules have to be read, 10 ms for 10 000 CIDRs."""
+
+
+class Work(NamedTuple):
+    """What a step asked of the kernel."""
+
+    messages: int = 0
+    """Rules, chains, sets, counters: one each; the elements of a set: as many to a message as fit."""
+
+    bytes: int = 0
+    transactions: int = 0
+    seconds: float = 0.0
+    """Spent in the kernel."""
 
 
 class Counted(NamedTuple):
@@ -50,6 +63,9 @@ class Driver:
         self._in_force: Plan | None = None
         self._uses: dict[str, int] | None = None
         self._looks_left = LOOKS_PER_FULL_LOOK
+        self._work = Work()
+        self.prepared = self.switched = self.swept = Work()
+        """What the last `prepare`, `switch` and `sweep` cost."""
 
     def open(self) -> None:
         """Adopt the table that an earlier run left, with its rules and leases. Where there is none, make one that is
@@ -75,30 +91,38 @@ class Driver:
         if not self._known().exists:
             self.open()
         actual = self._known()
+        self._work = Work()
         for chunk in delta.chunks(delta.prepare(plan, actual)):
             self._commit(chunk)
         self._note_prepared(plan, actual)
+        self.prepared = self._work
 
     def switch(self, plan: Plan) -> None:
         """Put the plan in force in one transaction. What it needs must be prepared."""
         actual = self._known()
+        self._work = Work()
         self._commit(list(delta.switch(plan, actual)))
         self._note_switched(plan, actual)
+        self.switched = self._work
 
     def sweep(self, plan: Plan, lease_sets: bool = False) -> None:
         """Delete what the plan does not use; lease sets only when nobody writes to them any more."""
         actual = self._known()
+        self._work = Work()
         for chunk in delta.chunks(delta.sweep(plan, actual, lease_sets=lease_sets)):
             self._commit(chunk)
-        planned_chains = {chain.name for chain in plan.chains}
+        self.swept = self._work
+        if plan.chains is not actual.swept:
+            planned_chains = {chain.name for chain in plan.chains}
+            actual.chains = {name: chain for name, chain in actual.chains.items() if name in planned_chains}
         planned_sets = {item.name for item in plan.sets}
-        actual.chains = {name: chain for name, chain in actual.chains.items() if name in planned_chains}
         actual.sets = {
             name: found
             for name, found in actual.sets.items()
             if name in planned_sets or (naming.is_lease_set(name) and not lease_sets)
         }
         actual.counters.intersection_update(plan.counters)
+        actual.swept = plan.chains if actual.loaded is plan.chains else ()
 
     def stale_lease_sets(self, plan: Plan) -> frozenset[str]:
         """Names of lease sets in the kernel that the plan does not have."""
@@ -179,10 +203,16 @@ class Driver:
 
     def _note_switched(self, plan: Plan, actual: Actual) -> None:
         self._in_force = plan
-        planned = {chain.name for chain in plan.chains}
-        actual.chains = {name: chain for name, chain in actual.chains.items() if name in planned or not chain.is_base}
-        for chain in plan.chains:
-            actual.chains[chain.name] = ActualChain(chain.hook is not None, len(chain.rules), chain)
+        if plan.chains is not actual.loaded:
+            planned = {chain.name for chain in plan.chains}
+            actual.chains = {
+                name: chain for name, chain in actual.chains.items() if name in planned or not chain.is_base
+            }
+            for chain in plan.chains:
+                held = actual.chains.get(chain.name)
+                if held is None or held.known is not chain:
+                    actual.chains[chain.name] = ActualChain(chain.hook is not None, len(chain.rules), chain)
+            actual.loaded = plan.chains
         for item in plan.sets:
             actual.sets[item.name].content = planned_content(item)
 
@@ -192,16 +222,28 @@ class Driver:
             if item.name not in actual.sets:
                 actual.sets[item.name] = ActualSet(set_flags(item), item.key_type.number, planned_content(item))
         actual.counters.update(plan.counters)
-        for chain in plan.chains:
+        for chain in plan.chains if plan.chains is not actual.loaded else ():
             if chain.hook is None and chain.name not in actual.chains:
                 actual.chains[chain.name] = ActualChain(False, len(chain.rules), chain)
+                actual.swept = ()
 
     def _commit(self, messages: list[Message]) -> None:
+        if not messages:
+            return
+        began = perf_counter()
         try:
             self._socket.transact(messages)
         except Exception:
             self._forget()
             raise
+        size = sum(len(message.body) for message in messages)
+        done = self._work
+        self._work = Work(
+            done.messages + len(messages),
+            done.bytes + size,
+            done.transactions + 1,
+            done.seconds + perf_counter() - began,
+        )
         self._uses = None
 
     def _forget(self) -> None:

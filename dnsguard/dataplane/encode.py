@@ -111,7 +111,9 @@ def chain_message(table: str, chain: Chain) -> Message:
 
 
 def rule_message(table: str, chain: str, rule: Rule) -> Message:
-    return nftables.add_rule(table, chain, _expressions(rule), rule.comment)
+    """Append the rule. Its comment says which it is, where the kernel refuses it."""
+    message = nftables.add_rule(table, chain, _expressions(rule), rule.comment)
+    return message._replace(subject=f"{chain} ({rule.comment})") if rule.comment else message
 
 
 class _Emitted:

@@ -16,13 +16,13 @@ both. The ones for host endpoints exist only where a host endpoint needs them.
 """
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.calc.failsafe import FailsafePort
 from dnsguard.dataplane import naming
-from dnsguard.dataplane.classes import ClassBuilder, content_chain
+from dnsguard.dataplane.classes import content_chain
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
@@ -31,6 +31,7 @@ from dnsguard.dataplane.rules import (
     Chain,
     ClearMark,
     ConnectionState,
+    Count,
     Goto,
     HopLimit,
     Icmp,
@@ -101,6 +102,23 @@ def host_map(stage: Stage, direction: Direction) -> str:
     return f"interface-{direction}-{stage}"
 
 
+@dataclass(slots=True)
+class Additions:
+    """The chains and counters that base chains need besides those of classes, each once."""
+
+    settings: Settings
+    chains: dict[str, Chain] = field(default_factory=dict)
+    counters: dict[str, None] = field(default_factory=dict)
+
+    def add(self, chain: Chain) -> str:
+        self.chains.setdefault(chain.name, chain)
+        return chain.name
+
+    def count(self, counter: str) -> Count:
+        self.counters.setdefault(counter)
+        return Count(counter)
+
+
 @dataclass(frozen=True, slots=True)
 class HostStage:
     """One stage and direction that some host endpoint has policy for."""
@@ -120,7 +138,7 @@ class HostStage:
 HostStages = dict[tuple[Stage, Direction], HostStage]
 
 
-def base_chains(builder: ClassBuilder, stages: HostStages, sets: Container[str]) -> Iterator[Chain]:
+def base_chains(builder: Additions, stages: HostStages, sets: Container[str]) -> Iterator[Chain]:
     """All base chains, given what host endpoints there are, and which of the maps and sets of workload endpoints.
     Adds the chains and counters they need to ``builder``."""
     settings = builder.settings
@@ -149,7 +167,7 @@ def base_chains(builder: ClassBuilder, stages: HostStages, sets: Container[str])
         yield _base(FORWARD_HOST_EGRESS, [_KNOWN_CONNECTION, *_host(stages, Stage.FORWARD, Direction.EGRESS)])
 
 
-def failsafe_chain(builder: ClassBuilder, stage: Stage, direction: Direction) -> str | None:
+def failsafe_chain(builder: Additions, stage: Stage, direction: Direction) -> str | None:
     """The chain of ports that host endpoint policy of this stage cannot close; None where there is none.
 
     Before connection tracking replies are packets like any other, so there the reverse ports pass as well.
@@ -188,7 +206,7 @@ def _host(stages: HostStages, stage: Stage, direction: Direction) -> Iterable[Ru
     return found.rules() if found else ()
 
 
-def _forward(builder: ClassBuilder, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
+def _forward(builder: Additions, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
     egress = direction is Direction.EGRESS
     side = Side.SOURCE if egress else Side.DESTINATION
     yield _KNOWN_CONNECTION
@@ -205,7 +223,7 @@ def _by_class(side: Side, direction: Direction, sets: Container[str]) -> Iterato
             yield Rule((AddressMap(side, family, workload_map(direction, family)),))
 
 
-def _unknown_workloads(builder: ClassBuilder, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
+def _unknown_workloads(builder: Additions, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
     egress = direction is Direction.EGRESS
     way, side = (Way.IN, Side.SOURCE) if egress else (Way.OUT, Side.DESTINATION)
     drop = builder.count(naming.counter_of_unknown_workload(direction)), Verdict.DROP
@@ -220,7 +238,7 @@ def _unknown_workloads(builder: ClassBuilder, direction: Direction, sets: Contai
             yield Rule((*elsewhere, within, *drop), "a workload's address, but no endpoint")
 
 
-def _spoofed_sources(builder: ClassBuilder, sets: Container[str]) -> Iterator[Rule]:
+def _spoofed_sources(builder: Additions, sets: Container[str]) -> Iterator[Rule]:
     """What comes from a workload's own interface has that workload's address, and what comes from the interface of a
     workload that nobody knows has the address of none; else it would borrow another's policy."""
     if INTERFACE_SET not in sets:
@@ -236,7 +254,7 @@ def _spoofed_sources(builder: ClassBuilder, sets: Container[str]) -> Iterator[Ru
                 yield Rule((Interface(Way.IN, interface), taken, elsewhere, *drop), "another workload's address")
 
 
-def _input(builder: ClassBuilder, sets: Container[str]) -> Iterator[Rule]:
+def _input(builder: Additions, sets: Container[str]) -> Iterator[Rule]:
     yield Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT))
     yield _KNOWN_CONNECTION
     yield from _neighbours(from_router=False)
@@ -271,7 +289,7 @@ def _neighbours(*, from_router: bool) -> Iterator[Rule]:
         yield Rule((Icmp(6, IcmpField.TYPE, first, last), HopLimit(hop_limit), Verdict.ACCEPT))
 
 
-def _workload_to_host(builder: ClassBuilder, sets: Container[str]) -> str:
+def _workload_to_host(builder: Additions, sets: Container[str]) -> str:
     settings = builder.settings
     invalid = ConnectionState(STATE_INVALID), builder.count(naming.COUNTER_INVALID), Verdict.DROP
     rules = [Rule(invalid, "belongs to no connection")]

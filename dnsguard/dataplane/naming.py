@@ -19,6 +19,7 @@ _SHORT_KINDS = {
     "StagedNetworkPolicy": "snp",
     "StagedGlobalNetworkPolicy": "sgnp",
     "KubernetesNetworkPolicy": "knp",
+    "StagedKubernetesNetworkPolicy": "sknp",
 }
 _FOREIGN = re.compile(r"[^A-Za-z0-9_.-]")
 _UNPRINTABLE = re.compile(r"[^ !#-~]")

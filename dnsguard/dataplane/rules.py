@@ -249,12 +249,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain. A base chain has a fixed name and a hook; any other is named by its content and never changes."""
+    """A chain. A base chain has a hook; it and a door keep their names while their rules are replaced. Any other is
+    named by its content and never changes."""
 
     name: str
     rules: tuple[Rule, ...]
     hook: Hook | None = None
     comment: str = ""
+    is_door: bool = False
+    """The rules of a policy or profile are behind it, whatever they are at the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +269,8 @@ class Plan:
     """Lease sets first: the kernel looks sets up by name in the order of their creation."""
 
     counters: tuple[str, ...]
+    """Sorted, each once."""
+
     chains: tuple[Chain, ...]
     warnings: tuple[str, ...] = ()
     """What of the compiled policy could not be placed on this node, and why."""

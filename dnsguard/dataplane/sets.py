@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from dnsguard.calc.compiled import Address
+
 
 class KeyType(Enum):
     """What a set holds: nft's name, nft's numbers of the fields, bytes in a key."""
@@ -85,3 +87,13 @@ class VerdictMap:
 
 
 Set = HashSet | IntervalSet | LeaseSet | VerdictMap
+
+
+def interface_key(name: str) -> bytes:
+    """An interface's name as the kernel compares it."""
+    return name.encode()[:15].ljust(16, b"\0")
+
+
+def triple_key(address: Address, protocol: int, port: int) -> bytes:
+    """(address, protocol, port) as a key; each field padded to four bytes."""
+    return address.packed + bytes((protocol, 0, 0, 0)) + port.to_bytes(2, "big") + b"\0\0"

@@ -96,8 +96,14 @@ def literal_sets(rule: CompiledRule) -> Iterable[IntervalSet]:
 
 
 def network_ranges(networks: Iterable[Network]) -> tuple[tuple[int, int], ...]:
-    """First and last address of each, ascending. The networks are disjoint."""
-    return tuple(sorted((int(network.network_address), int(network.broadcast_address)) for network in networks))
+    """First and last address of each, ascending."""
+    return tuple(sorted(map(_first_and_last, networks)))
+
+
+def _first_and_last(network: Network) -> tuple[int, int]:
+    # Ten thousand of these are a set that changed: `broadcast_address` would make an object for each.
+    first = int(network.network_address)
+    return first, first + (1 << network.max_prefixlen - network.prefixlen) - 1
 
 
 def _families(rule: CompiledRule) -> tuple[int | None, ...]:
@@ -230,7 +236,7 @@ def _within(networks: tuple[Network, ...], side: Side, family: int, *, negated: 
 
 
 def _nets_set(networks: tuple[Network, ...], family: int) -> IntervalSet:
-    ranges = _merged(network_ranges(networks))
+    ranges = merged(network_ranges(networks))
     key_type = KeyType.IPV4 if isinstance(networks[0], IPv4Network) else KeyType.IPV6
     return IntervalSet(naming.nets_set_name(repr(ranges), family), key_type, ranges)
 
@@ -241,10 +247,10 @@ def _ports_set(ports: tuple[PortRange, ...]) -> IntervalSet:
 
 
 def _port_ranges(ports: tuple[PortRange, ...]) -> tuple[tuple[int, int], ...]:
-    return _merged(tuple(sorted((item.first, item.last) for item in ports)))
+    return merged(tuple(sorted((item.first, item.last) for item in ports)))
 
 
-def _merged(ranges: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+def merged(ranges: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
     """Ranges that overlap become one, else the kernel refuses them; neighbours stay apart, as they were written."""
     merged: list[tuple[int, int]] = []
     for first, last in ranges:

@@ -7,7 +7,6 @@ from typing import Any
 
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.packet import Packet
-from dnsguard.dataplane.plan import interface_key, triple_key
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
@@ -40,7 +39,7 @@ from dnsguard.dataplane.rules import (
     Verdict,
     Way,
 )
-from dnsguard.dataplane.sets import HashSet, IntervalSet, VerdictMap
+from dnsguard.dataplane.sets import HashSet, IntervalSet, VerdictMap, interface_key, triple_key
 from dnsguard.netlink.expressions import STATE_NEW
 
 _ICMP = {4: 1, 6: 58}

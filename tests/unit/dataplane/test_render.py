@@ -84,7 +84,7 @@ def test_a_table_reads_like_its_policy() -> None:
         "\tset d4-github {",
         "\t\tcomment \"set == 's:github'\"",
         f'\t\ttcp dport 443 ip saddr . ip daddr @d4-github counter name "{policy}-egress-0" accept comment '
-        '"NetworkPolicy/app/application.app2-svc3-egress egress rule 0"',
+        "\"NetworkPolicy/app/application.app2-svc3-egress egress rule 0, tier application: to set == 's:github'\"",
         '\t\tcounter name "tier-application-egress-end" drop comment "end of tier application: deny"',
         "\t\tip saddr vmap @workload-egress-4",
     ):

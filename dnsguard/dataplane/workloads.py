@@ -1,0 +1,170 @@
+"""Workload endpoints as maps and sets: who judges which address, and what may come from where. Pure.
+
+Maps and sets that would be empty are left out, with the rules that ask them. So those of a node's first endpoints are
+new: they come filled before any rule refers to them, however many endpoints there are.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from dnsguard.calc.compiled import CompiledEndpoint, Direction, EndpointId, Stage
+from dnsguard.dataplane import naming
+from dnsguard.dataplane.classes import ClassBuilder, ClassChain
+from dnsguard.dataplane.hooks import INTERFACE_SET, local_set, remote_set, source_set, workload_map
+from dnsguard.dataplane.sets import Entry, HashSet, KeyType, Set, VerdictMap, interface_key
+from dnsguard.dataplane.tally import Tally
+
+FAMILIES = 4, 6
+ADDRESS_TYPE = {4: KeyType.IPV4, 6: KeyType.IPV6}
+_LINK_TYPE = {4: KeyType.INTERFACE_IPV4, 6: KeyType.INTERFACE_IPV6}
+_LENGTH_FAMILY = {4: 4, 16: 6}
+_DIRECTIONS = Direction.EGRESS, Direction.INGRESS
+
+
+class _Placed(NamedTuple):
+    """A local endpoint with its class in each direction."""
+
+    endpoint: CompiledEndpoint
+    chains: Mapping[Direction, ClassChain]
+    label: str
+
+
+class Workloads:
+    """Follows the workload endpoints that come and go. What it gives out stays as it is."""
+
+    def __init__(self, builder: ClassBuilder) -> None:
+        self._builder = builder
+        self._placed: dict[int, _Placed] = {}
+        """By identity of the endpoint."""
+
+        self._claims: dict[bytes, tuple[_Placed, ...]] = {}
+        """Whose an address is: of two endpoints with one address the first by name has it, for a packet can have one
+        judge only."""
+
+        self._contested: set[bytes] = set()
+        self._entries: dict[tuple[Direction, int], dict[bytes, Entry]] = {
+            (direction, family): {} for direction in _DIRECTIONS for family in FAMILIES
+        }
+        self._maps: dict[tuple[Direction, int], VerdictMap] = {}
+        self._tallies: dict[str, Tally] = {
+            INTERFACE_SET: Tally(),
+            **{name(family): Tally() for name in (local_set, remote_set, source_set) for family in FAMILIES},
+        }
+        self._sets: dict[str, HashSet] = {}
+
+    def put(self, endpoint: CompiledEndpoint, local: bool) -> None:
+        """An endpoint is new. Raises KeyError where its classes ask for policy that there is none of."""
+        if not local:
+            for family in FAMILIES:
+                self._tallies[remote_set(family)].add(_packed(endpoint, family))
+            return
+        chains = {direction: self._builder.take(endpoint.classes[Stage.NORMAL, direction]) for direction in _DIRECTIONS}
+        placed = self._placed[id(endpoint)] = _Placed(endpoint, chains, naming.comment(str(endpoint.id)))
+        for key in dict.fromkeys(address.packed for address in endpoint.addresses):
+            claims = (*self._claims.get(key, ()), placed)
+            self._claim(key, tuple(sorted(claims, key=_identity)) if len(claims) > 1 else claims)
+        for name, keys in _links(endpoint):
+            self._tallies[name].add(keys)
+
+    def take(self, endpoint: CompiledEndpoint, local: bool) -> None:
+        """An endpoint is gone."""
+        if not local:
+            for family in FAMILIES:
+                self._tallies[remote_set(family)].remove(_packed(endpoint, family))
+            return
+        placed = self._placed.pop(id(endpoint))
+        for key in dict.fromkeys(address.packed for address in endpoint.addresses):
+            self._claim(key, tuple(claim for claim in self._claims[key] if claim is not placed))
+        for name, keys in _links(endpoint):
+            self._tallies[name].remove(keys)
+        for chain in placed.chains.values():
+            self._builder.give_back(chain)
+
+    def refresh(self) -> None:
+        """Classes have other chains now."""
+        for key, claims in self._claims.items():
+            self._enter(key, claims[0])
+
+    def sets(self) -> tuple[Set, ...]:
+        """The maps and sets as they are now. Those that did not change are the same objects."""
+        for (direction, family), entries in self._entries.items():
+            known = self._maps.get((direction, family))
+            if entries and known is None:
+                name = workload_map(direction, family)
+                # A copy: endpoints come and go, and what was given out must not change.
+                self._maps[direction, family] = VerdictMap(name, ADDRESS_TYPE[family], dict(entries))
+        return (*(self._maps[key] for key in self._entries if key in self._maps), *self._hash_sets())
+
+    def warnings(self) -> Iterator[str]:
+        """Who lost an address to whom."""
+        lost = [
+            (claim.endpoint.id, position, str(address), self._claims[key][0].endpoint.id)
+            for key in self._contested
+            for claim in self._claims[key][1:]
+            for position, address in enumerate(claim.endpoint.addresses)
+            if address.packed == key
+        ]
+        for loser, _, address_text, owner in sorted(lost):
+            yield f"{loser}: {address_text} belongs to {owner} already"
+
+    def _claim(self, key: bytes, claims: tuple[_Placed, ...]) -> None:
+        if len(claims) > 1:
+            self._contested.add(key)
+        else:
+            self._contested.discard(key)
+        if claims:
+            self._claims[key] = claims
+            self._enter(key, claims[0])
+            return
+        del self._claims[key]
+        family = _LENGTH_FAMILY[len(key)]
+        for direction in _DIRECTIONS:
+            del self._entries[direction, family][key]
+            self._maps.pop((direction, family), None)
+        self._tallies[local_set(family)].remove([key])
+
+    def _enter(self, key: bytes, owner: _Placed) -> None:
+        family = _LENGTH_FAMILY[len(key)]
+        for direction in _DIRECTIONS:
+            entry = Entry(owner.chains[direction].name, owner.label)
+            entries = self._entries[direction, family]
+            before = entries.get(key)
+            if before != entry:
+                entries[key] = entry
+                self._maps.pop((direction, family), None)
+                if before is None and direction is Direction.EGRESS:
+                    self._tallies[local_set(family)].add([key])
+
+    def _hash_sets(self) -> Iterator[HashSet]:
+        for family in FAMILIES:
+            for name in local_set(family), remote_set(family):
+                if self._tallies[name].keys():
+                    yield self._hash_set(name, ADDRESS_TYPE[family])
+        if self._tallies[INTERFACE_SET].keys():
+            yield self._hash_set(INTERFACE_SET, KeyType.INTERFACE)
+            for family in FAMILIES:  # an empty one, too: it says that nothing of that family may come
+                yield self._hash_set(source_set(family), _LINK_TYPE[family])
+
+    def _hash_set(self, name: str, key_type: KeyType) -> HashSet:
+        keys = self._tallies[name].keys()
+        known = self._sets.get(name)
+        if known is None or known.keys is not keys:
+            known = self._sets[name] = HashSet(name, key_type, keys)
+        return known
+
+
+def _identity(placed: _Placed) -> EndpointId:
+    return placed.endpoint.id
+
+
+def _packed(endpoint: CompiledEndpoint, family: int) -> list[bytes]:
+    return [address.packed for address in endpoint.addresses if address.version == family]
+
+
+def _links(endpoint: CompiledEndpoint) -> Iterable[tuple[str, list[bytes]]]:
+    """The sets that say what may come from an endpoint's own interface, and its keys there."""
+    if endpoint.interface:
+        interface = interface_key(endpoint.interface)
+        yield INTERFACE_SET, [interface]
+        for family in FAMILIES:
+            yield source_set(family), [interface + packed for packed in _packed(endpoint, family)]

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from ipaddress import ip_address
+from itertools import islice
 
 from dnsguard.domains import name_text
 from dnsguard.leases import NODE, LeaseBook, Scope
 from dnsguard.leases.listing import Lease
-from dnsguard.link.messages import LearnedLease, LeasesReply
+from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
 
 MAX_LEASES = 5_000
 """Of one reply: about a megabyte."""
@@ -15,13 +16,27 @@ MAX_LEASES = 5_000
 def leases_reply(book: LeaseBook, request: int, client: str, now: float) -> LeasesReply:
     """The leases of one client, the node's among them, or of all where ``client`` is empty."""
     leases: list[LearnedLease] = []
+    aliases = _aliases(book, client, now)
     for lease in book.leases(_scopes(book, client), now):
         if client and lease.client and str(ip_address(lease.client)) != client and lease.scope == NODE:
             continue
         if len(leases) == MAX_LEASES:
-            return LeasesReply(request, tuple(leases), truncated=True)
+            return LeasesReply(request, tuple(leases), truncated=True, aliases=aliases)
         leases.append(_learned(lease, now))
-    return LeasesReply(request, tuple(leases))
+    return LeasesReply(request, tuple(leases), aliases=aliases)
+
+
+def _aliases(book: LeaseBook, client: str, now: float) -> tuple[LearnedAlias, ...]:
+    """Those that still lead somewhere, as many as fit."""
+    found = (
+        LearnedAlias(name_text(owner), name_text(target), round(expires - now, 3))
+        for scope in (_scopes(book, client) if client else ())
+        if (graph := book.library.get(scope)) is not None
+        for owner, targets in graph.aliases.items()
+        for target, expires in targets.items()
+        if expires > now
+    )
+    return tuple(islice(found, MAX_LEASES))
 
 
 def _scopes(book: LeaseBook, client: str) -> Iterable[Scope]:

@@ -153,12 +153,23 @@ class LearnedLease:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedAlias:
+    """One step of an alias chain that a client was led along."""
+
+    owner: str
+    target: str
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
 class LeasesReply:
     """Answer to a ``LeasesQuery``; bounded, ``truncated`` says so."""
 
     request: int
     leases: tuple[LearnedLease, ...]
     truncated: bool = False
+    aliases: tuple[LearnedAlias, ...] = ()
+    """Of the client that was asked for and of the node; none where all leases were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dnsguard.link.messages import (
     DnsConfiguration,
     Hello,
     Identity,
+    LearnedAlias,
     LearnedLease,
     LeaseSetFeed,
     LeasesQuery,
@@ -40,6 +41,7 @@ leases = st.builds(
     names=texts,
     seconds_left=st.floats(0, 1e6, allow_nan=False),
 )
+aliases = st.builds(LearnedAlias, owner=text, target=text, seconds_left=st.floats(0, 1e6, allow_nan=False))
 
 
 def unique_feeds() -> st.SearchStrategy[tuple[LeaseSetFeed, ...]]:
@@ -77,7 +79,13 @@ messages = st.one_of(
     st.builds(LeasesQuery, request=numbers, client=text),
     st.builds(Hello, forwarder=text, listen=texts, revision=numbers),
     st.builds(Ack, revision=numbers, problem=text),
-    st.builds(LeasesReply, request=numbers, leases=st.lists(leases, max_size=3).map(tuple), truncated=st.booleans()),
+    st.builds(
+        LeasesReply,
+        request=numbers,
+        leases=st.lists(leases, max_size=3).map(tuple),
+        truncated=st.booleans(),
+        aliases=st.lists(aliases, max_size=3).map(tuple),
+    ),
     st.builds(
         Stats,
         counters=st.dictionaries(text, numbers, max_size=3),

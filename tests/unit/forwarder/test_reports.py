@@ -13,7 +13,7 @@ def test_a_clients_aliases_are_told_with_its_leases() -> None:
     book.learn(CLIENT.packed, facts, 1_000.0)
     reply = leases_reply(book, 7, str(CLIENT), 1_010.0)
     assert [(lease.address, lease.names) for lease in reply.leases] == [
-        ("192.0.2.9", ("edge.example.net", "www.example.org"))
+        ("192.0.2.9", ("www.example.org", "edge.example.net"))
     ]
     (alias,) = reply.aliases
     assert (alias.owner, alias.target) == ("www.example.org", "edge.example.net")

@@ -15,6 +15,7 @@ from dnsguard.dataplane.render import render
 from dnsguard.resources import KINDS, Resource, parse_object
 from dnsguard.resources.references import BUILTINS
 from dnsguard.settings import Settings, add_flags, settings_from
+from dnsguard.settings.effective import effective
 
 
 def main(argv: Sequence[str]) -> int:
@@ -53,8 +54,9 @@ def rendered(resources: Sequence[Resource], settings: Settings) -> tuple[str, tu
     builtins = [builtin for builtin in BUILTINS if (builtin.kind, builtin.namespace, builtin.name) not in given]
     whole = (*builtins, *resources)
     compiled = compile_policy(whole)
-    plan = build_plan(compiled, plan_settings(settings, interface_addresses(whole)))
-    warnings = [*compiled.warnings, *plan.warnings]
+    configuration = effective(settings, whole)
+    plan = build_plan(compiled, plan_settings(settings, interface_addresses(whole), configuration))
+    warnings = [*compiled.warnings, *plan.warnings, *configuration.warnings]
     if not any(is_local(endpoint, settings.node_name) for endpoint in compiled.endpoints.values()):
         warnings.append(f"no endpoint among these objects is on node {settings.node_name}: no policy applies here")
     return render(plan), tuple(warnings)

@@ -1,6 +1,7 @@
 """Resources → everything that is enforced for them: the worker thread's part of a change."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 
 from dnsguard.calc.compile import Compiler
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction
@@ -9,11 +10,14 @@ from dnsguard.calc.verdict import Evaluator
 from dnsguard.controller.enforcement import Desired
 from dnsguard.controller.feeds import Feeds
 from dnsguard.controller.judgement import DNS_PORT, Allows
-from dnsguard.controller.node import InterfaceAddresses, interface_addresses, plan_settings
+from dnsguard.controller.node import InterfaceAddresses, dns_configuration, interface_addresses, plan_settings
 from dnsguard.dataplane.planner import Planner
 from dnsguard.dataplane.rules import Plan
 from dnsguard.resources import Resource
 from dnsguard.settings import Settings
+from dnsguard.settings.effective import Effective, effective
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class _Policy:
     interfaces: InterfaceAddresses
     compiled: Compiled
     plan: Plan
+    configuration: Effective
 
 
 class Computing:
@@ -39,7 +44,8 @@ class Computing:
     def __call__(self, resources: tuple[Resource, ...], listen: frozenset[str], revision: int) -> Desired[Plan]:
         policy = self._policy(resources)
         snapshot = self._feeds.snapshot(policy.compiled, listen, lambda: egress_allows(policy.compiled))
-        return Desired(revision, policy.compiled, policy.plan, snapshot, policy.resources)
+        snapshot = replace(snapshot, configuration=dns_configuration(policy.configuration))
+        return Desired(revision, policy.compiled, policy.plan, snapshot, policy.resources, policy.configuration)
 
     def _policy(self, resources: tuple[Resource, ...]) -> _Policy:
         """The last one when nothing changed: a forwarder that connects, or a kernel that refused, changes nothing."""
@@ -48,8 +54,12 @@ class Computing:
         if last is not None and last.interfaces == interfaces and _same(last.resources, resources):
             return last
         compiled = self._compiler.compile(resources)
-        plan = self._planner.plan(compiled, plan_settings(self._settings, interfaces))
-        self._last = _Policy(resources, interfaces, compiled, plan)
+        configuration = effective(self._settings, resources)
+        for warning in configuration.warnings:
+            if last is None or warning not in last.configuration.warnings:
+                log.warning("%s", warning)
+        plan = self._planner.plan(compiled, plan_settings(self._settings, interfaces, configuration))
+        self._last = _Policy(resources, interfaces, compiled, plan, configuration)
         return self._last
 
 

@@ -22,6 +22,7 @@ from dnsguard.errors import DnsguardError
 from dnsguard.link.difference import opens
 from dnsguard.link.messages import Identity, Snapshot
 from dnsguard.resources import Resource
+from dnsguard.settings.effective import Effective
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,9 @@ class Desired(Generic[Plan]):
     snapshot: Snapshot
     resources: tuple[Resource, ...] = ()
     """What it was made from: policy as it was written."""
+
+    configuration: Effective | None = None
+    """Of the node, from settings and resources."""
 
 
 class Compute(Protocol[Plan]):

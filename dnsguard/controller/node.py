@@ -1,4 +1,4 @@
-"""The node as the dataplane needs it: from our settings and from the machine."""
+"""The node as the dataplane and the forwarder need it: from our settings, from resources and from the machine."""
 
 import asyncio
 import logging
@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dnsguard.calc.compiled import Address
 from dnsguard.dataplane.settings import DenyAction, HostAction, Listen
 from dnsguard.dataplane.settings import Settings as PlanSettings
+from dnsguard.link.messages import DnsConfiguration
 from dnsguard.netlink.addresses import machine_addresses
 from dnsguard.resources import HostEndpoint, Resource
 from dnsguard.settings import Settings
+from dnsguard.settings.effective import Effective, effective
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +22,11 @@ ADDRESS_SECONDS = 5.0
 InterfaceAddresses = tuple[tuple[str, tuple[Address, ...]], ...]
 
 
-def plan_settings(settings: Settings, interfaces: InterfaceAddresses = ()) -> PlanSettings:
-    """What shapes the plan besides policy."""
+def plan_settings(
+    settings: Settings, interfaces: InterfaceAddresses = (), configuration: Effective | None = None
+) -> PlanSettings:
+    """What shapes the plan besides policy. Without ``configuration`` no resource says anything."""
+    configuration = configuration or effective(settings, ())
     return PlanSettings(
         table=settings.table,
         node=settings.node_name,
@@ -29,9 +34,21 @@ def plan_settings(settings: Settings, interfaces: InterfaceAddresses = ()) -> Pl
         workload_cidrs=settings.workload_cidrs,
         interface_addresses=interfaces,
         listen=tuple(Listen(listen.address, listen.port) for listen in settings.listen),
-        endpoint_to_host=HostAction(settings.endpoint_to_host_action),
-        deny=DenyAction.DROP,
-        failsafe=settings.failsafe,
+        endpoint_to_host=HostAction(configuration.endpoint_to_host),
+        deny=DenyAction(configuration.deny),
+        failsafe=configuration.failsafe,
+    )
+
+
+def dns_configuration(configuration: Effective) -> DnsConfiguration:
+    """What the forwarder is told. Where its own settings are others than ours, those come first there."""
+    return DnsConfiguration(
+        trusted_servers=configuration.trusted_servers or (),
+        extra_ttl=-1.0 if configuration.extra_ttl is None else configuration.extra_ttl,
+        cache_epoch=configuration.cache_epoch,
+        no_delay=configuration.no_delay,
+        hold=configuration.hold or 0.0,
+        save_interval=configuration.save_interval or 0.0,
     )
 
 

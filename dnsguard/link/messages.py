@@ -30,8 +30,8 @@ class Identity:
     """One local endpoint as the forwarder needs it: which client an address is, and what it may ask."""
 
     endpoint: str
-    """``namespace/name``, or the name of a host endpoint; empty (``leases.OUTSIDERS``) for all clients that are no known
-    endpoint, whose packets this node routes: then ``forwarded`` alone counts."""
+    """``namespace/name``, or the name of a host endpoint. Empty (``leases.OUTSIDERS``): all clients that are no known
+    endpoint, whose packets this node routes: there ``forwarded`` alone counts."""
 
     addresses: tuple[str, ...]
     lease_sets: tuple[str, ...]

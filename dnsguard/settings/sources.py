@@ -193,7 +193,9 @@ def _with_upstreams(settings: Settings, *, given: bool) -> tuple[Settings, list[
     found = tuple(server for server in system_resolvers(RESOLV_CONF) if _with_port(server) not in own)
     if not found:
         return settings, [f"upstreams: {RESOLV_CONF} names no server besides ourselves: set upstreams"]
-    return settings.model_copy(update={"upstreams": found}), []
+    filled = settings.model_copy(update={"upstreams": found})
+    filled.model_fields_set.discard("upstreams")  # nobody gave them: what resources say comes before
+    return filled, []
 
 
 def _with_port(server: str) -> str:

@@ -16,6 +16,7 @@ from api.gate import AuditNote, audit_note
 from api.objects import Objects, Preconditions, Target, Written, key_of
 from api.patches import Change, json_patch, merge_patch, strategic_patch
 from api.selection import selection
+from api.spelling import as_kept
 from api.streams import Streams
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import kind_at
@@ -119,11 +120,12 @@ class KindRoutes:
             raise Failure(415, "UnsupportedMediaType", f"patches are {known}, not {content_type(request)[:100]!r}")
         data, _ = await body_value(request, frozenset(PATCHES))
         try:
+            data, spelling = as_kept(target.kind, data)
             change: Change = read(data)
             written = await self._objects.patch(target, change, dry_run=dry_run)
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
-        return _written(request, target, written)
+        return _written(request, target, replace(written, warnings=(*spelling, *written.warnings)))
 
     async def delete(self, request: Request) -> Response:
         """Remove an object."""

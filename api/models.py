@@ -146,6 +146,17 @@ class ForwarderState(View):
     counters: dict[str, int] = {}
 
 
+class ConfigurationState(View):
+    """One value of the configuration in force."""
+
+    name: str
+    """As FelixConfiguration has it."""
+
+    value: str
+    origin: str
+    """``setting``, ``FelixConfiguration/NAME`` or ``built-in``."""
+
+
 class DataplaneState(View):
     """The kernel's table."""
 
@@ -182,6 +193,9 @@ class StatusReport(View):
 
     files: dict[str, str] = {}
     """What is kept where: ``state``, ``token``, ``audit``, …"""
+
+    configuration: tuple[ConfigurationState, ...] = ()
+    """What resources may say of this node, each with who says it."""
 
     dataplane: DataplaneState = DataplaneState()
     forwarders: tuple[ForwarderState, ...] = ()

@@ -45,7 +45,7 @@ SAMPLES: dict[str, Manifest] = {
     "globalnetworksets": _manifest(
         "GlobalNetworkSet", {"nets": ["192.0.2.0/24"], "allowedEgressDomains": ["*.a.example"]}
     ),
-    "networksets": _manifest("NetworkSet", {"nets": []}),
+    "networksets": _manifest("NetworkSet", {"nets": [], "allowedEgressDomains": ["b.example"]}),
     "globalnetworkpolicies": _manifest("GlobalNetworkPolicy", {**_POLICY, "applyOnForward": True}),
     "networkpolicies": _manifest("NetworkPolicy", _POLICY),
     "networkpolicies.networking.k8s.io": _manifest("NetworkPolicy", _KUBERNETES, "networking.k8s.io/v1"),

@@ -1,0 +1,137 @@
+"""The API as a process of its own, and programs that speak to it."""
+
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+TOKEN = "tests-may-know-this-token-0123456789"
+V3 = "/apis/projectcalico.org/v3"
+
+SERVER = """
+import asyncio, pathlib, socket, sys
+import uvicorn
+from api.app import create_app
+from api.models import EndpointStates, Explanation, LeaseStates, StatusReport
+from api.services import Services
+from api.tokens import HashedTokens, token_digest
+from dnsguard.store.sqlite import SqliteStore
+
+folder, token = pathlib.Path(sys.argv[1]), sys.argv[2]
+
+async def explain(query): return Explanation(verdict="Deny", summary="", source=query.source, destination="")
+async def status(): return StatusReport(version="0", ready=True)
+async def endpoints(namespace): return EndpointStates(endpoints=())
+async def leases(client): return LeaseStates(leases=())
+
+async def main():
+    store = await SqliteStore.open(folder / "store.db")
+    app = create_app(Services(
+        store=store, tokens=HashedTokens({"admin": token_digest(token)}), explain=explain, status=status,
+        endpoints=endpoints, leases=leases, audit=lambda record: None, version="0",
+        bookmark_interval=0.1,
+    ))
+    await app.state.objects.ensure_builtins()
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, log_level="warning", ssl_keyfile=folder / "key.pem", ssl_certfile=folder / "cert.pem",
+        timeout_graceful_shutdown=2,
+    )
+    print(listener.getsockname()[1], flush=True)
+    await uvicorn.Server(config).serve([listener])
+
+asyncio.run(main())
+"""
+
+
+def program(name: str) -> str:
+    """Where a program is that these tests drive."""
+    found = shutil.which(name)
+    assert found, f"{name} is not installed: these tests need it"
+    return found
+
+
+@dataclass
+class Api:
+    """A running server and its folder."""
+
+    folder: Path
+    process: subprocess.Popen[str]
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            verify=ssl.create_default_context(cafile=self.folder / "cert.pem"),
+            timeout=20,
+        )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def memory_peak(self) -> int:
+        """Bytes that the process ever held."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no VmHWM")
+
+
+def start(folder: Path) -> Api:
+    process = subprocess.Popen([sys.executable, "-c", SERVER, folder, TOKEN], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.strip().isdigit(), "the server did not start"
+    return Api(folder, process, int(line))
+
+
+def certified(folder: Path) -> Path:
+    """The folder, with a certificate for loopback in it."""
+    subject: list[str | Path] = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    files: list[str | Path] = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    key: list[str | Path] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([program("openssl"), "req", "-x509", *key, *subject, *files], check=True, capture_output=True)
+    return folder
+
+
+class Kubectl:
+    """The real one, with a configuration for the server."""
+
+    def __init__(self, api: Api) -> None:
+        cluster = {"server": api.url, "certificate-authority": str(api.folder / "cert.pem")}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "a", "cluster": cluster}],
+            "users": [{"name": "a", "user": {"token": TOKEN}}],
+            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+            "current-context": "a",
+        }
+        (api.folder / "kubeconfig").write_text(json.dumps(config))
+        self._environment = {**os.environ, "HOME": str(api.folder), "KUBECONFIG": str(api.folder / "kubeconfig")}
+
+    def __call__(self, arguments: str, stdin: str = "") -> tuple[int, str]:
+        """Exit code and all output."""
+        done = subprocess.run(
+            [program("kubectl"), *arguments.split()],
+            input=stdin,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout

@@ -36,6 +36,11 @@ def summary(report: dict[str, Any]) -> list[str]:
         f"table inet {plane.get('table') or '-'}: {state}, {plane.get('chains', 0)} chains, {plane.get('sets', 0)} sets"
         + (f", {plane['problem']}" if plane.get("problem") else "")
     )
+    lines += [
+        f"{each['name']}: {each['value']} (by {each['origin']})"
+        for each in report.get("configuration", ())
+        if each["origin"].startswith("FelixConfiguration/")
+    ]
     for forwarder in report.get("forwarders", ()):
         state = "connected" if forwarder.get("connected") else "NOT CONNECTED"
         problem = f", {forwarder['problem']}" if forwarder.get("problem") else ""

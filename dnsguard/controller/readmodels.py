@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 
 from api.models import (
+    ConfigurationState,
     DataplaneState,
     EndpointState,
     EndpointStates,
@@ -54,6 +55,7 @@ class StatusModel:
             enforced_revision=0 if enforced is None else enforced.revision,
             objects=dict(sorted(self._inputs.counts.items())),
             files=self._files,
+            configuration=tuple(self._configuration()),
             dataplane=DataplaneState()
             if enforced is None
             else DataplaneState(
@@ -78,15 +80,25 @@ class StatusModel:
         for state in self._link.forwarders:
             if state.problem:
                 yield f"forwarder {state.name}: {state.problem}"
+            for problem in state.stats.problems if state.stats is not None else ():
+                yield f"forwarder {state.name}: {problem}"
         yield from (str(invalid) for invalid in self._inputs.invalid)
 
     def _warnings(self) -> Iterator[str]:
         enforced = self._enforcer.enforced
         if enforced is not None:
+            if enforced.configuration is not None:
+                yield from enforced.configuration.warnings
             yield from enforced.compiled.warnings
             yield from enforced.plan.warnings
         if self._enforcer.restored:
             yield f"others removed the table or rules of it, which was restored: {self._enforcer.restored} times"
+
+    def _configuration(self) -> Iterator[ConfigurationState]:
+        enforced = self._enforcer.enforced
+        if enforced is not None and enforced.configuration is not None:
+            for each in enforced.configuration.origins:
+                yield ConfigurationState(name=each.name, value=each.value, origin=each.origin)
 
     def _forwarders(self) -> Iterator[ForwarderState]:
         for state in self._link.forwarders:

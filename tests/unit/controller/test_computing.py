@@ -1,4 +1,6 @@
 from dnsguard.controller.computing import Computing
+from dnsguard.dataplane.render import render
+from dnsguard.link.messages import DnsConfiguration
 from tests.unit.controller.running import LISTEN, InForce, settings
 from tests.unit.controller.test_explain import POLICY
 
@@ -41,3 +43,44 @@ def test_a_forwarder_that_connects_costs_no_compilation() -> None:
     assert after.plan is before.plan
     assert after.snapshot != before.snapshot
     assert compute(resources[:-1], LISTEN, 8).compiled != before.compiled
+
+
+FELIX = """
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: default}
+spec:
+  defaultEndpointToHostAction: Accept
+  nftablesFilterDenyAction: Reject
+  failsafeInboundHostPorts: []
+  dnsCacheEpoch: 7
+  dnsExtraTTL: 10s
+  dnsPolicyMode: NoDelay
+  dnsTrustedServers: [198.51.100.1]
+"""
+
+
+def test_felix_configuration_shapes_rules_and_what_the_forwarder_is_told() -> None:
+    plain, felix = InForce(POLICY).enforcer.enforced, InForce(POLICY + FELIX).enforcer.enforced
+    assert plain is not None
+    assert felix is not None
+    assert felix.configuration is not None
+    assert felix.plan != plain.plan
+    assert "reject" in render(felix.plan)
+    assert "reject" not in render(plain.plan)
+    assert felix.configuration.failsafe.inbound == ()
+    assert plain.snapshot.configuration == DnsConfiguration()
+    # The test's settings name an upstream, and settings come first.
+    assert felix.snapshot.configuration == DnsConfiguration(extra_ttl=10.0, cache_epoch=7, no_delay=True)
+
+
+def test_a_change_of_configuration_is_a_change_like_any_other() -> None:
+    with_felix, without = InForce(POLICY + FELIX).inputs.resources, InForce(POLICY).inputs.resources
+    compute = Computing(settings())
+    before = compute(without, LISTEN, 7)
+    during = compute((*without, *(each for each in with_felix if each.kind == "FelixConfiguration")), LISTEN, 8)
+    after = compute(without, LISTEN, 9)
+    assert during.plan != before.plan
+    assert render(after.plan) == render(before.plan)
+    assert after.snapshot.configuration == before.snapshot.configuration

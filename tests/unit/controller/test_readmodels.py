@@ -135,3 +135,26 @@ async def test_leases_that_cannot_be_known(
 ) -> None:
     with pytest.raises(ReadModelUnavailable, match=message):
         await LeasesModel(in_force.enforcer, forwarders)(client)
+
+
+async def test_status_shows_the_configuration_and_what_of_it_is_not_followed() -> None:
+    in_force = InForce(
+        POLICY
+        + """
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: node.here}
+spec: {dnsExtraTTL: 10s, dropActionOverride: Accept}
+"""
+    )
+    forwarders = FakeForwarders()
+    stats = Stats({}, {}, ("dnsTrustedServers is not followed",))
+    forwarders.forwarders = (ForwarderState("f1", ("192.0.2.53#53",), 3, 2, "", stats),)
+    report = await status(in_force, forwarders)()
+    values = {each.name: (each.value, each.origin) for each in report.configuration}
+    assert values["dnsExtraTTL"] == ("10s", "FelixConfiguration/node.here")
+    assert values["dnsTrustedServers"] == ("192.0.2.99:53", "setting")
+    assert values["dropActionOverride"] == ("Drop", "FelixConfiguration/node.here")
+    assert report.problems == ("forwarder f1: dnsTrustedServers is not followed",)
+    assert any("Accept is not followed" in warning for warning in report.warnings)

@@ -15,6 +15,7 @@ from dnsguard.resources.nets import Block
 from dnsguard.resources.policy import PolicyType, PolicyTypes
 from dnsguard.resources.ports import MAX_PORT, NamedPort, Port, PortNumber, PortRange, is_port_name, port_json
 from dnsguard.resources.problems import Problem, kind_of_value, refused
+from dnsguard.resources.rule import MAX_NETS
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
 
@@ -67,7 +68,7 @@ class IPBlock(Model):
     """Addresses of a network, without those of networks inside it."""
 
     cidr: Block
-    excepted: tuple[Block, ...] | None = Field(default=None, alias="except")
+    excepted: Annotated[tuple[Block, ...], Field(max_length=MAX_NETS)] | None = Field(default=None, alias="except")
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """Each exception lies inside the network and is smaller."""

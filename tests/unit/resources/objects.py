@@ -18,6 +18,11 @@ def policy(kind: str = "NetworkPolicy", **spec: Any) -> dict[str, Any]:
     return obj(kind, spec)
 
 
+def kubernetes(**spec: Any) -> dict[str, Any]:
+    """A Kubernetes network policy with this spec."""
+    return obj("NetworkPolicy", spec) | {"apiVersion": "networking.k8s.io/v1"}
+
+
 def egress(rule: dict[str, Any], kind: str = "NetworkPolicy") -> dict[str, Any]:
     """A policy with one egress rule, Allow unless it says otherwise."""
     return policy(kind, egress=[{"action": "Allow", **rule}])

@@ -110,7 +110,7 @@ def test_ports_are_written_in_one_form() -> None:
         ([], "", "must be a mapping"),
         ({}, "kind", "is required: one of Namespace"),
         ({"kind": 5}, "kind", "must be a string"),
-        ({"kind": "StagedNetworkPolicy"}, "kind", "NetworkPolicy, HostEndpoint, WorkloadEndpoint"),
+        ({"kind": "IPPool"}, "kind", "StagedKubernetesNetworkPolicy, HostEndpoint, WorkloadEndpoint"),
         ({"kind": "Tier", "apiVersion": "v1", "metadata": {"name": "a"}}, "apiVersion", f"must be {V3}"),
         ({"kind": "Tier", "metadata": {"name": "a"}}, "apiVersion", "is required"),
         ({"kind": "Tier", "apiVersion": V3}, "metadata", "is required"),
@@ -159,6 +159,8 @@ def test_objects_are_equal_by_what_they_say() -> None:
 def test_every_kind_can_be_read() -> None:
     specs = {"WorkloadEndpoint": {"interfaceName": "cali0"}, "HostEndpoint": {"node": "n", "interfaceName": "*"}}
     for kind in KINDS:
-        made = parse_object(obj(kind.kind, specs.get(kind.kind)))
+        name = "default" if kind.kind == "FelixConfiguration" else "thing"
+        data = obj(kind.kind, specs.get(kind.kind), name) | {"apiVersion": kind.api_version}
+        made = parse_object(data)
         assert type(made) is kind.model
         assert bool(made.namespace) is kind.namespaced

@@ -7,7 +7,7 @@ import pytest
 from dnsguard.resources import parse_object, warnings
 from dnsguard.resources.references import deletion_causes, reference_causes, reference_warnings
 from tests.conformance.data_files import load
-from tests.unit.resources.objects import codes, egress, ingress, obj, policy, read, to
+from tests.unit.resources.objects import codes, egress, faults, ingress, obj, policy, read, to
 
 NET = "10.0.0.0/8"
 DOMAINS = ["a.com"]
@@ -53,6 +53,11 @@ ROWS: list[tuple[str, dict[str, Any], str | None]] = [
     ("N34", policy(types=["ingress"]), "V-09"),
     ("N35", obj("GlobalNetworkPolicy", {}, "a.b.c"), "V-03"),
     ("N36", obj("NetworkPolicy", {}, "Allow-Web"), "V-02"),
+    (
+        "N37",
+        policy("StagedNetworkPolicy", stagedAction="Delete", egress=[{"action": "Allow"}]),
+        "V-16",
+    ),
     ("N39", obj("Tier", {}, "my.tier"), "V-04"),
     ("N40", obj("Tier", {"order": 10}, "default"), "V-22"),
     ("N42", obj("HostEndpoint", {"interfaceName": "eth0"}), "V-25"),
@@ -67,8 +72,7 @@ ROWS: list[tuple[str, dict[str, Any], str | None]] = [
 
 ELSEWHERE = {
     "N33": "needs the tiers there are: test_a_policy_needs_its_tier",
-    "N37": "staged kinds are not served yet",
-    "N38": "staged kinds are not served yet",
+    "N38": "has no code: test_an_unknown_staged_action_is_refused",
     "N41": "needs the policies there are: test_a_tier_that_holds_policies_stays",
 }
 
@@ -103,14 +107,21 @@ def test_a_name_that_names_another_tier_is_warned_about() -> None:
 
 
 def test_a_policy_needs_its_tier() -> None:
-    stray = read(policy(tier="nosuchtier"))
-    causes = reference_causes(stray, {"default"})
-    assert [(cause.field, cause.code) for cause in causes] == [("spec.tier", "V-08")]
-    assert reference_causes(stray, {"default", "nosuchtier"}) == ()
+    for kind in ("NetworkPolicy", "GlobalNetworkPolicy", "StagedNetworkPolicy", "StagedGlobalNetworkPolicy"):
+        stray = read(policy(kind, tier="nosuchtier"))
+        causes = reference_causes(stray, {"default"})
+        assert [(cause.field, cause.code) for cause in causes] == [("spec.tier", "V-08")]
+        assert reference_causes(stray, {"default", "nosuchtier"}) == ()
 
 
 def test_a_tier_that_holds_policies_stays() -> None:
     tier = read(obj("Tier", {}, "security"))
-    inside, outside = read(policy(tier="security")), read(policy())
-    assert [cause.code for cause in deletion_causes(tier, [inside, outside])] == ["V-23"]
-    assert deletion_causes(tier, [outside]) == ()
+    outside = [read(policy()), read(policy("StagedNetworkPolicy"))]
+    assert deletion_causes(tier, outside) == ()
+    for kind in ("NetworkPolicy", "GlobalNetworkPolicy", "StagedNetworkPolicy", "StagedGlobalNetworkPolicy"):
+        inside = read(policy(kind, tier="security"))
+        assert [cause.code for cause in deletion_causes(tier, [*outside, inside])] == ["V-23"]
+
+
+def test_an_unknown_staged_action_is_refused() -> None:
+    assert faults(policy("StagedNetworkPolicy", stagedAction="Remove")) == {("spec.stagedAction", "type")}

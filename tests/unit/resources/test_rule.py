@@ -112,6 +112,7 @@ def test_everything_wrong_with_one_rule_is_said_at_once() -> None:
         ("spec.applyOnForward", "V-12"),
         ("spec.egress[0].colour", "D-01"),
         ("spec.egress[0].protocol", "V-31"),
+        ("spec.egress[0].http", "V-37"),
         ("spec.egress[0].http", "D-13"),
         ("spec.egress[0].source.colour", "D-01"),
         ("spec.egress[0].source.domains", "V-50"),

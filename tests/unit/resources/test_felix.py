@@ -1,0 +1,206 @@
+"""FelixConfiguration: spelling, values, and what is said of fields that do nothing here."""
+
+from typing import Any
+
+import pytest
+
+from dnsguard.resources import FelixConfiguration, InvalidResource, parse_object, to_dict, warnings
+from dnsguard.resources.felix import FailsafeProtocol, FelixConfigurationSpec
+from dnsguard.resources.felixchoices import DnsPolicyMode, EndpointToHostAction
+from dnsguard.resources.felixfields import IDLE, INSTEAD, OTHERS
+from dnsguard.resources.manifest import ManifestError, load
+from tests.unit.resources.objects import codes, faults, obj, read
+
+
+def felix(**spec: Any) -> dict[str, Any]:
+    """The configuration of every node."""
+    return obj("FelixConfiguration", spec, "default")
+
+
+def spec_of(**spec: Any) -> FelixConfigurationSpec:
+    """What is read of it."""
+    made = read(felix(**spec))
+    assert isinstance(made, FelixConfiguration)
+    return made.spec
+
+
+FULL: dict[str, Any] = {
+    "dnsTrustedServers": ["192.0.2.53", "[2001:db8::53]:5353", "k8s-service:kube-dns"],
+    "dnsPolicyMode": "Inline",
+    "nftablesDNSPolicyMode": "NoDelay",
+    "bpfDNSPolicyMode": "NoDelay",
+    "dnsExtraTTL": "1m30s",
+    "dnsCacheFile": "/var/run/cache",
+    "dnsCacheSaveInterval": "60s",
+    "dnsCacheEpoch": 7,
+    "dnsPolicyNfqueueID": 0,
+    "dnsPolicyNfqueueSize": 65535,
+    "dnsPacketsNfqueueID": 101,
+    "dnsPacketsNfqueueSize": 100,
+    "dnsPacketsNfqueueMaxHoldDuration": "3s",
+    "dnsLogsFileEnabled": True,
+    "dnsLogsFileDirectory": "/var/log/calico/dnslogs",
+    "dnsLogsFileMaxFiles": 5,
+    "dnsLogsFileMaxFileSizeMB": 100,
+    "dnsLogsFlushInterval": "5m",
+    "dnsLogsFileAggregationKind": 1,
+    "dnsLogsFileIncludeLabels": False,
+    "dnsLogsFilePerNodeLimit": 0,
+    "dnsLogsLatency": True,
+    "windowsDnsCacheFile": "c:\\dns-cache.txt",
+    "windowsDnsExtraTTL": "120s",
+    "failsafeInboundHostPorts": [{"protocol": "TCP", "port": 22}, {"protocol": "UDP", "port": 68, "net": "10.0.0.0/8"}],
+    "failsafeOutboundHostPorts": [],
+    "defaultEndpointToHostAction": "Accept",
+    "dropActionOverride": "LogAndDrop",
+    "nftablesFilterDenyAction": "Reject",
+    "nftablesFilterAllowAction": "Return",
+    "nftablesMangleAllowAction": "Accept",
+}
+
+
+def test_every_field_is_read_and_written() -> None:
+    assert set(FULL) == set(FelixConfigurationSpec.field_names())
+    assert to_dict(read(felix(**FULL)))["spec"] == FULL
+
+
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({"dnsPolicyMode": "delaydnsresponse"}, "spec.dnsPolicyMode", "type"),
+    ({"dnsPolicyMode": "Sometimes"}, "spec.dnsPolicyMode", "type"),
+    ({"nftablesDNSPolicyMode": "Inline"}, "spec.nftablesDNSPolicyMode", "type"),
+    ({"bpfDNSPolicyMode": "DelayDNSResponse"}, "spec.bpfDNSPolicyMode", "type"),
+    ({"dnsExtraTTL": 10}, "spec.dnsExtraTTL", "type"),
+    ({"dnsExtraTTL": "-1s"}, "spec.dnsExtraTTL", "type"),
+    ({"dnsCacheEpoch": "1"}, "spec.dnsCacheEpoch", "type"),
+    ({"dnsPolicyNfqueueID": 65536}, "spec.dnsPolicyNfqueueID", "limit"),
+    ({"dnsPacketsNfqueueSize": -1}, "spec.dnsPacketsNfqueueSize", "limit"),
+    ({"dnsLogsFileAggregationKind": 2}, "spec.dnsLogsFileAggregationKind", "limit"),
+    ({"dnsLogsFileMaxFiles": True}, "spec.dnsLogsFileMaxFiles", "type"),
+    ({"dnsLogsFileEnabled": "true"}, "spec.dnsLogsFileEnabled", "type"),
+    ({"dnsTrustedServers": "192.0.2.53"}, "spec.dnsTrustedServers", "type"),
+    ({"dnsTrustedServers": ["192.0.2.53", "192.0.2.300"]}, "spec.dnsTrustedServers[1]", "server"),
+    ({"failsafeInboundHostPorts": None}, "spec.failsafeInboundHostPorts", "null"),
+    ({"failsafeOutboundHostPorts": [{"protocol": "sctp", "port": 1}]},
+     "spec.failsafeOutboundHostPorts[0].protocol", "V-31"),
+    ({"failsafeInboundHostPorts": [{"port": 0}]}, "spec.failsafeInboundHostPorts[0].port", "V-48"),
+    ({"failsafeInboundHostPorts": [{"protocol": "TCP"}]}, "spec.failsafeInboundHostPorts[0].port", "required"),
+    ({"failsafeInboundHostPorts": [{"port": 1, "net": "10.0.0.1"}]}, "spec.failsafeInboundHostPorts[0].net", "V-40"),
+    ({"failsafeInboundHostPorts": ["tcp:22"]}, "spec.failsafeInboundHostPorts[0]", "type"),
+    ({"defaultEndpointToHostAction": "DROP"}, "spec.defaultEndpointToHostAction", "type"),
+    ({"dropActionOverride": "Reject"}, "spec.dropActionOverride", "type"),
+    ({"nftablesFilterDenyAction": "Accept"}, "spec.nftablesFilterDenyAction", "type"),
+    ({"nftablesMangleAllowAction": "Drop"}, "spec.nftablesMangleAllowAction", "type"),
+    ({"bpfEnabled": True}, "spec.bpfEnabled", "D-01"),
+    ({"dnsPolicyMod": "NoDelay"}, "spec.dnsPolicyMod", "D-01"),
+    ({"dnsPolicyMode": "NoDelay", "DNSPolicyMode": "NoDelay"}, "spec.dnsPolicyMode", "D-29"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "field", "code"), BAD)
+def test_bad_values(spec: dict[str, Any], field: str, code: str) -> None:
+    assert faults(felix(**spec)) == {(field, code)}
+
+
+def test_a_key_may_be_spelt_in_any_case_and_is_written_in_one() -> None:
+    made = read(felix(DNSPolicyMode="DelayDNSResponse", DNSEXTRATTL="5s"))
+    assert isinstance(made, FelixConfiguration)
+    assert made.spec.dns_policy_mode is DnsPolicyMode.DELAY_DNS_RESPONSE
+    assert to_dict(made)["spec"] == {"dnsPolicyMode": "DelayDNSResponse", "dnsExtraTTL": "5s"}
+    assert warnings(made) == (
+        "spec.DNSPolicyMode: is written dnsPolicyMode (D-29)",
+        "spec.DNSEXTRATTL: is written dnsExtraTTL (D-29)",
+    )
+    assert warnings(parse_object(to_dict(made))) == ()
+
+
+def test_an_error_is_found_at_the_line_of_the_key_however_it_is_spelt() -> None:
+    text = """\
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: default}
+spec:
+  dnsExtraTTL: 5s
+  DNSPolicyMode: Sometimes
+"""
+    with pytest.raises(ManifestError, match=r"line 6: .*dnsPolicyMode: 'Sometimes' is none of DelayDeniedPacket"):
+        load(text, "felix.yaml")
+
+
+def message(**spec: Any) -> str:
+    """The one error."""
+    with pytest.raises(InvalidResource) as caught:
+        parse_object(felix(**spec))
+    (cause,) = caught.value.causes
+    return cause.message
+
+
+def test_a_field_that_only_calico_has_is_named_as_such() -> None:
+    assert message(bpfEnabled=False) == (
+        "is a field of Calico's FelixConfiguration that dnsguard does not have: leave it out"
+    )
+    assert message(InterfacePrefix="cali").endswith("set workload_interfaces in dnsguard's own configuration")
+    assert message(iptablesFilterDenyAction="Drop").endswith("write nftablesFilterDenyAction")
+    assert message(dnsTrustedServer=[]) == "unknown field; did you mean dnsTrustedServers?"
+
+
+def test_no_field_is_in_two_lists() -> None:
+    known = set(FelixConfigurationSpec.field_names())
+    assert set(IDLE) <= known
+    assert not known & (OTHERS | set(INSTEAD))
+    assert not OTHERS & set(INSTEAD)
+
+
+def test_every_idle_field_is_warned_about() -> None:
+    for field in FULL:
+        said = [warning for warning in warnings(read(felix(**{field: FULL[field]}))) if "has no effect: " in warning]
+        assert len(said) == (field in IDLE), field
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"dnsTrustedServers": []}, "spec.dnsTrustedServers: an empty list trusts no server"),
+        ({"dnsTrustedServers": ["k8s-service:dns"]}, "spec.dnsTrustedServers[0]: k8s-service:dns is a service"),
+        ({"dnsPolicyMode": "Inline", "nftablesDNSPolicyMode": "NoDelay"}, "spec.dnsPolicyMode: has no effect beside"),
+        ({"failsafeInboundHostPorts": []}, "spec.failsafeInboundHostPorts: an empty list opens no port"),
+        ({"failsafeOutboundHostPorts": []}, "spec.failsafeOutboundHostPorts: an empty list opens no port"),
+    ],
+)  # fmt: skip
+def test_what_does_more_or_less_than_it_looks(spec: dict[str, Any], said: str) -> None:
+    (warning,) = warnings(read(felix(**spec)))
+    assert warning.startswith(said)
+
+
+def test_values_are_typed() -> None:
+    spec = spec_of(dnsExtraTTL="1m30s", defaultEndpointToHostAction="Return", failsafeInboundHostPorts=[{"port": 22}])
+    assert spec.dns_extra_ttl is not None
+    assert spec.dns_extra_ttl.seconds == 90.0
+    assert spec.default_endpoint_to_host_action is EndpointToHostAction.RETURN
+    (entry,) = spec.failsafe_inbound_host_ports or ()
+    assert (entry.protocol, entry.port, entry.net) == (FailsafeProtocol.TCP, 22, None)
+    assert spec.failsafe_outbound_host_ports is None
+
+
+def test_a_protocol_of_a_failsafe_port_is_written_in_capitals() -> None:
+    ports = [{"protocol": "udp", "port": 68}, {"port": 22}]
+    written = to_dict(read(felix(failsafeInboundHostPorts=ports)))["spec"]["failsafeInboundHostPorts"]
+    assert written == [{"protocol": "UDP", "port": 68}, {"port": 22}]
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "found"),
+    [
+        ("default", "", set()),
+        ("node.a.example", "a.example", set()),
+        ("node.", None, {"V-01"}),
+        ("node", None, {"V-01"}),
+        ("other", None, {"V-01"}),
+    ],
+)
+def test_only_names_that_have_an_effect_are_taken(name: str, node: str | None, found: set[str]) -> None:
+    data = obj("FelixConfiguration", {}, name)
+    assert codes(data) == found
+    if node is not None:
+        made = read(data)
+        assert isinstance(made, FelixConfiguration)
+        assert made.node == node

@@ -3,7 +3,8 @@
 #   make demo      real connections in a lab of network namespaces, against what policy says
 #   make test      everything: format, lint, types, import contracts, tests
 #   make soak      the long runs: 10 000 look-ups, each followed at once by a connection
-#   make loadtest  how long a change of policy takes with 10 000 endpoints; SIZE="--endpoints 1000" for another size
+#   make loadtest  with 10 000 endpoints: how long a change of policy takes, and what the first packet of a connection
+#                  costs; SIZE="--endpoints 1000" for another size
 
 BIN := .venv/bin
 
@@ -20,6 +21,7 @@ soak: setup
 
 loadtest: setup
 	$(BIN)/python -m loadtest.policy $(SIZE)
+	$(BIN)/python -m loadtest.packets $(SIZE)
 
 unit: setup
 	$(BIN)/pytest -n auto tests/unit tests/conformance

@@ -31,7 +31,7 @@ class Probe(NamedTuple):
 PROBES = (
     Probe("parse", "dnsguard.controller.inputs", "parse_object"),
     Probe("compile", "dnsguard.calc.compile", "Compiler.compile"),
-    Probe("plan", "dnsguard.controller.computing", "build_plan"),
+    Probe("plan", "dnsguard.dataplane.planner", "Planner.plan"),
     Probe("difference", "dnsguard.dataplane.driver", "Driver.prepare"),
     Probe("difference", "dnsguard.dataplane.driver", "Driver.switch"),
     Probe("difference", "dnsguard.dataplane.driver", "Driver.sweep"),

@@ -1,0 +1,20 @@
+from dnsguard.dataplane.tally import Tally
+
+
+def test_a_key_stays_as_long_as_somebody_asks_for_it() -> None:
+    tally = Tally()
+    tally.add([b"a", b"b"])
+    tally.add([b"a"])
+    tally.remove([b"a", b"b"])
+    assert tally.keys() == {b"a"}
+    tally.remove([b"a"])
+    assert tally.keys() == frozenset()
+
+
+def test_the_keys_are_the_same_object_until_they_change() -> None:
+    tally = Tally()
+    tally.add([b"a"])
+    before = tally.keys()
+    tally.add([b"a"])
+    tally.remove([b"a"])
+    assert tally.keys() is before

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from dnsguard.cli.errors import REFUSED
+from dnsguard.cli.errors import REFUSED, code_hint
 from dnsguard.cli.files import add_file_flags, kind_of_resource, object_name, read_files
 from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
 from dnsguard.resources.manifest import Document
@@ -23,19 +23,21 @@ def main(argv: Sequence[str]) -> int:
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
     documents = read_files(arguments.filename, arguments.namespace)
-    code = 0
+    refused: list[ServerError] = []
     with Server.of(arguments) as server:
         for document in documents:
             try:
                 outcome, warnings = apply_document(server, document, dry_run=arguments.dry_run)
             except ServerError as error:
                 _say_refusal(document, error)
-                code = REFUSED
+                refused.append(error)
                 continue
             for warning in warnings:
                 print(f"warning: {document.source}: document {document.number}: {warning}", file=sys.stderr)
             print(f"{object_name(document)} {outcome}{' (dry run)' if arguments.dry_run else ''}")
-    return code
+    if hint := code_hint(cause.code for error in refused for cause in error.causes):
+        print(f"dnsguard apply: {hint}", file=sys.stderr)
+    return REFUSED if refused else 0
 
 
 def apply_document(server: Server, document: Document, *, dry_run: bool = False) -> tuple[str, tuple[str, ...]]:

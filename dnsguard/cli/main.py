@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple, cast
 
-from dnsguard.cli.errors import BAD_INPUT, REFUSED
+from dnsguard.cli.errors import BAD_INPUT, REFUSED, code_hint
 from dnsguard.errors import DnsguardError
 
 INTERRUPTED = 128 + 2
@@ -32,6 +32,7 @@ COMMANDS = (
     Command("explain", "dnsguard.cli.explain", "what would happen to a connection, and why"),
     Command("status", "dnsguard.cli.status", "how the controller, its forwarders and the rules are"),
     Command("validate", "dnsguard.cli.validate", "check files without a server"),
+    Command("codes", "dnsguard.cli.codes", "what the codes of errors and warnings ask for"),
     Command("render", "dnsguard.cli.render", "show the nftables rules that files make, without a server"),
     Command("uninstall", "dnsguard.cli.uninstall", "remove our nftables table: enforcement ends"),
     Command("version", "dnsguard.cli.version", "show the version"),
@@ -84,7 +85,8 @@ def _run(command: Command, argv: Sequence[str]) -> int:
         code = start(argv)
         sys.stdout.flush()
     except DnsguardError as error:
-        for line in str(error).splitlines():
+        hint = code_hint(fault.cause.code for fault in getattr(error, "faults", ()))
+        for line in (*str(error).splitlines(), *([hint] if hint else ())):
             print(f"dnsguard {command.name}: {line}", file=sys.stderr)
         return int(getattr(error, "exit_code", REFUSED))
     except KeyboardInterrupt:

@@ -45,7 +45,7 @@ def test_nothing_is_sent_when_one_document_is_bad(run: Run, write: Write) -> Non
     path = write("bad.yaml", SET + "---\n" + POLICY.replace("app == 'web'", "app = 'web'").replace("443", "0"))
     code, out, err = run("apply", "-f", path)
     assert (code, out) == (2, "")
-    assert [line.split(": ")[1:5] for line in err.splitlines()] == [
+    assert [line.split(": ")[1:5] for line in err.splitlines()[:-1]] == [
         [path, "document 2, line 19", "NetworkPolicy shop/security.partners", "spec.selector"],
         [path, "document 2, line 25", "NetworkPolicy shop/security.partners", "spec.egress[0].destination.ports[0]"],
     ]

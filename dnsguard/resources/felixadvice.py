@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from dnsguard.resources.felix import FelixConfigurationSpec
+from dnsguard.resources.felixchoices import DropAction
 from dnsguard.resources.felixfields import IDLE
 
 
@@ -15,7 +16,9 @@ def felix_warnings(spec: FelixConfigurationSpec) -> Iterator[str]:
     if spec.dns_policy_mode is not None and spec.nftables_dns_policy_mode is not None:
         yield "spec.dnsPolicyMode: has no effect beside nftablesDNSPolicyMode"
     if spec.dns_trusted_servers == ():
-        yield "spec.dnsTrustedServers: an empty list trusts no server: no name is answered, and none opens an address"
+        yield "spec.dnsTrustedServers: an empty list names no server that could be asked: leave it out for the default"
+    if spec.drop_action_override not in (None, DropAction.DROP):
+        yield f"spec.dropActionOverride: {spec.drop_action_override} is not followed: what policy denies is dropped"
     for index, server in enumerate(spec.dns_trusted_servers or ()):
         if server.service is not None:
             yield (

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 _LINUX = "dnsguard runs on Linux only"
 _NO_QUEUE = "dnsguard queues no packets: it holds the DNS answer until its addresses are open"
 _NO_LOG = "dnsguard writes no such log"
+_RETURNS = "an Allow ends the rules of dnsguard only, and the host's own rules come after it either way"
 _OWN_STATE = "dnsguard keeps what it learned in its own state directory"
 
 IDLE: Mapping[str, str] = {
     "bpfDNSPolicyMode": "dnsguard has no eBPF data plane",
     "dnsCacheFile": _OWN_STATE,
-    "dnsCacheSaveInterval": _OWN_STATE,
     "dnsPolicyNfqueueID": _NO_QUEUE,
     "dnsPolicyNfqueueSize": _NO_QUEUE,
     "dnsPacketsNfqueueID": _NO_QUEUE,
@@ -24,6 +24,8 @@ IDLE: Mapping[str, str] = {
     "dnsLogsFileIncludeLabels": _NO_LOG,
     "dnsLogsFilePerNodeLimit": _NO_LOG,
     "dnsLogsLatency": _NO_LOG,
+    "nftablesFilterAllowAction": _RETURNS,
+    "nftablesMangleAllowAction": _RETURNS,
     "windowsDnsCacheFile": _LINUX,
     "windowsDnsExtraTTL": _LINUX,
 }

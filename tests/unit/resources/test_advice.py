@@ -19,6 +19,9 @@ WARNED: list[tuple[dict[str, Any], str, str]] = [
     (policy(types=[]), "spec.types", "inferred"),
     (policy(types=["Ingress"], egress=[{"action": "Allow"}]), "spec.egress", "ignored"),
     (to({"selector": " "}), "spec.egress[0].destination.selector", "restricts nothing"),
+    (to({"serviceAccounts": {"names": []}}), "spec.egress[0].destination.serviceAccounts.names", "matches nothing"),
+    (to({"serviceAccounts": {}}), "spec.egress[0].destination.serviceAccounts", "restricts nothing"),
+    (to({"serviceAccounts": {"selector": ""}}), "spec.egress[0].destination.serviceAccounts", "restricts nothing"),
     (to({"domains": ["www.mycompany.*"]}), "spec.egress[0].destination.domains[0]", "www.mycompany.*"),
     (to({"domains": ["a.com", "A.com."]}), "spec.egress[0].destination.domains[1]", "same domain as item 0"),
     (
@@ -41,6 +44,16 @@ WARNED: list[tuple[dict[str, Any], str, str]] = [
     (obj("NetworkSet", {"nets": ["2001:DB8:1::5/32"]}), "spec.nets[0]", "means 2001:db8::/32"),
     (obj("GlobalNetworkSet", {"allowedEgressDomains": ["a.*"]}), "spec.allowedEgressDomains[0]", "a.*"),
     (obj("WorkloadEndpoint", {"interfaceName": "cali0"}), "spec.ipNetworks", "dropped"),
+    (
+        obj("WorkloadEndpoint", {"interfaceName": "c", "ipNetworks": ["::1"], "qosControls": {"ingressBurst": 1}}),
+        "spec.qosControls",
+        "no effect",
+    ),
+    (
+        obj("WorkloadEndpoint", {"interfaceName": "c", "ipNetworks": ["::1"], "allowSpoofedSourcePrefixes": ["::/0"]}),
+        "spec.allowSpoofedSourcePrefixes",
+        "no effect",
+    ),
     (
         obj("WorkloadEndpoint", {"interfaceName": "cali0", "ipNetworks": ["::1"]}, labels={"pcns.a": "b"}),
         "metadata.labels[pcns.a]",

@@ -159,8 +159,9 @@ def test_every_idle_field_is_warned_about() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"dnsTrustedServers": []}, "spec.dnsTrustedServers: an empty list trusts no server"),
+        ({"dnsTrustedServers": []}, "spec.dnsTrustedServers: an empty list names no server"),
         ({"dnsTrustedServers": ["k8s-service:dns"]}, "spec.dnsTrustedServers[0]: k8s-service:dns is a service"),
+        ({"dropActionOverride": "Accept"}, "spec.dropActionOverride: Accept is not followed"),
         ({"dnsPolicyMode": "Inline", "nftablesDNSPolicyMode": "NoDelay"}, "spec.dnsPolicyMode: has no effect beside"),
         ({"failsafeInboundHostPorts": []}, "spec.failsafeInboundHostPorts: an empty list opens no port"),
         ({"failsafeOutboundHostPorts": []}, "spec.failsafeOutboundHostPorts: an empty list opens no port"),

@@ -48,6 +48,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (egress({"protocol": "ICMP", "ipVersion": 6}), "protocol", "V-36"),
     (egress({"notProtocol": 58, "ipVersion": 4}), "notProtocol", "V-36"),
     (egress({"http": {"methods": ["GET"]}}), "http", "D-13"),
+    (egress({"http": {}}), "http", "V-37"),
     (egress({"source": {"nets": ["192.0.2.0/24"]}, "destination": {"nets": ["::/0"]}}), "destination.nets[0]", "V-39"),
     (egress({"ipVersion": 6, "source": {"notNets": ["192.0.2.0/24"]}}), "source.notNets[0]", "V-38"),
     *((to({"nets": [net]}), "destination.nets[0]", "V-40") for net in ("x", "", "10.0.0.0/33", "10.0.0.0/255.0.0.0")),
@@ -66,6 +67,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (to({"namespaceSelector": "!global()"}), "destination.namespaceSelector", "V-44"),
     (to({"namespaceSelector": "(global())"}), "destination.namespaceSelector", "V-44"),
     (to({"services": {"namespace": "x"}}), "destination.services.name", "V-45"),
+    (to({"services": {"name": "x" * 254, "namespace": "y"}}), "destination.services.name", "V-45"),
     (to({"services": {"name": "x"}, "notNets": ["10.0.0.0/8"]}), "destination.services", "V-45"),
     (to({"services": {"name": "x", "namespace": "y"}}), "destination.services", "D-12"),
     (egress({"source": {"services": {"name": "x"}}}), "source.services", "V-46"),
@@ -97,6 +99,34 @@ def test_good_rules(data: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("data", "field", "code"), BAD)
 def test_bad_rules(data: dict[str, Any], field: str, code: str) -> None:
     assert (f"spec.egress[0].{field}", code) in faults(data)
+
+
+HTTP: list[tuple[dict[str, Any], set[tuple[str, str]]]] = [
+    # what stands beside the action in an ingress rule, (field, code)
+    ({"http": {}}, {("http", "D-13")}),
+    ({"http": {"methods": ["GET", "PUT"], "paths": [{"exact": "/a"}, {"prefix": "/"}]}}, {("http", "D-13")}),
+    ({"http": {"headers": [{"header": "x", "operator": "In", "values": ["a"]}]}}, {("http", "D-13")}),
+    ({"http": {}, "protocol": 6}, {("http", "D-13")}),
+    ({"http": {}, "protocol": "UDP"}, {("http", "D-13"), ("http", "V-37")}),
+    ({"http": {}, "action": "Deny"}, {("http", "D-13"), ("http", "V-37")}),
+    ({"http": {"methods": ["GET", "GET"]}}, {("http", "D-13"), ("http.methods[1]", "V-37")}),
+    ({"http": {"methods": [str(at) for at in range(21)]}}, {("http", "D-13"), ("http.methods", "limit")}),
+    ({"http": {"paths": [{"exact": f"/{at}"} for at in range(21)]}}, {("http", "D-13"), ("http.paths", "limit")}),
+    ({"http": {"paths": [{}]}}, {("http", "D-13"), ("http.paths[0]", "V-37")}),
+    ({"http": {"paths": [{"exact": "/", "prefix": "/"}]}}, {("http", "D-13"), ("http.paths[0]", "V-37")}),
+    *(
+        ({"http": {"paths": [{"prefix": path}]}}, {("http", "D-13"), ("http.paths[0].prefix", "V-37")})
+        for path in ("", "a", "/a?b", "/a#b", "/a b", "/" + "a" * 1024)
+    ),
+    ({"http": {"headers": [{"header": "x", "operator": "is"}]}},
+     {("http", "D-13"), ("http.headers[0].operator", "V-37")}),
+    ({"http": {"method": "GET"}}, {("http", "D-13"), ("http.method", "D-01")}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "found"), HTTP)
+def test_http_is_checked_and_then_refused(rule: dict[str, Any], found: set[tuple[str, str]]) -> None:
+    assert faults(ingress(rule)) == {(f"spec.ingress[0].{field}", code) for field, code in found}
 
 
 def test_everything_wrong_with_one_rule_is_said_at_once() -> None:

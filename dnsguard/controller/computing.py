@@ -4,9 +4,11 @@ import logging
 from dataclasses import dataclass, replace
 
 from dnsguard.calc.compile import Compiler
-from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction
+from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction, Stage
+from dnsguard.calc.failsafe import DEFAULT_FAILSAFE
+from dnsguard.calc.judge import Judge
+from dnsguard.calc.matching import nothing_leased
 from dnsguard.calc.packet import Packet
-from dnsguard.calc.verdict import Evaluator
 from dnsguard.controller.enforcement import Desired
 from dnsguard.controller.feeds import Feeds
 from dnsguard.controller.judgement import DNS_PORT, Allows
@@ -70,10 +72,10 @@ def _same(some: tuple[Resource, ...], others: tuple[Resource, ...]) -> bool:
 
 def egress_allows(compiled: Compiled) -> Allows:
     """Judges port 53 by the one evaluator there is."""
-    evaluator = Evaluator(compiled)
 
     def allows(endpoint: CompiledEndpoint, client: Address, server: Address, protocol: int) -> bool:
         packet = Packet(client, server, protocol, destination_port=DNS_PORT)
-        return evaluator.judge(endpoint.id, Direction.EGRESS, packet).decision.action is Action.ALLOW
+        judge = Judge(compiled, packet, nothing_leased, DEFAULT_FAILSAFE)  # no failsafe concerns a workload
+        return judge.judge(endpoint, Stage.NORMAL, Direction.EGRESS).decision.action is Action.ALLOW
 
     return allows

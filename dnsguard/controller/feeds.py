@@ -1,12 +1,28 @@
-"""Compiled policy → what forwarders are told."""
+"""Compiled policy → what forwarders are told.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+Which lease sets a client's look-ups feed follows from where its packets meet rules with domains::
 
-from dnsguard.calc.compiled import Compiled, CompiledEndpoint, LeaseSet
+    a workload of this node       egress of its own; where the packet is forwarded, of host endpoints, too
+    a client that is no endpoint  what host endpoints say of forwarded packets
+    a host endpoint               its egress for packets of the host itself, untracked ones included
+
+What did not change is not judged again, and an identity that stays what it was is the same object as before.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from dnsguard.calc.compiled import Compiled, CompiledEndpoint, Direction, LeaseSet, Stage
+from dnsguard.controller.egress import EgressClasses, EgressFacts
 from dnsguard.controller.judgement import Allows, Judgement
+from dnsguard.controller.roll import Roll
 from dnsguard.dataplane.naming import lease_set_names
+from dnsguard.leases import OUTSIDERS
 from dnsguard.link.messages import Identity, LeaseSetFeed, Snapshot
+
+_OWN = (Stage.NORMAL, Stage.UNTRACKED)
+"""Where packets of an endpoint itself meet its egress. The kernel judges untracked egress where packets of the host
+leave it, so what is forwarded never comes there."""
 
 
 def is_local(endpoint: CompiledEndpoint, node: str) -> bool:
@@ -16,77 +32,111 @@ def is_local(endpoint: CompiledEndpoint, node: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What was told last, and of what."""
+    """What was made of one endpoint."""
 
-    compiled: Compiled
-    listen: frozenset[str]
-    identities: dict[int, tuple[CompiledEndpoint, Identity]]
-    """By identity of the compiled endpoint, which is held here so that no other object can take its place."""
+    endpoint: CompiledEndpoint
+    """Held here so that no other object can take its place."""
 
-    def judges_like(self, compiled: Compiled, listen: frozenset[str]) -> bool:
-        """Whether an endpoint that is the same has the same identity still."""
-        old = self.compiled
-        return (
-            listen == self.listen
-            and old.policies == compiled.policies
-            and old.profiles == compiled.profiles
-            and old.member_sets == compiled.member_sets
-            and old.port_sets == compiled.port_sets
-        )
+    facts: tuple[EgressFacts, ...] = ()
+    identity: Identity | None = None
+    """None where forwarders need not know of it."""
+
+    def holds(self) -> bool:
+        """Whether the same would be made of it now, forwarded packets apart."""
+        return all(facts.valid for facts in self.facts)
 
 
 class Feeds:
-    """Makes snapshots for one node. Endpoints that did not change cost nearly nothing, unless their policy did."""
+    """Makes snapshots for one node."""
 
     def __init__(self, table: str, node: str, query_policy: str) -> None:
         self._table = table
         self._node = node
         self._query_policy = query_policy
-        self._told: _Told | None = None
+        self._classes = EgressClasses()
+        self._listen: frozenset[str] = frozenset()
+        self._told: dict[int, _Told] = {}
+        """By identity of the compiled endpoint."""
+
+        self._forwarded: tuple[str, ...] = ()
+        self._roll = Roll()
         self._fed: dict[str, tuple[LeaseSet, LeaseSetFeed]] = {}
+        self._feeds: tuple[LeaseSetFeed, ...] = ()
 
     def snapshot(self, compiled: Compiled, listen: frozenset[str], allows: Callable[[], Allows]) -> Snapshot:
         """Everything, sorted; its revision is the link's to give. ``allows`` is called where something is to judge."""
-        known: dict[int, tuple[CompiledEndpoint, Identity]] = {}
-        if self._told is not None and self._told.judges_like(compiled, listen):
-            known = self._told.identities
+        self._classes.follow(compiled)
+        forwarded = self._forwarded_sets(compiled.endpoints.values())
+        rerouted, judges_anew = forwarded != self._forwarded, listen != self._listen
         judgement: Judgement | None = None
-        identities: dict[int, tuple[CompiledEndpoint, Identity]] = {}
+        told: dict[int, _Told] = {}
+        new: list[Identity] = []
         for endpoint in compiled.endpoints.values():
-            if not endpoint.addresses or not is_local(endpoint, self._node):
-                continue
-            if id(endpoint) in known:
-                identities[id(endpoint)] = known[id(endpoint)]
-                continue
-            judgement = judgement or Judgement(compiled, listen, allows())
-            identities[id(endpoint)] = endpoint, _identity(endpoint, compiled, judgement.may_query(endpoint))
-        self._told = _Told(compiled, listen, identities)
+            key = id(endpoint)
+            before = made = self._told.get(key)
+            if made is None or judges_anew or not made.holds():
+                judgement = judgement or Judgement(compiled, listen, allows, self._classes)
+                made = self._make(endpoint, judgement, forwarded)
+            elif rerouted and made.identity is not None and endpoint.is_workload:
+                made = replace(made, identity=replace(made.identity, forwarded=forwarded))
+            if before is not None and made is not before and made.identity == before.identity:
+                made = replace(made, identity=before.identity)
+            told[key] = made
+            if made.identity is not None and (before is None or made.identity is not before.identity):
+                new.append(made.identity)
+        gone = [self._told[key].identity for key in self._told.keys() - told.keys()]
+        self._roll.change(
+            [each.endpoint for each in gone if each is not None] + [OUTSIDERS] * (rerouted and not forwarded),
+            new + [Identity(OUTSIDERS, (), (), (), forwarded)] * (rerouted and bool(forwarded)),
+        )
+        self._told, self._listen, self._forwarded = told, listen, forwarded
+        self._classes.keep(each.facts for each in told.values())
         return Snapshot(
             revision=0,
             table=self._table,
             lease_sets=self._lease_sets(compiled),
-            identities=tuple(sorted((each for _, each in identities.values()), key=lambda each: each.endpoint)),
+            identities=self._roll.all,
             query_policy=self._query_policy,
         )
 
+    def _make(self, endpoint: CompiledEndpoint, judgement: Judgement, forwarded: tuple[str, ...]) -> _Told:
+        if not endpoint.addresses or not is_local(endpoint, self._node):
+            return _Told(endpoint)
+        places = ((stage, Direction.EGRESS) for stage in _OWN)
+        facts = tuple(self._classes.of(endpoint.classes[place]) for place in places if place in endpoint.classes)
+        identity = Identity(
+            str(endpoint.id),
+            tuple(str(address) for address in endpoint.addresses),
+            tuple(sorted({lease_set for each in facts for lease_set in each.lease_sets})),
+            judgement.may_query(endpoint),
+            forwarded if endpoint.is_workload else (),
+        )
+        return _Told(endpoint, facts, identity)
+
+    def _forwarded_sets(self, endpoints: Iterable[CompiledEndpoint]) -> tuple[str, ...]:
+        """The lease sets of this node's host endpoints that forwarded packets meet: which of them a packet leaves by is
+        the routes' to say, so look-ups feed those of all."""
+        place = Stage.FORWARD, Direction.EGRESS
+        found: set[str] = set()
+        for endpoint in endpoints:
+            if not endpoint.is_workload and place in endpoint.classes and is_local(endpoint, self._node):
+                found.update(self._classes.of(endpoint.classes[place]).lease_sets)
+        return tuple(sorted(found))
+
     def _lease_sets(self, compiled: Compiled) -> tuple[LeaseSetFeed, ...]:
         fed: dict[str, tuple[LeaseSet, LeaseSetFeed]] = {}
-        for name, lease_set in sorted(compiled.lease_sets.items()):
+        changed = len(self._fed) != len(compiled.lease_sets)
+        for name, lease_set in compiled.lease_sets.items():
             before = self._fed.get(name)
-            fed[name] = before if before is not None and before[0] == lease_set else (lease_set, _feed(lease_set))
+            if before is None or (before[0] is not lease_set and before[0] != lease_set):
+                before, changed = (lease_set, _feed(lease_set)), True
+            fed[name] = before
         self._fed = fed
-        return tuple(feed for _, feed in fed.values())
+        if changed:
+            self._feeds = tuple(fed[name][1] for name in sorted(fed))
+        return self._feeds
 
 
 def _feed(lease_set: LeaseSet) -> LeaseSetFeed:
     patterns = tuple(sorted({pattern.canonical for pattern in lease_set.patterns}))
     return LeaseSetFeed(lease_set.id, *lease_set_names(lease_set.id), patterns)
-
-
-def _identity(endpoint: CompiledEndpoint, compiled: Compiled, may_query: tuple[str, ...]) -> Identity:
-    return Identity(
-        str(endpoint.id),
-        tuple(str(address) for address in endpoint.addresses),
-        tuple(sorted(compiled.lease_sets_of(endpoint))),
-        may_query,
-    )

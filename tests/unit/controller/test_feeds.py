@@ -1,8 +1,28 @@
 from dataclasses import replace
+from functools import partial
+from ipaddress import ip_network
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dnsguard.calc.compiled import Address, CompiledEndpoint, EntityMatch, MemberSet
+from dnsguard.calc.compiled import (
+    Action,
+    Address,
+    Compiled,
+    CompiledEndpoint,
+    CompiledPolicy,
+    CompiledRule,
+    Direction,
+    EntityMatch,
+    MemberSet,
+    PolicyClass,
+    PolicyId,
+    Stage,
+    TierSlice,
+)
+from dnsguard.controller.egress import rules_of
 from dnsguard.controller.feeds import Feeds, is_local
 from dnsguard.link.messages import Identity, LeaseSetFeed
 from tests.unit.controller.policy import compiled, endpoint
@@ -49,13 +69,14 @@ def test_only_what_changed_is_judged_again() -> None:
         return True
 
     # A rule looks at the source, so endpoints are judged one by one.
-    source = EntityMatch(members="s:x")
+    source = EntityMatch(members="x")
     cart, web = endpoint("cart", "192.0.2.7"), endpoint("web", "192.0.2.8")
+    in_force = compiled(source=source)
     feeds = Feeds("dnsguard", "", "AllowAll")
 
     def judged(*endpoints: CompiledEndpoint, listen: frozenset[str] = LISTEN, **sets: MemberSet) -> list[str]:
         asked.clear()
-        policy = replace(compiled(*endpoints, source=source), member_sets=sets)
+        policy = replace(in_force, endpoints={each.id: each for each in endpoints}, member_sets=sets)
         told = feeds.snapshot(policy, listen, lambda: asks)
         assert told == Feeds("dnsguard", "", "AllowAll").snapshot(policy, listen, lambda: everything)
         return sorted(asked)
@@ -65,8 +86,13 @@ def test_only_what_changed_is_judged_again() -> None:
     assert judged(cart, endpoint("web", "192.0.2.9")) == ["web"]
     assert judged(cart) == []
     assert judged(cart, listen=frozenset({"192.0.2.54#53"})) == ["cart"]
-    assert judged(cart, x=MemberSet("x", "all()", ())) == ["cart"]
-    assert judged(replace(cart)) == ["cart"]
+    x, other = MemberSet("x", "all()", ()), MemberSet("other", "all()", ())
+    assert judged(cart, x=x) == ["cart"]
+    assert judged(cart, x=x, other=other) == []
+    assert judged(cart, other=other) == ["cart"]
+    assert judged(replace(cart), other=other) == ["cart"]
+    in_force = compiled(source=source)
+    assert judged(cart, web) == ["cart", "web"]
 
 
 def test_a_changed_lease_set_is_told_anew() -> None:
@@ -77,3 +103,134 @@ def test_a_changed_lease_set_is_told_anew() -> None:
     fewer = replace(policy, lease_sets={name: replace(lease_set, patterns=frozenset())})
     assert feeds.snapshot(fewer, LISTEN, lambda: everything).lease_sets[0].patterns == ()
     assert feeds.snapshot(replace(policy, lease_sets={}), LISTEN, lambda: everything).lease_sets == ()
+
+
+def with_lease(name: str, *, source: EntityMatch | None = None) -> CompiledPolicy:
+    """A policy that allows the lease set of its own name."""
+    rule = CompiledRule(0, Action.ALLOW, source=source or EntityMatch(), destination=EntityMatch(leases=f"s:{name}"))
+    return CompiledPolicy(PolicyId("GlobalNetworkPolicy", "", name), "default", egress=(rule,))
+
+
+def egress(stage: Stage, *policies: CompiledPolicy) -> PolicyClass:
+    tiers = (TierSlice("default", Action.DENY, tuple(each.id for each in policies)),) if policies else ()
+    return PolicyClass(Direction.EGRESS, stage, tiers, ())
+
+
+def with_classes(base: CompiledEndpoint, *classes: PolicyClass) -> CompiledEndpoint:
+    return replace(base, classes={**base.classes, **{(each.stage, each.direction): each for each in classes}})
+
+
+POLICIES = {name: with_lease(name) for name in ("own", "normal", "forward", "untracked")}
+HOST = with_classes(
+    endpoint("eth0", "192.0.2.1", kind="HostEndpoint", node="here"),
+    egress(Stage.NORMAL, POLICIES["normal"], POLICIES["forward"]),
+    egress(Stage.FORWARD, POLICIES["forward"]),
+    egress(Stage.UNTRACKED, POLICIES["untracked"]),
+)
+CART = with_classes(endpoint("cart", "192.0.2.7"), egress(Stage.NORMAL, POLICIES["own"]))
+
+
+def world(*endpoints: CompiledEndpoint) -> Compiled:
+    return Compiled(
+        endpoints={each.id: each for each in endpoints}, policies={each.id: each for each in POLICIES.values()}
+    )
+
+
+def test_look_ups_feed_the_sets_that_the_packets_of_who_asked_meet() -> None:
+    told = Feeds("dnsguard", "here", "AllowAll").snapshot(world(CART, HOST), LISTEN, lambda: everything)
+    assert told.identities == (
+        Identity("", (), (), (), ("s:forward",)),
+        Identity("eth0", ("192.0.2.1",), ("s:forward", "s:normal", "s:untracked"), MAY),
+        Identity("shop/cart", ("192.0.2.7",), ("s:own",), MAY, ("s:forward",)),
+    )
+
+
+def test_a_host_endpoint_without_addresses_forwards_as_well_and_one_of_another_node_does_not() -> None:
+    feeds = Feeds("dnsguard", "here", "AllowAll")
+    told = feeds.snapshot(world(CART, replace(HOST, addresses=())), LISTEN, lambda: everything)
+    assert [each.forwarded for each in told.identities] == [("s:forward",), ("s:forward",)]
+    told = feeds.snapshot(world(CART, replace(HOST, node="there")), LISTEN, lambda: everything)
+    assert told.identities == (Identity("shop/cart", ("192.0.2.7",), ("s:own",), MAY),)
+
+
+def test_what_stays_the_same_is_the_same_object() -> None:
+    feeds = Feeds("dnsguard", "here", "AllowAll")
+    first = feeds.snapshot(world(CART, HOST), LISTEN, lambda: everything)
+    assert feeds.snapshot(world(HOST, CART), LISTEN, lambda: everything).identities is first.identities
+    edited = replace(world(CART, HOST), policies={each.id: replace(each) for each in POLICIES.values()})
+    again = feeds.snapshot(edited, LISTEN, lambda: everything)
+    assert all(one is other for one, other in zip(again.identities, first.identities, strict=True))
+
+
+class Sequences:
+    """A policy that changes step by step, as the compiler makes it: what does not change stays the same object."""
+
+    def __init__(self) -> None:
+        self.policies = dict(POLICIES)
+        self.sets: dict[str, MemberSet] = {}
+        self.endpoints: dict[str, CompiledEndpoint] = {}
+        self.classes: dict[tuple[Stage, tuple[str, ...]], PolicyClass] = {}
+
+    def class_of(self, stage: Stage, names: tuple[str, ...]) -> PolicyClass:
+        return self.classes.setdefault((stage, names), egress(stage, *(POLICIES[name] for name in names)))
+
+    def put(self, name: str, number: int, chosen: tuple[str, ...], node: str) -> None:
+        if name.startswith("eth"):
+            base = endpoint(name, f"198.51.100.{number}", kind="HostEndpoint", node=node)
+            stages = (Stage.NORMAL, Stage.FORWARD, Stage.UNTRACKED)[: 1 + number]
+            self.endpoints[name] = with_classes(base, *(self.class_of(stage, chosen) for stage in stages))
+        else:
+            base = endpoint(name, *[f"192.0.2.{number}"] * (number > 0), node=node)
+            self.endpoints[name] = with_classes(base, self.class_of(Stage.NORMAL, chosen))
+
+    def compiled(self) -> Compiled:
+        return Compiled(
+            endpoints={each.id: each for each in self.endpoints.values()},
+            policies={each.id: each for each in self.policies.values()},
+            member_sets=dict(self.sets),
+        )
+
+
+def allowed(policy: Compiled, who: CompiledEndpoint, _client: Address, _server: Address, protocol: int) -> bool:
+    """By all that a judgement may depend on."""
+    rules = rules_of(who.classes[Stage.NORMAL, Direction.EGRESS], policy)
+    sources = {rule.source.members for rule in rules if rule.source.members is not None}
+    full = any(name in policy.member_sets and policy.member_sets[name].networks for name in sources)
+    return full or (protocol == 17 and not sources)
+
+
+names = st.sampled_from([*(f"pod{number}" for number in range(5)), "eth0", "eth1"])
+chosen = st.lists(st.sampled_from(sorted(POLICIES)), max_size=3, unique=True).map(tuple)
+steps = st.one_of(
+    st.tuples(st.just("put"), names, st.integers(0, 2), chosen, st.sampled_from(["", "here", "there"])),
+    st.tuples(st.just("take"), names),
+    st.tuples(st.just("policy"), st.sampled_from(sorted(POLICIES)), st.sampled_from(["", "x", "y"]), st.booleans()),
+    st.tuples(st.just("set"), st.sampled_from("xy"), st.booleans()),
+    st.tuples(st.just("listen"), st.sampled_from(["192.0.2.53#53", "192.0.2.54#53"])),
+)
+
+
+@given(st.lists(st.lists(steps, min_size=1, max_size=4), max_size=12))
+def test_step_by_step_comes_to_the_same_as_from_scratch(sequence: list[list[tuple[Any, ...]]]) -> None:
+    made, feeds, listen = Sequences(), Feeds("dnsguard", "here", "AllowAll"), LISTEN
+    for burst in sequence:
+        for what, *arguments in burst:
+            match what:
+                case "put":
+                    made.put(*arguments)
+                case "take":
+                    made.endpoints.pop(arguments[0], None)
+                case "policy":
+                    name, source, leased = arguments
+                    edited = with_lease(name, source=EntityMatch(members=source) if source else None)
+                    made.policies[name] = edited if leased else replace(edited, egress=())
+                case "set":
+                    name, full = arguments
+                    made.sets[name] = MemberSet(name, "", (ip_network("192.0.2.0/24"),) if full else ())
+                case "listen":
+                    listen = frozenset(arguments)
+        policy = made.compiled()
+
+        told = feeds.snapshot(policy, listen, lambda policy=policy: partial(allowed, policy))  # type: ignore[misc]
+        anew = Feeds("dnsguard", "here", "AllowAll")
+        assert told == anew.snapshot(policy, listen, lambda policy=policy: partial(allowed, policy))  # type: ignore[misc]

@@ -1,4 +1,7 @@
-from dnsguard.calc.compiled import Address, CompiledEndpoint, EntityMatch
+from dataclasses import replace
+
+from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, EntityMatch
+from dnsguard.controller.egress import EgressClasses
 from dnsguard.controller.judgement import Judgement
 from tests.unit.controller.policy import compiled, endpoint
 
@@ -17,29 +20,36 @@ class Verdicts:
         return f"{client} {server} {protocol}" in self.allowed
 
 
+def judging(policy: Compiled, listen: tuple[str, ...], verdicts: Verdicts) -> Judgement:
+    classes = EgressClasses()
+    classes.follow(policy)
+    return Judgement(policy, listen, lambda: verdicts, classes)
+
+
 V4_UDP, V4_TCP, V6_UDP = "192.0.2.7 192.0.2.53 17", "192.0.2.7 192.0.2.53 6", "2001:db8::7 2001:db8::53 17"
 
 
 def test_each_address_and_protocol_is_judged_from_the_address_of_its_family() -> None:
     cart = endpoint("cart", "192.0.2.7", "2001:db8::7")
-    judgement = Judgement(compiled(cart), LISTEN, Verdicts(V4_TCP, V6_UDP))
+    judgement = judging(compiled(cart), LISTEN, Verdicts(V4_TCP, V6_UDP))
     assert judgement.may_query(cart) == ("tcp/192.0.2.53", "udp/2001:db8::53")
 
 
 def test_without_an_address_of_that_family_nothing_is_allowed() -> None:
     cart = endpoint("cart", "192.0.2.7")
-    assert Judgement(compiled(cart), LISTEN, Verdicts(V4_UDP, V6_UDP)).may_query(cart) == ("udp/192.0.2.53",)
+    assert judging(compiled(cart), LISTEN, Verdicts(V4_UDP, V6_UDP)).may_query(cart) == ("udp/192.0.2.53",)
 
 
 def test_one_of_two_addresses_that_is_denied_denies() -> None:
     cart = endpoint("cart", "192.0.2.7", "192.0.2.8")
-    assert Judgement(compiled(cart), LISTEN, Verdicts(V4_UDP)).may_query(cart) == ()
+    assert judging(compiled(cart), LISTEN, Verdicts(V4_UDP)).may_query(cart) == ()
 
 
 def test_a_class_is_judged_once() -> None:
-    many = [endpoint(f"pod{number}", f"192.0.2.{number}") for number in range(50)]
+    classes = endpoint("pod").classes
+    many = [replace(endpoint(f"pod{number}", f"192.0.2.{number}"), classes=classes) for number in range(50)]
     verdicts = Verdicts()
-    judgement = Judgement(compiled(*many), LISTEN, verdicts)
+    judgement = judging(compiled(*many), LISTEN, verdicts)
     for each in many:
         judgement.may_query(each)
     assert verdicts.asked == 2
@@ -47,11 +57,11 @@ def test_a_class_is_judged_once() -> None:
 
 def test_unless_a_rule_looks_at_the_source() -> None:
     many = [endpoint("cart", "192.0.2.7"), endpoint("web", "192.0.2.8")]
-    judgement = Judgement(compiled(*many, source=EntityMatch(members="s:x")), LISTEN, Verdicts(V4_UDP))
+    judgement = judging(compiled(*many, source=EntityMatch(members="s:x")), LISTEN, Verdicts(V4_UDP))
     assert [judgement.may_query(each) for each in many] == [("udp/192.0.2.53",), ()]
 
 
 def test_the_host_itself_may_ask_everywhere() -> None:
     host = endpoint("eth0", "192.0.2.1", kind="HostEndpoint")
-    judgement = Judgement(compiled(host), LISTEN, Verdicts())
+    judgement = judging(compiled(host), LISTEN, Verdicts())
     assert judgement.may_query(host) == ("udp/192.0.2.53", "tcp/192.0.2.53", "udp/2001:db8::53", "tcp/2001:db8::53")

@@ -31,7 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     size = Size(given.endpoints, given.policies, given.groups, given.nets)
     if min(size.endpoints, size.policies, size.groups, size.nets, given.repeats, given.burst) < 1:
         parser.error("sizes and repeats are at least 1")
-    run = Run(Options(size, given.repeats, given.seconds, given.burst, given.only, given.compare, given.profile or ""))
+    options = Options(size, given.repeats, given.seconds, given.burst, given.only, given.compare, given.profile or "")
+    run = Run(options, lambda line: print(line, file=sys.stderr, flush=True))
     conditions = report.machine()
     try:
         move("loadtest.policy", arguments)

@@ -32,6 +32,14 @@ _DELETE_CONNECTION = 1 << 8 | 2
 """Of conntrack's subsystem; without a tuple it means all of them."""
 
 _REQUEST_AND_ACK = 1 | 4
+_COUNTING = f"""
+table inet sink {{
+    chain every {{
+        type filter hook prerouting priority raw
+        udp dport {PORT} counter drop
+    }}
+}}
+"""
 _COUNTED = re.compile(r"packets (\d+)")
 
 
@@ -103,8 +111,7 @@ class Road:
         self._node.run(f"ip route add 10.64.0.0/14 dev {INTERFACE}")
         self._node.run(f"ip route add {TARGET}/32 dev eth0")
         self._node.run(f"ip neigh add {TARGET} lladdr {_address(self._sink, 'eth0')} dev eth0 nud permanent")
-        rules = "table inet sink { chain every { type filter hook prerouting priority raw; udp dport 9000 counter drop; }; }"
-        self._sink.run("nft -f -", rules)
+        self._sink.run("nft -f -", _COUNTING)
 
     def _hardware(self) -> bytes:
         return bytes.fromhex(_address(self._node, INTERFACE).replace(":", ""))

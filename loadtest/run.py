@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import pstats
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from statistics import median
@@ -62,8 +62,10 @@ class Options:
 class Run:
     """To be measured once. The process must be alone in its network."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, tell: Callable[[str], None] = lambda _: None) -> None:
+        """``tell`` hears of each row once it is measured: a run may take minutes."""
         self._options = options
+        self._tell = tell
         self._recorder = Recorder()
         self.outcome = Outcome()
 
@@ -80,7 +82,12 @@ class Run:
                 await self._bursts()
         for name, case in CASES.items():
             if self._wanted(name):
-                self.outcome.rows.append(Row(name, await self._parsed(case(self._options.size))))
+                self._found([Row(name, await self._parsed(case(self._options.size)))])
+
+    def _found(self, rows: Sequence[Row]) -> None:
+        self.outcome.rows += rows
+        for row in rows:
+            self._tell(f"{row.name}: {f'{row.wall(0.5) * 1e3:.1f} ms' if row.samples else row.problem}")
 
     def _wanted(self, *names: str) -> bool:
         return any(self._options.only in name for name in names)
@@ -100,7 +107,7 @@ class Run:
                 if self._wanted(*scenario.rows):
                     rows = await self._scenario(scenario, large, small, seconds)
                     changes += sum(len(row.samples) + len(row.small) for row in rows)
-                    self.outcome.rows += rows
+                    self._found(rows)
             self.outcome.notes["growth"] = f"{_growth(before)} over {changes} changes of every kind"
             if self._wanted(LOOK, FULL_LOOK):
                 await self._guard(large)
@@ -112,7 +119,7 @@ class Run:
         report.forget_peak()
         sample = await self._sample(large.start(objects))
         now, peak = report.memory()
-        self.outcome.rows.append(Row(FROM_NOTHING, [sample]))
+        self._found([Row(FROM_NOTHING, [sample])])
         self.outcome.notes["memory"] = (
             f"{before:.0f} MB with the objects to come, {now:.0f} MB enforced, peak {peak:.0f}"
         )
@@ -151,7 +158,7 @@ class Run:
             await large.change(arrivals(self._options.size, turn + 1)[-1])
             for name in looks:
                 looks[name].append(await self._sample(large.guard()))
-        self.outcome.rows += [Row(name, samples) for name, samples in looks.items()]
+        self._found([Row(name, samples) for name, samples in looks.items()])
 
     async def _bursts(self) -> None:
         """At the product's own pace, twice: what grows the second time would grow for ever."""
@@ -166,7 +173,7 @@ class Run:
                     await self._burst(DELETED, node, departures(size, count)),
                 ]
                 if turn:
-                    self.outcome.rows += rows
+                    self._found(rows)
             self.outcome.notes["growth in bursts"] = f"{_growth(before)} over {2 * count} changes, the second time"
             await self._agreement(node, [])
 

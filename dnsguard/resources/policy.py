@@ -71,7 +71,7 @@ class PolicySpec(Model):
     types: PolicyTypes = ()
     ingress: tuple[IngressRule, ...] | None = None
     egress: tuple[EgressRule, ...] | None = None
-    performance_hints: Annotated[tuple[str, ...], PlainValidator(_read_hints)] | None = None
+    performance_hints: Annotated[tuple[str, ...], PlainValidator(_read_hints), PlainSerializer(list)] | None = None
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:

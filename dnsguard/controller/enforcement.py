@@ -21,6 +21,7 @@ from dnsguard.controller.inputs import Inputs
 from dnsguard.errors import DnsguardError
 from dnsguard.link.difference import opens
 from dnsguard.link.messages import Identity, Snapshot
+from dnsguard.link.span import differing
 from dnsguard.resources import Resource
 from dnsguard.settings.effective import Effective
 
@@ -268,15 +269,23 @@ class Enforcer(Generic[Plan]):
 
 def _for_both(before: Snapshot, wanted: Snapshot) -> Snapshot:
     """``wanted`` as far as endpoints have rules already, with the lease sets that those rules still look into."""
-    known = {identity.endpoint: identity for identity in before.identities}
-    kept = {feed.id for feed in wanted.lease_sets}
+    _, had_feeds, has_feeds = differing(before.lease_sets, wanted.lease_sets)
+    kept = {feed.id for feed in has_feeds}
+    leaving = tuple(feed for feed in had_feeds if feed.id not in kept)
     return replace(
         wanted,
-        lease_sets=(*wanted.lease_sets, *(feed for feed in before.lease_sets if feed.id not in kept)),
-        identities=tuple(
-            _for_both_rules(known[each.endpoint], each) for each in wanted.identities if each.endpoint in known
-        ),
+        lease_sets=(*wanted.lease_sets, *leaving) if leaving else wanted.lease_sets,
+        identities=_identities_for_both(before.identities, wanted.identities),
     )
+
+
+def _identities_for_both(before: tuple[Identity, ...], wanted: tuple[Identity, ...]) -> tuple[Identity, ...]:
+    start, had, has = differing(before, wanted)
+    if not has:
+        return wanted
+    known = {identity.endpoint: identity for identity in had}
+    both = (_for_both_rules(known[each.endpoint], each) for each in has if each.endpoint in known)
+    return (*wanted[:start], *both, *wanted[start + len(has) :])
 
 
 def _for_both_rules(before: Identity, wanted: Identity) -> Identity:
@@ -286,4 +295,5 @@ def _for_both_rules(before: Identity, wanted: Identity) -> Identity:
         wanted,
         addresses=tuple(address for address in wanted.addresses if address in before.addresses),
         lease_sets=tuple(sorted({*before.lease_sets, *wanted.lease_sets})),
+        forwarded=tuple(sorted({*before.forwarded, *wanted.forwarded})),
     )

@@ -1,7 +1,8 @@
 """Two snapshots → the delta between them, and a snapshot that deltas are folded into."""
 
 from dnsguard.errors import DnsguardError
-from dnsguard.link.messages import Delta, Snapshot
+from dnsguard.link.messages import Delta, Identity, Snapshot
+from dnsguard.link.span import differing
 
 
 class WrongBase(DnsguardError):
@@ -12,17 +13,17 @@ def difference(old: Snapshot, new: Snapshot) -> Delta:
     """What turns ``old`` into ``new``. They must agree on table and query policy, which no delta can carry."""
     if (old.table, old.query_policy) != (new.table, new.query_policy):
         raise ValueError("a delta carries neither another table nor another query policy")
-    old_feeds = {feed.id: feed for feed in old.lease_sets}
-    new_feeds = {feed.id: feed for feed in new.lease_sets}
-    old_identities = {identity.endpoint: identity for identity in old.identities}
-    new_identities = {identity.endpoint: identity for identity in new.identities}
+    _, had_feeds, has_feeds = differing(old.lease_sets, new.lease_sets)
+    _, had_identities, has_identities = differing(old.identities, new.identities)
+    old_feeds = {feed.id: feed for feed in had_feeds}
+    old_identities = {identity.endpoint: identity for identity in had_identities}
     return Delta(
         revision=new.revision,
         base_revision=old.revision,
-        lease_sets=tuple(feed for feed in new.lease_sets if old_feeds.get(feed.id) != feed),
-        removed_lease_sets=tuple(sorted(old_feeds.keys() - new_feeds.keys())),
-        identities=tuple(identity for identity in new.identities if old_identities.get(identity.endpoint) != identity),
-        removed_identities=tuple(sorted(old_identities.keys() - new_identities.keys())),
+        lease_sets=tuple(feed for feed in has_feeds if not _same(old_feeds.get(feed.id), feed)),
+        removed_lease_sets=tuple(sorted(old_feeds.keys() - {feed.id for feed in has_feeds})),
+        identities=tuple(each for each in has_identities if not _same(old_identities.get(each.endpoint), each)),
+        removed_identities=tuple(sorted(old_identities.keys() - {each.endpoint for each in has_identities})),
         configuration=() if old.configuration == new.configuration else (new.configuration,),
     )
 
@@ -42,18 +43,27 @@ def opens(old: Snapshot | None, new: Snapshot) -> bool:
     """Whether ``new`` asks forwarders to fill or to serve something that ``old`` did not; then rules wait for them."""
     if old is None:
         return True
-    known = {feed.id for feed in old.lease_sets}
-    if any(feed.id not in known for feed in new.lease_sets):
+    _, had_feeds, has_feeds = differing(old.lease_sets, new.lease_sets)
+    known = {feed.id for feed in had_feeds}
+    if any(feed.id not in known for feed in has_feeds):
         return True
-    served = {identity.endpoint: identity for identity in old.identities}
-    for identity in new.identities:
-        before = served.get(identity.endpoint)
-        if before is None or not (
-            before == identity
-            or (set(before.addresses) >= set(identity.addresses) and set(before.lease_sets) >= set(identity.lease_sets))
-        ):
-            return True
-    return False
+    _, had_identities, has_identities = differing(old.identities, new.identities)
+    served = {identity.endpoint: identity for identity in had_identities}
+    return any(_opens(served.get(identity.endpoint), identity) for identity in has_identities)
+
+
+def _opens(before: Identity | None, now: Identity) -> bool:
+    if before is now:
+        return False
+    return before is None or not (
+        set(before.addresses) >= set(now.addresses)
+        and set(before.lease_sets) >= set(now.lease_sets)
+        and set(before.forwarded) >= set(now.forwarded)
+    )
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other or one == other
 
 
 class Folded:

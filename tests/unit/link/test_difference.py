@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from dnsguard.link.difference import Folded, WrongBase, difference, is_empty
-from dnsguard.link.messages import Snapshot
+from dnsguard.link.difference import Folded, WrongBase, difference, is_empty, opens
+from dnsguard.link.messages import DnsConfiguration, Snapshot
 from tests.unit.link.strategies import feed, identity, snapshot, snapshots
 
 
@@ -48,3 +48,18 @@ def test_a_delta_from_elsewhere_is_refused_and_changes_nothing() -> None:
 def test_table_and_query_policy_take_a_snapshot() -> None:
     with pytest.raises(ValueError, match="neither another table"):
         difference(snapshot(1), replace(snapshot(2), query_policy="AllowListed"))
+
+
+def test_more_names_for_forwarded_packets_open_something_and_fewer_do_not() -> None:
+    some, more = identity("shop/a", "::1"), replace(identity("shop/a", "::1"), forwarded=("s:x",))
+    assert opens(snapshot(1, (), (some,)), snapshot(2, (), (more,)))
+    assert not opens(snapshot(1, (), (more,)), snapshot(2, (), (some,)))
+
+
+def test_a_change_of_configuration_is_a_delta() -> None:
+    new = replace(snapshot(2), configuration=DnsConfiguration(cache_epoch=3))
+    delta = difference(snapshot(1), new)
+    assert delta.configuration == (DnsConfiguration(cache_epoch=3),)
+    folded = Folded(snapshot(1))
+    folded.fold(delta)
+    assert folded.snapshot() == new

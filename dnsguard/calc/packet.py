@@ -67,9 +67,9 @@ class Packet:
 
     @property
     def is_tracked(self) -> bool:
-        """Connection tracking leaves neighbour discovery alone, and what it was told to."""
-        discovery = self.protocol == ICMPV6 and self.icmp_type in _FROM_ANYONE.keys() | {134, 137}
-        return self.state is not PacketState.UNTRACKED and not (self.ip_version == 6 and discovery)
+        """Connection tracking leaves neighbour discovery alone, redirects excepted, and what it was told to."""
+        alone = self.ip_version == 6 and self.protocol == ICMPV6 and self.icmp_type in {*_FROM_ANYONE, 134}
+        return self.state is not PacketState.UNTRACKED and not alone
 
     def is_discovery(self, *, from_router: bool) -> bool:
         """IPv6 neighbour or listener discovery; of the kind that only routers send, or of any node's."""

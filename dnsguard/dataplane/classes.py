@@ -185,7 +185,7 @@ class ClassBuilder:
         policy_class = built.policy_class
         making = _Making(self, policy_class)
         rules: list[Rule] = []
-        if policy_class.stage in {Stage.NORMAL, Stage.FORWARD}:
+        if policy_class.stage is not Stage.UNTRACKED:
             invalid = ConnectionState(STATE_INVALID), making.count(naming.COUNTER_INVALID), Verdict.DROP
             rules.append(Rule(invalid, "belongs to no connection"))
         if built.failsafe is not None:

@@ -65,6 +65,7 @@ RAW_OUTPUT = "raw-output", Hook("filter", "output", -300)
 OUTPUT = "host-output", Hook("filter", "output", -10)
 
 _KNOWN_CONNECTION = Rule((ConnectionState(STATE_ESTABLISHED | STATE_RELATED), Verdict.ACCEPT), "was allowed before")
+_ITSELF = Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT), "what the node tells itself")
 _FAMILIES = 4, 6
 
 
@@ -155,7 +156,8 @@ def base_chains(builder: Additions, stages: HostStages, sets: Container[str]) ->
     if untracked_out:
         yield _base(RAW_OUTPUT, [forget, *untracked_out.rules()])
     if pre_dnat:
-        yield _base(MANGLE_PREROUTING, [allowed if untracked_in else forget, *pre_dnat.rules()])
+        earlier = allowed if untracked_in else forget
+        yield _base(MANGLE_PREROUTING, [_ITSELF, earlier, _KNOWN_CONNECTION, *pre_dnat.rules()])
     yield _base(INPUT, [*_input(builder, sets), *marked_in, *_host(stages, Stage.NORMAL, Direction.INGRESS)])
     yield _base(OUTPUT, [*_output(settings, sets), *marked_out, *_host(stages, Stage.NORMAL, Direction.EGRESS)])
     yield _base(FORWARD_EGRESS, _forward(builder, Direction.EGRESS, sets))

@@ -1,0 +1,60 @@
+"""``python -m tests.worlds --worlds 500 --packets 40``: the long run. ``--seed`` starts where an earlier one did."""
+
+import argparse
+import sys
+import time
+
+from tests.support.lab.enclosure import INSIDE, enclosed
+from tests.worlds.bench import Tally, bench
+from tests.worlds.report import told
+from tests.worlds.world import world_of
+
+MOST_TOLD = 3
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.worlds", description=__doc__)
+    parser.add_argument("--worlds", type=int, default=500)
+    parser.add_argument("--packets", type=int, default=40, help="in each world")
+    parser.add_argument("--seed", type=int, default=None, help="of the first world; each next one is one more")
+    parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def table(tally: Tally, seconds: float) -> str:
+    """The figures of a run."""
+    denied = sum(count for text, count in tally.deciders.items() if text.startswith("deny"))
+    lines = [
+        f"worlds      {tally.worlds:7}",
+        f"packets     {tally.packets:7}",
+        f"  allowed   {tally.packets - denied:7}",
+        f"  denied    {denied:7}",
+        f"followed    {tally.followed:7}  connections into the next world",
+        f"mismatches  {tally.mismatches:7}",
+        f"seconds     {seconds:7.1f}",
+        *(f"  {share / tally.packets:6.1%}  {text}" for text, share in tally.deciders.most_common()),
+    ]
+    return "\n".join(lines)
+
+
+def inside() -> int:
+    """The run proper. Returns the exit status."""
+    arguments = _arguments()
+    first = time.time_ns() // 1_000_000 if arguments.seed is None else arguments.seed
+    print(f"seeds from {first} on", flush=True)
+    started = time.monotonic()
+    untold = MOST_TOLD
+    with bench() as tried:
+        for seed in range(first, first + arguments.worlds):
+            for mismatch in tried.run(world_of(seed), arguments.packets)[:1]:
+                if untold > 0:
+                    print(told(tried, mismatch), flush=True)
+                else:
+                    print(f"seed {seed}: {mismatch.text}", flush=True)
+                untold -= 1
+    print(table(tried.tally, time.monotonic() - started), flush=True)
+    return 1 if tried.tally.mismatches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(enclosed("tests.worlds", inside))

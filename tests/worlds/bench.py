@@ -1,0 +1,240 @@
+"""Worlds in force one after the other in the same table, and packets held against what the evaluator says."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from dnsguard.calc.compile import Compiler
+from dnsguard.calc.compiled import Action, Address, Compiled
+from dnsguard.calc.packet import PacketState
+from dnsguard.calc.trace import Decider, Verdict
+from dnsguard.calc.verdict import Evaluator
+from dnsguard.dataplane import naming
+from dnsguard.dataplane.driver import Driver
+from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.settings import DenyAction, Settings
+from dnsguard.netlink.nftables import Element, Message, add_elements, flush_set
+from dnsguard.netlink.socket import NetfilterSocket
+from dnsguard.resources import Resource
+from tests.worlds import counting
+from tests.worlds.flows import can_be_followed, error_about, next_of, reply_to
+from tests.worlds.frames import Shot
+from tests.worlds.packets import Packets
+from tests.worlds.scene import Scene, scene
+from tests.worlds.wire import ESTABLISHED, INVALID, PASSED, RELATED, SEEN, UNTRACKED, Wire
+from tests.worlds.world import World
+
+FLOWS = 3
+"""Connections of each world that are followed."""
+
+_LEASE_MS = 3_600_000
+_OF_STATE: dict[PacketState, set[str]] = {
+    PacketState.NEW: set(),
+    PacketState.INVALID: {INVALID},
+    PacketState.ESTABLISHED: {ESTABLISHED},
+    PacketState.RELATED: {RELATED},
+    PacketState.UNTRACKED: {UNTRACKED},
+}
+_STATES = {INVALID, ESTABLISHED, RELATED, UNTRACKED}
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The kernel did something else than the evaluator says."""
+
+    world: World
+    before: World | None
+    text: str
+    shot: Shot | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was seen so far."""
+
+    worlds: int = 0
+    packets: int = 0
+    followed: int = 0
+    deciders: Counter[str] = field(default_factory=Counter)
+    mismatches: int = 0
+
+
+class Bench:
+    """One node, one table, one world at a time."""
+
+    def __init__(self, place: Scene, wire: Wire, socket: NetfilterSocket) -> None:
+        self._place = place
+        self._wire = wire
+        self._socket = socket
+        self._driver = Driver(socket, build_plan(Compiled(), Settings()))
+        self._compiler = Compiler()
+        self._parsed: dict[str, Resource] = {}
+        self._leased: frozenset[tuple[str, Address, Address]] = frozenset()
+        self._going_on: list[Shot] = []
+        self._compiled = Compiled()
+        self._evaluator = Evaluator(self._compiled)
+        self._world: World | None = None
+        self._before: World | None = None
+        self.tally = Tally()
+
+    def run(self, world: World, packets: int) -> list[Mismatch]:
+        """Put a world in force and try it: that what was established goes on, and what it newly decides."""
+        found = self.enforce(world)
+        found += self.try_all(self._going_on)
+        self.tally.followed += len(self._going_on)
+        self._wire.forget_connections()
+        shots = Packets(world.seed).draw(packets)
+        found += self._try_new(shots)
+        self._going_on = []
+        firsts = {shot.packet: shot for shot in shots if can_be_followed(shot)}  # one for each connection
+        for shot in firsts.values():
+            if len(self._going_on) < FLOWS and self.expected(shot).action is not Action.DENY:
+                found += self._follow(shot)
+        self.tally.worlds += 1
+        self.tally.packets += len(shots)
+        self.tally.mismatches += len(found)
+        return found
+
+    def enforce(self, world: World) -> list[Mismatch]:
+        """The product's own way from manifests to the kernel."""
+        self._before, self._world = self._world, world
+        self._compiled = self._compiler.compile(self._resources(world))
+        plan = build_plan(self._compiled, world.settings)
+        self._driver.prepare(plan)
+        self._leased = world.leased(self._compiled)
+        self._socket.transact(list(self._lease_messages()))
+        self._driver.switch(plan)
+        self._driver.sweep(plan, lease_sets=True)
+        self._evaluator = Evaluator(self._compiled, world.node)
+        lost = self._driver.lost() or self._driver.lost()  # the second look reads sets as well
+        return [self._mismatch("the kernel does not hold what the plan says")] if lost else []
+
+    def expected(self, shot: Shot) -> Verdict:
+        """What the evaluator says of a packet."""
+        return self._evaluator.evaluate(shot.packet, self._is_leased, arrives=shot.arrives, leaves=shot.leaves)
+
+    def try_all(self, shots: Sequence[Shot]) -> list[Mismatch]:
+        """Send packets in one go, and compare."""
+        notes = self._wire.send(shots)
+        found = []
+        for shot in shots:
+            verdict = self.expected(shot)
+            if problem := _problem(shot, verdict, notes[shot.number]):
+                found.append(self._mismatch(problem, shot, verdict))
+        return found
+
+    def try_alone(self, shot: Shot) -> list[Mismatch]:
+        """The same for one packet, with who denied it. No connection goes on after it."""
+        self._wire.forget_connections()
+        self._going_on = []
+        before = self._counted()
+        found = self.try_all([shot])
+        return found or self._by_another([shot], before)
+
+    def listing(self) -> str:
+        """Our table as the kernel has it."""
+        return self._place.node.run("nft list table inet dnsguard")
+
+    def _try_new(self, shots: Sequence[Shot]) -> list[Mismatch]:
+        before = self._counted()
+        found = self.try_all(shots)
+        self.tally.deciders.update(counting.text_of(self.expected(shot)) for shot in shots)
+        if not found and self._by_another(shots, before):
+            # Which one it was; none, when something of the node's own stack was counted.
+            found = [each for shot in shots for each in self.try_alone(shot)]
+        return found
+
+    def _by_another(self, shots: Sequence[Shot], before: dict[str, int]) -> list[Mismatch]:
+        """A packet that is denied is counted by what denied it, and by nothing else that denies."""
+        assert self._world is not None
+        if self._world.deny is DenyAction.REJECT:
+            return []  # what the node answers is counted, too
+        verdicts = [self.expected(shot) for shot in shots]
+        expected = Counter(counter for verdict in verdicts if (counter := counting.counter_of(verdict)))
+        counted = counting.denied(self._counted(), before, counting.denying_counters(self._compiled))
+        if counted == expected:
+            return []
+        text = f"denied by {dict(expected)} as evaluated, by {counted} in the kernel"
+        return [self._mismatch(text, shots[0], verdicts[0])]
+
+    def _follow(self, first: Shot) -> list[Mismatch]:
+        """A connection from its first packet on."""
+        first = replace(first, goes_on=True)
+        found = self.try_all([first])
+        if found or self._is_untracked(first):
+            return found
+        reply = reply_to(first, 2)
+        found = self.try_all([reply, error_about(first, 3)])
+        if not found and not self._is_untracked(reply) and self.expected(reply).action is not Action.DENY:
+            following = next_of(first, 100 + len(self._going_on))
+            found = self.try_all([following])
+            self._going_on.append(following)
+        return found
+
+    def _is_untracked(self, shot: Shot) -> bool:
+        return _leaves_untracked(self.expected(shot))
+
+    def _resources(self, world: World) -> list[Resource]:
+        """Objects that did not change are the same ones, as they are to the product."""
+        known, self._parsed = self._parsed, {}
+        for manifest, resource in zip(world.manifests, world.resources(), strict=True):
+            self._parsed[repr(manifest)] = known.get(repr(manifest), resource)
+        return list(self._parsed.values())
+
+    def _is_leased(self, lease_set: str, client: Address, address: Address) -> bool:
+        return (lease_set, client, address) in self._leased
+
+    def _lease_messages(self) -> Iterator[Message]:
+        table = Settings().table
+        for lease_set in self._compiled.lease_sets:
+            for version, name in zip((4, 6), naming.lease_set_names(lease_set), strict=True):
+                yield flush_set(table, name)
+                elements = [
+                    Element(client.packed + address.packed, _LEASE_MS)
+                    for owner, client, address in self._leased
+                    if owner == lease_set and address.version == version
+                ]
+                yield from add_elements(table, name, elements) if elements else ()
+
+    def _counted(self) -> dict[str, int]:
+        return {name: counted.packets for name, counted in self._driver.counters().items()}
+
+    def _mismatch(self, text: str, shot: Shot | None = None, verdict: Verdict | None = None) -> Mismatch:
+        assert self._world is not None
+        return Mismatch(self._world, self._before, text, shot, verdict)
+
+
+@contextlib.contextmanager
+def bench() -> Iterator[Bench]:
+    """A scene with nothing in force yet."""
+    with scene() as place, Wire(place) as wire:
+        with place.node.entered():
+            socket = NetfilterSocket()
+        with socket:
+            yield Bench(place, wire, socket)
+
+
+def _problem(shot: Shot, verdict: Verdict, notes: set[str]) -> str:
+    """What is wrong with what became of a packet; empty where nothing is."""
+    if SEEN not in notes:
+        return "the packet did not come in"
+    allowed = verdict.action is not Action.DENY
+    if (PASSED in notes) is not allowed:
+        return f"the evaluator {'allows' if allowed else 'denies'} it, the kernel does not"
+    state = shot.packet.state if shot.packet.is_tracked else PacketState.UNTRACKED
+    wanted = {UNTRACKED} if _leaves_untracked(verdict) else _OF_STATE[state]
+    said = notes & _STATES
+    if said != wanted and (said or allowed):
+        return f"connection tracking says {said or 'new'}, not {wanted or 'new'}"
+    return ""
+
+
+def _leaves_untracked(verdict: Verdict) -> bool:
+    """Whether an untracked policy allows the packet."""
+    return any(
+        each.stage.value == "untracked"
+        and (each.decision.decider, each.decision.action) == (Decider.RULE, Action.ALLOW)
+        for each in verdict.judgements
+    )

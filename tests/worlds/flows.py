@@ -1,0 +1,59 @@
+"""What follows the first packet of a connection: its reply, an error about it, and its next packet."""
+
+from dataclasses import replace
+
+from dnsguard.calc.packet import ICMP, ICMPV6, TCP, UDP, Packet, PacketState
+from tests.worlds.frames import ACK, SYN, Shot
+
+_REPLY_TYPES = {ICMP: {8: 0, 13: 14}, ICMPV6: {128: 129}}
+_UNREACHABLE = {4: (ICMP, 3, 1), 6: (ICMPV6, 1, 0)}
+
+
+def can_be_followed(shot: Shot) -> bool:
+    """Whether the packet starts a connection whose other end is silent unless we speak for it."""
+    packet = shot.packet
+    if packet.state is not PacketState.NEW or packet.destination.is_multicast or shot.note in ("group", "self"):
+        return False
+    match packet.protocol:
+        case number if number == TCP:
+            return bool(shot.arrives and shot.leaves) and shot.flags == SYN
+        case number if number == UDP:
+            return True
+        case number:
+            return packet.is_icmp and packet.icmp_type in _REPLY_TYPES[number]
+
+
+def reply_to(shot: Shot, number: int) -> Shot:
+    """What the other end answers."""
+    packet = replace(
+        _back(shot),
+        protocol=shot.packet.protocol,
+        source_port=shot.packet.destination_port,
+        destination_port=shot.packet.source_port,
+        state=PacketState.ESTABLISHED,
+    )
+    if packet.is_icmp:
+        kind = _REPLY_TYPES[packet.protocol][shot.packet.icmp_type or 0]
+        packet = replace(packet, icmp_type=kind, icmp_code=shot.packet.icmp_code)
+    return Shot(
+        number, packet, shot.leaves, shot.arrives, SYN | ACK, (5000, shot.sequence[0] + 1), goes_on=True, note="reply"
+    )
+
+
+def error_about(shot: Shot, number: int) -> Shot:
+    """The other end's word that it cannot be reached."""
+    protocol, kind, code = _UNREACHABLE[shot.packet.ip_version]
+    packet = replace(_back(shot), protocol=protocol, icmp_type=kind, icmp_code=code, state=PacketState.RELATED)
+    about = shot.bytes()[: 28 if shot.packet.ip_version == 4 else 48]
+    return Shot(number, packet, shot.leaves, shot.arrives, about=about, note="error about it")
+
+
+def next_of(shot: Shot, number: int) -> Shot:
+    """The next packet from the same end, once there was a reply."""
+    packet = replace(shot.packet, state=PacketState.ESTABLISHED)
+    sequence = shot.sequence[0] + 1, 5001
+    return replace(shot, number=number, packet=packet, flags=ACK, sequence=sequence, goes_on=True, note="goes on")
+
+
+def _back(shot: Shot) -> Packet:
+    return Packet(shot.packet.destination, shot.packet.source, 0)

@@ -1,0 +1,39 @@
+"""Random worlds: what the evaluator says is what the kernel does. `python -m tests.worlds` is the long form."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.worlds.bench import Tally, bench
+from tests.worlds.report import told
+from tests.worlds.world import world_of
+
+WORLDS, PACKETS = 30, 40
+KEPT = [
+    int(line.split()[0]) for line in Path(__file__).with_name("seeds.txt").read_text().splitlines() if line[0] != "#"
+]
+
+
+def tried(seeds: list[int]) -> Tally:
+    """Worlds one after the other; fails with the first mismatch, made small."""
+    with bench() as on:
+        for seed in seeds:
+            for mismatch in on.run(world_of(seed), PACKETS):
+                pytest.fail(told(on, mismatch), pytrace=False)
+        return on.tally
+
+
+def test_the_kernel_does_what_the_evaluator_says() -> None:
+    first = time.time_ns() // 1_000_000
+    tally = tried(list(range(first, first + WORLDS)))
+    assert (tally.worlds, tally.packets) == (WORLDS, WORLDS * PACKETS)
+
+
+def test_what_once_differed() -> None:
+    assert tried(KEPT).worlds == len(KEPT)
+
+
+def test_a_world_is_one_number() -> None:
+    assert world_of(7) == world_of(7)
+    assert world_of(7) != world_of(8)

@@ -9,6 +9,7 @@ from dnsguard.controller.enforcement import Desired
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Plan
+from dnsguard.link.messages import Snapshot
 from dnsguard.netlink import nftables
 from dnsguard.netlink.codec import attribute_map, string
 from dnsguard.netlink.socket import NetfilterSocket
@@ -31,8 +32,11 @@ def differences(held: Desired[Plan], wanted: Desired[Plan]) -> Iterator[str]:
         yield from _unlike(f"plan {part}", some, others)
     yield from _unlike("plan counters", set(held.plan.counters), set(wanted.plan.counters))
     yield from _unlike("plan warnings", set(held.plan.warnings), set(wanted.plan.warnings))
-    for part in ("lease_sets", "identities"):
-        yield from _unlike(f"snapshot {part}", getattr(held.snapshot, part), getattr(wanted.snapshot, part))
+    for item in fields(Snapshot):
+        if item.name != "revision":  # the link counts
+            yield from _unlike(
+                f"snapshot {item.name}", getattr(held.snapshot, item.name), getattr(wanted.snapshot, item.name)
+            )
 
 
 def kernel_differences(socket: NetfilterSocket, wanted: Plan, foundation: Plan) -> Iterator[str]:
@@ -66,8 +70,10 @@ def _unlike(what: str, held: Any, wanted: Any) -> Iterator[str]:
         return
     if isinstance(wanted, Mapping):
         names = [name for name in held.keys() | wanted.keys() if held.get(name) != wanted.get(name)]
-    else:
+    elif isinstance(wanted, Iterable) and not isinstance(wanted, str):
         names = _one_sided(held, wanted)
+    else:
+        names = [held]
     shown = ", ".join(sorted(map(str, names))[:_SHOWN])
     yield f"{what}: {len(names)} differ from a calculation from scratch: {shown[:400]}"
 

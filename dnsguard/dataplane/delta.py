@@ -13,6 +13,8 @@ What is the same object as in the last plan is not looked at, so a change costs 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import compress
+from operator import is_not
 
 from dnsguard.dataplane import encode, naming
 from dnsguard.dataplane.actual import Actual, planned_content
@@ -167,7 +169,9 @@ def _changed_ranges(table: str, item: IntervalSet, held: tuple[tuple[int, int], 
 
 def _map_content(table: str, item: VerdictMap, held: Mapping[bytes, Entry]) -> Iterator[Message]:
     entries = item.entries
-    gone = [key for key, entry in held.items() if (now := entries.get(key)) is not entry and now != entry]
+    # Ten thousand keys, of which one changed: found without a step of Python for each.
+    others = compress(held, map(is_not, map(entries.get, held), held.values()))
+    gone = [key for key in others if entries.get(key) != held[key]]
     new = [*(key for key in gone if key in entries), *(entries.keys() - held.keys())]
     yield from nftables.delete_elements(table, item.name, map(Element, gone))
     yield from nftables.add_elements(table, item.name, (encode.map_element(item, key) for key in new))

@@ -8,14 +8,13 @@ from typing import NamedTuple
 from dnsguard.dataplane import delta, naming
 from dnsguard.dataplane.actual import Actual, ActualChain, ActualSet, planned_content
 from dnsguard.dataplane.encode import set_flags
+from dnsguard.dataplane.guard import Guard
+from dnsguard.dataplane.judged import judged_addresses
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Plan
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
-
-LOOKS_PER_FULL_LOOK = 30
-"""The kernel counts what leads to a chain; sets and rules have to be read, 10 ms for 10 000 CIDRs."""
 
 
 class Work(NamedTuple):
@@ -61,8 +60,7 @@ class Driver:
         self._foundation = foundation
         self._actual: Actual | None = None
         self._in_force: Plan | None = None
-        self._uses: dict[str, int] | None = None
-        self._looks_left = LOOKS_PER_FULL_LOOK
+        self._guard = Guard(self._reader)
         self._work = Work()
         self.prepared = self.switched = self.swept = Work()
         """What the last `prepare`, `switch` and `sweep` cost."""
@@ -79,6 +77,10 @@ class Driver:
         self._note_prepared(plan, actual)
         self._commit([*messages, *delta.switch(plan, actual)])
         self._note_switched(plan, actual)
+
+    def judged_addresses(self) -> frozenset[str]:
+        """The addresses of workloads that have rules in the table, those that an earlier run left included."""
+        return judged_addresses(self._known())
 
     def apply(self, plan: Plan) -> None:
         """`prepare`, `switch` and `sweep`, lease sets kept."""
@@ -140,48 +142,19 @@ class Driver:
     def lost(self) -> bool:
         """Whether somebody else removed the table, or rules or chains of it, since we changed or adopted it.
 
-        The second call after a change, and then every so many, also see whether each chain has as many rules, and each
-        set and map holds what we wrote, lease sets left out.
-        After True the next change reads the table anew and restores what is missing.
+        What the kernel counts is compared at each look, what it does not count in parts, over
+        `guard.LOOKS_PER_ROUND` looks; lease sets are left out. After True the next change reads the table anew and
+        restores what is missing.
         """
-        found = {item.name: item.references for item in self._reader.chains()}
-        if self._uses is None:
-            missing = any(found.get(name, -1) < rules for name, rules in self._least_rules().items())
-            missing = missing or any(found[name] != rules for name, rules in self._rules_of_bases().items())
-            self._uses = found
-            self._looks_left = 1  # what others did between our last write and now went by unseen
+        plan, actual = self._in_force, self._actual
+        if plan is None:
+            damaged = self._guard.is_adopted_damaged(self._foundation)
         else:
-            missing = found != self._uses or (self._full_look_is_due() and self._differs(self._in_force))
-        if missing:
-            self._forget()
-        return missing
-
-    def _full_look_is_due(self) -> bool:
-        self._looks_left -= 1
-        if self._looks_left > 0:
-            return False
-        self._looks_left = LOOKS_PER_FULL_LOOK
-        return True
-
-    def _differs(self, plan: Plan | None) -> bool:
-        if plan is None:  # adopted: what it should be is not known yet
-            return False
-        actual = self._reader.actual()
-        sets, chains = actual.sets, actual.chains
-        return any(
-            item.name not in sets or sets[item.name].content != planned_content(item) for item in plan.sets
-        ) or any(chain.name not in chains or chains[chain.name].rules != len(chain.rules) for chain in plan.chains)
-
-    def _rules_of_bases(self) -> dict[str, int]:
-        """How many rules each base chain has, to which nothing else leads."""
-        plan = self._in_force
-        return {} if plan is None else {chain.name: len(chain.rules) for chain in plan.chains if chain.hook is not None}
-
-    def _least_rules(self) -> dict[str, int]:
-        """How many rules each chain must have; of a table that we adopted only that base chains are not empty."""
-        if self._in_force is not None:
-            return {chain.name: len(chain.rules) for chain in self._in_force.chains}
-        return {chain.name: 1 for chain in self._foundation.chains if chain.hook is not None}
+            swept = actual is not None and actual.swept is plan.chains
+            damaged = self._guard.is_damaged(plan, swept=swept)
+        if damaged:
+            self._actual = None
+        return damaged
 
     def counters(self) -> dict[str, Counted]:
         """All named counters; empty when there is no table."""
@@ -193,7 +166,7 @@ class Driver:
 
     def uninstall(self) -> None:
         """Remove the table with everything in it; nothing is enforced any more. No error when there is none."""
-        self._forget()
+        self._actual = None
         self._in_force = None
         try:
             self._socket.transact([nftables.delete_table(self._table)])
@@ -230,25 +203,18 @@ class Driver:
     def _commit(self, messages: list[Message]) -> None:
         if not messages:
             return
+        generation = self._guard.before_writing()
         began = perf_counter()
         try:
             self._socket.transact(messages)
         except Exception:
-            self._forget()
+            self._actual = None
             raise
+        took = perf_counter() - began
+        self._guard.written(generation)
         size = sum(len(message.body) for message in messages)
         done = self._work
-        self._work = Work(
-            done.messages + len(messages),
-            done.bytes + size,
-            done.transactions + 1,
-            done.seconds + perf_counter() - began,
-        )
-        self._uses = None
-
-    def _forget(self) -> None:
-        self._actual = None
-        self._uses = None
+        self._work = Work(done.messages + len(messages), done.bytes + size, done.transactions + 1, done.seconds + took)
 
     def _known(self) -> Actual:
         return self._actual if self._actual is not None else self._read()

@@ -135,3 +135,8 @@ def _element(fields: dict[int, bytes]) -> DumpedElement:
         bool(number(fields.get(3, b"")) & ELEMENT_INTERVAL_END),
         _comment(fields[6]) if 6 in fields else "",
     )
+
+
+def generation(body: bytes) -> int:
+    """How often the rules were changed."""
+    return number(attribute_map(body, _GENERIC_HEADER)[1])

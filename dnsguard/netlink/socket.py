@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from dnsguard.errors import DnsguardError
+from dnsguard.netlink import dumps
 from dnsguard.netlink.codec import HEADER_LENGTH, attributes, header, packets, string
-from dnsguard.netlink.nftables import FLAG_ACK, FLAG_REQUEST, SUBSYSTEM, Message
+from dnsguard.netlink.nftables import FLAG_ACK, FLAG_REQUEST, GET_GENERATION, SUBSYSTEM, Message
 
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
@@ -146,6 +147,28 @@ class NetfilterSocket:
                 if refused is not None:
                     raise refused
                 return
+
+    def generation(self, deadline_s: float = 5.0) -> int:
+        """How often the rules of this network have been changed, by anybody; each transaction counts one. Wraps around.
+
+        Raises `NoAcknowledgementError` after ``deadline_s`` seconds without an answer.
+        """
+        give_up = time.monotonic() + deadline_s
+        number = self._next_sequences(1)
+        body = bytes(4)
+        self._socket.send(header(len(body), _SUBSYSTEM_HIGH | GET_GENERATION, FLAG_REQUEST, number) + body)
+        while True:
+            try:
+                datagram = self._socket.recv(_ANSWER_DATAGRAM, _DONT_WAIT)
+            except BlockingIOError:
+                self._wait_readable(give_up, "the generation of the rules")
+                continue
+            for kind, flags, sequence, answer in packets(datagram):
+                if sequence == number and kind == _ERROR:
+                    refused = -unpack_from("=i", answer)[0]
+                    raise NetlinkError(refused, None, "the generation of the rules", _detail(flags, answer))
+                if sequence == number:
+                    return dumps.generation(answer)
 
     def dump(self, request: Message, parse: Callable[[list[bytes]], Parsed], deadline_s: float = 30.0) -> Parsed:
         """What ``parse`` makes of the answers to a list request.

@@ -12,7 +12,8 @@ import pytest
 from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, EntityMatch
 from dnsguard.dataplane.actual import planned_content
 from dnsguard.dataplane.delta import ForeignSetError
-from dnsguard.dataplane.driver import LOOKS_PER_FULL_LOOK, Driver
+from dnsguard.dataplane.driver import Driver
+from dnsguard.dataplane.guard import LOOKS_PER_ROUND
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Chain, Jump, Plan, Rule
@@ -223,6 +224,8 @@ def test_other_tables_are_left_alone(node: Namespace, driver: Driver) -> None:
         "flush chain inet dnsguard forward-egress",
         "flush map inet dnsguard workload-egress-4",
         "flush table inet dnsguard",
+        "add chain inet dnsguard more",
+        "add rule inet dnsguard forward-egress accept",
     ],
 )
 def test_damage_by_others_is_seen_and_repaired(node: Namespace, driver: Driver, damage: str) -> None:
@@ -251,7 +254,7 @@ def test_sets_that_others_changed_are_seen_after_a_while_and_repaired(
         "delete from": f"delete element inet dnsguard {name} {{ 198.51.100.0/24 }}",
         "add to": f"add element inet dnsguard {name} {{ 192.0.2.0/24 }}",
     }
-    looks = LOOKS_PER_FULL_LOOK
+    looks = LOOKS_PER_ROUND
     assert not any(driver.lost() for _ in range(looks))
     node.run(f"nft {commands[damage]}")
     assert any(driver.lost() for _ in range(looks))
@@ -277,7 +280,7 @@ def test_a_rule_in_another_chain_before_the_first_look_is_seen_after_a_while(nod
     driver.apply(plan)
     name = next(chain.name for chain in plan.chains if chain.name.startswith("np-"))
     node.run(f"nft insert rule inet dnsguard {name} accept")
-    assert any(driver.lost() for _ in range(LOOKS_PER_FULL_LOOK))
+    assert any(driver.lost() for _ in range(LOOKS_PER_ROUND))
 
 
 def test_damage_to_an_adopted_table_is_seen(node: Namespace, socket: NetfilterSocket, driver: Driver) -> None:

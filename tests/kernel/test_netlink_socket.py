@@ -131,3 +131,12 @@ def test_listing_what_is_not_there_is_an_error(socket: NetfilterSocket) -> None:
 def test_the_probe_answers_and_leaves_nothing(socket: NetfilterSocket) -> None:
     assert probe.readding_updates_timeout(socket) in {True, False}
     assert socket.dump(nftables.list_request(nftables.GET_TABLE, TABLE), dumps.tables) == [TABLE]
+
+
+def test_each_transaction_is_one_generation(node: Namespace) -> None:
+    with node.entered(), NetfilterSocket() as socket:
+        before = socket.generation()
+        socket.transact([nftables.add_table("other"), nftables.add_chain("other", "some")])
+        assert socket.generation() == before + 1
+        node.run("nft delete table inet other")
+        assert socket.generation() == before + 2

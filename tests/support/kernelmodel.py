@@ -31,7 +31,7 @@ class KernelModel:
 
     def __init__(self) -> None:
         self.held = Tables()
-        self.messages = 0
+        self._generation = 0
 
     def transact(self, messages: Sequence[Message]) -> None:
         held = deepcopy(self.held)
@@ -41,7 +41,10 @@ class KernelModel:
             if not _is_disjoint(held.sets[name]):
                 raise NetlinkError(errno.EEXIST, None, name)
         self.held = held
-        self.messages += len(messages)
+        self._generation += 1
+
+    def generation(self) -> int:
+        return self._generation
 
     def dump(self, request: Message, parse: Callable[[list[bytes]], Parsed]) -> Parsed:
         assert request.kind == nftables.GET_TABLE

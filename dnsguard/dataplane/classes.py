@@ -149,12 +149,18 @@ class ClassBuilder:
                     turned.add(key)
         renamed = False
         for built in self._built.values() if turned else ():
-            if not turned.isdisjoint(built.parts):
+            if not turned.isdisjoint(built.parts) and self._is_whole(built.policy_class):
                 before = built.name, built.parts, built.tiers, built.counters
                 self._build(built)
                 self._drop(*before)
                 renamed = renamed or built.name != before[0]
         return renamed
+
+    def _is_whole(self, policy_class: PolicyClass) -> bool:
+        """Whether all that the class lists is there; one that lists what is gone is about to be given back."""
+        policies, profiles = self._compiled.policies, self._compiled.profiles
+        listed = (policy in policies for tier in policy_class.tiers for policy in tier.policies)
+        return all(listed) and all(name in profiles for name in policy_class.profiles)
 
     def take(self, policy_class: PolicyClass, failsafe: str | None = None) -> ClassChain:
         """The chain of a class, for one more user. ``failsafe`` is a chain that is asked first."""

@@ -145,6 +145,7 @@ class _Kernel:
         self.switched_at = 0.0
         self.open = driver.open
         self.prepare = driver.prepare
+        self.judged_addresses = driver.judged_addresses
         self.lost = driver.lost
 
     def switch(self, plan: Plan) -> None:

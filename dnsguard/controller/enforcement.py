@@ -19,6 +19,7 @@ from typing import Generic, Protocol, TypeVar
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.inputs import Inputs
 from dnsguard.errors import DnsguardError
+from dnsguard.leases import OUTSIDERS
 from dnsguard.link.difference import opens
 from dnsguard.link.messages import Identity, Snapshot
 from dnsguard.link.span import differing
@@ -95,6 +96,9 @@ class Kernel(Protocol[PlanIn]):
     def sweep(self, plan: PlanIn, lease_sets: bool) -> None:
         """Delete what the plan does not use; lease sets only when ``lease_sets`` says that nobody writes to them."""
 
+    def judged_addresses(self) -> frozenset[str]:
+        """The addresses of workloads that the rules in the table judge; empty where there are none."""
+
     def lost(self) -> bool:
         """Somebody else removed the table or rules of it since the last switch."""
 
@@ -141,6 +145,9 @@ class Enforcer(Generic[Plan]):
         self._unswept = False
         self._published = 0
         self._late: frozenset[str] = frozenset()
+        self._judged: frozenset[str] = frozenset()
+        """Addresses of workloads that have rules since an earlier run."""
+
         self.enforced: Desired[Plan] | None = None
         """What the kernel holds; ``None`` until the first time in sync, while the rules of an earlier run stand."""
 
@@ -214,6 +221,7 @@ class Enforcer(Generic[Plan]):
 
     async def _open(self) -> None:
         await self._in_worker(self._kernel.open)
+        self._judged = await self._in_worker(self._kernel.judged_addresses)
 
     async def _step(self) -> None:
         if await self._in_worker(self._kernel.lost):
@@ -232,18 +240,18 @@ class Enforcer(Generic[Plan]):
             self._compute, self._inputs.resources, self._link.listen, self._inputs.revision
         )
         await self._in_worker(self._kernel.prepare, desired.plan)
-        if self._reassert:
+        before = None if self.enforced is None else self.enforced.snapshot
+        if self._reassert or (before is None and not self._judged):
             # Nothing is in force: close first, forwarders fill the sets afterwards.
             await self._switch(desired)
-            self._published = self._link.publish(desired.snapshot, reassert=True)
+            self._published = self._link.publish(desired.snapshot, reassert=self._reassert)
             self._reassert = False
             return
-        before = None if self.enforced is None else self.enforced.snapshot
         # One that kept everybody waiting once does so again only after it has caught up.
         still_late = self._late.intersection(self._link.laggards(self._published))
-        first = desired.snapshot if before is None else _for_both(before, desired.snapshot)
+        first = _as_judged(desired.snapshot, self._judged) if before is None else _for_both(before, desired.snapshot)
         self._published = self._link.publish(first)
-        if opens(before, first):
+        if before is None or opens(before, first):
             late = await self._link.acknowledged(self._published, self._pace.acknowledge, still_late)
             self._late = frozenset(late)
             if self._late - still_late:
@@ -267,6 +275,19 @@ class Enforcer(Generic[Plan]):
         return await asyncio.get_running_loop().run_in_executor(self._worker, call, *arguments)
 
 
+def _as_judged(wanted: Snapshot, judged: Collection[str]) -> Snapshot:
+    """``wanted`` as far as rules of an earlier run judge its workloads, which have these addresses."""
+    identities = []
+    for each in wanted.identities:
+        if "/" in each.endpoint:
+            addresses = tuple(address for address in each.addresses if address in judged)
+            if not addresses:
+                continue
+            each = each if addresses == each.addresses else replace(each, addresses=addresses)
+        identities.append(each)
+    return replace(wanted, identities=tuple(identities))
+
+
 def _for_both(before: Snapshot, wanted: Snapshot) -> Snapshot:
     """``wanted`` as far as endpoints have rules already, with the lease sets that those rules still look into."""
     _, had_feeds, has_feeds = differing(before.lease_sets, wanted.lease_sets)
@@ -281,11 +302,13 @@ def _for_both(before: Snapshot, wanted: Snapshot) -> Snapshot:
 
 def _identities_for_both(before: tuple[Identity, ...], wanted: tuple[Identity, ...]) -> tuple[Identity, ...]:
     start, had, has = differing(before, wanted)
-    if not has:
-        return wanted
     known = {identity.endpoint: identity for identity in had}
-    both = (_for_both_rules(known[each.endpoint], each) for each in has if each.endpoint in known)
-    return (*wanted[:start], *both, *wanted[start + len(has) :])
+    # No class of their own judges outsiders: what they may is in the sets alone, until no rule looks there any more.
+    outsiders = known.setdefault(OUTSIDERS, Identity(OUTSIDERS, (), (), ()))
+    both = [_for_both_rules(known[each.endpoint], each) for each in has if each.endpoint in known]
+    if outsiders.forwarded and not any(each.endpoint == OUTSIDERS for each in has):
+        both.insert(0, outsiders)
+    return (*wanted[:start], *both, *wanted[start + len(has) :]) if has or both else wanted
 
 
 def _for_both_rules(before: Identity, wanted: Identity) -> Identity:

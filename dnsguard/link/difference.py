@@ -39,10 +39,8 @@ def is_empty(delta: Delta) -> bool:
     )
 
 
-def opens(old: Snapshot | None, new: Snapshot) -> bool:
+def opens(old: Snapshot, new: Snapshot) -> bool:
     """Whether ``new`` asks forwarders to fill or to serve something that ``old`` did not; then rules wait for them."""
-    if old is None:
-        return True
     _, had_feeds, has_feeds = differing(old.lease_sets, new.lease_sets)
     known = {feed.id for feed in had_feeds}
     if any(feed.id not in known for feed in has_feeds):

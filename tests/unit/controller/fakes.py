@@ -24,6 +24,8 @@ class FakeKernel:
         self.rules: frozenset[str] | None = None
         self.refuse: str = ""
         self.gone = False
+        self.judged: frozenset[str] = frozenset()
+        """What an earlier run left."""
 
     def open(self) -> None:
         self._note("open")
@@ -45,6 +47,9 @@ class FakeKernel:
         self._note("sweep", self.sets - plan if lease_sets else ["kept"])
         if lease_sets:
             self.sets &= plan
+
+    def judged_addresses(self) -> frozenset[str]:
+        return self.judged
 
     def lost(self) -> bool:
         return self.gone
@@ -76,7 +81,8 @@ class FakeLink:
             return self.revision
         self.last = wanted
         self.revision += 1
-        names = [feed.id for feed in wanted.lease_sets] + [each.endpoint for each in wanted.identities[1:]]
+        names = [feed.id for feed in wanted.lease_sets]
+        names += [each.endpoint.removeprefix("shop/") for each in wanted.identities[1:]]
         self.journal.append(" ".join(["reassert" if reassert else "publish", *names]))
         if self.prompt:
             self.acked = self.revision
@@ -97,7 +103,7 @@ def compute(resources: tuple[Resource, ...], listen: frozenset[str], revision: i
     """Every network set is a lease set, which the endpoint ``shop/cart`` uses; one called ``pod…`` is an endpoint."""
     every = sorted(str(resource.metadata.name) for resource in resources)
     names = tuple(name for name in every if not name.startswith("pod"))
-    pods = tuple(Identity(name, ("192.0.2.8",), (), ()) for name in every if name.startswith("pod"))
+    pods = tuple(Identity(f"shop/{name}", ("192.0.2.8",), (), ()) for name in every if name.startswith("pod"))
     if "crash" in names:
         raise KeyError("crash")
     snapshot = Snapshot(

@@ -2,11 +2,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from dnsguard.controller.enforcement import Enforcer, Pace, _for_both
+from dnsguard.controller.enforcement import Enforcer, Pace, _as_judged, _for_both
 from dnsguard.controller.inputs import Inputs
+from dnsguard.link.difference import opens
 from dnsguard.link.messages import Identity, Snapshot
 from tests.unit.controller.fakes import FakeKernel, FakeLink, compute, network_set, until
 
@@ -14,10 +16,11 @@ PACE = Pace(coalesce=0, acknowledge=1, guard=0.005, first_pause=0.001, longest_p
 
 
 class Loop:
-    def __init__(self) -> None:
+    def __init__(self, judged: frozenset[str]) -> None:
         self.journal: list[str] = []
         self.inputs = Inputs()
         self.kernel = FakeKernel(self.journal)
+        self.kernel.judged = judged
         self.link = FakeLink(self.journal)
         self.worker = ThreadPoolExecutor(1)
         self.enforcer = Enforcer(self.inputs, compute, self.kernel, self.link, self.worker, PACE)
@@ -40,8 +43,9 @@ class Loop:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Loop]:
-    loop = Loop()
+async def running(judged: frozenset[str] = frozenset({"192.0.2.7"})) -> AsyncIterator[Loop]:
+    """``judged``: the addresses that rules of an earlier run judge."""
+    loop = Loop(judged)
     task = asyncio.create_task(loop.enforcer.run())
     try:
         yield loop
@@ -221,3 +225,34 @@ async def test_a_forwarder_that_comes_makes_it_publish_again() -> None:
         loop.enforcer.wake()
         await until(lambda: loop.enforcer.enforced is not None and "54" in str(loop.enforcer.enforced.snapshot))
         assert loop.since()[:3] == ["prepare", "publish a", "switch a"]
+
+
+async def test_after_a_restart_an_endpoint_that_came_meanwhile_gets_no_answer_before_its_rules_stand() -> None:
+    async with running() as loop:
+        loop.want("a", "pod-new")
+        await loop.settled()
+        assert loop.since() == ["open", "prepare a", "publish a", "wait", "switch a", "publish a pod-new", "sweep"]
+
+
+async def test_where_nothing_is_in_force_rules_stand_before_the_first_answer() -> None:
+    async with running(frozenset()) as loop:
+        loop.want("a", "pod-new")
+        await loop.settled()
+        assert loop.since() == ["open", "prepare a", "switch a", "publish a pod-new", "sweep"]
+
+
+def test_after_a_restart_hosts_and_addresses_with_rules_are_told_of_at_once() -> None:
+    host, outsiders = Identity("eth0", ("192.0.2.1",), (), ()), Identity("", (), (), (), ("a",))
+    cart = Identity("shop/cart", ("192.0.2.7", "192.0.2.8"), ("a",), ())
+    new = Identity("shop/new", ("192.0.2.9",), ("a",), ())
+    told = _as_judged(Snapshot(0, "t", (), (outsiders, host, cart, new)), {"192.0.2.7", "192.0.2.1"})
+    assert told.identities == (outsiders, host, replace(cart, addresses=("192.0.2.7",)))
+
+
+def test_what_outsiders_may_comes_before_the_rules_and_goes_after_them() -> None:
+    cart = Identity("shop/cart", ("192.0.2.7",), ("a",), ())
+    without = Snapshot(1, "t", (), (cart,))
+    with_them = Snapshot(2, "t", (), (Identity("", (), (), (), ("a",)), cart))
+    for before, wanted in ((without, with_them), (with_them, without)):
+        assert _for_both(before, wanted).identities == with_them.identities
+    assert opens(without, _for_both(without, with_them))

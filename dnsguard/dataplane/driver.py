@@ -16,6 +16,8 @@ from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
 
+_ABOUT_SETS = {nftables.NEW_SET, nftables.NEW_ELEMENT, nftables.DELETE_ELEMENT, nftables.DELETE_SET}
+
 
 class Work(NamedTuple):
     """What a step asked of the kernel."""
@@ -75,7 +77,7 @@ class Driver:
             return
         messages = list(delta.prepare(plan, actual))
         self._note_prepared(plan, actual)
-        self._commit([*messages, *delta.switch(plan, actual)])
+        self._commit([*messages, *delta.switch(plan, actual)], plan)
         self._note_switched(plan, actual)
 
     def judged_addresses(self) -> frozenset[str]:
@@ -95,7 +97,7 @@ class Driver:
         actual = self._known()
         self._work = Work()
         for chunk in delta.chunks(delta.prepare(plan, actual)):
-            self._commit(chunk)
+            self._commit(chunk, plan)
         self._note_prepared(plan, actual)
         self.prepared = self._work
 
@@ -103,7 +105,7 @@ class Driver:
         """Put the plan in force in one transaction. What it needs must be prepared."""
         actual = self._known()
         self._work = Work()
-        self._commit(list(delta.switch(plan, actual)))
+        self._commit(list(delta.switch(plan, actual)), plan)
         self._note_switched(plan, actual)
         self.switched = self._work
 
@@ -112,7 +114,7 @@ class Driver:
         actual = self._known()
         self._work = Work()
         for chunk in delta.chunks(delta.sweep(plan, actual, lease_sets=lease_sets)):
-            self._commit(chunk)
+            self._commit(chunk, plan)
         self.swept = self._work
         if plan.chains is not actual.swept:
             planned_chains = {chain.name for chain in plan.chains}
@@ -135,7 +137,7 @@ class Driver:
         """Delete these lease sets. One that a rule still uses is refused, and then none is deleted."""
         actual = self._known()
         present = [name for name in names if name in actual.sets and naming.is_lease_set(name)]
-        self._commit([nftables.delete_set(self._table, name) for name in present])
+        self._commit([nftables.delete_set(self._table, name) for name in present], self._in_force or self._foundation)
         for name in present:
             del actual.sets[name]
 
@@ -200,13 +202,16 @@ class Driver:
                 actual.chains[chain.name] = ActualChain(False, len(chain.rules), chain)
                 actual.swept = ()
 
-    def _commit(self, messages: list[Message]) -> None:
+    def _commit(self, messages: list[Message], plan: Plan) -> None:
         if not messages:
             return
         generation = self._guard.before_writing()
         began = perf_counter()
         try:
             self._socket.transact(messages)
+        except NetlinkError as error:
+            self._actual = None
+            raise _explained(error, messages, plan) from None
         except Exception:
             self._actual = None
             raise
@@ -222,3 +227,15 @@ class Driver:
     def _read(self) -> Actual:
         self._actual = self._reader.actual()
         return self._actual
+
+
+def _explained(error: NetlinkError, messages: list[Message], plan: Plan) -> NetlinkError:
+    """The same, with a rule that asks the set that was refused: people know policies, not the names of sets."""
+    if error.index is None or messages[error.index].kind not in _ABOUT_SETS:
+        return error
+    name = messages[error.index].subject
+    for chain in plan.chains:
+        for rule in chain.rules:
+            if rule.comment and any(getattr(part, "set_name", None) == name for part in rule.parts):
+                return NetlinkError(error.errno, error.index, f"{error.subject}, for {rule.comment}", error.detail)
+    return error

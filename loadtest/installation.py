@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import NamedTuple, Self
 
 from dnsguard.calc.compiled import Compiled
@@ -95,11 +95,11 @@ class Installation:
         return (0 if held is None else held.revision), self._kernel.switched_at
 
     def from_scratch(self) -> tuple[Desired[Plan], float]:
-        """What a new controller computes of the present objects, and in how many seconds."""
+        """What a new controller computes of the present objects, and in how many seconds of a processor."""
         computing = Computing(self.settings)
-        began = perf_counter()
+        began = thread_time()
         desired = computing(self.inputs.resources, LISTEN, self.inputs.revision)
-        return desired, perf_counter() - began
+        return desired, thread_time() - began
 
     async def guard(self) -> float:
         """One look whether the table is still what we made it, in seconds."""

@@ -87,9 +87,9 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 LEGEND = (
-    "ms; from the store's event to the kernel's acknowledgement; steps and messages are medians.\n"
-    "cpu: of the process, the sweep included. /scratch: wall time as a share of computing everything anew, this run.\n"
-    "10x:1x: CPU time against an installation with a tenth of the endpoints and the same policy, changes in turn."
+    "ms. p50, p99, max: from the store's event to the kernel's acknowledgement, on the clock. cpu: of the process,\n"
+    "the sweep included; the steps and the messages to the kernel likewise, medians. /scratch: cpu as a share of\n"
+    "computing everything anew. 10x:1x: cpu against a tenth of the endpoints under the same policy, in turn."
 )
 
 

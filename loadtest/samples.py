@@ -34,7 +34,7 @@ class Row:
     """Why it could not be measured; then there may be no samples."""
 
     scratch: float | None = None
-    """Seconds in which everything is computed from scratch, in the same run."""
+    """Seconds of a processor in which everything is computed from scratch, in the same run."""
 
     small: Sequence[Sample] = ()
     """The same changes, in between, in an installation with a tenth of the endpoints."""
@@ -52,8 +52,8 @@ class Row:
 
     @property
     def against_scratch(self) -> float | None:
-        """Share of what everything from scratch takes."""
-        return self.wall(0.5) / self.scratch if self.scratch and self.samples else None
+        """CPU time as a share of what everything from scratch takes."""
+        return self.typical(self.samples, "cpu") / self.scratch if self.scratch and self.samples else None
 
     @property
     def against_small(self) -> float | None:

@@ -19,7 +19,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
             now += 1.0
 
     clock = ticks()
-    monkeypatch.setattr(probes, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(probes, "thread_time", lambda: next(clock))
     return Recorder()
 
 

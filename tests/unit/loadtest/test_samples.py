@@ -22,7 +22,7 @@ def test_quantile(values: list[float], share: float, expected: float) -> None:
 
 def test_ratios() -> None:
     row = Row("x", [Sample(0.2, 0.3), Sample(0.2, 0.3)], scratch=2.0, small=[Sample(0.1, 0.15)])
-    assert row.against_scratch == pytest.approx(0.1)
+    assert row.against_scratch == pytest.approx(0.15)
     assert row.against_small == pytest.approx(2.0)
     assert Row("x", [Sample(0.2)]).against_scratch is None
     assert Row("x", [Sample(0.2)]).against_small is None

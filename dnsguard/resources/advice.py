@@ -17,7 +17,7 @@ from dnsguard.resources.networkset import GlobalNetworkSet, NetworkSet
 from dnsguard.resources.policy import GlobalPolicySpec, Policy, PolicyType
 from dnsguard.resources.ports import NamedPort
 from dnsguard.resources.profile import Profile
-from dnsguard.resources.resource import Resource
+from dnsguard.resources.resource import NETWORKING, Resource
 from dnsguard.resources.rule import EntityRule, Rule, ServiceAccounts
 from dnsguard.resources.selectors import Selector
 from dnsguard.selector import Expression
@@ -30,6 +30,9 @@ _EMPTY_LISTS = (
     ("not_nets", "notNets", "excludes nothing"),
     ("not_ports", "notPorts", "excludes nothing"),
 )
+
+_INFERRED = frozenset({"NetworkPolicy", "GlobalNetworkPolicy", "StagedNetworkPolicy", "StagedGlobalNetworkPolicy"})
+"""Kinds whose `types` are inferred where they are not written."""
 
 
 def warnings(resource: Resource) -> tuple[str, ...]:
@@ -68,6 +71,12 @@ def notes_on_written(data: Mapping[str, Any]) -> tuple[str, ...]:
         for field in ("types", "policyTypes")
         if spec.get(field) == [] and spec.get("stagedAction") != "Delete"
     ]
+    if data.get("apiVersion") != NETWORKING and data.get("kind") in _INFERRED and spec.get("types", []) == []:
+        notes += [
+            f"spec.{field}: an empty list allows nothing, so its type is inferred; leave it out if none is meant"
+            for field in ("ingress", "egress")
+            if spec.get(field) == [] and spec.get("stagedAction") != "Delete"
+        ]
     if data.get("kind") == "FelixConfiguration":
         notes += [f"spec.{key}: is written {name} (D-29)" for key, name in other_spellings(spec)]
     return tuple(notes)

@@ -37,6 +37,12 @@ def _read_types(value: Any) -> tuple[PolicyType, ...]:
     return tuple(PolicyType(item) for item in value)
 
 
+def _is_meant(direction: PolicyType, spec: Mapping[str, Any]) -> bool:
+    """Whether rules for the direction are written, be it none; a preDNAT policy has no other direction than in."""
+    rules = spec.get(direction.value.lower())
+    return rules is not None and bool(rules or direction is PolicyType.INGRESS or spec.get("preDNAT") is not True)
+
+
 def _type_names(types: tuple[PolicyType, ...]) -> list[str]:
     return [item.value for item in types]
 
@@ -75,16 +81,14 @@ class PolicySpec(Model):
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Absent or empty `types` are inferred from the rules that are there."""
+        """Absent or empty `types` are inferred from the lists of rules that are there.
+
+        An empty list counts too: one that was rendered from nothing must not take its direction out of the policy.
+        """
         if data.get("types", []) not in ([], ()):
             return data
-        if not data.get("egress"):
-            types = ["Ingress"]
-        elif not data.get("ingress"):
-            types = ["Egress"]
-        else:
-            types = ["Ingress", "Egress"]
-        return {**data, "types": types}
+        types = [item.value for item in PolicyType if _is_meant(item, data)]
+        return {**data, "types": types or [PolicyType.INGRESS.value]}
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - what is broken looks absent
         """V-10, and what no node here can do."""

@@ -238,6 +238,18 @@ def _policy_rows() -> Iterator[Row]:
         yield Row(
             f"{short}-ingress", kind, {**on_w, "types": ["Ingress"]}, ("spec", "ingress"), rules, [], incoming(nothing)
         )
+        # The types are inferred: a list that is emptied takes its direction not out of the policy.
+        yield Row(f"{short}-egress-alone", kind, on_w, ("spec", "egress"), rules, [], outgoing(nothing))
+        yield Row(f"{short}-ingress-alone", kind, on_w, ("spec", "ingress"), rules, [], incoming(nothing))
+        yield Row(
+            f"{short}-egress-beside",
+            kind,
+            {**on_w, "ingress": [{"action": "Allow"}]},
+            ("spec", "egress"),
+            rules,
+            [],
+            outgoing(nothing),
+        )
         for end in ("source", "destination"):
             path: Path = ("spec", "egress", 0, end)
             filled = {"selector": "has(nobody)"}

@@ -231,6 +231,8 @@ def test_what_is_empty_is_stored_as_it_was_written(stores: Stores, way: str) -> 
 def as_stored(value: Object, row: Row) -> Object:
     """An object without what the server set or filled in, and nobody wrote."""
     written = row.written(row.empty)
+    if isinstance(value.get("spec"), dict) and "types" not in written.get("spec", {}):
+        value = {**value, "spec": {key: field for key, field in value["spec"].items() if key != "types"}}
     metadata = {key: field for key, field in value["metadata"].items() if key in written["metadata"]}
     if "labels" in metadata:
         metadata["labels"] = {

@@ -17,6 +17,8 @@ WARNED: list[tuple[dict[str, Any], str, str]] = [
     (to({"notNets": []}), "spec.egress[0].destination.notNets", "excludes nothing"),
     (egress({"source": {"notPorts": []}}), "spec.egress[0].source.notPorts", "excludes nothing"),
     (policy(types=[]), "spec.types", "inferred"),
+    (policy(egress=[]), "spec.egress", "allows nothing"),
+    (policy(ingress=[], egress=[{"action": "Allow"}]), "spec.ingress", "allows nothing"),
     (policy(types=["Ingress"], egress=[{"action": "Allow"}]), "spec.egress", "ignored"),
     (to({"selector": " "}), "spec.egress[0].destination.selector", "restricts nothing"),
     (to({"serviceAccounts": {"names": []}}), "spec.egress[0].destination.serviceAccounts.names", "matches nothing"),

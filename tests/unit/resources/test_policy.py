@@ -17,7 +17,11 @@ RULE = {"action": "Allow"}
         ({"ingress": [RULE]}, ["Ingress"]),
         ({"egress": [RULE]}, ["Egress"]),
         ({"ingress": [RULE], "egress": [RULE]}, ["Ingress", "Egress"]),
-        ({"ingress": [], "egress": [RULE]}, ["Egress"]),
+        ({"ingress": [], "egress": [RULE]}, ["Ingress", "Egress"]),
+        ({"ingress": [RULE], "egress": []}, ["Ingress", "Egress"]),
+        ({"ingress": []}, ["Ingress"]),
+        ({"egress": []}, ["Egress"]),
+        ({"types": [], "egress": []}, ["Egress"]),
         ({"types": [], "egress": [RULE]}, ["Egress"]),
         ({"types": ["Egress", "Ingress"]}, ["Egress", "Ingress"]),
         ({"types": ["Egress"], "ingress": [RULE]}, ["Egress"]),
@@ -26,6 +30,11 @@ RULE = {"action": "Allow"}
 def test_types_are_inferred_into_the_object(spec: dict[str, Any], types: list[str]) -> None:
     for kind in ("NetworkPolicy", "GlobalNetworkPolicy"):
         assert to_dict(read(policy(kind, **spec)))["spec"]["types"] == types
+
+
+def test_an_empty_list_adds_no_type_that_a_pre_dnat_policy_cannot_have() -> None:
+    spec = {"preDNAT": True, "applyOnForward": True, "egress": []}
+    assert to_dict(read(policy("GlobalNetworkPolicy", **spec)))["spec"]["types"] == ["Ingress"]
 
 
 def test_a_policy_without_spec_is_complete() -> None:

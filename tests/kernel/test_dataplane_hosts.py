@@ -1,6 +1,8 @@
 """What the stages of host endpoints do to packets."""
 
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -18,15 +20,18 @@ from dnsguard.calc.compiled import (
 from dnsguard.calc.failsafe import FailsafePort, FailsafePorts
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
-from dnsguard.dataplane.settings import Settings
+from dnsguard.dataplane.planner import Planner
+from dnsguard.dataplane.settings import HostAction, Settings
+from dnsguard.netlink import nftables
+from dnsguard.netlink.nftables import Element
 from dnsguard.netlink.socket import NetfilterSocket
-from tests.support.compiled import compiled, host, nets, policy, policy_class, ports, tier, workload
+from tests.support.compiled import compiled, host, lease_set, nets, policy, policy_class, ports, tier, workload
 from tests.support.road import Road, road
 
 UDP = 17
 EGRESS, INGRESS = Direction.EGRESS, Direction.INGRESS
 ALLOW, DENY, PASS = Action.ALLOW, Action.DENY, Action.PASS
-A, NODE = "10.65.0.2", "192.0.2.1"
+A, B, NODE = "10.65.0.2", "10.65.0.3", "192.0.2.1"
 NEAR, FAR = "192.0.2.10", "198.51.100.10"
 SETTINGS = Settings(
     interface_addresses=(("eth0", (ip_address(NODE),)),),
@@ -57,9 +62,9 @@ FORWARD = policy("application.forward", [to_port(ALLOW, 84)], [to_port(DENY, 85)
 def empty_way() -> Iterator[Road]:
     with road() as made:
         with made.node.entered():
-            socket = NetfilterSocket()
-        with socket:
-            made.driver = Driver(socket, build_plan(Compiled(), SETTINGS))
+            opened = NetfilterSocket()
+        with opened:
+            made.driver = Driver(opened, build_plan(Compiled(), SETTINGS))
             yield made
 
 
@@ -187,3 +192,93 @@ def test_a_mark_from_outside_excuses_nothing(empty_way: Road) -> None:
         assert empty_way.send("net", "node", NODE, 80) == "no-profile-ingress"
     finally:
         empty_way.node.run("nft delete table inet foreign")
+
+
+LEASED = policy(
+    "application.leased",
+    [CompiledRule(0, ALLOW, protocol=UDP, destination=EntityMatch(leases="s:web", ports=ports(443)))],
+    namespace="",
+)
+
+
+@pytest.mark.parametrize("interface", ["eth0", "*", ""])
+def test_domains_on_forwarded_packets_are_those_of_the_workload_that_asked(empty_way: Road, interface: str) -> None:
+    """The lease is the client's; another one behind the same host endpoint has not asked."""
+    forward = staged(EGRESS, Stage.FORWARD, LEASED, default=DENY)
+    endpoint = host("node", interface, forward, addresses=() if interface else (NODE,))
+    state = compiled(
+        endpoints=[endpoint, workload("a", A), workload("b", B)],
+        policies=[LEASED],
+        leases=[lease_set("s:web", "web.example.org")],
+    )
+    enforce(empty_way, state)
+    pair = ip_address(A).packed + ip_address(FAR).packed
+    with empty_way.node.entered(), NetfilterSocket() as writer:
+        writer.transact(nftables.add_elements("dnsguard", "d4-web", [Element(pair, 600_000)]))
+        assert empty_way.send("a", "net", FAR, 443) == ARRIVED
+        assert empty_way.send("a", "net", NEAR, 443) == "tier-application-egress-end"
+        assert empty_way.send("b", "net", FAR, 443) == "tier-application-egress-end"
+        writer.transact(nftables.delete_elements("dnsguard", "d4-web", [Element(pair)]))
+
+
+EARLY_AND_FORWARD = (*EARLY_STAGES, staged(INGRESS, Stage.FORWARD, FORWARD, default=DENY))
+
+
+@pytest.mark.parametrize("port", [pytest.param(90, id="untracked"), pytest.param(91, id="pre-DNAT")])
+def test_an_early_allow_excuses_from_the_same_endpoint_only(empty_way: Road, port: int) -> None:
+    """The forward ingress of eth0 would deny; the forward egress of what the packet leaves by has its say."""
+    policies = [UNTRACKED, PRE_DNAT, NORMAL, FORWARD]
+    entrance = host("eth0", "eth0", *EARLY_AND_FORWARD)
+    enforce(empty_way, compiled(endpoints=[entrance, workload("a", A)], policies=policies))
+    assert empty_way.send("net", "a", A, 92) == "tier-application-ingress-end"
+    assert empty_way.send("net", "a", A, port) == ARRIVED
+    way_out = host("way-out", "*", staged(EGRESS, Stage.FORWARD, FORWARD, default=DENY))
+    enforce(empty_way, compiled(endpoints=[entrance, way_out, workload("a", A)], policies=policies))
+    assert empty_way.send("net", "a", A, port) == "tier-application-egress-end"
+
+
+def test_failsafe_of_the_untracked_stage_ends_that_stage_for_forwarded_packets(empty_way: Road) -> None:
+    """The untracked policy denies all that comes from there; the forward stage knows no failsafe."""
+    policies = [UNTRACKED, PRE_DNAT, NORMAL, FORWARD]
+    enforce(empty_way, compiled(endpoints=[host("eth0", "eth0", *EARLY_STAGES), workload("a", A)], policies=policies))
+    assert empty_way.send("net", "a", A, 80, FAR) == "gnp-application.untracked-ingress-0"
+    assert empty_way.send("net", "a", A, 68, FAR) == ARRIVED
+    entrance = host("eth0", "eth0", *EARLY_AND_FORWARD)
+    enforce(empty_way, compiled(endpoints=[entrance, workload("a", A)], policies=policies))
+    assert empty_way.send("net", "a", A, 68, FAR) == "tier-application-ingress-end"
+
+
+def test_failsafe_ports_change_while_policy_stands(empty_way: Road) -> None:
+    assert empty_way.driver is not None
+    planner = Planner()
+    state = compiled(endpoints=[host("node", "eth0", *EARLY_STAGES)], policies=[UNTRACKED, PRE_DNAT, NORMAL])
+    for inbound, open_port, closed_port in ((68, 68, 69), (69, 69, 68), (68, 68, 69)):
+        settings = replace(SETTINGS, failsafe=FailsafePorts((FailsafePort(UDP, inbound),), ()))
+        empty_way.driver.apply(planner.plan(state, settings))
+        assert empty_way.send("net", "node", NODE, open_port) == ARRIVED
+        assert empty_way.send("net", "node", NODE, closed_port) == "no-profile-ingress"
+
+
+OPEN = HostAction.ACCEPT, HostAction.RETURN
+
+
+@pytest.mark.parametrize("opened", OPEN)
+def test_what_workloads_may_do_to_their_node_changes_for_new_connections(empty_way: Road, opened: HostAction) -> None:
+    assert empty_way.driver is not None
+    planner = Planner()
+    state = compiled(endpoints=[workload("a", A, interface="cali-a")])
+    receiver = empty_way.listen("node", NODE, 81)
+    receiver.settimeout(5)
+    try:
+        empty_way.driver.apply(planner.plan(state, replace(SETTINGS, endpoint_to_host=opened)))
+        with empty_way.places["a"].entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as known:
+            known.settimeout(5)
+            known.sendto(b"?", (NODE, 81))
+            receiver.sendto(b"!", receiver.recvfrom(1)[1])
+            assert known.recv(1) == b"!"
+            empty_way.driver.apply(planner.plan(state, replace(SETTINGS, endpoint_to_host=HostAction.DROP)))
+            known.sendto(b"?", (NODE, 81))
+            assert receiver.recv(1) == b"?"
+    finally:
+        receiver.setblocking(False)
+    assert empty_way.send("a", "node", NODE, 81) == "workload-to-host"

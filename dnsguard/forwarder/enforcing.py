@@ -106,17 +106,21 @@ class Enforcing:
         first = self._judge.policy is None
         policy = self._judge.policy or Policy()
         left = await self._left_behind(snapshot) if first else []
-        if first and not self._continues:
-            # Without the policy that they were written for, nothing but what was learned can justify them.
-            self._book.inherit(left)
         policy.replace(snapshot)
         self._judge.policy = policy
         self._committer.table = snapshot.table
         now = self._loop.time()
-        self._book.replace_policy(feeds_of(snapshot.lease_sets, faults), clients_of(snapshot.identities, faults), now)
+        feeds, clients = feeds_of(snapshot.lease_sets, faults), clients_of(snapshot.identities, faults)
+        # What configuration takes away is among what is reconciled; it takes away what was inherited, too.
         if first and self._continues:
+            self._book.replace_policy(feeds, clients, now)
             self._book.inherit(left)
-        self._configure(snapshot.configuration)  # what it takes away is among what is reconciled
+            self._configure(snapshot.configuration)
+        else:
+            # Without the policy that they were written for, nothing but what was learned can justify them.
+            self._book.inherit(left)
+            self._configure(snapshot.configuration)
+            self._book.replace_policy(feeds, clients, now)
         # A snapshot also comes when the table was lost and made anew: nothing counts as written.
         return self._book.reconcile(now, rewrite=True)
 

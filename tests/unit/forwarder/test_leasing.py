@@ -2,6 +2,7 @@ import asyncio
 import errno
 import logging
 from ipaddress import ip_network
+from typing import Any, cast
 
 import pytest
 
@@ -33,7 +34,7 @@ class Bench:
 
     def ask(self, address: bytes, *records: str) -> None:
         asking = Client(address, 5353, packed("10.0.0.53"), "udp")
-        self.leasing(asking, answer(*records), 0.0, self.outcomes.append)
+        self.leasing(asking, cast("Any", answer(*records)), 0.0, self.outcomes.append)
 
     def held(self, address: bytes) -> list[bytes]:
         return sorted(self.book.held.of("a-4", address))

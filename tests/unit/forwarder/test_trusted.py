@@ -34,7 +34,7 @@ async def test_a_list_is_followed_and_given_up(tmp_path: Path) -> None:
     assert made.in_force == [
         Server("198.51.100.1"), Server("198.51.100.2", 5353), Server("2001:db8::1"), Server("2001:db8::2", 5353),
     ]  # fmt: skip
-    assert made.problems == ()
+    assert not made.problems
     made.follow(())
     assert (made.in_force, made.problems) == (DEFAULT, ())
 
@@ -78,7 +78,7 @@ async def test_what_can_be_used_of_a_list_is(tmp_path: Path) -> None:
     assert made.in_force == [Server("198.51.100.1")]
     assert len(made.problems) == 1
     made.follow(("198.51.100.1",))
-    assert made.problems == ()
+    assert not made.problems
 
 
 async def test_a_broken_file_is_ignored(tmp_path: Path) -> None:

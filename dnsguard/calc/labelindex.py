@@ -1,65 +1,145 @@
-"""Finding what a selector matches without looking at everything."""
+"""Finding what a selector matches, and which selectors match."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Hashable, Mapping
+from collections.abc import Set as AbstractSet
+from functools import reduce
+from operator import and_
 from typing import Generic, TypeVar
 
-from dnsguard.selector import And, Contains, EndsWith, Equals, Expression, Has, In, Or, StartsWith
+from dnsguard.calc.anchors import Anchor, anchors, anchors_of
+from dnsguard.selector import (
+    All,
+    And,
+    Contains,
+    EndsWith,
+    Equals,
+    Expression,
+    Global,
+    Has,
+    In,
+    Or,
+    StartsWith,
+)
 
+_NONE: frozenset[int] = frozenset()
+
+Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
+Subscriber = TypeVar("Subscriber", bound=Hashable)
 
 
-class LabelIndex(Generic[Item]):
-    """Items by their labels. `matching` looks only at items that have a label, or a value, that the selector insists
-    on; a selector that insists on none is held against every item."""
+class LabelIndex(Generic[Key, Item]):
+    """Items by their labels. `matching` looks only at items that have what the selector insists on; a selector that
+    insists on nothing is held against every item."""
 
     def __init__(self) -> None:
         self._next = 0
+        self._numbers: dict[Key, int] = {}
         self._items: dict[int, tuple[Mapping[str, str], Item]] = {}
-        self._by_label: dict[str, set[int]] = {}
-        self._by_value: dict[tuple[str, str], set[int]] = {}
+        self._by_anchor: dict[Anchor, set[int]] = {}
+        """Of numbers, which are cheaper to keep in sets than keys are."""
 
-    def add(self, labels: Mapping[str, str], item: Item) -> int:
-        """Puts the item in; the number returned takes it out again. The labels must not change meanwhile."""
-        number = self._next
-        self._next += 1
+    def put(self, key: Key, labels: Mapping[str, str], item: Item) -> None:
+        """From now on the key stands for this item. The labels must not change meanwhile."""
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = self._next
+            self._next += 1
+            for anchor in anchors_of(labels):
+                self._by_anchor.setdefault(anchor, set()).add(number)
+        elif (before := self._items[number][0]) != labels:
+            self._take(number, before)
+            for anchor in anchors_of(labels):
+                self._by_anchor.setdefault(anchor, set()).add(number)
         self._items[number] = (labels, item)
-        for pair in labels.items():
-            self._by_label.setdefault(pair[0], set()).add(number)
-            self._by_value.setdefault(pair, set()).add(number)
-        return number
 
-    def remove(self, number: int) -> None:
-        """Takes the item out that `add` gave this number."""
-        labels, _ = self._items.pop(number)
-        for pair in labels.items():
-            self._by_label[pair[0]].remove(number)
-            self._by_value[pair].remove(number)
+    def remove(self, key: Key) -> None:
+        """Takes out what was put under the key."""
+        number = self._numbers.pop(key)
+        self._take(number, self._items.pop(number)[0])
 
     def matching(self, expression: Expression) -> list[Item]:
-        """The items whose labels match, in the order in which they were added."""
-        candidates = self._candidates(expression)
-        found = self._items.values() if candidates is None else [self._items[number] for number in sorted(candidates)]
-        return [item for labels, item in found if expression.matches(labels)]
+        """The items whose labels match, in no particular order."""
+        numbers, exact = self._candidates(expression)
+        found = self._items.values() if numbers is None else map(self._items.__getitem__, numbers)
+        return [item for labels, item in found if exact or expression.matches(labels)]
 
-    def _candidates(self, expression: Expression) -> Collection[int] | None:
-        """The numbers of all that can match, or None where that may be any."""
+    def _candidates(self, expression: Expression) -> tuple[AbstractSet[int] | None, bool]:
+        """The numbers of all that can match, None where that may be any; and whether all of these do match."""
         match expression:
             case Equals(label, value):
-                return self._by_value.get((label, value), ())
+                return self._by_anchor.get((label, value), _NONE), True
             case In(label, values):
-                return _union(self._by_value.get((label, value), ()) for value in values)
-            case Has(label) | Contains(label) | StartsWith(label) | EndsWith(label):
-                return self._by_label.get(label, ())
+                return _NONE.union(*(self._by_anchor.get((label, value), _NONE) for value in values)), True
+            case Has(label):
+                return self._by_anchor.get(label, _NONE), True
+            case Contains(label) | StartsWith(label) | EndsWith(label):
+                return self._by_anchor.get(label, _NONE), False
             case And(operands):
-                found = [some for operand in operands if (some := self._candidates(operand)) is not None]
-                return min(found, key=len, default=None)
+                each = [self._candidates(operand) for operand in operands]
+                known = sorted((numbers for numbers, _ in each if numbers is not None), key=len)
+                exact = len(known) == len(each) and all(exact for _, exact in each)
+                return (reduce(and_, known) if known else None), exact
             case Or(operands):
                 each = [self._candidates(operand) for operand in operands]
-                known = [some for some in each if some is not None]
-                return _union(known) if len(known) == len(each) else None
+                known = [numbers for numbers, _ in each if numbers is not None]
+                return (_NONE.union(*known) if len(known) == len(each) else None), all(exact for _, exact in each)
+            case All() | Global():
+                return None, True
             case _:
-                return None
+                return None, False
+
+    def _take(self, number: int, labels: Mapping[str, str]) -> None:
+        for anchor in anchors_of(labels):
+            holders = self._by_anchor[anchor]
+            holders.remove(number)
+            if not holders:
+                del self._by_anchor[anchor]
 
 
-def _union(parts: Iterable[Collection[int]]) -> set[int]:
-    return set().union(*parts)
+class SelectorIndex(Generic[Subscriber]):
+    """Selectors, and who subscribes to them. `matching` holds labels only against selectors that insist on one of them,
+    and against those that insist on nothing; a selector with many subscribers is held against them once."""
+
+    def __init__(self) -> None:
+        self._subscribers: dict[Expression, dict[Subscriber, None]] = {}
+        self._filed: dict[Expression, frozenset[Anchor] | None] = {}
+        self._by_anchor: dict[Anchor, dict[Expression, None]] = {}
+        self._anywhere: dict[Expression, None] = {}
+
+    def add(self, expression: Expression, subscriber: Subscriber) -> None:
+        """The subscriber is found by what the expression matches."""
+        if expression not in self._subscribers:
+            where = anchors(expression, lambda anchor: len(self._by_anchor.get(anchor, ())))
+            self._filed[expression] = where
+            if where is None:
+                self._anywhere[expression] = None
+            for anchor in where or ():
+                self._by_anchor.setdefault(anchor, {})[expression] = None
+        self._subscribers.setdefault(expression, {})[subscriber] = None
+
+    def remove(self, expression: Expression, subscriber: Subscriber) -> None:
+        """Undoes `add`."""
+        subscribers = self._subscribers[expression]
+        del subscribers[subscriber]
+        if subscribers:
+            return
+        del self._subscribers[expression]
+        self._anywhere.pop(expression, None)
+        for anchor in self._filed.pop(expression) or ():
+            filed = self._by_anchor[anchor]
+            del filed[expression]
+            if not filed:
+                del self._by_anchor[anchor]
+
+    def matching(self, labels: Mapping[str, str]) -> list[Subscriber]:
+        """The subscribers of all selectors that match the labels."""
+        candidates = dict(self._anywhere)
+        for anchor in anchors_of(labels):
+            candidates |= self._by_anchor.get(anchor, {})
+        return [
+            subscriber
+            for expression in candidates
+            if expression.matches(labels)
+            for subscriber in self._subscribers[expression]
+        ]

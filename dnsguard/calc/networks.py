@@ -7,8 +7,22 @@ from typing import Literal
 
 from dnsguard.calc.compiled import Address, Network
 
-_Key = tuple[int, int, int]
+NetworkKey = tuple[int, int, int]
 """(version, first address, prefix length): sorts containers before what they contain."""
+
+_BITS = {4: 32, 6: 128}
+
+
+def network_key(network: Network) -> NetworkKey:
+    """What a network is, in integers."""
+    return network.version, int(network.network_address), network.prefixlen
+
+
+def network_of(key: NetworkKey) -> Network:
+    """The network with this key."""
+    version, first, length = key
+    from_number: type[Network] = IPv4Network if version == 4 else IPv6Network
+    return from_number((first, length))
 
 
 def collapsed(networks: Iterable[Network]) -> tuple[Network, ...]:
@@ -17,29 +31,30 @@ def collapsed(networks: Iterable[Network]) -> tuple[Network, ...]:
     Like `ipaddress.collapse_addresses` and many times faster: it counts in integers, and keeps the networks it was
     given where they stay as they are.
     """
-    by_key: dict[_Key, Network] = {
-        (network.version, int(network.network_address), network.prefixlen): network for network in networks
-    }
-    done: list[_Key] = []
-    for key in sorted(by_key):
-        if done and _contains(done[-1], key):
+    by_key = {network_key(network): network for network in networks}
+    return tuple(by_key.get(key) or network_of(key) for key in collapsed_keys(sorted(by_key)))
+
+
+def collapsed_keys(ascending: Iterable[NetworkKey]) -> list[NetworkKey]:
+    """`collapsed`, of keys in ascending order."""
+    done: list[NetworkKey] = []
+    for key in ascending:
+        if done and holds(done[-1], key):
             continue
         done.append(key)
-        while len(done) > 1 and (joint := _joint(done[-2], done[-1])) is not None:
+        while len(done) > 1 and (joint := joined(done[-2], done[-1])) is not None:
             done[-2:] = [joint]
-    return tuple(by_key.get(key) or _network(*key) for key in done)
+    return done
 
 
-_BITS = {4: 32, 6: 128}
-
-
-def _contains(outer: _Key, inner: _Key) -> bool:
+def holds(outer: NetworkKey, inner: NetworkKey) -> bool:
+    """Whether inner lies within outer, or is outer; it must not sort before it."""
     version, first, length = outer
     shift = _BITS[version] - length
     return inner[0] == version and inner[1] >> shift == first >> shift
 
 
-def _joint(left: _Key, right: _Key) -> _Key | None:
+def joined(left: NetworkKey, right: NetworkKey) -> NetworkKey | None:
     """The network of which these two are the halves, or None."""
     version, first, length = left
     if (version, length) != (right[0], right[2]) or length == 0:
@@ -48,9 +63,17 @@ def _joint(left: _Key, right: _Key) -> _Key | None:
     return (version, first, length - 1) if first % (2 * size) == 0 and right[1] == first + size else None
 
 
-def _network(version: int, first: int, length: int) -> Network:
-    from_number: type[Network] = IPv4Network if version == 4 else IPv6Network
-    return from_number((first, length))
+def parent(key: NetworkKey) -> NetworkKey:
+    """The network of which this one is a half; of everything there is none."""
+    version, first, length = key
+    shift = _BITS[version] - length + 1
+    return version, first >> shift << shift, length - 1
+
+
+def sibling(key: NetworkKey) -> NetworkKey:
+    """The other half of the parent."""
+    version, first, length = key
+    return version, first ^ (1 << (_BITS[version] - length)), length
 
 
 def contains(networks: Sequence[Network], address: Address) -> bool:

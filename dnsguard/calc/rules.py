@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from dnsguard.calc.asking import Asking
 from dnsguard.calc.compiled import (
     Action,
     CompiledRule,
@@ -13,19 +14,18 @@ from dnsguard.calc.compiled import (
 )
 from dnsguard.calc.networks import collapsed
 from dnsguard.calc.scoping import entity_selectors
-from dnsguard.calc.sets import SetRegistry
 from dnsguard.resources import EntityRule, NamedPort, Net, Port, Rule
 from dnsguard.resources.rule import ICMP
 
 
 def compiled_rules(
-    rules: tuple[Rule, ...], direction: Direction, namespace: str, sets: SetRegistry
+    rules: tuple[Rule, ...], direction: Direction, namespace: str, sets: Asking
 ) -> tuple[CompiledRule, ...]:
     """The rules of one direction; `namespace` is empty in a global policy or profile."""
     return tuple(_compiled_rule(index, rule, direction, namespace, sets) for index, rule in enumerate(rules))
 
 
-def _compiled_rule(index: int, rule: Rule, direction: Direction, namespace: str, sets: SetRegistry) -> CompiledRule:
+def _compiled_rule(index: int, rule: Rule, direction: Direction, namespace: str, sets: Asking) -> CompiledRule:
     action = Action(rule.action.value.lower())
     protocol = rule.protocol.number if rule.protocol is not None else None
     # Only there do names open a way: a name must never widen what is denied, passed on, or let in.
@@ -49,7 +49,7 @@ def _compiled_rule(index: int, rule: Rule, direction: Direction, namespace: str,
 
 
 def _compiled_entity(
-    entity: EntityRule, protocol: int | None, namespace: str, sets: SetRegistry, *, with_leases: bool
+    entity: EntityRule, protocol: int | None, namespace: str, sets: Asking, *, with_leases: bool
 ) -> EntityMatch:
     selectors = entity_selectors(entity, namespace)
     positive, negative = selectors.positive, selectors.negative

@@ -2,29 +2,30 @@
 
 from dataclasses import dataclass
 
-from dnsguard.resources import EntityRule, GlobalNetworkPolicy, Policy, Selector
+from dnsguard.resources import EntityRule, Selector
 from dnsguard.resources.labels import NAMESPACE, NAMESPACE_PREFIX, SERVICE_ACCOUNT, SERVICE_ACCOUNT_PREFIX
+from dnsguard.resources.policy import GlobalPolicySpec, PolicySpec
 from dnsguard.resources.rule import ServiceAccounts
 from dnsguard.selector import All, Equals, Expression, Global, Has, In, Not, conjunction, prefixed, replaced
 
 
-def policy_selector(policy: Policy) -> Expression:
-    """Which endpoints a policy applies to.
+def policy_selector(spec: PolicySpec, namespace: str) -> Expression:
+    """Which endpoints a policy of this namespace applies to; the namespace of a global one is empty.
 
     In a global policy that restricts namespaces, `all()` means everything *with* a namespace, wherever it stands; so
     host endpoints are left out unless the selectors are true of an object without namespace labels.
     """
-    selector = _written(policy.spec.selector)
-    accounts = _written(policy.spec.service_account_selector)
-    if isinstance(policy, GlobalNetworkPolicy):
-        namespaces = _written(policy.spec.namespace_selector)
+    selector = _written(spec.selector)
+    accounts = _written(spec.service_account_selector)
+    if isinstance(spec, GlobalPolicySpec):
+        namespaces = _written(spec.namespace_selector)
         if namespaces is not None:
             selector = replaced(_joined(selector, prefixed(namespaces, NAMESPACE_PREFIX)), All, Has(NAMESPACE))
         if accounts is not None:
             selector = _joined(selector, prefixed(accounts, SERVICE_ACCOUNT_PREFIX))
             selector = replaced(selector, All, Has(SERVICE_ACCOUNT))
         return selector or All()
-    selector = _joined(selector, Equals(NAMESPACE, policy.namespace))
+    selector = _joined(selector, Equals(NAMESPACE, namespace))
     return selector if accounts is None else conjunction(selector, prefixed(accounts, SERVICE_ACCOUNT_PREFIX))
 
 

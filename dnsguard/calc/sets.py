@@ -1,145 +1,146 @@
-"""The sets that rules refer to: made when the first rule asks, shared by all that mean the same."""
+"""The sets that rules refer to: there while a rule needs them, shared by all that mean the same."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from enum import Enum, auto
+from typing import NamedTuple, Protocol
 
-from dnsguard.calc.compiled import Address, LeaseSet, MemberSet, Network, PortSet
-from dnsguard.calc.labelindex import LabelIndex
-from dnsguard.calc.networks import collapsed
-from dnsguard.domains import DomainPattern
-from dnsguard.selector import All, Expression, content_id, identifier
+from dnsguard.calc.compiled import LeaseSet, MemberSet, PortSet
+from dnsguard.calc.contents import NO_OBJECT, Contents, Selectable
+from dnsguard.calc.labelindex import LabelIndex, SelectorIndex
+from dnsguard.calc.shelf import Shelf
+from dnsguard.selector import Expression
 
-_PROTOCOL_NAMES = {6: "tcp", 17: "udp", 132: "sctp", None: "any"}
-
-
-@dataclass(frozen=True, slots=True)
-class Selectable:
-    """What a rule's selector can match: an endpoint or a network set."""
-
-    networks: tuple[Network, ...] = ()
-    patterns: tuple[DomainPattern, ...] | None = None
-    """None of an endpoint, and of a network set that has no list of domains at all."""
-
-    ports: tuple[tuple[str, int, int], ...] = ()
-    """(name, protocol number, port), of endpoints only."""
-
-    addresses: tuple[Address, ...] = ()
-    """Of endpoints only: where the ports are."""
+Owner = Hashable
+"""Whoever asks for sets: a policy, a profile, the advice about one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _NamedPorts:
-    """Which ports a port set is about."""
+class Labelled(Protocol):
+    """An object that selectors match."""
 
-    protocol: int | None
-    names: tuple[str, ...]
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Effective labels."""
+
+    @property
+    def selectable(self) -> Selectable:
+        """What rules find in it."""
+
+
+class SetKind(Enum):
+    """What is asked for."""
+
+    MEMBERS = auto()
+    PORTS = auto()
+    LEASES = auto()
+    QUESTION = auto()
+    """Nothing but an answer."""
+
+
+class Reference(NamedTuple):
+    """One set, or question."""
+
+    kind: SetKind
+    name: str
 
 
 class SetRegistry:
-    """Sets by identifier. What a set holds follows from its identifier and the objects, so asking twice is harmless.
+    """Sets in use, and who uses them. They follow the objects; a set that nobody asks for any more goes."""
 
-    When endpoints come and go, the member and port sets that they are in are made anew. Network sets are added before
-    the first rule asks: whether a rule has a lease set at all depends on them.
-    """
+    def __init__(self, objects: LabelIndex[Hashable, Labelled]) -> None:
+        self._objects = objects
+        self._subscribed = SelectorIndex[Reference]()
+        self._selectors: dict[Reference, Expression | None] = {}
+        self._contents: dict[Reference, Contents] = {}
+        self._answers: dict[Reference, bool] = {}
+        """As last told."""
 
-    def __init__(self) -> None:
-        self._objects = LabelIndex[Selectable]()
-        self._matched: dict[Expression, list[Selectable]] = {}
-        self._identifiers: dict[Expression, str] = {}
-        self._member_selectors: dict[Expression, str] = {}
-        self._port_selectors: dict[Expression, dict[str, _NamedPorts]] = {}
-        self.member_sets: dict[str, MemberSet] = {}
-        self.port_sets: dict[str, PortSet] = {}
-        self.lease_sets: dict[str, LeaseSet] = {}
+        self._owners: dict[Reference, set[Owner]] = {}
+        self._references: dict[Owner, set[Reference]] = {}
+        self._touched: set[Reference] = set()
+        self.member_sets = Shelf[str, MemberSet]()
+        self.port_sets = Shelf[str, PortSet]()
+        self.lease_sets = Shelf[str, LeaseSet]()
 
-    def add(self, labels: Mapping[str, str], item: Selectable) -> int:
-        """From now on selectors can match the item; the number returned takes it out again."""
-        number = self._objects.add(labels, item)
-        self._refresh(labels)
-        return number
+    def replace(self, before: Labelled | None, after: Labelled | None) -> None:
+        """An object is another now, and the index of objects has it already."""
+        was = set(self._subscribed.matching(before.labels)) if before is not None else set()
+        now = set(self._subscribed.matching(after.labels)) if after is not None else set()
+        old = before.selectable if before is not None else NO_OBJECT
+        new = after.selectable if after is not None else NO_OBJECT
+        # Labels alone changed: nothing happens to sets that it stays in.
+        touched = was ^ now if old == new else was | now
+        for reference in touched:
+            self._contents[reference].replace(
+                old if reference in was else NO_OBJECT, new if reference in now else NO_OBJECT
+            )
+        self._touched |= touched
 
-    def remove(self, labels: Mapping[str, str], number: int) -> None:
-        """Undoes the `add` that returned this number."""
-        self._objects.remove(number)
-        self._refresh(labels)
+    def outdated(self) -> set[Owner]:
+        """Those who would be told something else now than when they asked: they are to ask anew."""
+        owners: set[Owner] = set()
+        for reference in self._touched:
+            answer = self._contents[reference].answer()
+            if answer is not self._answers[reference]:
+                self._answers[reference] = answer
+                owners |= self._owners[reference]
+        return owners
 
-    def members(self, selector: Expression) -> str:
-        """The member set of all that the selector matches."""
-        if selector not in self._member_selectors:
-            self._member_selectors[selector] = self._identifier(selector)
-            self._make_members(selector)
-        return self._member_selectors[selector]
+    def told(self, reference: Reference, selector: Expression | None, make: Callable[[], Contents]) -> bool:
+        """The answer of a set, which is made when it is not there; `selector` says which objects are in it."""
+        if reference not in self._contents:
+            contents = self._contents[reference] = make()
+            self._selectors[reference] = selector
+            self._owners[reference] = set()
+            if selector is not None:
+                self._subscribed.add(selector, reference)
+                for item in self._objects.matching(selector):
+                    contents.replace(NO_OBJECT, item.selectable)
+            self._answers[reference] = contents.answer()
+            self._touched.add(reference)
+        return self._answers[reference]
 
-    def leases(self, selector: Expression) -> str | None:
-        """The lease set of the domains of all network sets that the selector matches.
+    def settle(self, owner: Owner, references: set[Reference]) -> None:
+        """The owner uses these from now on, and no others. It was `told` of each."""
+        before = self._references.pop(owner, set())
+        for reference in before - references:
+            self._owners[reference].remove(owner)
+            self._touched.add(reference)
+        for reference in references - before:
+            self._owners[reference].add(owner)
+        if references:
+            self._references[owner] = references
 
-        None where none of them has a list of domains. One that is there and empty counts: a set that is meant for
-        domains then keeps its place in the rules while domains come and go.
-        """
-        lists = [item.patterns for item in self._matching(selector) if item.patterns is not None]
-        if not lists:
-            return None
-        name = self._identifier(selector)
-        if name not in self.lease_sets:
-            patterns = frozenset(pattern for patterns in lists for pattern in patterns)
-            self.lease_sets[name] = LeaseSet(name, str(selector), patterns)
-        return name
+    def publish(self) -> None:
+        """Brings the shelves up to date."""
+        for reference in sorted(self._touched, key=lambda reference: reference.name):
+            if not self._owners[reference]:
+                self._close(reference)
+                continue
+            match self._contents[reference].made():
+                case MemberSet() as made:
+                    self.member_sets.put(reference.name, made)
+                case PortSet() as made:
+                    self.port_sets.put(reference.name, made)
+                case LeaseSet() as made:
+                    self.lease_sets.put(reference.name, made)
+                case None:
+                    self._take_down(reference)
+        self._touched.clear()
 
-    def domain_leases(self, patterns: Sequence[DomainPattern]) -> str:
-        """The lease set of domains that a rule lists itself."""
-        texts = sorted({pattern.canonical for pattern in patterns})
-        name = content_id("d", ",".join(texts))
-        if name not in self.lease_sets:
-            self.lease_sets[name] = LeaseSet(name, ", ".join(texts), frozenset(patterns))
-        return name
+    def _close(self, reference: Reference) -> None:
+        del self._contents[reference], self._answers[reference], self._owners[reference]
+        selector = self._selectors.pop(reference)
+        if selector is not None:
+            self._subscribed.remove(selector, reference)
+        self._take_down(reference)
 
-    def ports(self, selector: Expression | None, protocol: int | None, names: Iterable[str]) -> str:
-        """The port set of endpoints that match (of all, without selector) and declare one of the names."""
-        selector = selector or All()
-        wanted = _NamedPorts(protocol, tuple(sorted(set(names))))
-        protocol_name = _PROTOCOL_NAMES.get(protocol, str(protocol))
-        name = content_id("n", f"{self._identifier(selector)},{protocol_name},{','.join(wanted.names)}")
-        of_selector = self._port_selectors.setdefault(selector, {})
-        if name not in of_selector:
-            of_selector[name] = wanted
-            self._make_ports(selector, name, wanted)
-        return name
-
-    def has_domains(self, selector: Expression) -> bool:
-        """Whether a network set that matches holds domains."""
-        return any(item.patterns for item in self._matching(selector))
-
-    def _make_members(self, selector: Expression) -> None:
-        name = self._member_selectors[selector]
-        networks = collapsed(network for item in self._matching(selector) for network in item.networks)
-        self.member_sets[name] = MemberSet(name, str(selector), networks)
-
-    def _make_ports(self, selector: Expression, name: str, wanted: _NamedPorts) -> None:
-        members = frozenset(
-            (address, number, port)
-            for item in self._matching(selector)
-            for port_name, number, port in item.ports
-            if port_name in wanted.names and wanted.protocol in (None, number)
-            for address in item.addresses
-        )
-        protocol_name = _PROTOCOL_NAMES.get(wanted.protocol, str(wanted.protocol))
-        self.port_sets[name] = PortSet(name, f"{protocol_name} {', '.join(wanted.names)} of {selector}", members)
-
-    def _refresh(self, labels: Mapping[str, str]) -> None:
-        """Makes the sets anew that an object with these labels is in, or was."""
-        for selector in [selector for selector in self._matched if selector.matches(labels)]:
-            del self._matched[selector]
-            if selector in self._member_selectors:
-                self._make_members(selector)
-            for name, wanted in self._port_selectors.get(selector, {}).items():
-                self._make_ports(selector, name, wanted)
-
-    def _matching(self, selector: Expression) -> list[Selectable]:
-        if selector not in self._matched:
-            self._matched[selector] = self._objects.matching(selector)
-        return self._matched[selector]
-
-    def _identifier(self, selector: Expression) -> str:
-        if selector not in self._identifiers:
-            self._identifiers[selector] = identifier(selector)
-        return self._identifiers[selector]
+    def _take_down(self, reference: Reference) -> None:
+        match reference.kind:
+            case SetKind.MEMBERS:
+                self.member_sets.drop(reference.name)
+            case SetKind.PORTS:
+                self.port_sets.drop(reference.name)
+            case SetKind.LEASES:
+                self.lease_sets.drop(reference.name)
+            case SetKind.QUESTION:
+                pass

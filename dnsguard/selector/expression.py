@@ -173,7 +173,11 @@ class And(Expression):
     operands: tuple[Expression, ...]
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        return all(operand.matches(labels) for operand in self.operands)
+        # Not all(…), which would cost more than most operands do.
+        for operand in self.operands:  # noqa: SIM110
+            if not operand.matches(labels):
+                return False
+        return True
 
     def __str__(self) -> str:
         return f"({' && '.join(map(str, self.operands))})"
@@ -186,7 +190,10 @@ class Or(Expression):
     operands: tuple[Expression, ...]
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        return any(operand.matches(labels) for operand in self.operands)
+        for operand in self.operands:  # noqa: SIM110 - as above
+            if operand.matches(labels):
+                return True
+        return False
 
     def __str__(self) -> str:
         return f"({' || '.join(map(str, self.operands))})"

@@ -54,6 +54,33 @@ def global_policy(name: str, **spec: Any) -> Resource:
     return _resource("GlobalNetworkPolicy", name, spec)
 
 
+def kubernetes_policy(name: str, namespace: str = "shop", **spec: Any) -> Resource:
+    """A NetworkPolicy of Kubernetes; on all pods, unless `podSelector` says otherwise."""
+    return parse_object(
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"podSelector": {}, **spec},
+        }
+    )
+
+
+def staged(name: str, namespace: str = "shop", **spec: Any) -> Resource:
+    """A staged policy of a namespace."""
+    return _resource("StagedNetworkPolicy", name, spec, {}, namespace)
+
+
+def staged_global(name: str, **spec: Any) -> Resource:
+    """A staged policy of no namespace."""
+    return _resource("StagedGlobalNetworkPolicy", name, spec)
+
+
+def staged_kubernetes(name: str, namespace: str = "shop", **spec: Any) -> Resource:
+    """A staged Kubernetes policy."""
+    return _resource("StagedKubernetesNetworkPolicy", name, spec, {}, namespace)
+
+
 def _resource(
     kind: str, name: str, spec: dict[str, Any], labels: dict[str, str] | None = None, namespace: str | None = None
 ) -> Resource:

@@ -1,108 +1,143 @@
-"""What is kept up to date equals what is calculated from scratch."""
+"""A change costs what depends on it, and what does not depend on it stays the same objects."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dnsguard.calc.compile import Compiler, compile_policy
+from dnsguard.calc.compiled import Compiled, CompiledEndpoint
 from dnsguard.resources import Resource
-from tests.unit.calc.builders import global_network_set, global_policy, host, policy, profile, tier, workload
-
-PORTS = [{"name": "web", "protocol": "TCP", "port": 80}]
-
-STEADY: list[Resource] = [
-    workload("steady", "10.0.0.1", labels={"app": "x"}, ports=PORTS, serviceAccountName="robot"),
-    workload("other", "10.0.1.1", namespace="else"),
-    host("steady", "10.9.0.1"),
-    workload("poor", "10.0.1.2", profiles=["nobody-wrote-it"]),
-    host("sneaky", "10.9.0.9", profiles=["sneaky"]),
-    profile("sneaky", labelsToApply={"projectcalico.org/namespace": "shop"}),
-    global_network_set("g", labels={"app": "x"}, nets=["10.0.0.4/31"], allowedEgressDomains=["a.example"]),
-    global_policy("p", types=["Egress"], egress=[{"action": "Allow", "destination": {"selector": "app == 'x'"}}]),
-    global_policy("q", applyOnForward=True, ingress=[{"action": "Allow", "source": {"notSelector": "has(app)"}}]),
-    global_policy("u", doNotTrack=True, applyOnForward=True, selector="app == 'y'", ingress=[{"action": "Deny"}]),
-    policy("r", selector="app != 'z'", ingress=[{"action": "Allow", "destination": {"ports": ["web"]}}]),
-    policy("s", selector="app == 'z'", egress=[{"action": "Allow", "destination": {"domains": ["b.example"]}}]),
-]
-
-COMING: list[Resource] = [
-    workload("a", "10.0.0.2", labels={"app": "x"}),
-    workload("a", "10.0.0.3", labels={"app": "x"}),
-    workload("b", "10.0.0.2", labels={"app": "x"}, ports=PORTS),
-    workload("c", "10.0.0.2", "10.0.0.6", labels={"app": "y"}),
-    workload("g", "10.0.0.10", profiles=["nobody-wrote-it"]),
-    workload("h", "fd00::8", namespace="else", labels={"app": "x"}),
-    host("i", "10.9.0.2", labels={"app": "y"}),
-    host("k", "10.9.0.4", profiles=["sneaky"]),
-]
-"""They reach no further than themselves."""
-
-FAR_REACHING: list[Resource] = [
-    workload("d", "10.0.0.7", labels={"app": "z"}),
-    workload("e", "10.0.0.8", namespace="fresh"),
-    workload("f", "10.0.0.9", serviceAccountName="stranger"),
-    host("j", "10.9.0.3", interfaceName="*", labels={"app": "y"}),
-    tier("t", order=5),
-    policy("v", tier="t", egress=[{"action": "Pass"}]),
-]
-
-POOL = [*COMING, *FAR_REACHING]
-
-STEPS = st.lists(
-    st.sets(st.integers(0, len(COMING) - 1)) | st.sets(st.integers(0, len(POOL) - 1)),
-    min_size=1,
-    max_size=6,
+from tests.unit.calc.builders import (
+    global_network_set,
+    global_policy,
+    host,
+    namespace,
+    network_set,
+    policy,
+    profile,
+    tier,
+    workload,
 )
 
+ALLOW_FEED = [{"action": "Allow", "destination": {"selector": "has(feed)"}}]
 
-@settings(max_examples=150, deadline=None)
-@given(STEPS)
-def test_every_step_equals_a_calculation_from_scratch(steps: list[set[int]]) -> None:
-    compiler = Compiler()
-    for step in steps:
-        coming = {(each.kind, each.namespace, each.name): each for each in (POOL[number] for number in sorted(step))}
-        resources = [*STEADY, *coming.values()]
-        assert compiler.compile(resources) == compile_policy(resources)
+WORLD: list[Resource] = [
+    tier("t", order=5),
+    namespace("shop", env="prod"),
+    namespace("else", env="prod"),
+    *(workload(f"w{number}", f"10.0.0.{number}", labels={"app": "x"}) for number in range(1, 21)),
+    workload("y", "10.0.1.1", labels={"app": "y"}),
+    *(workload(f"e{number}", f"10.0.2.{number}", namespace="else", labels={"app": "x"}) for number in range(1, 11)),
+    host("h", "10.9.0.1", profiles=["p"]),
+    profile("p", egress=[{"action": "Allow"}]),
+    network_set("n", nets=["192.0.2.0/24"], labels={"feed": "n"}),
+    global_network_set("g", nets=["198.51.100.0/24"], labels={"feed": "g"}),
+    policy("x", selector="app == 'x'", types=["Egress"], egress=ALLOW_FEED),
+    policy("y", tier="t", selector="app == 'y'", types=["Ingress"]),
+    global_policy("all", types=["Ingress"], ingress=[{"action": "Allow", "source": {"selector": "app == 'x'"}}]),
+]
+
+
+def changed(*instead: Resource, without: str = "") -> list[Resource]:
+    """The world with some objects replaced or added, and one that is gone."""
+    keys = {(each.kind, each.namespace, each.name): each for each in WORLD}
+    keys |= {(each.kind, each.namespace, each.name): each for each in instead}
+    return [each for each in keys.values() if each.name != without]
+
+
+NEW_DOMAINS = global_network_set(
+    "g", nets=["198.51.100.0/24"], labels={"feed": "g"}, allowedEgressDomains=["a.example"]
+)
 
 
 @pytest.mark.parametrize(
-    ("resource", "followed"),
+    ("resources", "work"),
     [
-        (workload("a", "10.0.0.2", labels={"app": "x"}), True),
-        (workload("a", namespace="else", labels={"app": "y"}), True),
-        (workload("a", serviceAccountName="robot"), True),
-        (host("a", "10.9.0.2"), True),
-        (host("a", "10.9.0.2", profiles=["sneaky"]), True),
-        (workload("a", namespace="fresh"), False),
-        (workload("a", serviceAccountName="stranger"), False),
-        (workload("a", labels={"app": "z"}), False),
-        (workload("a", profiles=["projectcalico-default-allow"]), False),
-        (tier("t"), False),
+        (changed(workload("w1", "10.0.0.1", labels={"app": "x"})), {}),
+        (changed(profile("unheard-of")), {}),
+        (changed(tier("unheard-of")), {}),
+        (changed(policy("nobody", selector="app == 'z'", egress=ALLOW_FEED)), {}),
+        (changed(workload("w1", "10.0.0.1", labels={"app": "x", "new": "label"})), {"labels": 1, "endpoints": 1}),
+        (changed(workload("w1", "10.0.0.1", labels={"app": "y"})), {"labels": 1, "endpoints": 1, "sets": 1}),
+        (changed(workload("new", "10.0.0.99", labels={"app": "x"})), {"labels": 1, "endpoints": 1, "sets": 1}),
+        (changed(workload("w1", "10.0.0.99", labels={"app": "x"})), {"labels": 1, "endpoints": 1, "sets": 1}),
+        (changed(host("h", "10.9.0.2", profiles=["p"])), {"labels": 1, "endpoints": 1}),
+        (changed(policy("x", selector="app == 'x'", types=["Egress"])), {"policies": 1}),
+        (changed(policy("y", tier="t", selector="app == 'y'", types=["Ingress"], order=9)), {"policies": 1}),
+        (changed(policy("y", selector="app == 'y'", types=["Ingress"])), {"policies": 1, "endpoints": 1}),
+        (changed(policy("y", tier="t", selector="app == 'z'", types=["Ingress"])), {"endpoints": 1}),
+        (changed(tier("t", order=2_000_000)), {"endpoints": 1}),
+        (changed(tier("t", order=6)), {}),
+        (changed(without="t"), {"endpoints": 1}),
+        (changed(profile("p", egress=[{"action": "Deny"}])), {"profiles": 1}),
+        (
+            changed(profile("p", egress=[{"action": "Allow"}], labelsToApply={"a": "b"})),
+            {"labels": 1, "endpoints": 1, "profiles": 1},
+        ),
+        (changed(global_network_set("g", nets=["203.0.113.0/24"], labels={"feed": "g"})), {}),
+        (changed(network_set("n", nets=["203.0.113.0/24"], labels={"feed": "n"})), {"sets": 1}),
+        (changed(namespace("else", env="dev")), {"labels": 10, "endpoints": 10, "profiles": 1}),
     ],
 )
-def test_a_change_is_followed_where_it_reaches_no_further(resource: Resource, followed: bool) -> None:
+def test_a_change_touches_what_depends_on_it(resources: list[Resource], work: dict[str, int]) -> None:
     compiler = Compiler()
-    before = compiler.compile(STEADY)
-    with_it = compiler.compile([*STEADY, resource])
-    assert compiler.from_scratch == (1 if followed else 2)
-    assert before == compile_policy(STEADY)
-    assert with_it == compile_policy([*STEADY, resource])
-    assert compiler.compile(STEADY) == before
-    assert compiler.from_scratch == (1 if followed else 3)
+    first = compiler.compile(WORLD)
+    before = asdict(compiler.work)
+    second = compiler.compile(resources)
+    done = {field: after - before[field] for field, after in asdict(compiler.work).items() if after != before[field]}
+    assert done == work
+    assert second == compile_policy(resources)
+    assert compiler.from_scratch == 1
+    if not work:
+        assert second is first
+
+
+def test_what_did_not_change_is_the_same_object() -> None:
+    compiler = Compiler()
+    first = compiler.compile(WORLD)
+    second = compiler.compile(changed(workload("w1", "10.0.0.1", labels={"app": "y"})))
+    others: list[CompiledEndpoint] = [each for each in first.endpoints.values() if each.id.name != "w1"]
+    assert all(second.endpoints[each.id] is each for each in others)
+    assert (second.policies is first.policies, second.profiles is first.profiles) == (True, True)
+    assert compiler.compile(WORLD) == first
+
+
+def test_a_rule_that_is_as_it_was_stays_the_same_object() -> None:
+    compiler = Compiler()
+    rules = [{"action": "Log"}, *ALLOW_FEED]
+    (first,) = compiler.compile([workload("w"), policy("p", types=["Egress"], egress=rules)]).policies.values()
+    more = [*rules, {"action": "Deny"}]
+    (second,) = compiler.compile([workload("w"), policy("p", types=["Egress"], egress=more)]).policies.values()
+    assert [one is other for one, other in zip(first.egress, second.egress, strict=False)] == [True, True]
+
+
+def test_two_objects_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="WorkloadEndpoint shop/w is there twice"):
+        compile_policy([workload("w", "10.0.0.1"), workload("w", "10.0.0.2")])
+    compiler = Compiler()
+    compiler.compile([first := workload("w", "10.0.0.1")])
+    with pytest.raises(ValueError, match="twice"):
+        compiler.compile([first, workload("w", "10.0.0.2")])
 
 
 def test_a_failure_half_way_leaves_nothing_to_go_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = Compiler()
-    compiler.compile(STEADY)
+    compiler.compile(WORLD)
 
     def broken(*_: Any) -> None:
         raise RuntimeError("half-way")
 
-    changed = [*STEADY, COMING[0]]
+    resources = changed(workload("new", "10.0.0.99", labels={"app": "x"}))
     with monkeypatch.context() as patch:
-        patch.setattr("dnsguard.calc.sets.collapsed", broken)
+        patch.setattr("dnsguard.calc.union.NetworkUnion.networks", broken)
         with pytest.raises(RuntimeError, match="half-way"):
-            compiler.compile(changed)
-    assert compiler.compile(changed) == compile_policy(changed)
+            compiler.compile(resources)
+    with pytest.raises(ValueError, match="nothing is compiled"):
+        _ = compiler.work
+    assert compiler.compile(resources) == compile_policy(resources)
+    assert compiler.from_scratch == 2
+
+
+def test_nothing_compiles_to_nothing() -> None:
+    assert compile_policy([]) == Compiled()

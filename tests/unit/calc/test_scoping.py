@@ -38,7 +38,7 @@ HAS_SA = "has(projectcalico.org/serviceaccount)"
 )
 def test_which_endpoints_a_policy_applies_to(resource: Resource, expected: str) -> None:
     assert isinstance(resource, Policy)
-    assert str(policy_selector(resource)) == expected
+    assert str(policy_selector(resource.spec, resource.namespace)) == expected
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ WALL = 1_800_000_000.0
 
 
 def saved(book: LeaseBook, now: float, wall: float) -> list[bytes]:
-    return [header(book.epoch, wall)] + [line for scope in book.library.scopes() for line in scope_lines(book, scope, now, wall)]
+    return [header(book.epoch, wall)] + [
+        line for scope in book.library.scopes() for line in scope_lines(book, scope, now, wall)
+    ]
 
 
 def edges(book: LeaseBook) -> dict[tuple[Scope, bytes, bytes], float]:
@@ -33,6 +35,16 @@ def book() -> LeaseBook:
     made.learn(NODE, answer("www.example.org A 192.0.2.1 30"), 1000)
     made.learn(packed("192.0.2.50"), answer("odd.example.org A 192.0.2.2 30"), 1000)
     return made
+
+
+def test_the_epoch_is_saved_and_what_was_saved_without_one_is_of_the_first() -> None:
+    book = LeaseBook()
+    book.discard(0.0, 7)
+    again = LeaseBook()
+    load(again, saved(book, 0.0, WALL), 0.0, WALL)
+    assert again.epoch == 7
+    load(again, [b'{"format":"dnsguard learned 1","saved":1.0}'], 0.0, WALL)
+    assert again.epoch == 0
 
 
 def test_what_was_saved_is_loaded_and_time_in_between_counts(book: LeaseBook) -> None:
@@ -95,7 +107,10 @@ def entry(**values: object) -> bytes:
         ([header(0, WALL), entry(aliases={"\x00\x00": WALL})], "is no name"),
         ([header(0, WALL), entry(addresses={"c00002": WALL})], "is no address"),
         ([header(0, WALL), entry(addresses={"c0000201": "soon"})], "'soon' is no time"),
-        ([header(0, WALL), b'{"client":"","name":"\\u0000","addresses":{"c0000201":Infinity},"aliases":{}}'], "no time"),
+        (
+            [header(0, WALL), b'{"client":"","name":"\\u0000","addresses":{"c0000201":Infinity},"aliases":{}}'],
+            "no time",
+        ),
     ],
 )
 def test_a_file_with_a_fault_is_refused_whole(lines: list[bytes], said: str) -> None:

@@ -38,15 +38,15 @@ STRANGERS: list[tuple[str, str | None, str, dict[str, Any]]] = [
     ),
 ]
 OUTSIDE = ("10.1.2.3", "10.200.0.1", "203.0.113.5", "2001:db8::5", "2001:db8:1::5")
+# What makes a stranger look like a pod: the name of a port, and a condition that holds where there is no label.
+NAMED_PORTS: list[Manifest] = [{"port": "dns", "protocol": "UDP"}, {"port": "web"}, {"port": 80}, {"protocol": "SCTP"}]
+NOT_THERE: list[Manifest] = [
+    {"namespaceSelector": {"matchExpressions": [{"key": "nowhere", "operator": "DoesNotExist"}]}},
+    {"namespaceSelector": {"matchExpressions": [{"key": "nowhere", "operator": "NotIn", "values": ["a"]}]}},
+]
 RULES = st.tuples(
-    st.lists(peers, max_size=2),
-    st.lists(
-        st.one_of(
-            kubernetes_ports,
-            st.sampled_from([{"port": "dns", "protocol": "UDP"}, {"port": "web"}, {"port": 80}, {"protocol": "SCTP"}]),
-        ),
-        max_size=2,
-    ),
+    st.one_of(st.just([]), st.lists(st.one_of(peers, st.sampled_from(NOT_THERE)), min_size=1, max_size=2)),
+    st.one_of(st.just([]), st.lists(st.one_of(kubernetes_ports, st.sampled_from(NAMED_PORTS)), min_size=1, max_size=2)),
 )
 
 

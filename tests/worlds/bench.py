@@ -22,6 +22,7 @@ from dnsguard.resources import Resource
 from tests.worlds import counting
 from tests.worlds.flows import can_be_followed, error_about, next_of, reply_to
 from tests.worlds.frames import Shot
+from tests.worlds.naive import Naive
 from tests.worlds.packets import Packets
 from tests.worlds.scene import Scene, scene
 from tests.worlds.wire import ESTABLISHED, INVALID, PASSED, RELATED, SEEN, UNTRACKED, Wire
@@ -29,6 +30,9 @@ from tests.worlds.world import World
 
 FLOWS = 3
 """Connections of each world that are followed."""
+
+CHOICE = 5
+"""So many times more packets are drawn than sent."""
 
 SMALLER = 4
 """A world that is almost the last one gets so many times fewer packets."""
@@ -88,16 +92,18 @@ class Bench:
     def run(self, world: World, packets: int) -> list[Mismatch]:
         """Try a world, and the same with one object less: that what was established goes on, and what it newly
         decides."""
-        found = self._run(world, Packets(world.seed).draw(packets))
+        found = self._run(world, world.seed, packets)
         if not found:
             less = world.without(Random(world.seed).randrange(len(world.manifests)))
-            found = self._run(less, Packets(~world.seed).draw(packets // SMALLER))
+            found = self._run(less, ~world.seed, packets // SMALLER)
         self.tally.worlds += 1
         self.tally.mismatches += len(found)
         return found
 
-    def _run(self, world: World, shots: Sequence[Shot]) -> list[Mismatch]:
+    def _run(self, world: World, seed: int, packets: int) -> list[Mismatch]:
         found = self.enforce(world)
+        shots = self._telling(Packets(seed).draw(packets * CHOICE), packets)
+        found += self._misread(world, shots)
         found += self.try_all(self._going_on)
         self.tally.followed += len(self._going_on)
         self._wire.forget_connections()
@@ -138,12 +144,41 @@ class Bench:
                 found.append(self._mismatch(problem, shot, verdict))
         return found
 
+    def _telling(self, shots: Sequence[Shot], count: int) -> list[Shot]:
+        """So many of them: some as they come, then those that show something new, a rule or a reason why not."""
+        chosen, rest = list(shots[: count // 3]), shots[count // 3 :]
+        seen: set[tuple[object, ...]] = set()
+        for shot in rest:
+            new = set(shown_by(self.expected(shot))) - seen
+            if new and len(chosen) < count:
+                seen |= new
+                chosen.append(shot)
+        return chosen + [shot for shot in rest if shot not in chosen][: count - len(chosen)]
+
+    def _misread(self, world: World, shots: Sequence[Shot]) -> list[Mismatch]:
+        """Where a naive reading of the manifests comes to another end."""
+        naive = Naive(world)
+        found = []
+        for shot in shots:
+            verdict = self.expected(shot)
+            for each in verdict.judgements:
+                who, decision = each.endpoint, each.decision
+                read = naive.decide(who.name, who.kind, each.stage, each.direction, shot.packet)
+                judged = decision.action.value if decision.action else ""
+                if decision.decider is not Decider.FAILSAFE and judged != read:
+                    text = (
+                        f"{who} {each.stage} {each.direction}: {judged or 'nothing'}, read naively {read or 'nothing'}"
+                    )
+                    found.append(self._mismatch(text, shot, verdict))
+        return found
+
     def try_alone(self, shot: Shot) -> list[Mismatch]:
         """The same for one packet, with who denied it. No connection goes on after it."""
         self._wire.forget_connections()
         self._going_on = []
+        assert self._world is not None
         before = self._counted()
-        found = self.try_all([shot])
+        found = self._misread(self._world, [shot]) or self.try_all([shot])
         return found or self._by_another([shot], before)
 
     def listing(self) -> str:
@@ -242,6 +277,16 @@ def _problem(shot: Shot, verdict: Verdict, notes: set[str]) -> str:
     if said != wanted and (said or allowed):
         return f"connection tracking says {said or 'new'}, not {wanted or 'new'}"
     return ""
+
+
+def shown_by(verdict: Verdict) -> Iterator[tuple[object, ...]]:
+    """What a verdict is an example of: rules that match, and reasons why others do not, addresses and numbers apart."""
+    for judgement in verdict.judgements:
+        policies = [(policy.id, policy.rules) for tier in judgement.tiers for policy in tier.policies]
+        for owner, rules in [*policies, *((profile.name, profile.rules) for profile in judgement.profiles)]:
+            for rule in rules:
+                reason = " ".join(word for word in rule.why_not.split() if word.isalpha())
+                yield judgement.direction, owner, rule.index, reason
 
 
 def _leaves_untracked(verdict: Verdict) -> bool:

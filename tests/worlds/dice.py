@@ -82,7 +82,7 @@ class Dice:
         return [self.rule(direction, early=early) for _ in range(self.one((0, 1, 2, 2, 3, 4, 5)))]
 
     def rule(self, direction: str, *, early: bool = False) -> Manifest:
-        actions = ("Allow",) * 6 + ("Deny",) * 4 + ("Pass",) * 2 + ("Log",)
+        actions = ("Allow",) * 6 + ("Deny",) * 4 + ("Pass",) * 3 + ("Log",)
         rule: Manifest = {"action": self.one(("Allow", "Deny", "Deny", "Pass", "Log") if early else actions)}
         family = self.one((4, 4, 6))
         if self.often(0.12):
@@ -109,11 +109,11 @@ class Dice:
         protocol = self.one(kinds)
         if protocol is not None:
             rule["protocol"] = protocol
-        if self.often(0.08):
+        if self.often(0.14):
             rule["notProtocol"] = self.one(("TCP", "UDP", 17, "ICMP", "ICMPv6", 89))
         if protocol in _ICMP and self.often(0.6):
             rule["icmp"] = self.icmp()
-        if self.often(0.06):
+        if self.often(0.1):
             rule["notICMP"] = self.icmp()
         for side in "source", "destination":
             entity = self.entity(side, direction, rule, family)
@@ -122,8 +122,8 @@ class Dice:
         return rule
 
     def icmp(self) -> Manifest:
-        kind = {"type": self.one((8, 8, 13, 128, 128, 139, 0, 129))}
-        return kind if self.often(0.6) else {**kind, "code": self.one((0, 0, 1))} if self.often(0.9) else {}
+        kind = {"type": self.one((8, 8, 8, 13, 128, 128, 139))}
+        return kind if self.often(0.4) else {**kind, "code": self.one((0, 1))} if self.often(0.95) else {}
 
     def entity(self, side: str, direction: str, rule: Manifest, family: int) -> Manifest:
         far = (side == "source") == (direction == "ingress")
@@ -137,7 +137,7 @@ class Dice:
             chance = 0.4 if side == "destination" else 0.08
             if self.often(chance if protocol is not None else chance / 4):
                 made["ports"] = self.ports(numbered=protocol is not None)
-            if self.often(0.07):
+            if self.often(0.12):
                 made["notPorts"] = self.ports(numbered=protocol is not None)
         return made
 
@@ -145,7 +145,7 @@ class Dice:
         singles: tuple[Any, ...] = (*PORTS, "80:443", "1:1023", "8080", "8000:9000", "40000:50000")
         if not numbered:
             return self.some(PORT_NAMES, 1, 1, 2)
-        return [*self.some(singles, 1, 1, 2, 2, 3, 6, 0), *(self.some(PORT_NAMES, 1, 2) if self.often(0.3) else [])]
+        return [*self.some(singles, 1, 1, 2, 2, 3, 5, 6, 0), *(self.some(PORT_NAMES, 1, 2) if self.often(0.4) else [])]
 
     def _who(self, side: str, direction: str, rule: Manifest, family: int) -> Manifest:
         kinds = ["nets", "nets", "selector", "selector", "both", "namespaces", "notSelector", "accounts", "everything"]

@@ -84,7 +84,14 @@ def peer_mac(interface: str) -> bytes:
 
 def addresses_of(interface: str, version: int) -> list[Address]:
     """Who is behind an interface."""
-    return [address for address in map(ip_address, BEHIND[interface]) if address.version == version]
+    return _BY_VERSION[interface, version]
+
+
+_BY_VERSION = {
+    (interface, version): [address for address in map(ip_address, texts) if address.version == version]
+    for interface, texts in BEHIND.items()
+    for version in (4, 6)
+}
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.services import CannotExplain, ReadModelUnavailable
+from api.services import BadClient, CannotExplain, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import Cause, InvalidResource, Kind
 from dnsguard.resources.manifest import ManifestError
@@ -102,6 +102,10 @@ def failure_of(error: DnsguardError, kind: Kind | None = None, name: str = "") -
             )
         case ReadModelUnavailable():
             return Failure(503, "ServiceUnavailable", str(error), headers={"Retry-After": "1"})
+        case BadClient():
+            return bad_request(str(error))
+        case UnknownEndpoint():
+            return Failure(404, "NotFound", str(error))
         case CannotExplain():
             return Failure(422, "Invalid", str(error), causes=[Cause(error.field, str(error), "explain")])
         case _:

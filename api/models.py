@@ -3,7 +3,7 @@
 Written in Python as ``snake_case``, served as ``camelCase``, like every other object of the API.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
@@ -13,67 +13,6 @@ class View(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, allow_inf_nan=False
     )
-
-
-class ExplainQuery(View):
-    """One connection that somebody wonders about."""
-
-    source: str = Field(min_length=1, max_length=512)
-    """Workload endpoint as ``namespace/name``, name of a host endpoint, or an IP address."""
-
-    destination: str = Field(min_length=1, max_length=512)
-    """The same, or a domain name: then the answer is for the addresses leased to the source under that name, or, where
-    there are none yet, for a new address that this name would lead to."""
-
-    protocol: str | int = "TCP"
-    """``TCP``, ``UDP``, ``SCTP``, ``ICMP``, ``ICMPv6``, ``UDPLite``, or an IANA number."""
-
-    port: int | None = Field(default=None, ge=1, le=65535)
-    """Of the destination. Required for protocols that have ports."""
-
-    source_port: int | None = Field(default=None, ge=1, le=65535)
-
-
-class ExplainStep(View):
-    """One rule, tier end or profile that was looked at, in the order of evaluation."""
-
-    direction: str
-    """``egress`` (of the source) or ``ingress`` (of the destination)."""
-
-    stage: str = "normal"
-    tier: str = ""
-    """Empty for profiles and implicit steps."""
-
-    policy: str = ""
-    """``Kind/namespace/name``, ``Profile/name``; empty for the end of a tier."""
-
-    rule: int | None = None
-    """Index in the policy's list of that direction, from 0."""
-
-    action: str = ""
-    """What the step would do: ``Allow``, ``Deny``, ``Pass``, ``Log``."""
-
-    matched: bool = False
-    reason: str = ""
-    """Why it did or did not match, in one clause."""
-
-
-class Explanation(View):
-    """What would happen to that connection now, and why."""
-
-    verdict: str
-    """``Allow`` or ``Deny``."""
-
-    summary: str
-    """One sentence for people."""
-
-    source: str
-    """What the question's source was taken for."""
-
-    destination: str
-    steps: tuple[ExplainStep, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What the asker should know: the name was never looked up, the endpoint is on another node, …"""
 
 
 class EndpointState(View):

@@ -7,7 +7,8 @@ from typing import Protocol
 from uuid import uuid4
 
 from api.audit import AuditRecord
-from api.models import EndpointStates, ExplainQuery, Explanation, LeaseStates, StatusReport
+from api.explaining import ExplainQuery, Explanation
+from api.models import EndpointStates, LeaseStates, StatusReport
 from dnsguard.errors import DnsguardError
 from dnsguard.store.interface import Store
 
@@ -19,6 +20,14 @@ class CannotExplain(DnsguardError):
         self.field = field
         """Of the query, as served: ``source``, ``destination``, ``protocol``, ``port``."""
         super().__init__(message)
+
+
+class BadClient(DnsguardError):
+    """A text is neither an address nor written like an endpoint."""
+
+
+class UnknownEndpoint(DnsguardError):
+    """There is no such endpoint."""
 
 
 class ReadModelUnavailable(DnsguardError):
@@ -64,7 +73,10 @@ class Leases(Protocol):
     """What was learned and leased."""
 
     async def __call__(self, client: str, /) -> LeaseStates:
-        """Of one client (endpoint as ``namespace/name``, or an address); empty for all. Raises ReadModelUnavailable."""
+        """Of one client (endpoint as ``namespace/name``, name of a host endpoint, or an address); empty for all.
+
+        Raises BadClient, UnknownEndpoint, ReadModelUnavailable.
+        """
 
 
 class AuditSink(Protocol):

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from api.answers import answer
 from api.bodies import body_value
+from api.explaining import ExplainQuery, Explanation
 from api.failures import Failure
-from api.models import EndpointStates, ExplainQuery, Explanation, LeaseStates, StatusReport, View
+from api.models import EndpointStates, LeaseStates, StatusReport, View
 from api.services import Services
 from dnsguard.resources import Cause
 
@@ -51,7 +52,10 @@ class ViewRoutes:
         return _answer(request, await self._services.endpoints(request.query_params.get("namespace")))
 
     async def leases(self, request: Request) -> Response:
-        """Addresses that were learned and who may reach them; ``?client=`` for one endpoint or address."""
+        """Addresses that were learned and who may reach them; ``?client=`` for one endpoint or address.
+
+        400 for what is neither, 404 for an endpoint that is not there.
+        """
         return _answer(request, await self._services.leases(request.query_params.get("client", "")))
 
 
@@ -60,7 +64,9 @@ def _answer(request: Request, view: View) -> Response:
 
 
 def _invalid(error: ValidationError) -> Failure:
-    causes = [Cause(".".join(str(step) for step in item["loc"]), item["msg"], item["type"]) for item in error.errors()]
+    # The query is flat: what follows the field in a location names a member of a union, which is of no use to anybody.
+    found = {str(item["loc"][0]) if item["loc"] else "": item for item in reversed(error.errors())}
+    causes = [Cause(field, item["msg"], item["type"]) for field, item in reversed(found.items())]
     told = "; ".join(f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in causes)
     return Failure(422, "Invalid", f"the question is invalid: {told}", causes=causes)
 

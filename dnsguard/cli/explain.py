@@ -3,53 +3,98 @@
 import argparse
 import re
 from collections.abc import Sequence
-from ipaddress import IPv6Address
+from ipaddress import IPv6Interface
 from typing import Any
 
 from dnsguard.cli.errors import UsageError
+from dnsguard.cli.explained import explanation
 from dnsguard.cli.get import as_text
 from dnsguard.cli.server import Server, add_server_flags
+from dnsguard.resources.ports import is_port_name
+
+DENIED = 3
+"""The exit code with --exit-code: 1 and 2 say that there is no answer."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Ask the server; 0 whatever the verdict is."""
+    """Ask the server; 0 whatever the verdict is, unless --exit-code asks for more."""
     parser = argparse.ArgumentParser(
-        prog="dnsguard explain", description="What would happen to a connection now, and which rule decides."
+        prog="dnsguard explain",
+        description="What would happen to a connection now, and which rule decides.",
+        epilog=f"Exit codes: 0 answered, whatever the verdict is; with --exit-code {DENIED} where it is Deny; "
+        "1 there is no answer, 2 bad input.",
     )
-    parser.add_argument("source", metavar="ENDPOINT", help="namespace/name, a host endpoint, or an address")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="endpoint (namespace/name, or the name of a host endpoint), address or CIDR"
+    )
     parser.add_argument(
         "destination",
         metavar="DESTINATION[:PORT]",
-        help="domain name, address ([2001:db8::1]:443) or endpoint (namespace/name:443)",
+        help="domain name, address ([2001:db8::1]:443), CIDR or endpoint (shop/web:443, shop/web:http)",
     )
-    parser.add_argument("--protocol", default="TCP", help="TCP (default), UDP, SCTP, ICMP, ICMPv6, UDPLite or a number")
+    parser.add_argument("--protocol", help="TCP (default), UDP, SCTP, ICMP, ICMPv6, UDPLite or a number")
+    parser.add_argument("--from-port", type=_port_number, metavar="PORT", help="source port; default: not known")
+    parser.add_argument("--icmp-type", type=_byte, metavar="TYPE", help="default: echo request")
+    parser.add_argument("--icmp-code", type=_byte, metavar="CODE")
+    parser.add_argument(
+        "--pending", action="store_true", help="also say what would happen if what is staged were in force"
+    )
+    parser.add_argument("--exit-code", action="store_true", help=f"exit with {DENIED} where it is denied")
     parser.add_argument("-o", "--output", choices=("json", "yaml"))
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
-    destination, port = destination_and_port(arguments.destination)
-    protocol = protocol_name(arguments.protocol)
-    query = {"source": arguments.source, "destination": destination, "protocol": protocol}
     with Server.of(arguments) as server:
-        answer, _ = server.send("POST", "/v1/explain", query if port is None else {**query, "port": port})
+        answer, _ = server.send("POST", "/v1/explain", question(arguments))
     print(as_text(answer, arguments.output) if arguments.output else "\n".join(explanation(answer)))
-    return 0
+    return DENIED if arguments.exit_code and answer["verdict"] == "Deny" else 0
 
 
-def destination_and_port(text: str) -> tuple[str, int | None]:
-    """`example.org:443`, `[2001:db8::1]:443`, `2001:db8::1`. Raises UsageError."""
+def question(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the server is asked. Raises UsageError."""
+    destination, port = destination_and_port(arguments.destination)
+    asked = {
+        "protocol": None if arguments.protocol is None else protocol_name(arguments.protocol),
+        "port": port,
+        "sourcePort": arguments.from_port,
+        "icmpType": arguments.icmp_type,
+        "icmpCode": arguments.icmp_code,
+        "pending": arguments.pending or None,
+    }
+    given = {field: value for field, value in asked.items() if value is not None}
+    return {"source": arguments.source, "destination": destination, **given}
+
+
+def destination_and_port(text: str) -> tuple[str, int | str | None]:
+    """`example.org:443`, `[2001:db8::1]:443`, `2001:db8::/32`, `shop/web:http`. Raises UsageError."""
     if match := re.fullmatch(r"\[([^\]]*)\](?::(.*))?", text):
         return match[1], None if match[2] is None else _port(match[2])
     try:
-        return str(IPv6Address(text)), None
+        IPv6Interface(text)
     except ValueError:
         pass
+    else:
+        return text, None
     host, colon, port = text.rpartition(":")
     return (host, _port(port)) if colon else (text, None)
 
 
-def _port(text: str) -> int:
+def _port(text: str) -> int | str:
+    if re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) and 1 <= int(text) <= 65_535:
+        return int(text)
+    if is_port_name(text):
+        return text
+    raise UsageError(f"{text!r} is no port: write 1 to 65535, or the name of a port that the endpoint declares")
+
+
+def _port_number(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or not 1 <= int(text) <= 65_535:
-        raise UsageError(f"{text!r} is no port: write 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: write 1 to 65535")
+    return int(text)
+
+
+def _byte(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) or int(text) > 255:
+        raise argparse.ArgumentTypeError(f"{text!r} is not 0 to 255")
     return int(text)
 
 
@@ -58,25 +103,3 @@ def protocol_name(text: str) -> str | int:
     if text.isdigit():
         return int(text)
     return {"icmpv6": "ICMPv6", "udplite": "UDPLite"}.get(text.lower(), text.upper())
-
-
-def explanation(answer: dict[str, Any]) -> list[str]:
-    """The answer for people: verdict, sentence, steps, notes."""
-    lines = [f"{answer['verdict']}: {answer['summary']}"]
-    lines.append(f"  from {answer['source']}")
-    lines.append(f"  to   {answer['destination']}")
-    for step in answer.get("steps", ()):
-        sign = "→" if step.get("matched") else " "
-        tier = f" [{step['tier']}]" if step.get("tier") else ""
-        lines.append(f"  {sign} {step['direction']}{tier} {_step(step)}")
-    lines += [f"  note: {note}" for note in answer.get("notes", ())]
-    return lines
-
-
-def _step(step: dict[str, Any]) -> str:
-    action, reason = step.get("action", ""), step.get("reason", "")
-    said = ", ".join(part for part in (action, reason) if part)
-    if not step.get("policy"):
-        return f"end of tier: {said}" if step.get("tier") else said
-    rule = f"{step['policy']} rule {step['rule']}"
-    return f"{rule}: {said}" if step.get("matched") else f"{rule} would {action.lower()}, but {reason}"

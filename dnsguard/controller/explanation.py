@@ -1,61 +1,215 @@
 """A verdict of the evaluator, put into words. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from api.models import ExplainStep
-from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, PolicyClass
-from dnsguard.calc.matching import LeaseLookup, why_not
-from dnsguard.calc.packet import Packet
+from api.explaining import ExplainDecision, ExplainStep, NearRule, Outcome, UnselectingPolicy
+from dnsguard.calc.compiled import Action, Compiled, Direction
 from dnsguard.calc.trace import Decider, Decision, Judgement, RuleTrace, Verdict
+from dnsguard.controller.nearest import Candidate
+from dnsguard.controller.unselecting import Unselecting
+from dnsguard.controller.written import Written
 from dnsguard.dataplane import naming
 
 ACTIONS = {Action.ALLOW: "Allow", Action.DENY: "Deny", Action.PASS: "Pass", Action.LOG: "Log"}
+HOLDS = "every condition holds"
+NOBODY = "since neither end is an endpoint that policy applies to"
+
+_SENTENCES = {
+    Decider.NO_PROFILE: "since no profile says anything of it",
+    Decider.FAILSAFE: "by a failsafe port",
+    Decider.END_OF_STAGE: "since no policy there says anything of it",
+    Decider.NO_FORWARD_POLICY: "since no policy of the host endpoint is about forwarded packets",
+    Decider.ESTABLISHED: "since it belongs to a connection that was allowed",
+    Decider.INVALID: "since it belongs to no connection and starts none",
+    Decider.SPOOFED: "since the source is not an address of the workload behind that interface",
+    Decider.UNKNOWN_WORKLOAD: "since one end is a workload that no endpoint describes",
+    Decider.OWN_NODE: "since workloads do not reach their own node",
+    Decider.FORWARDER: "since it goes to the forwarder, which judges each query itself",
+    Decider.NEIGHBOUR_DISCOVERY: "since it is IPv6 neighbour discovery",
+    Decider.OWN_WORKLOAD: "since the node always reaches its own workloads",
+}
 
 
-def steps_of(verdict: Verdict) -> tuple[ExplainStep, ...]:
-    """Everything that was looked at, in order."""
-    return tuple(step for judgement in verdict.judgements for step in _steps(judgement))
+def sentence(decision: Decision | None) -> str:
+    """On whose authority, as the end of a sentence."""
+    if decision is None:
+        return NOBODY
+    match decision.decider:
+        case Decider.RULE:
+            return f"by rule {decision.rule_index} of {decision.policy}"
+        case Decider.END_OF_TIER:
+            return f"by the end of tier {decision.tier}, where no rule matched"
+        case Decider.PROFILE:
+            return f"by rule {decision.rule_index} of profile {decision.profile}"
+        case _:
+            return _SENTENCES[decision.decider]
 
 
-def _steps(judgement: Judgement) -> Iterator[ExplainStep]:
-    where = ExplainStep(direction=judgement.direction.value, stage=judgement.stage.value)
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What comes of a packet, the nodes at both ends counted."""
+
+    verdict: Outcome
+    decision: Decision | None
+    """None where nobody is concerned with it."""
+
+    judgement: Judgement | None
+    """The one that the decision is of; None where the node decides."""
+
+    elsewhere: bool = False
+    """It is another node's."""
+
+    @property
+    def allowed(self) -> bool:
+        return self.verdict == "Allow"
+
+
+def ruling_of(verdict: Verdict) -> Ruling:
+    """The first denial; this node's before those of others. Where nobody denies it, what this node says."""
+    if verdict.action is not Action.DENY:
+        denied = next((each for each in verdict.elsewhere if each.decision.action is Action.DENY), None)
+        if denied is not None:
+            return Ruling("Deny", denied.decision, denied, elsewhere=True)
+    judgement = next((each for each in verdict.judgements if each.decision is verdict.decision), None)
+    if verdict.decision is None and verdict.elsewhere:
+        last = verdict.elsewhere[-1]
+        return Ruling("Allow", last.decision, last, elsewhere=True)
+    return Ruling("Deny" if verdict.action is Action.DENY else "Allow", verdict.decision, judgement)
+
+
+def denials(verdict: Verdict) -> tuple[Judgement, ...]:
+    """Every judgement that denies, since each has to change."""
+    return tuple(each for each in (*verdict.judgements, *verdict.elsewhere) if each.decision.action is Action.DENY)
+
+
+class Words:
+    """Puts verdicts on one compiled policy into words."""
+
+    def __init__(self, compiled: Compiled, written: Written) -> None:
+        self._compiled = compiled
+        self._written = written
+
+    def decision(self, ruling: Ruling) -> ExplainDecision:
+        """Who decided."""
+        decision, judgement = ruling.decision, ruling.judgement
+        if decision is None:
+            return ExplainDecision(by="nothing", text=NOBODY, action=ruling.verdict)
+        if judgement is None:
+            return ExplainDecision(by=decision.decider.value, text=sentence(decision), action=ruling.verdict)
+        by_rule = decision.decider in (Decider.RULE, Decider.PROFILE) and decision.rule_index is not None
+        return ExplainDecision(
+            by=decision.decider.value,
+            text=sentence(decision),
+            action=ruling.verdict,
+            endpoint=str(judgement.endpoint),
+            node=self._node(judgement, elsewhere=ruling.elsewhere),
+            direction=judgement.direction.value,
+            stage=judgement.stage.value,
+            tier=decision.tier,
+            policy="" if decision.policy is None else str(decision.policy),
+            profile=decision.profile,
+            rule=decision.rule_index,
+            written=self._written.rule(decision.policy, decision.profile, judgement.direction, decision.rule_index or 0)
+            if by_rule
+            else None,
+        )
+
+    def steps(self, verdict: Verdict, ruling: Ruling) -> tuple[ExplainStep, ...]:
+        """Everything that was looked at, in order; what the node decides itself comes last."""
+        found: list[ExplainStep] = []
+        for judgement in verdict.judgements:
+            found += _steps(judgement, "", decides=judgement is ruling.judgement)
+        for judgement in verdict.elsewhere:
+            found += _steps(judgement, self._node(judgement, elsewhere=True), decides=judgement is ruling.judgement)
+        if ruling.judgement is None and ruling.decision is not None:
+            found.append(
+                ExplainStep(action=ruling.verdict, matched=True, decides=True, reason=sentence(ruling.decision))
+            )
+        return tuple(found)
+
+    def near_rule(self, candidate: Candidate, judgement: Judgement) -> NearRule:
+        """A rule that allows and did not come to it."""
+        return NearRule(
+            endpoint=str(judgement.endpoint),
+            direction=judgement.direction.value,
+            stage=judgement.stage.value,
+            tier=candidate.tier,
+            policy=str(candidate.policy) if candidate.policy is not None else f"Profile/{candidate.profile}",
+            rule=candidate.rule.index,
+            matching=candidate.matching,
+            failing=tuple(reason for _, reason in candidate.failing),
+            behind=candidate.behind,
+            written=self._written.rule(candidate.policy, candidate.profile, judgement.direction, candidate.rule.index),
+        )
+
+    def unselecting(self, found: Unselecting, judgement: Judgement) -> UnselectingPolicy:
+        """A policy that would allow it and does not select the endpoint."""
+        return UnselectingPolicy(
+            endpoint=str(judgement.endpoint),
+            direction=judgement.direction.value,
+            policy=str(found.policy),
+            tier=found.tier,
+            rule=found.rule,
+            missing=found.missing,
+        )
+
+    def _node(self, judgement: Judgement, *, elsewhere: bool) -> str:
+        return self._compiled.endpoints[judgement.endpoint].node if elsewhere else ""
+
+
+def _steps(judgement: Judgement, node: str, *, decides: bool) -> Iterator[ExplainStep]:
+    where = ExplainStep(
+        direction=judgement.direction.value,
+        stage=judgement.stage.value,
+        endpoint=str(judgement.endpoint),
+        node=node,
+    )
+    decision = judgement.decision
     for tier in judgement.tiers:
         in_tier = where.model_copy(update={"tier": tier.name})
         for policy in tier.policies:
             for rule in policy.rules:
-                yield _rule_step(in_tier, str(policy.id), rule)
+                mine = decides and (decision.policy, decision.rule_index) == (policy.id, rule.index)
+                yield _rule_step(in_tier, str(policy.id), rule, decides=mine)
         if not tier.by_rule:
+            ends = decides and decision.decider is Decider.END_OF_TIER and decision.tier == tier.name
             yield in_tier.model_copy(
-                update={"action": ACTIONS[tier.outcome], "matched": True, "reason": "no rule matched"}
+                update={"action": ACTIONS[tier.outcome], "matched": True, "decides": ends, "reason": "no rule matched"}
             )
     for profile in judgement.profiles:
         for rule in profile.rules:
-            yield _rule_step(where, f"Profile/{profile.name}", rule)
-    decision = judgement.decision
+            mine = decides and (decision.profile, decision.rule_index) == (profile.name, rule.index)
+            yield _rule_step(where, f"Profile/{profile.name}", rule, decides=mine)
     if decision.decider not in (Decider.RULE, Decider.END_OF_TIER, Decider.PROFILE):
         action = "" if decision.action is None else ACTIONS[decision.action]
-        yield where.model_copy(update={"action": action, "matched": True, "reason": decision.decider.value})
+        yield where.model_copy(
+            update={"action": action, "matched": True, "decides": decides, "reason": sentence(decision)}
+        )
 
 
-def _rule_step(where: ExplainStep, policy: str, rule: RuleTrace) -> ExplainStep:
+def _rule_step(where: ExplainStep, policy: str, rule: RuleTrace, *, decides: bool) -> ExplainStep:
     return where.model_copy(
         update={
             "policy": policy,
             "rule": rule.index,
             "action": ACTIONS[rule.action],
             "matched": rule.matched,
-            "reason": rule.why_not or "every condition holds",
+            "decides": decides,
+            "reason": rule.why_not or HOLDS,
         }
     )
 
 
-def deciding(verdict: Verdict) -> Judgement | None:
-    """The judgement whose decision is the verdict's."""
-    return next((each for each in verdict.judgements if each.decision is verdict.decision), None)
+def counter_of(ruling: Ruling) -> str | None:
+    """The counter of this node's kernel of packets decided in this way; None where there is none."""
+    decision, judgement = ruling.decision, ruling.judgement
+    if decision is None or ruling.elsewhere or judgement is None:
+        return None
+    return _counter(decision, judgement.direction)
 
 
-def counter_of(decision: Decision, direction: Direction) -> str | None:
-    """The kernel's counter of packets decided in this way; None where there is none."""
+def _counter(decision: Decision, direction: Direction) -> str | None:
     index = decision.rule_index
     match decision.decider:
         case Decider.RULE if decision.policy is not None and index is not None:
@@ -68,36 +222,3 @@ def counter_of(decision: Decision, direction: Direction) -> str | None:
             return naming.counter_of_no_profile(direction)
         case _:
             return None
-
-
-def nearest_allow(judgement: Judgement, packet: Packet, compiled: Compiled, leased: LeaseLookup) -> str:
-    """The Allow rule that came closest to a packet that was denied, and why it did not help; empty without any."""
-    policy_class = compiled.endpoints[judgement.endpoint].classes.get((judgement.stage, judgement.direction))
-    if policy_class is None:
-        return ""
-    best, best_rank = "", -1
-    for name, rule in _allows(policy_class, compiled):
-        reason = why_not(rule, packet, compiled, leased)
-        if not reason:
-            return f"rule {rule.index} of {name} would allow it, but {judgement.decision} decides before it"
-        if (rank := _nearness(reason)) > best_rank:
-            best, best_rank = f"the nearest rule that allows is rule {rule.index} of {name}, but {reason}", rank
-    return best
-
-
-def _allows(policy_class: PolicyClass, compiled: Compiled) -> Iterator[tuple[str, CompiledRule]]:
-    for tier in policy_class.tiers:
-        for policy in tier.policies:
-            for rule in compiled.policies[policy].rules(policy_class.direction):
-                if rule.action is Action.ALLOW:
-                    yield str(policy), rule
-    for profile in policy_class.profiles:
-        for rule in compiled.profiles[profile].rules(policy_class.direction):
-            if rule.action is Action.ALLOW:
-                yield f"Profile/{profile}", rule
-
-
-def _nearness(reason: str) -> int:
-    """Conditions are tried in a fixed order, so the later the first that fails, the more of them hold."""
-    beginnings = ("the rule is for IPv", "the protocol", "source", "destination", "destination port")
-    return max((place for place, text in enumerate(beginnings) if reason.startswith(text)), default=1)

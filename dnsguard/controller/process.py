@@ -78,7 +78,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             Services(
                 store=store,
                 tokens=HashedTokens({CALLER: token_digest(secret)}),
-                explain=ExplainModel(enforcer, link, driver.counters, worker, plan_settings(settings)),
+                explain=ExplainModel(enforcer, link, driver.counters, worker, settings),
                 status=StatusModel(VERSION, inputs.inputs, enforcer, link, troubles, files_of(settings)),
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=LeasesModel(enforcer, link),

@@ -1,39 +1,53 @@
 """What somebody asks about a connection, in terms of compiled policy. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from api.models import ExplainQuery
+from api.explaining import ExplainQuery
 from api.services import CannotExplain
 from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Network
-from dnsguard.calc.verdict import Evaluator
-from dnsguard.domains import DomainNameError, wire_name
-from dnsguard.resources.ports import PROTOCOL_NUMBERS, WITH_PORTS
+from dnsguard.calc.packet import ICMP, ICMPV6, TCP
+from dnsguard.controller.written import Written
+from dnsguard.domains import DomainNameError, name_text, wire_name
+from dnsguard.resources.ports import MAX_PORT, PROTOCOL_NUMBERS, WITH_PORTS
 
 _HOW_TO_FIND = "it is NAMESPACE/NAME; `dnsguard get workloadendpoints -A` lists them"
-
-PROTOCOLS = {name.lower(): number for name, number in PROTOCOL_NUMBERS.items()}
-
-UNSEEN_RANGES: tuple[Network, ...] = tuple(
-    ip_network(text)
-    for text in ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24", "2001:db8:ffff:ffff::/120", "3fff:ffff::/120")
-)
-"""Reserved for documentation (RFC 5737, 3849, 9637): no answer leads there, so one can stand for any address."""
+_KINDS = {
+    "workloadendpoint": "WorkloadEndpoint",
+    "wep": "WorkloadEndpoint",
+    "hostendpoint": "HostEndpoint",
+    "hep": "HostEndpoint",
+}
+_ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
+_PROTOCOLS = {name.lower(): number for name, number in PROTOCOL_NUMBERS.items()}
+_NAMES = {number: name for name, number in PROTOCOL_NUMBERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """One end of the connection."""
+    """One end of the connection. One of ``addresses``, ``network`` and ``name`` is there."""
 
     text: str
     """What the question was taken for."""
 
-    addresses: tuple[Address, ...]
-    """Empty for a domain name."""
+    short: str
+    """The same for a sentence that has no room."""
 
+    addresses: tuple[Address, ...] = ()
     endpoint: CompiledEndpoint | None = None
+    network: Network | None = None
     name: bytes | None = None
     """Wire form of a domain name."""
+
+    @property
+    def families(self) -> set[int]:
+        """The IP versions that it has; a domain name may have both."""
+        if self.name is not None:
+            return {4, 6}
+        if self.network is not None:
+            return {self.network.version}
+        return {address.version for address in self.addresses}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,93 +57,172 @@ class Question:
     source: Party
     destination: Party
     protocol: int
-    port: int | None
-    source_port: int | None
+    port: int | None = None
+    source_port: int | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+
+    @property
+    def families(self) -> set[int]:
+        """The IP versions in which both ends can meet, by this protocol."""
+        by_protocol = {ICMP: {4}, ICMPV6: {6}}.get(self.protocol, {4, 6})
+        return self.source.families & self.destination.families & by_protocol
 
     @property
     def protocol_text(self) -> str:
-        """``TCP port 443``, ``ICMP``, ``protocol 47``."""
-        names = {number: name for name, number in PROTOCOL_NUMBERS.items()}
-        name = names.get(self.protocol, f"protocol {self.protocol}")
-        return name if self.port is None else f"{name} port {self.port}"
+        """``TCP port 443``, ``ICMP echo request``, ``protocol 47``."""
+        name = _name(self.protocol)
+        if self.port is not None:
+            origin = "" if self.source_port is None else f" from port {self.source_port}"
+            return f"{name} port {self.port}{origin}"
+        if self.icmp_type is None:
+            return name
+        if (self.icmp_type, self.icmp_code) == (_ECHO_REQUEST.get(self.protocol), 0):
+            return f"{name} echo request"
+        return f"{name} type {self.icmp_type}" + ("" if self.icmp_code is None else f" code {self.icmp_code}")
 
-    def pairs(self) -> tuple[tuple[Address, Address], ...]:
-        """Source and destination address, for each family that both have, IPv4 first."""
-        return pairs(self.source.addresses, self.destination.addresses)
 
-
-def question_of(query: ExplainQuery, compiled: Compiled, evaluator: Evaluator) -> Question:
+def question_of(query: ExplainQuery, compiled: Compiled, written: Written) -> Question:
     """Raises CannotExplain."""
-    source = _party(query.source, "source", compiled, evaluator)
-    destination = _party(query.destination, "destination", compiled, evaluator)
+    source = _party(query.source, "source", compiled)
+    destination = _party(query.destination, "destination", compiled)
     if source.name is not None:
         raise CannotExplain("source", f"{query.source!r} is no address and no known endpoint: {_HOW_TO_FIND}")
-    protocol = _protocol(query.protocol)
-    if protocol in WITH_PORTS and query.port is None:
-        raise CannotExplain("port", f"a port is needed for protocol {query.protocol}, as in {query.destination}:443")
-    if protocol not in WITH_PORTS and query.port is not None:
-        raise CannotExplain("port", f"protocol {query.protocol} has no ports")
-    question = Question(source, destination, protocol, query.port, query.source_port)
-    if destination.name is None and not question.pairs():
+    protocol, port = _protocol_and_port(query, destination, written)
+    icmp_type, icmp_code = _icmp(query, protocol)
+    question = Question(source, destination, protocol, port, query.source_port, icmp_type, icmp_code)
+    common = source.families & destination.families
+    if not common:
         raise CannotExplain("destination", f"{source.text} and {destination.text} have no IP family in common")
+    if not question.families:
+        raise CannotExplain(
+            "protocol",
+            f"{_name(protocol)} belongs to IPv{4 if protocol == ICMP else 6}, which {source.text} and "
+            f"{destination.text} do not both have: ask for {_name(ICMPV6 if protocol == ICMP else ICMP)}",
+        )
     return question
 
 
-def pairs(sources: tuple[Address, ...], destinations: tuple[Address, ...]) -> tuple[tuple[Address, Address], ...]:
-    """The first source address of a family with each destination address of it, IPv4 first."""
-    found = []
-    for version in (4, 6):
-        source = next((address for address in sources if address.version == version), None)
-        if source is not None:
-            found += [(source, each) for each in destinations if each.version == version]
-    return tuple(found)
-
-
-def unseen_address(version: int, compiled: Compiled) -> Address:
-    """An address that no endpoint has and no narrow CIDR of a set covers, to stand for one that DNS may lead to."""
-    known = [
-        net
-        for member_set in compiled.member_sets.values()
-        for net in member_set.networks
-        if net.version == version and net.prefixlen > 8
-    ]
-    candidates = [net[1] for net in UNSEEN_RANGES if net.version == version]
-    return next((each for each in candidates if not any(each in net for net in known)), candidates[0])
-
-
-def _party(text: str, field: str, compiled: Compiled, evaluator: Evaluator) -> Party:
+def _party(text: str, field: str, compiled: Compiled) -> Party:
     try:
         address = ip_address(text)
     except ValueError:
         pass
     else:
-        owner = evaluator.endpoint_of(address)
-        return Party(f"{address} ({_described(owner)})" if owner else str(address), (address,), owner)
-    for endpoint in compiled.endpoints.values():
-        if str(endpoint.id) == text:
-            if not endpoint.addresses:
-                raise CannotExplain(field, f"{_described(endpoint)} has no address")
-            return Party(_described(endpoint), endpoint.addresses, endpoint)
+        return _of_address(address, compiled)
+    network = _network(text)
+    if network is not None:
+        if network.num_addresses == 1:
+            return _of_address(network[0], compiled)
+        return Party(f"network {network}", str(network), network=network)
+    found = [] if text.endswith(".") else list(_candidates(text, compiled))
+    may_be_name = field == "destination" and "." in text and "/" not in text
+    if len(found) > 1 or (found and may_be_name):
+        said = [f"{each.id.kind.lower()}/{each.id}" for each in found]
+        said += [f"{text}. (the domain name)"] if may_be_name else []
+        raise CannotExplain(field, f"{text!r} may mean several things: write one of {', '.join(said)}")
+    if not found:
+        return _of_name(text, field)
+    (endpoint,) = found
+    if not endpoint.addresses:
+        raise CannotExplain(field, f"{_described(endpoint)} has no address")
+    return Party(_described(endpoint), str(endpoint.id), endpoint.addresses, endpoint)
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return ip_network(text, strict=False) if "/" in text else None
+    except ValueError:
+        return None
+
+
+def _of_address(address: Address, compiled: Compiled) -> Party:
+    """An address is taken for the endpoint that it belongs to, as packets are."""
+    owners = [each for each in compiled.endpoints.values() if address in each.addresses]
+    owner = min(owners, key=lambda each: (not each.is_workload, each.id), default=None)
+    if owner is None:
+        return Party(str(address), str(address), (address,))
+    return Party(f"{address} ({_described(owner)})", f"{owner.id} ({address})", (address,), owner)
+
+
+def _candidates(text: str, compiled: Compiled) -> Iterator[CompiledEndpoint]:
+    """The endpoints that somebody may call so: by name, by kind and name, by the last part of the name."""
+    word, _, rest = text.partition("/")
+    kind = _KINDS.get(word.lower())
+    for identity, endpoint in sorted(compiled.endpoints.items()):
+        called = (str(identity), identity.name)
+        if text in called or (kind == identity.kind and rest in called):
+            yield endpoint
+
+
+def _of_name(text: str, field: str) -> Party:
     if "/" in text:
         raise CannotExplain(field, f"there is no endpoint {text!r}: {_HOW_TO_FIND}")
+    if "*" in text:
+        raise CannotExplain(field, f"{text!r} is a pattern: ask for one of the names that it stands for")
     try:
-        return Party(f"domain name {text}", (), None, wire_name(text))
+        wire = wire_name(text)
     except DomainNameError as error:
         raise CannotExplain(
             field, f"{text!r} is no address, no known endpoint (namespace/name) and no domain name: {error}"
         ) from error
+    return Party(f"domain name {name_text(wire)}", name_text(wire), name=wire)
 
 
 def _described(endpoint: CompiledEndpoint) -> str:
     return f"{'workload' if endpoint.is_workload else 'host'} endpoint {endpoint.id}"
 
 
+def _protocol_and_port(query: ExplainQuery, destination: Party, written: Written) -> tuple[int, int | None]:
+    protocol = None if query.protocol is None else _protocol(query.protocol)
+    if isinstance(query.port, str) and not (query.port.isascii() and query.port.isdigit()):
+        return _named_port(query.port, protocol, destination, written)
+    port = None if query.port is None else int(str(query.port)[:6])
+    protocol = TCP if protocol is None else protocol
+    if port is not None and not 1 <= port <= MAX_PORT:
+        raise CannotExplain("port", f"{query.port} is no port: write 1 to {MAX_PORT}")
+    if protocol in WITH_PORTS and port is None:
+        raise CannotExplain("port", f"a port is needed for {_name(protocol)}, as in {query.destination}:443")
+    for field, value in (("port", port), ("sourcePort", query.source_port)):
+        if protocol not in WITH_PORTS and value is not None:
+            raise CannotExplain(field, f"policy knows no ports of {_name(protocol)}: leave it out")
+    return protocol, port
+
+
+def _named_port(name: str, protocol: int | None, destination: Party, written: Written) -> tuple[int, int]:
+    if destination.endpoint is None:
+        raise CannotExplain("port", f"{name!r} is no number, and {destination.short} is no endpoint with named ports")
+    declared = sorted(written.ports(destination.endpoint.id))
+    found = {(number, port) for named, number, port in declared if named == name and protocol in (None, number)}
+    if len(found) == 1:
+        return found.pop()
+    said = ", ".join(f"{named} ({_name(number)} {port})" for named, number, port in declared) or "none"
+    has = "several ports" if found else "no port"
+    raise CannotExplain("port", f"{destination.endpoint.id} has {has} named {name!r}: it declares {said}")
+
+
+def _icmp(query: ExplainQuery, protocol: int) -> tuple[int | None, int | None]:
+    """Type and code; those of an echo request where nothing is said."""
+    if protocol not in _ECHO_REQUEST:
+        for field, value in (("icmpType", query.icmp_type), ("icmpCode", query.icmp_code)):
+            if value is not None:
+                raise CannotExplain(field, f"{_name(protocol)} has no types and codes: ICMP and ICMPv6 have")
+        return None, None
+    if query.icmp_type is not None:
+        return query.icmp_type, query.icmp_code
+    if query.icmp_code is not None:
+        raise CannotExplain("icmpType", "a code needs a type")
+    return _ECHO_REQUEST[protocol], 0
+
+
 def _protocol(value: str | int) -> int:
     text = str(value).strip().lower()
-    if text in PROTOCOLS:
-        return PROTOCOLS[text]
-    if text.isascii() and text.isdigit() and int(text) <= 255:
+    if text in _PROTOCOLS:
+        return _PROTOCOLS[text]
+    if text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255:
         return int(text)
-    raise CannotExplain(
-        "protocol", f"{value!r} is no protocol: write TCP, UDP, SCTP, ICMP, ICMPv6, UDPLite or 0 to 255"
-    )
+    raise CannotExplain("protocol", f"{value!r} is no protocol: write {', '.join(PROTOCOL_NUMBERS)} or 0 to 255")
+
+
+def _name(protocol: int) -> str:
+    return _NAMES.get(protocol, f"protocol {protocol}")

@@ -1,5 +1,6 @@
 """What the API shows of enforcement: status, endpoints, leases. Reads the owners' current values, changes nothing."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 
@@ -13,7 +14,7 @@ from api.models import (
     LeaseStates,
     StatusReport,
 )
-from api.services import ReadModelUnavailable
+from api.services import BadClient, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, Direction, PolicyClass
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.feeds import is_local
@@ -182,29 +183,35 @@ class LeasesModel:
         self._link = link
 
     async def __call__(self, client: str) -> LeaseStates:
+        questions = self._addresses_of(client) if client else ("",)
         if not self._link.forwarders:
             raise ReadModelUnavailable("no forwarder is connected: leases are known to forwarders only")
-        question = self._address_of(client)
-        replies = await self._link.leases(question, LEASES_SECONDS)
-        if not replies:
+        answers = await asyncio.gather(*(self._link.leases(question, LEASES_SECONDS) for question in questions))
+        if not all(answers):
             raise ReadModelUnavailable(f"no forwarder answered within {LEASES_SECONDS:g} s")
+        replies = [reply for answer in answers for reply in answer]
         return LeaseStates(
-            leases=tuple(lease_state(lease) for reply in replies for lease in reply.leases),
+            # Of an endpoint with several addresses each answer holds all that is leased to any of them.
+            leases=tuple(dict.fromkeys(lease_state(lease) for reply in replies for lease in reply.leases)),
             truncated=any(reply.truncated for reply in replies),
         )
 
-    def _address_of(self, client: str) -> str:
-        if not client:
-            return ""
+    def _addresses_of(self, client: str) -> tuple[str, ...]:
         try:
-            return str(ip_address(client))
+            return (str(ip_address(client)),)
         except ValueError:
             pass
-        if self._enforcer.enforced is not None:
-            for identity, endpoint in self._enforcer.enforced.compiled.endpoints.items():
-                if str(identity) == client and endpoint.addresses:
-                    return str(endpoint.addresses[0])
-        raise ReadModelUnavailable(f"{client!r} is no address and no endpoint with an address")
+        enforced = self._enforcer.enforced
+        if enforced is None:
+            raise ReadModelUnavailable("the first computation of policy still runs")
+        for identity, endpoint in enforced.compiled.endpoints.items():
+            if str(identity) == client:
+                return tuple(str(address) for address in endpoint.addresses)
+        if "/" in client:
+            raise UnknownEndpoint(f"there is no endpoint {client!r}")
+        raise BadClient(
+            f"client {client!r} is no address and no host endpoint: write an address, or NAMESPACE/NAME of a workload"
+        )
 
 
 def lease_state(lease: LearnedLease) -> LeaseState:

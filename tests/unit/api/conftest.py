@@ -12,8 +12,9 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.audit import AuditRecord
-from api.models import EndpointStates, ExplainQuery, Explanation, LeaseState, LeaseStates, StatusReport
-from api.services import CannotExplain, ReadModelUnavailable, Services
+from api.explaining import ExplainQuery, Explanation
+from api.models import EndpointStates, LeaseState, LeaseStates, StatusReport
+from api.services import BadClient, CannotExplain, ReadModelUnavailable, Services, UnknownEndpoint
 from api.tokens import HashedTokens, token_digest
 from dnsguard.store.memory import MemoryStore
 
@@ -38,6 +39,10 @@ async def endpoints(namespace: str | None) -> EndpointStates:
 
 
 async def leases(client: str) -> LeaseStates:
+    if client == "junk":
+        raise BadClient("client 'junk' is no address")
+    if client == "shop/nobody":
+        raise UnknownEndpoint("there is no endpoint 'shop/nobody'")
     lease = LeaseState(client=client, client_address="192.0.2.1", address="198.51.100.1", seconds_left=59.5)
     return LeaseStates(leases=(lease,))
 

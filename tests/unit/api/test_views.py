@@ -18,8 +18,10 @@ async def test_explain_answers_the_question(client: httpx.AsyncClient) -> None:
     ("question", "field"),
     [
         ({"destination": "x"}, "source"),
-        ({"source": "a", "destination": "x", "port": 0}, "port"),
-        ({"source": "a", "destination": "x", "port": "many"}, "port"),
+        ({"source": "a", "destination": "x", "port": [1]}, "port"),
+        ({"source": "a", "destination": "x", "port": True}, "port"),
+        ({"source": "a", "destination": "x", "sourcePort": 0}, "sourcePort"),
+        ({"source": "a", "destination": "x", "icmpType": 256}, "icmpType"),
         ({"source": "a", "destination": "x", "typo": 1}, "typo"),
         ({"source": "nobody", "destination": "x"}, "source"),
         ([], ""),
@@ -30,7 +32,7 @@ async def test_a_question_that_cannot_be_answered_names_the_field(
 ) -> None:
     response = await client.post("/v1/explain", json=question)
     assert (response.status_code, response.json()["reason"]) == (422, "Invalid")
-    assert response.json()["details"]["causes"][0]["field"] == field
+    assert [cause["field"] for cause in response.json()["details"]["causes"]] == [field]
 
 
 async def test_status_is_camel_case_and_may_be_yaml(client: httpx.AsyncClient) -> None:
@@ -45,6 +47,13 @@ async def test_leases_of_a_client(client: httpx.AsyncClient) -> None:
     assert (lease["client"], lease["secondsLeft"]) == ("shop/a", 59.5)
 
 
+@pytest.mark.parametrize(("asked", "status", "reason"), [("junk", 400, "BadRequest"), ("shop/nobody", 404, "NotFound")])
+async def test_leases_of_what_is_no_client(client: httpx.AsyncClient, asked: str, status: int, reason: str) -> None:
+    response = await client.get(f"/v1/leases?client={asked}")
+    assert (response.status_code, response.json()["reason"]) == (status, reason)
+    assert asked in response.json()["message"]
+
+
 async def test_what_is_not_known_yet_is_a_503(client: httpx.AsyncClient) -> None:
     response = await client.get("/v1/endpoints?namespace=shop")
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
@@ -54,4 +63,12 @@ async def test_what_is_not_known_yet_is_a_503(client: httpx.AsyncClient) -> None
 async def test_the_views_are_described(client: httpx.AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()["paths"]
     assert sorted(described) == ["/v1/endpoints", "/v1/explain", "/v1/leases", "/v1/status"]
-    assert "source" in str(described["/v1/explain"]["post"]["requestBody"])
+    assert "icmpType" in str(described["/v1/explain"]["post"]["requestBody"])
+
+
+async def test_every_part_of_an_explanation_is_described(client: httpx.AsyncClient) -> None:
+    schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    for name in ("Explanation", "ExplainOutcome", "ExplainDecision", "ExplainStep", "NearRule", "UnselectingPolicy"):
+        assert name in schemas
+    assert schemas["ExplainOutcome"]["properties"]["verdict"]["enum"] == ["Allow", "Deny"]
+    assert {"ExplainedName", "LearnedAlias", "LearnedAddress", "Carrier", "PendingVerdict"} <= schemas.keys()

@@ -9,7 +9,7 @@ from dnsguard.controller.computing import Computing
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.inputs import Inputs
 from dnsguard.dataplane.rules import Plan
-from dnsguard.link.messages import LearnedLease, LeasesReply
+from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
 from dnsguard.link.server import ForwarderState
 from dnsguard.resources import manifest
 from dnsguard.settings import Settings
@@ -25,10 +25,17 @@ def settings(**values: Any) -> Settings:
 
 
 class FakeForwarders:
-    """One forwarder with these leases; none when ``leases`` is None."""
+    """One forwarder with these leases."""
 
-    def __init__(self, *leases: LearnedLease, connected: bool = True, answers: bool = True) -> None:
+    def __init__(
+        self,
+        *leases: LearnedLease,
+        aliases: tuple[LearnedAlias, ...] = (),
+        connected: bool = True,
+        answers: bool = True,
+    ) -> None:
         self._leases = leases
+        self._aliases = aliases
         self._answers = answers
         self.asked: list[str] = []
         state = ForwarderState("f1", tuple(LISTEN), 3, 2, "", None)
@@ -38,7 +45,7 @@ class FakeForwarders:
     async def leases(self, client: str, seconds: float) -> tuple[LeasesReply, ...]:
         assert seconds > 0
         self.asked.append(client)
-        return (LeasesReply(1, self._leases),) if self._answers else ()
+        return (LeasesReply(1, self._leases, aliases=self._aliases),) if self._answers else ()
 
 
 def lease(address: str, *lease_sets: str, names: tuple[str, ...] = ("api.example.org",)) -> LearnedLease:

@@ -1,13 +1,15 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
-from api.models import ExplainQuery, Explanation
+from api.explaining import ExplainOutcome, ExplainQuery, Explanation
 from api.services import CannotExplain, ReadModelUnavailable
 from dnsguard.controller.explain import ExplainModel
-from dnsguard.controller.node import plan_settings
+from dnsguard.controller.routing import InterfaceOf, Pair, Passing
 from dnsguard.errors import DnsguardError
+from dnsguard.link.messages import LearnedAlias
 from tests.unit.controller.running import FakeForwarders, InForce, lease
 
 POLICY = """
@@ -23,7 +25,14 @@ spec: {interfaceName: cali1, ipNetworks: [10.0.0.7/32, "2001:db8::7/128"]}
 apiVersion: projectcalico.org/v3
 kind: WorkloadEndpoint
 metadata: {name: web, namespace: shop, labels: {app: web}}
-spec: {interfaceName: cali2, ipNetworks: [10.0.0.8/32], profiles: [kns.shop]}
+spec:
+  interfaceName: cali2
+  ipNetworks: [10.0.0.8/32]
+  profiles: [kns.shop]
+  ports:
+    - {name: http, protocol: TCP, port: 80}
+    - {name: dns, protocol: UDP, port: 53}
+    - {name: dns, protocol: TCP, port: 53}
 ---
 apiVersion: projectcalico.org/v3
 kind: WorkloadEndpoint
@@ -54,7 +63,7 @@ kind: HostEndpoint
 metadata: {name: node}
 spec: {node: here, interfaceName: eth0, expectedIPs: [192.0.2.7]}
 """
-MACHINE = (("eth0", (ip_address("192.0.2.7"), ip_address("192.0.2.8"))),)
+MACHINE = (("eth0", (ip_address("192.0.2.7"), ip_address("192.0.2.8"))), ("eth1", (ip_address("192.0.2.129"),)))
 OPEN = """
 ---
 apiVersion: projectcalico.org/v3
@@ -85,16 +94,36 @@ COUNTERS: Mapping[str, tuple[int, int]] = {
 }
 
 
+def by_eth0(pairs: Sequence[Pair], interface_of: InterfaceOf) -> list[Passing]:
+    """A ``Routing``: what is no workload's and not the machine's is behind eth0."""
+    own = {address for _, addresses in MACHINE for address in addresses}
+
+    def passes(address: Any) -> str:
+        return "" if address in own else interface_of(address) or "eth0"
+
+    return [
+        Passing(passes(source), passes(destination), frozenset({source, destination} & own))
+        for source, destination in pairs
+    ]
+
+
 @pytest.fixture(scope="module")
 def in_force() -> InForce:
     return InForce(POLICY)
 
 
 def model(
-    in_force: InForce, forwarders: FakeForwarders, counters: Mapping[str, tuple[int, int]] = COUNTERS
+    in_force: InForce, forwarders: FakeForwarders | None = None, counters: Mapping[str, tuple[int, int]] = COUNTERS
 ) -> ExplainModel:
-    settings = plan_settings(in_force.settings)
-    return ExplainModel(in_force.enforcer, forwarders, lambda: counters, in_force.worker, settings, lambda: MACHINE)
+    return ExplainModel(
+        in_force.enforcer,
+        forwarders or FakeForwarders(),
+        lambda: counters,
+        in_force.worker,
+        in_force.settings,
+        lambda: MACHINE,
+        by_eth0,
+    )
 
 
 async def explained(
@@ -102,11 +131,16 @@ async def explained(
     destination: str,
     forwarders: FakeForwarders | None = None,
     source: str = "shop/cart",
-    protocol: str | int = "TCP",
-    port: int | None = 443,
+    port: int | str | None = 443,
+    **more: Any,
 ) -> Explanation:
-    query = ExplainQuery(source=source, destination=destination, protocol=protocol, port=port)
-    return await model(in_force, forwarders or FakeForwarders())(query)
+    query = ExplainQuery(source=source, destination=destination, port=port, **more)
+    return await model(in_force, forwarders)(query)
+
+
+def only(answer: Explanation) -> ExplainOutcome:
+    (outcome,) = answer.outcomes
+    return outcome
 
 
 async def test_a_name_that_was_looked_up_is_judged_by_the_addresses_it_led_to(in_force: InForce) -> None:
@@ -115,35 +149,61 @@ async def test_a_name_that_was_looked_up_is_judged_by_the_addresses_it_led_to(in
     answer = await explained(in_force, "API.example.org", forwarders)
     assert answer.verdict == "Allow"
     assert answer.summary == (
-        "workload endpoint shop/cart to domain name API.example.org at 203.0.113.9, TCP port 443: "
-        "Allow by rule 0 of NetworkPolicy/shop/names"
+        "shop/cart to api.example.org (203.0.113.9), TCP port 443: allowed by rule 0 of NetworkPolicy/shop/names"
     )
-    assert answer.notes == (
-        f"api.example.org led to 203.0.113.9, held by {names}, for 60 s more",
-        "kernel counter np-shop.names-egress-0: 12 packets, 720 bytes",
-        "its policy lets it send no DNS, but names that it allows are answered all the same",
+    assert only(answer).decision.written == {
+        "action": "Allow",
+        "protocol": "TCP",
+        "destination": {"ports": [443], "domains": ["*.example.org"]},
+    }
+    assert answer.notes == ("kernel counter np-shop.names-egress-0: 12 packets, 720 bytes",)
+    assert forwarders.asked == ["10.0.0.7", "2001:db8::7"]
+
+
+async def test_the_chain_of_a_name_and_what_carries_it_are_told(in_force: InForce) -> None:
+    names = in_force.lease_set("*.example.org")
+    forwarders = FakeForwarders(
+        lease("203.0.113.9", names, names=("api.example.org", "edge.example.net")),
+        aliases=(LearnedAlias("api.example.org", "edge.example.net", 41.5),),
     )
-    assert forwarders.asked == ["10.0.0.7"]
+    name = (await explained(in_force, "api.example.org", forwarders)).name
+    assert name is not None
+    assert [(each.owner, each.target, each.seconds_left) for each in name.aliases] == [
+        ("api.example.org", "edge.example.net", 41.5)
+    ]
+    (address,) = name.addresses
+    assert (address.address, address.sets, address.node_wide, address.seconds_left) == (
+        "203.0.113.9",
+        (names,),
+        False,
+        59.6,
+    )
+    (carrier,) = name.carriers
+    assert (carrier.pattern, carrier.rules, carrier.used) == (
+        "*.example.org",
+        ("rule 0 of NetworkPolicy/shop/names",),
+        True,
+    )
+    assert name.query == "its query is answered: its policy lets it send no DNS, but names this domain"
 
 
 async def test_a_name_never_looked_up_is_judged_for_where_it_may_lead(in_force: InForce) -> None:
     answer = await explained(in_force, "new.example.org")
     assert answer.verdict == "Allow"
-    assert "new.example.org at an address new to it, TCP port 443: Allow" in answer.summary
-    assert answer.notes[:2] == (
-        "new.example.org leads workload endpoint shop/cart nowhere yet; judged for a new address that it may lead to",
-        f"such an address goes into lease set {in_force.lease_set('*.example.org')}",
-    )
+    assert "new.example.org (an address new to it), TCP port 443: allowed" in answer.summary
+    assert "new.example.org led shop/cart nowhere yet: judged for a new address of it" in answer.notes
+    assert [flow.destination for flow in only(answer).flows] == ["", ""], "of both families"
 
 
 async def test_a_name_that_no_policy_takes_is_denied_and_never_answered(in_force: InForce) -> None:
     answer = await explained(in_force, "example.net")
-    assert answer.verdict == "Deny"
-    assert "no lease set of its policies takes that name" in answer.notes
-    said = [step.reason for step in answer.steps] + list(answer.notes)
+    assert (answer.verdict, answer.name and answer.name.carriers) == ("Deny", ())
+    outcome = only(answer)
+    said = [step.reason for step in outcome.steps] + [reason for each in outcome.nearest for reason in each.failing]
     assert not any("203.0.113." in text for text in said), "an address that nobody asked about"
-    assert any(text.startswith("destination was not learned for 10.0.0.7") for text in said)
-    assert "its policy lets it send no DNS and does not name this domain: its query is REFUSED" in answer.notes
+    assert "destination was not learned for 10.0.0.7 from a name of [*.example.org]" in said
+    assert answer.name is not None
+    assert answer.name.query == "its query is REFUSED: its policy lets it send no DNS, and does not name this domain"
     assert "kernel counter tier-default-egress-end: 3 packets, 180 bytes" in answer.notes
 
 
@@ -151,18 +211,23 @@ async def test_the_wrong_port_of_a_right_name_is_denied_with_the_nearest_rule(in
     forwarders = FakeForwarders(lease("203.0.113.9", in_force.lease_set("*.example.org")))
     answer = await explained(in_force, "api.example.org", forwarders, port=80)
     assert answer.verdict == "Deny"
-    assert (
-        "the nearest rule that allows is rule 0 of NetworkPolicy/shop/names, but destination port 80 is none of [443]"
-        in answer.notes
+    (near,) = only(answer).nearest
+    assert (near.policy, near.rule, near.matching, near.failing) == (
+        "NetworkPolicy/shop/names",
+        0,
+        ("protocol", "destination"),
+        ("destination port 80 is none of [443]",),
     )
 
 
 async def test_an_earlier_deny_wins_and_the_later_allow_is_named(in_force: InForce) -> None:
     answer = await explained(in_force, "198.51.100.9")
-    assert (answer.verdict, answer.summary.partition(": ")[2]) == ("Deny", "Deny by rule 1 of NetworkPolicy/shop/names")
-    assert (
-        "rule 2 of NetworkPolicy/shop/names would allow it, but rule 1 of NetworkPolicy/shop/names decides before it"
-        in answer.notes
+    assert answer.summary.endswith("denied by rule 1 of NetworkPolicy/shop/names")
+    (behind,) = only(answer).behind
+    assert (behind.policy, behind.rule, behind.behind) == (
+        "NetworkPolicy/shop/names",
+        2,
+        "rule 1 of NetworkPolicy/shop/names",
     )
 
 
@@ -172,41 +237,63 @@ async def test_a_leased_address_counts_when_it_is_asked_for_by_address(in_force:
     assert (await explained(in_force, "203.0.113.10", forwarders)).verdict == "Deny"
 
 
+async def test_both_families_are_judged_and_a_difference_is_shown(in_force: InForce) -> None:
+    forwarders = FakeForwarders(lease("203.0.113.9", in_force.lease_set("*.example.org")), lease("2001:db8:5::9"))
+    answer = await explained(in_force, "api.example.org", forwarders)
+    assert [(each.verdict, [flow.destination for flow in each.flows]) for each in answer.outcomes] == [
+        ("Deny", ["2001:db8:5::9"]),
+        ("Allow", ["203.0.113.9"]),
+    ]
+    assert answer.verdict == "Deny"
+    assert answer.summary.startswith("shop/cart to api.example.org, TCP port 443: 2001:db8:5::9 denied by")
+
+
+async def test_a_network_is_cut_where_policy_tells_its_addresses_apart(in_force: InForce) -> None:
+    answer = await explained(in_force, "198.51.100.0/23")
+    assert [(each.decision.text, [flow.destination for flow in each.flows]) for each in answer.outcomes] == [
+        ("by rule 1 of NetworkPolicy/shop/names", ["198.51.100.0/25", "198.51.100.128/25"]),
+        ("by the end of tier default, where no rule matched", ["198.51.101.0/24"]),
+    ]
+
+
 async def test_both_ends_are_judged_and_every_step_is_listed(in_force: InForce) -> None:
-    answer = await explained(in_force, "shop/web", port=80)
+    answer = await explained(in_force, "shop/web", port="http")
     assert answer.verdict == "Allow"
     assert [
-        (step.direction, step.tier, step.policy, step.rule, step.action, step.matched) for step in answer.steps
+        (step.direction, step.endpoint, step.tier, step.policy, step.rule, step.action, step.matched, step.decides)
+        for step in only(answer).steps
     ] == [
-        ("egress", "default", "NetworkPolicy/shop/names", 0, "Allow", False),
-        ("egress", "default", "NetworkPolicy/shop/names", 1, "Deny", False),
-        ("egress", "default", "NetworkPolicy/shop/names", 2, "Allow", False),
-        ("egress", "default", "NetworkPolicy/shop/names", 3, "Allow", True),
-        ("ingress", "", "Profile/kns.shop", 0, "Allow", True),
+        ("egress", "shop/cart", "default", "NetworkPolicy/shop/names", 0, "Allow", False, False),
+        ("egress", "shop/cart", "default", "NetworkPolicy/shop/names", 1, "Deny", False, False),
+        ("egress", "shop/cart", "default", "NetworkPolicy/shop/names", 2, "Allow", False, False),
+        ("egress", "shop/cart", "default", "NetworkPolicy/shop/names", 3, "Allow", True, False),
+        ("ingress", "shop/web", "", "Profile/kns.shop", 0, "Allow", True, True),
     ]
     assert answer.destination == "workload endpoint shop/web"
 
 
 async def test_the_end_of_a_tier_is_a_step(in_force: InForce) -> None:
-    answer = await explained(in_force, "203.0.113.1")
-    last = answer.steps[-1]
-    assert (last.tier, last.policy, last.action, last.matched) == ("default", "", "Deny", True)
+    last = only(await explained(in_force, "203.0.113.1")).steps[-1]
+    assert (last.tier, last.policy, last.action, last.matched, last.decides) == ("default", "", "Deny", True, True)
 
 
-async def test_an_endpoint_elsewhere_is_said_to_be(in_force: InForce) -> None:
+async def test_an_endpoint_elsewhere_is_judged_there(in_force: InForce) -> None:
     answer = await explained(in_force, "shop/far", port=80)
-    assert "shop/far is on node there: that node enforces its policy" in answer.notes
+    assert "shop/far is on node there: that node enforces its policy, and knows what it looked up" in answer.notes
+    assert (answer.verdict, only(answer).decision.node) == ("Deny", "there")
+    assert "denied on node there since no profile says anything of it" in answer.summary
 
 
 async def test_an_address_of_workloads_without_endpoint_is_denied(in_force: InForce) -> None:
     answer = await explained(in_force, "203.0.113.1", source="10.0.0.99")
     assert answer.verdict == "Deny"
-    assert "belongs to no known endpoint" in answer.summary
+    assert answer.summary.endswith("denied since one end is a workload that no endpoint describes")
+    assert "a WorkloadEndpoint with that address and its interface makes it known" in answer.notes
 
 
 async def test_what_concerns_no_endpoint_is_allowed(in_force: InForce) -> None:
     answer = await explained(in_force, "203.0.113.1", source="192.0.2.1")
-    assert (answer.verdict, answer.steps) == ("Allow", ())
+    assert (answer.verdict, only(answer).steps) == ("Allow", ())
     assert "neither end is an endpoint" in answer.summary
 
 
@@ -214,12 +301,6 @@ async def test_what_concerns_no_endpoint_is_allowed(in_force: InForce) -> None:
 async def test_failsafe_ports_are_those_of_the_settings(failsafe: list[str], verdict: str) -> None:
     answer = await explained(InForce(HOST, failsafe_inbound=failsafe), "192.0.2.7", source="203.0.113.1", port=22)
     assert answer.verdict == verdict
-
-
-async def test_an_address_is_taken_for_its_endpoint(in_force: InForce) -> None:
-    answer = await explained(in_force, "2001:db8:1::1", source="2001:db8::7")
-    assert answer.source == "2001:db8::7 (workload endpoint shop/cart)"
-    assert answer.verdict == "Deny"
 
 
 @pytest.mark.parametrize(
@@ -233,34 +314,25 @@ async def test_what_was_learned_may_be_unknown(in_force: InForce, forwarders: Fa
     assert note in (await explained(in_force, "203.0.113.1", forwarders)).notes
 
 
-async def test_a_counter_that_cannot_be_read_does_not_hide_the_verdict(in_force: InForce) -> None:
+async def test_what_cannot_be_asked_of_the_kernel_does_not_hide_the_verdict(in_force: InForce) -> None:
     def broken() -> Mapping[str, tuple[int, int]]:
         raise DnsguardError("no kernel today")
 
-    explain = ExplainModel(
-        in_force.enforcer, FakeForwarders(), broken, in_force.worker, plan_settings(in_force.settings)
-    )
+    def lost(_pairs: Sequence[Pair], _interface_of: InterfaceOf) -> list[Passing]:
+        raise OSError(1, "not allowed")
+
+    def nowhere() -> Any:
+        raise OSError(2, "nothing there")
+
+    enforcer, worker, settings = in_force.enforcer, in_force.worker, in_force.settings
+    explain = ExplainModel(enforcer, FakeForwarders(), broken, worker, settings, nowhere, lost)
     answer = await explain(ExplainQuery(source="shop/cart", destination="203.0.113.1", port=1))
-    assert "kernel counter tier-default-egress-end cannot be read: no kernel today" in answer.notes
-
-
-@pytest.mark.parametrize(
-    ("query", "field", "message"),
-    [
-        (ExplainQuery(source="shop/nobody", destination="192.0.2.1", port=1), "source", "there is no endpoint"),
-        (ExplainQuery(source="example.org", destination="192.0.2.1", port=1), "source", "no known endpoint"),
-        (ExplainQuery(source="shop/cart", destination="a..b", port=1), "destination", "no domain name"),
-        (ExplainQuery(source="shop/web", destination="2001:db8::1", port=1), "destination", "no IP family in common"),
-        (ExplainQuery(source="shop/cart", destination="192.0.2.1"), "port", "a port is needed"),
-        (ExplainQuery(source="shop/cart", destination="192.0.2.1", protocol="ICMP", port=1), "port", "has no ports"),
-        (ExplainQuery(source="shop/cart", destination="192.0.2.1", protocol="TCPX", port=1), "protocol", "no protocol"),
-        (ExplainQuery(source="shop/cart", destination="192.0.2.1", protocol=256), "protocol", "no protocol"),
-    ],
-)
-async def test_questions_without_an_answer(in_force: InForce, query: ExplainQuery, field: str, message: str) -> None:
-    with pytest.raises(CannotExplain, match=message) as caught:
-        await model(in_force, FakeForwarders())(query)
-    assert caught.value.field == field
+    assert answer.verdict == "Deny"
+    assert answer.notes == (
+        "the node's addresses cannot be read: [Errno 2] nothing there",
+        "which interfaces it takes is not known: the kernel was asked for its routes, and [Errno 1] not allowed",
+        "the kernel's counters cannot be read: no kernel today",
+    )
 
 
 async def test_before_the_first_computation_nothing_is_known() -> None:
@@ -270,33 +342,43 @@ async def test_before_the_first_computation_nothing_is_known() -> None:
         await explained(in_force, "192.0.2.1")
 
 
+async def test_too_many_pairs_are_too_much_to_ask(in_force: InForce) -> None:
+    with pytest.raises(CannotExplain, match="pairs of addresses"):
+        await explained(in_force, "0.0.0.0/0", source="0.0.0.0/0")
+
+
 @pytest.mark.parametrize(
     ("action", "port", "verdict", "says"),
     [
-        ("Drop", 80, "Deny", "since workloads do not reach their own node (endpoint_to_host_action is Drop)"),
-        ("Drop", 53, "Allow", "Allow by rule 0 of GlobalNetworkPolicy/open"),
-        ("Accept", 80, "Allow", "Allow by rule 0 of GlobalNetworkPolicy/open"),
-        ("Return", 80, "Allow", "Allow by rule 0 of GlobalNetworkPolicy/open"),
+        ("Drop", 80, "Deny", "denied since workloads do not reach their own node"),
+        ("Drop", 53, "Allow", "allowed since it goes to the forwarder, which judges each query itself"),
+        ("Accept", 80, "Allow", "allowed by rule 0 of GlobalNetworkPolicy/open"),
+        ("Return", 80, "Allow", "allowed by rule 0 of GlobalNetworkPolicy/open"),
     ],
 )
 async def test_a_workload_and_its_own_node(action: str, port: int, verdict: str, says: str) -> None:
     in_force = InForce(POLICY + OPEN, endpoint_to_host_action=action, listen=["192.0.2.8:53"])
     answer = await explained(in_force, "192.0.2.8", source="shop/web", port=port)
     assert (answer.verdict, answer.summary.endswith(says)) == (verdict, True), answer.summary
-    assert ("the forwarder takes it, and judges each query itself" in answer.notes) == (port == 53)
     assert (await explained(in_force, "192.0.2.9", source="shop/web", port=port)).verdict == "Allow"
 
 
-async def test_the_host_endpoint_of_every_interface_judges_what_is_forwarded() -> None:
-    in_force = InForce(POLICY + OPEN + ON_FORWARD)
+@pytest.mark.parametrize(("interface", "verdict"), [('"*"', "Deny"), ("eth0", "Deny"), ("eth1", "Allow")])
+async def test_the_host_endpoint_on_the_way_judges_what_is_forwarded(interface: str, verdict: str) -> None:
+    in_force = InForce(POLICY + OPEN + ON_FORWARD.replace('"*"', interface))
     assert (await explained(in_force, "203.0.113.1", source="shop/web", port=80)).verdict == "Allow"
     answer = await explained(in_force, "203.0.113.1", source="shop/web", port=25)
-    assert answer.verdict == "Deny"
-    assert answer.summary.endswith("Deny by rule 0 of GlobalNetworkPolicy/forwarded")
+    assert answer.verdict == verdict
+    assert [(flow.arrives, flow.leaves) for flow in only(answer).flows] == [("cali2", "eth0")]
 
 
-async def test_a_host_endpoint_that_may_be_on_the_way_is_named() -> None:
-    in_force = InForce(POLICY + OPEN + ON_FORWARD.replace('"*"', "eth0"))
-    answer = await explained(in_force, "203.0.113.1", source="shop/web", port=25)
-    assert answer.verdict == "Allow"
-    assert "host endpoint every judges it too if it takes its interface, which is not known here" in answer.notes
+async def test_an_address_that_two_endpoints_claim_is_said_to_be() -> None:
+    twin = """
+---
+apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {name: brother, namespace: shop}
+spec: {interfaceName: cali9, ipNetworks: [10.0.0.8/32]}
+"""
+    answer = await explained(InForce(POLICY + twin), "203.0.113.1", source="shop/web", port=80)
+    assert "10.0.0.8 is also that of shop/brother: its packets are judged as those of shop/brother" in answer.notes

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.models import EndpointState
-from api.services import ReadModelUnavailable
+from api.services import BadClient, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.controller.inputs import key_of
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.link.messages import Stats
@@ -114,12 +114,15 @@ async def test_endpoints_and_how_they_are_enforced() -> None:
         await EndpointsModel(in_force.enforcer, "here")(None)
 
 
-@pytest.mark.parametrize(("client", "asked"), [("", ""), ("shop/cart", "10.0.0.7"), ("2001:DB8::7", "2001:db8::7")])
-async def test_leases_of_a_client(in_force: InForce, client: str, asked: str) -> None:
+@pytest.mark.parametrize(
+    ("client", "asked"),
+    [("", [""]), ("shop/cart", ["10.0.0.7", "2001:db8::7"]), ("2001:DB8::7", ["2001:db8::7"])],
+)
+async def test_leases_of_a_client(in_force: InForce, client: str, asked: list[str]) -> None:
     forwarders = FakeForwarders(lease("203.0.113.9", "s:names"))
     (state,) = (await LeasesModel(in_force.enforcer, forwarders)(client)).leases
     assert (state.address, state.sets, state.names) == ("203.0.113.9", ("s:names",), ("api.example.org",))
-    assert forwarders.asked == [asked]
+    assert forwarders.asked == asked
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,6 @@ async def test_leases_of_a_client(in_force: InForce, client: str, asked: str) ->
     [
         (FakeForwarders(connected=False), "", "no forwarder is connected"),
         (FakeForwarders(answers=False), "", "no forwarder answered within 2 s"),
-        (FakeForwarders(), "shop/nobody", "'shop/nobody' is no address and no endpoint"),
     ],
 )
 async def test_leases_that_cannot_be_known(
@@ -158,3 +160,24 @@ spec: {dnsExtraTTL: 10s, dropActionOverride: Accept}
     assert values["dropActionOverride"] == ("Drop", "FelixConfiguration/node.here")
     assert report.problems == ("forwarder f1: dnsTrustedServers is not followed",)
     assert any("Accept is not followed" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize(
+    ("client", "error", "message"),
+    [
+        ("junk", BadClient, "client 'junk' is no address and no host endpoint"),
+        ("10.0.0.300", BadClient, "is no address"),
+        ("shop/nobody", UnknownEndpoint, "there is no endpoint 'shop/nobody'"),
+    ],
+)
+@pytest.mark.parametrize("connected", [True, False])
+async def test_leases_of_what_is_no_client(
+    in_force: InForce, client: str, error: type[Exception], message: str, connected: bool
+) -> None:
+    with pytest.raises(error, match=message):
+        await LeasesModel(in_force.enforcer, FakeForwarders(connected=connected))(client)
+
+
+async def test_an_endpoint_without_address_has_no_leases() -> None:
+    in_force = InForce(POLICY + NO_ADDRESS)
+    assert (await LeasesModel(in_force.enforcer, FakeForwarders())("shop/starting")).leases == ()

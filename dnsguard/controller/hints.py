@@ -1,0 +1,65 @@
+"""What would have to be different for a denied packet to pass. Pure."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from api.explaining import NearRule, UnselectingPolicy
+from dnsguard.calc.compiled import Address, Stage
+from dnsguard.calc.matching import LeaseLookup
+from dnsguard.calc.packet import Packet
+from dnsguard.calc.trace import Judgement, Verdict
+from dnsguard.controller.explanation import denials
+from dnsguard.controller.lookups import would_lease
+from dnsguard.controller.nearest import candidates, nearest
+from dnsguard.controller.unselecting import unselecting
+from dnsguard.controller.world import World
+
+MOST_BEHIND = 5
+"""Rules named that would allow and stand behind what denies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """Nothing of what is allowed."""
+
+    nearest: tuple[NearRule, ...] = ()
+    behind: tuple[NearRule, ...] = ()
+    unselecting: tuple[UnselectingPolicy, ...] = ()
+
+
+def hints_of(world: World, verdict: Verdict, packet: Packet, leased: LeaseLookup, names: Collection[bytes]) -> Hints:
+    """For every judgement that denies. ``names``: those that led, or may lead, to the destination."""
+    found = [_of_judgement(world, judgement, packet, leased, names) for judgement in denials(verdict)]
+    return Hints(
+        tuple(each for hints in found for each in hints.nearest),
+        tuple(each for hints in found for each in hints.behind),
+        tuple(each for hints in found for each in hints.unselecting),
+    )
+
+
+def _of_judgement(
+    world: World, judgement: Judgement, packet: Packet, leased: LeaseLookup, names: Collection[bytes]
+) -> Hints:
+    words = world.words
+    allowing = candidates(judgement, packet, world.compiled, leased)
+    behind = [each for each in allowing if not each.failing]
+    closest = nearest(allowing, judgement.direction)
+    others: tuple[UnselectingPolicy, ...] = ()
+    if not behind and (closest is None or not closest.is_near) and judgement.stage in (Stage.NORMAL, Stage.FORWARD):
+        leased_or_would_be = _either(leased, would_lease(world.compiled, names), would_lease(world.idle, names))
+        others = tuple(
+            words.unselecting(each, judgement)
+            for each in unselecting(judgement, packet, world.compiled, world.idle, leased_or_would_be, world.written)
+        )
+    return Hints(
+        () if closest is None else (words.near_rule(closest, judgement),),
+        tuple(words.near_rule(each, judgement) for each in behind[:MOST_BEHIND]),
+        others,
+    )
+
+
+def _either(*lookups: LeaseLookup) -> LeaseLookup:
+    def leased(lease_set: str, client: Address, address: Address) -> bool:
+        return any(lookup(lease_set, client, address) for lookup in lookups)
+
+    return leased

@@ -1,0 +1,44 @@
+"""Whether the forwarder answers a client's query for a name, and why. Pure."""
+
+from collections.abc import Sequence
+
+from dnsguard.calc.compiled import Compiled, CompiledEndpoint
+from dnsguard.calc.node import Node
+from dnsguard.link.messages import Identity, Snapshot
+
+
+def query_answer(
+    name: bytes,
+    client: CompiledEndpoint | None,
+    compiled: Compiled,
+    snapshot: Snapshot,
+    node: Node,
+    listen: Sequence[str],
+) -> str:
+    """One sentence. ``listen``: where forwarders answer."""
+    if client is None:
+        return "the source is no known endpoint: its queries are answered where served_clients lists it"
+    if not node.has(client):
+        return f"the forwarder of node {client.node} answers its queries, and knows what it looked up"
+    if not listen:
+        return "no forwarder is connected: nobody answers its queries"
+    identity = next((each for each in snapshot.identities if each.endpoint == str(client.id)), None)
+    if identity is None:
+        return "forwarders do not know the endpoint: its queries are those of a stranger"
+    named = _is_named(name, identity, compiled)
+    if identity.may_query:
+        if snapshot.query_policy == "AllowListed" and not named:
+            return "its query is REFUSED: dnsQueryPolicy is AllowListed, and no policy of it names this domain"
+        return "its query is answered: its policy lets it send DNS"
+    if named:
+        return "its query is answered: its policy lets it send no DNS, but names this domain"
+    return "its query is REFUSED: its policy lets it send no DNS, and does not name this domain"
+
+
+def _is_named(name: bytes, identity: Identity, compiled: Compiled) -> bool:
+    return any(
+        pattern.matches(name)
+        for lease_set in identity.lease_sets
+        if lease_set in compiled.lease_sets
+        for pattern in compiled.lease_sets[lease_set].patterns
+    )

@@ -6,17 +6,20 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
+from itertools import pairwise
+from random import Random
 
 import pytest
 
 from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, EntityMatch
 from dnsguard.dataplane.actual import planned_content
 from dnsguard.dataplane.delta import ForeignSetError
-from dnsguard.dataplane.driver import Driver
+from dnsguard.dataplane.driver import Driver, Work
 from dnsguard.dataplane.guard import LOOKS_PER_ROUND
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Chain, Jump, Plan, Rule
+from dnsguard.dataplane.sets import IntervalSet, KeyType
 from dnsguard.dataplane.settings import Settings
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element
@@ -373,6 +376,10 @@ table inet arrivals {
 """Counts where nothing can overflow."""
 
 
+OTHERS = [f"203.0.{number}.0/25" for number in range(113)]
+"""Networks that stay while others of the set come and go; so only those are touched."""
+
+
 def test_no_packet_sees_a_mixture() -> None:
     """Two plans with the same verdicts and other base chains, classes, policies and content of the set in use. While
     they are switched all that is allowed arrives, and nothing that is denied does."""
@@ -386,7 +393,7 @@ def test_no_packet_sees_a_mixture() -> None:
         state = compiled(
             endpoints=[workload("a", "10.65.0.2", egress=policy_class(Direction.EGRESS, tier("application", web)))],
             policies=[web],
-            members=[member_set("s:far", *networks)],
+            members=[member_set("s:far", *OTHERS, *networks)],
         )
         plans.append(build_plan(state, replace(SETTINGS, workload_interfaces=interfaces)))
     with road() as way, way.node.entered(), NetfilterSocket() as socket:
@@ -410,3 +417,40 @@ def test_no_packet_sees_a_mixture() -> None:
 def arrivals(way: Road, port: int) -> int:
     listed = way.places["net"].run(f"nft list counter inet arrivals port-{port}")
     return int(listed.split("packets ")[1].split()[0])
+
+
+def test_ranges_that_come_and_go_leave_what_was_planned(socket: NetfilterSocket, driver: Driver) -> None:
+    """Neighbours, parts of one another, the first and the last address: changed in place, one transaction each."""
+    dice = Random(7)
+    reader = TableReader(socket, "dnsguard")
+    last = (1 << 32) - 1
+    edges = [0, 1, 2, last - 1, last, *dice.sample(range(3, last - 1), 40)]
+    cuts, holes = set(edges), {edges[7]}
+    for _ in range(150):
+        cuts ^= set(dice.sample(edges, dice.choice((0, 1, 2))))
+        holes ^= set(dice.sample(edges, dice.choice((0, 1, 2))))
+        ranges = [(first, then - 1) for first, then in pairwise(sorted({*cuts, last + 1})) if first not in holes]
+        plan = replace(FOUNDATION, sets=(*FOUNDATION.sets, IntervalSet("n4-some", KeyType.IPV4, tuple(ranges))))
+        driver.apply(plan)
+        assert reader.actual().sets["n4-some"].content == tuple(ranges)
+
+
+def test_leases_that_the_forwarder_writes_are_no_damage(socket: NetfilterSocket, driver: Driver) -> None:
+    driver.apply(plan_with(BY_LEASE))
+    for _ in range(LOOKS_PER_ROUND + 2):
+        socket.transact(nftables.add_elements("dnsguard", "d4-web", [Element(PAIR, 600_000)]))
+        assert not driver.lost()
+        socket.transact(nftables.delete_elements("dnsguard", "d4-web", [Element(PAIR)]))
+
+
+def test_what_a_step_costs_is_counted(driver: Driver) -> None:
+    driver.open()
+    driver.prepare(plan_with(BY_LEASE))
+    assert driver.prepared.transactions == 1
+    assert driver.prepared.messages > 10
+    driver.switch(plan_with(BY_LEASE))
+    driver.sweep(plan_with(BY_LEASE))
+    driver.prepare(plan_with(BY_LEASE))
+    driver.switch(plan_with(BY_LEASE))
+    driver.sweep(plan_with(BY_LEASE))
+    assert (driver.prepared, driver.switched, driver.swept) == (Work(), Work(), Work())

@@ -1,5 +1,6 @@
 """The published verdicts, through the compiler and the evaluator."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -10,13 +11,14 @@ import yaml
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Compiled, Direction, EndpointId, Stage
 from dnsguard.calc.packet import Packet
+from dnsguard.calc.staging import View
 from dnsguard.calc.trace import Decider, Decision
 from dnsguard.calc.verdict import Evaluator
 from dnsguard.resources.manifest import load
 from tests.conformance import data_files, events, fixtures, test_modes
 
 EXTRAS = yaml.safe_load((data_files.DATA.parent / "extras.yaml").read_text(encoding="utf-8"))
-NOT_EXPRESSIBLE = yaml.safe_load((data_files.DATA.parent / "not_expressible.yaml").read_text(encoding="utf-8"))
+NOT_EXPRESSIBLE = yaml.safe_load((data_files.DATA.parent / "not_expressible.yaml").read_text(encoding="utf-8")) or {}
 
 PLACES = {
     "ingress": (Stage.NORMAL, Direction.INGRESS),
@@ -24,23 +26,25 @@ PLACES = {
     "ingress (untracked)": (Stage.UNTRACKED, Direction.INGRESS),
     "ingress (forward)": (Stage.FORWARD, Direction.INGRESS),
     "egress (forward)": (Stage.FORWARD, Direction.EGRESS),
+    "egress pending": (Stage.NORMAL, Direction.EGRESS),
 }
 PROTOCOLS = {"TCP": 6, "UDP": 17}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One file: a policy and its rows."""
+    """One file: a policy, in both views, and its rows."""
 
     name: str
     rows: list[dict[str, Any]]
-    compiled: Compiled
+    compiled: Mapping[View, Compiled]
 
 
 def _case(name: str) -> Case:
     data = data_files.load(name)
     documents = [*load(data["manifests"] or "", name), *load(EXTRAS.get(name, ""), "extras.yaml")]
-    return Case(name, data["rows"], compile_policy([*fixtures.endpoints(), *(each.resource for each in documents)]))
+    resources = [*fixtures.endpoints(), *(each.resource for each in documents)]
+    return Case(name, data["rows"], {view: compile_policy(resources, view=view) for view in View})
 
 
 CASES = [_case(name) for name in data_files.case_files()]
@@ -49,7 +53,7 @@ ROWS = [(case, row) for case in CASES for row in case.rows if row.get("direction
 
 @pytest.mark.parametrize(("case", "row"), ROWS, ids=[f"row {row['id']}" for _, row in ROWS])
 def test_a_published_row_has_its_verdict(case: Case, row: dict[str, Any]) -> None:
-    compiled = case.compiled
+    compiled = case.compiled[View.PENDING if "pending" in row["direction"] else View.ENFORCED]
     endpoint = next(each for each in compiled.endpoints.values() if each.id.name == row["endpoint"])
     stage, direction = PLACES[row["direction"]]
     packet = _packet(compiled, endpoint.id, direction, row)

@@ -23,6 +23,7 @@ Manifest = dict[str, Any]
 Path = tuple[str | int, ...]
 
 CALICO = "projectcalico.org/v3"
+KUBERNETES = "networking.k8s.io/v1"
 W = EndpointId("WorkloadEndpoint", "shop", "w")
 W_ADDRESSES = ("10.0.0.1", "fd00::1")
 
@@ -113,10 +114,12 @@ class Row:
 
     beside: tuple[Manifest, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    api_version: str = CALICO
 
     def written(self, value: Any) -> Manifest:
         """The object with this value in the place."""
         written = manifest(self.kind, self.name, deepcopy(self.spec), dict(self.labels))
+        written["apiVersion"] = self.api_version
         inner: Any = written
         for step in self.path[:-1]:
             inner = inner[step]
@@ -129,7 +132,7 @@ def manifest(
 ) -> Manifest:
     """An object; of ``namespace`` where its kind has one."""
     metadata: Manifest = {"name": name}
-    if kind in ("NetworkPolicy", "NetworkSet", "WorkloadEndpoint"):
+    if kind in ("NetworkPolicy", "NetworkSet", "WorkloadEndpoint", "StagedNetworkPolicy"):
         metadata["namespace"] = namespace
     if labels:
         metadata["labels"] = labels
@@ -139,7 +142,12 @@ def manifest(
 
 
 def _workload(name: str, namespace: str, addresses: Sequence[str], **more: Any) -> Manifest:
-    spec = {"interfaceName": f"cali-{name}"[:15], "ipNetworks": list(addresses), "profiles": [f"kns.{namespace}"]}
+    spec = {
+        "orchestrator": "k8s",
+        "interfaceName": f"cali-{name}"[:15],
+        "ipNetworks": list(addresses),
+        "profiles": [f"kns.{namespace}"],
+    }
     return manifest("WorkloadEndpoint", name, {**spec, **more}, {"app": name}, namespace)
 
 
@@ -322,6 +330,88 @@ def _other_rows() -> Iterator[Row]:
     )
 
 
+def _kubernetes_rows() -> Iterator[Row]:
+    """Policies of Kubernetes, whose documents say what is empty: a rule's list of peers or ports restricts nothing."""
+    to_few = {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}
+    on_w: Manifest = {"podSelector": {"matchLabels": {"app": "w"}}}
+    out: Manifest = {**on_w, "policyTypes": ["Egress"]}
+    two_pods = only("peer")  # of the namespace; the other is w itself
+    in_few = only("few")
+    places: list[tuple[Manifest, Path, Any, Any, Reading]] = [
+        ({**out, "egress": [to_few]}, ("podSelector",), {"matchLabels": {"app": "w"}}, {}, outgoing(in_few)),
+        (
+            {**out, "egress": [to_few]},
+            ("podSelector", "matchLabels"),
+            {"app": "w"},
+            {},
+            outgoing(in_few),
+        ),
+        ({**out, "egress": [to_few]}, ("podSelector",), {}, {"matchLabels": {"app": "nobody"}}, everything),
+        (out, ("egress",), [to_few], [], outgoing(nothing)),
+        ({**on_w, "policyTypes": ["Ingress"]}, ("ingress",), [{"from": to_few["to"]}], [], incoming(nothing)),
+        (on_w, ("ingress",), [{"from": to_few["to"]}], [], incoming(nothing)),
+        ({**out, "egress": [{}]}, ("egress", 0, "to"), to_few["to"], [], everything),
+        ({**out, "egress": [{**to_few}]}, ("egress", 0, "ports"), [{"port": 443}], [], outgoing(in_few)),
+        (
+            {**out, "egress": [{"to": [{}]}]},
+            ("egress", 0, "to", 0, "podSelector"),
+            {"matchLabels": {"app": "far"}},
+            {},
+            outgoing(two_pods),
+        ),
+        (
+            {**out, "egress": [{"to": [{}]}]},
+            ("egress", 0, "to", 0, "podSelector"),
+            {},
+            {"matchLabels": {"app": "nobody"}},
+            outgoing(nothing),
+        ),
+        (
+            {**out, "egress": [{"to": [{}]}]},
+            ("egress", 0, "to", 0, "namespaceSelector"),
+            {"matchLabels": {"kubernetes.io/metadata.name": "ops"}},
+            {},
+            outgoing(only("peer", "far")),
+        ),
+        (
+            {**out, "egress": [{"to": [{"podSelector": {}}]}]},
+            ("egress", 0, "to", 0, "namespaceSelector"),
+            {},
+            {"matchLabels": {"kubernetes.io/metadata.name": "nobody"}},
+            outgoing(nothing),
+        ),
+        (
+            {**out, "egress": [{"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}]},
+            ("egress", 0, "to", 0, "ipBlock", "except"),
+            ["192.0.2.8/29"],
+            [],
+            outgoing(in_few),
+        ),
+    ]
+    for number, (spec, path, filled, empty, reading) in enumerate(places):
+        yield Row(
+            f"knp-{number}", "NetworkPolicy", spec, ("spec", *path), filled, empty, reading, api_version=KUBERNETES
+        )
+
+
+def _staged_rows() -> Iterator[Row]:
+    """What is staged changes nothing, whatever is empty in it."""
+    spec = {"stagedAction": "Set", "selector": "app == 'w'", "types": ["Egress"]}
+    rule = {"action": "Allow", "destination": {}}
+    yield Row("staged", "StagedNetworkPolicy", spec, ("spec", "egress"), [rule], [], everything)
+    deny = policy("staged-allow", [{"action": "Allow", "destination": {"nets": ["192.0.2.0/24"]}}])
+    yield Row(
+        "staged-allow",
+        "StagedNetworkPolicy",
+        {**spec, "egress": [rule]},
+        ("spec", "egress", 0, "destination"),
+        {"nets": ["198.51.100.0/24"]},
+        {},
+        outgoing(only("few")),
+        (deny,),
+    )
+
+
 ROWS: tuple[Row, ...] = (
     *_rule_rows("NetworkPolicy"),
     *_rule_rows("GlobalNetworkPolicy"),
@@ -330,6 +420,8 @@ ROWS: tuple[Row, ...] = (
     *_policy_rows(),
     *_set_rows(),
     *_other_rows(),
+    *_kubernetes_rows(),
+    *_staged_rows(),
 )
 
 

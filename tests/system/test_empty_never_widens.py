@@ -53,7 +53,7 @@ def application(store: Store) -> Any:
 
 def collection(row: Row) -> str:
     """Where objects of the row's kind are created."""
-    kind = kind_of(row.kind)
+    kind = kind_of(row.kind, row.api_version)
     scope = "/namespaces/shop" if kind.namespaced else ""
     return f"/apis/{kind.api_version}{scope}/{kind.plural}"
 
@@ -231,8 +231,9 @@ def test_what_is_empty_is_stored_as_it_was_written(stores: Stores, way: str) -> 
 def as_stored(value: Object, row: Row) -> Object:
     """An object without what the server set or filled in, and nobody wrote."""
     written = row.written(row.empty)
-    if isinstance(value.get("spec"), dict) and "types" not in written.get("spec", {}):
-        value = {**value, "spec": {key: field for key, field in value["spec"].items() if key != "types"}}
+    filled_in = {"types", "policyTypes"} - set(written.get("spec", {}))
+    if isinstance(value.get("spec"), dict):
+        value = {**value, "spec": {key: field for key, field in value["spec"].items() if key not in filled_in}}
     metadata = {key: field for key, field in value["metadata"].items() if key in written["metadata"]}
     if "labels" in metadata:
         metadata["labels"] = {

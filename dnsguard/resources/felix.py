@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, StrictBool, StrictInt, StrictStr
+from pydantic import Field, PlainValidator, StrictBool, StrictStr
 
 from dnsguard.resources.durations import DurationField
 from dnsguard.resources.felixchoices import (
@@ -70,7 +70,7 @@ class FelixConfigurationSpec(Model):
     dns_extra_ttl: DurationField | None = Field(default=None, alias="dnsExtraTTL")
     dns_cache_file: StrictStr | None = None
     dns_cache_save_interval: DurationField | None = None
-    dns_cache_epoch: StrictInt | None = None
+    dns_cache_epoch: Annotated[int, whole_number(-(2**63), 2**63 - 1)] | None = None
     """Any change discards what was learned."""
     dns_policy_nfqueue_id: _Queue | None = Field(default=None, alias="dnsPolicyNfqueueID")
     dns_policy_nfqueue_size: _Queue | None = None

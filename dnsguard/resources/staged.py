@@ -48,7 +48,7 @@ def is_deletion(data: Mapping[str, Any]) -> bool:
 def deletion_problems(spec: Model, kept: Container[str]) -> Iterable[Problem]:
     """V-16: a deletion names a policy, and says nothing about what is in it; `kept` are the attributes it may have."""
     for written, attribute in spec.field_names().items():
-        if attribute not in kept and attribute in spec.model_fields_set and not _is_zero(getattr(spec, attribute)):
+        if attribute not in kept and not _is_zero(getattr(spec, attribute)):
             yield Problem((written,), "V-16", "has no meaning in a deletion: leave it out, or write another action")
 
 

@@ -72,6 +72,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"dnsExtraTTL": 10}, "spec.dnsExtraTTL", "type"),
     ({"dnsExtraTTL": "-1s"}, "spec.dnsExtraTTL", "type"),
     ({"dnsCacheEpoch": "1"}, "spec.dnsCacheEpoch", "type"),
+    ({"dnsCacheEpoch": 2**63}, "spec.dnsCacheEpoch", "limit"),
     ({"dnsPolicyNfqueueID": 65536}, "spec.dnsPolicyNfqueueID", "limit"),
     ({"dnsPacketsNfqueueSize": -1}, "spec.dnsPacketsNfqueueSize", "limit"),
     ({"dnsLogsFileAggregationKind": 2}, "spec.dnsLogsFileAggregationKind", "limit"),

@@ -125,6 +125,18 @@ def test_pods_are_chosen_by_their_labels(
     assert converted(kubernetes(podSelector=chosen))["selector"] == selector
 
 
+@pytest.mark.parametrize("key", ["in", "not", "has", "all", "global", "contains", "1", "1.a", "in/not", "A_b-c.d"])
+def test_a_label_may_be_called_as_the_words_of_the_selector_language_are(key: str) -> None:
+    expressions = [{"key": key, "operator": "NotIn", "values": ["in", "all"]}, {"key": key, "operator": "Exists"}]
+    selector = {"matchLabels": {key: "not"}, "matchExpressions": expressions}
+    made = read(kubernetes(podSelector=selector, ingress=[{"from": [{"namespaceSelector": selector}]}]))
+    assert isinstance(made, KubernetesNetworkPolicy)
+    chosen = calico_spec(made).selector
+    assert chosen is not None
+    assert chosen.expression is not None
+    assert chosen.expression.matches({"projectcalico.org/orchestrator": "k8s", key: "not"})
+
+
 def test_where_it_stands() -> None:
     made = read(kubernetes(podSelector={}, policyTypes=["Egress"]))
     assert isinstance(made, KubernetesNetworkPolicy)

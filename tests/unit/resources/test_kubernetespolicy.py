@@ -95,6 +95,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (port(port=True), "spec.ingress[0].ports[0].port", "V-48"),
     (port(endPort=80), "spec.ingress[0].ports[0].endPort", "V-48"),
     (port(port="http", endPort=80), "spec.ingress[0].ports[0].endPort", "V-48"),
+    (port(port=0, endPort=80), "spec.ingress[0].ports[0].port", "V-48"),
     (port(port=81, endPort=80), "spec.ingress[0].ports[0].endPort", "V-48"),
     (port(port=81, endPort=65536), "spec.ingress[0].ports[0].endPort", "V-48"),
     (kubernetes(ingress=[{"from": [POD] * 1025}]), "spec.ingress", "V-10"),

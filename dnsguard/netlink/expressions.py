@@ -6,6 +6,8 @@ Each function returns one list element for `nftables.add_rule`. What `nft list` 
 may be combined; the tests load every kind of rule and read it back.
 """
 
+from functools import lru_cache
+
 from dnsguard.netlink.codec import attribute, be16, be32, be64, nested, text
 
 LIST_ELEMENT = 1
@@ -29,6 +31,9 @@ OBJECT_COUNTER = 1
 ICMPX_UNREACHABLE, ICMPX_ADMIN_PROHIBITED = 2, 3
 
 
+# A ruleset says the same few things ten thousand times, so most of them are built once.
+
+
 def _expression(name: str, *parts: bytes) -> bytes:
     return nested(LIST_ELEMENT, text(1, name), nested(2, *parts))
 
@@ -37,26 +42,31 @@ def _value(kind: int, data: bytes) -> bytes:
     return nested(kind, attribute(1, data))
 
 
+@lru_cache(maxsize=16384)
 def verdict_data(kind: int, code: int, chain: str | None = None) -> bytes:
     """A verdict as data attribute ``kind``; ``chain`` with JUMP and GOTO only."""
     named = text(2, chain) if chain is not None else b""
     return nested(kind, nested(2, be32(1, code), named))
 
 
+@lru_cache(maxsize=2048)
 def meta(key: int, register: int = REGISTER_1) -> bytes:
     """Load a property of the packet."""
     return _expression("meta", be32(2, key), be32(1, register))
 
 
+@lru_cache(maxsize=2048)
 def set_meta(key: int, register: int = REGISTER_1) -> bytes:
     return _expression("meta", be32(2, key), be32(3, register))
 
 
+@lru_cache(maxsize=2048)
 def payload(base: int, offset: int, length: int, register: int = REGISTER_1) -> bytes:
     """Load bytes of the packet, counted from the start of a header."""
     return _expression("payload", be32(1, register), be32(2, base), be32(3, offset), be32(4, length))
 
 
+@lru_cache(maxsize=2048)
 def compare(operator: int, data: bytes, register: int = REGISTER_1) -> bytes:
     return _expression("cmp", be32(1, register), be32(2, operator), _value(3, data))
 
@@ -66,6 +76,7 @@ def in_range(low: bytes, high: bytes, *, negated: bool = False, register: int = 
     return _expression("range", be32(1, register), be32(2, int(negated)), _value(3, low), _value(4, high))
 
 
+@lru_cache(maxsize=2048)
 def bitwise(mask: bytes, flip: bytes, source: int = REGISTER_1, target: int = REGISTER_1) -> bytes:
     """target = (source & mask) ^ flip; the length is that of the mask."""
     return _expression(
@@ -73,6 +84,7 @@ def bitwise(mask: bytes, flip: bytes, source: int = REGISTER_1, target: int = RE
     )
 
 
+@lru_cache(maxsize=2048)
 def lookup(set_name: str, register: int = REGISTER_1, *, negated: bool = False) -> bytes:
     """Is the register's value an element of the set?"""
     inverted = be32(5, 1) if negated else b""
@@ -84,11 +96,13 @@ def lookup_verdict(map_name: str, register: int = REGISTER_1) -> bytes:
     return _expression("lookup", text(1, map_name), be32(2, register), be32(3, REGISTER_VERDICT))
 
 
+@lru_cache(maxsize=2048)
 def connection(key: int, register: int = REGISTER_1) -> bytes:
     """Load a property of the packet's connection."""
     return _expression("ct", be32(1, register), be32(2, key))
 
 
+@lru_cache(maxsize=16384)
 def verdict(code: int, chain: str | None = None) -> bytes:
     return _expression("immediate", be32(1, REGISTER_VERDICT), verdict_data(2, code, chain))
 

@@ -202,6 +202,8 @@ def _timed_form(length: int) -> Callable[[bytes, bytes, int, bytes, int], bytes]
 
 
 _LIST_HEAD = Struct("=HH")
+_KEY_HEAD = Struct("=HHHH")
+_INTERVAL_END = be32(3, ELEMENT_INTERVAL_END)
 _TIMEOUT_HEAD = pack("=HH", 12, 4)
 _EXPIRATION_HEAD = pack("=HH", 12, 5)
 """Goes with every timeout: an element that is added again with the timeout it has would keep the expiry it has."""
@@ -214,18 +216,26 @@ def _element(element: Element) -> bytes:
         form = _TIMED_FORMS.get(len(key))
         if form is not None:
             return form(key, _TIMEOUT_HEAD, timeout_ms, _EXPIRATION_HEAD, timeout_ms)
-    parts = [nested(1, attribute(1, key))]
+    said = _key(key)
     if verdict is not None:
-        parts.append(verdict_data(2, *verdict))
+        said += verdict_data(2, *verdict)
     if interval_end:
-        parts.append(be32(3, ELEMENT_INTERVAL_END))
+        said += _INTERVAL_END
     if timeout_ms is not None:
-        parts.append(be64(4, timeout_ms))
+        said += be64(4, timeout_ms)
         if timeout_ms:
-            parts.append(be64(5, timeout_ms))
+            said += be64(5, timeout_ms)
     if comment:
-        parts.append(attribute(6, comment_data(comment)))
-    return nested(LIST_ELEMENT, *parts)
+        said += attribute(6, comment_data(comment))
+    return _LIST_HEAD.pack(len(said) + 4, LIST_ELEMENT | NESTED) + said
+
+
+def _key(key: bytes) -> bytes:
+    """A key of an element: whole words are most of them, and need no padding."""
+    length = len(key)
+    if length & 3:
+        return nested(1, attribute(1, key))
+    return _KEY_HEAD.pack(length + 8, 1 | NESTED, length + 4, 1) + key
 
 
 def _elements(kind: int, flags: int, table: str, name: str, elements: Iterable[Element]) -> list[Message]:

@@ -9,9 +9,10 @@ from dnsguard.calc.failsafe import DEFAULT_FAILSAFE
 from dnsguard.calc.judge import Judge
 from dnsguard.calc.matching import nothing_leased
 from dnsguard.calc.packet import Packet
+from dnsguard.controller.egress import DNS_PORT
 from dnsguard.controller.enforcement import Desired
 from dnsguard.controller.feeds import Feeds
-from dnsguard.controller.judgement import DNS_PORT, Allows
+from dnsguard.controller.judgement import Allows
 from dnsguard.controller.node import InterfaceAddresses, dns_configuration, interface_addresses, plan_settings
 from dnsguard.dataplane.planner import Planner
 from dnsguard.dataplane.rules import Plan

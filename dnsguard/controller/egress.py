@@ -2,20 +2,37 @@
 
 A value of a ``Compiled`` that did not change is the same object as before, so what was made of it is still right. What
 a class was made from is noted with it: a changed policy, profile or set makes void just the classes that refer to it.
+Of a set of destinations just that counts what it says of the forwarder's own addresses: many sets change with every
+endpoint that comes, and hardly ever in that.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TypeVar
 
-from dnsguard.calc.compiled import ANY, Compiled, CompiledRule, EntityMatch, PolicyClass
+from dnsguard.calc.compiled import (
+    ANY,
+    Address,
+    Compiled,
+    CompiledRule,
+    EntityMatch,
+    MemberSet,
+    PolicyClass,
+    PortSet,
+)
+from dnsguard.calc.networks import contains
+
+Key = TypeVar("Key")
 
 Need = tuple[str, object]
-"""(mapping of ``Compiled``, key in it)."""
+"""(what is needed, key): ``policies``, ``profiles``; of sets ``sources``, that is all of it, or ``destinations``."""
 
 SPARE = 1_000
 """Classes that are remembered beyond those in use, before anybody looks which those are."""
 
-_MAPPINGS = ("policies", "profiles", "member_sets", "port_sets")
+DNS_PORT = 53
+"""What is judged of egress, over UDP and TCP."""
+
+PROTOCOLS = {"udp": 17, "tcp": 6}
 
 
 class EgressFacts:
@@ -51,19 +68,15 @@ def _needs(policy_class: PolicyClass, rules: list[CompiledRule]) -> Iterator[Nee
     for profile in policy_class.profiles:
         yield "profiles", profile
     for rule in rules:
-        yield from _sets(rule.source)
-        yield from _sets(rule.destination)
+        yield from (("sources", name) for name in _sets(rule.source))
+        yield from (("destinations", name) for name in _sets(rule.destination))
 
 
-def _sets(match: EntityMatch) -> Iterator[Need]:
-    if match is ANY:
-        return
-    for member_set in (match.members, match.not_members):
-        if member_set is not None:
-            yield "member_sets", member_set
-    for port_set in (match.named_ports, match.not_named_ports):
-        if port_set is not None:
-            yield "port_sets", port_set
+def _sets(match: EntityMatch) -> Iterator[str]:
+    if match is not ANY:
+        for name in (match.members, match.not_members, match.named_ports, match.not_named_ports):
+            if name is not None:
+                yield name
 
 
 class EgressClasses:
@@ -76,9 +89,12 @@ class EgressClasses:
 
         self._most = SPARE
 
-    def follow(self, compiled: Compiled) -> None:
-        """Turn to this policy: facts that it makes void are forgotten and marked as such."""
-        changed = set(_changed(self._compiled, compiled))
+    def follow(self, compiled: Compiled, asked: Iterable[Address]) -> None:
+        """Turn to this policy: facts that it makes void are forgotten and marked as such.
+
+        ``asked`` are the forwarder's addresses; where these change, every judgement is void, and facts are not.
+        """
+        changed = set(_changed(self._compiled, compiled, tuple(asked)))
         self._compiled = compiled
         if changed:
             for key, facts in list(self._facts.items()):
@@ -102,10 +118,33 @@ class EgressClasses:
         self._most = 2 * len(self._facts) + SPARE
 
 
-def _changed(before: Compiled, after: Compiled) -> Iterator[Need]:
-    for name in _MAPPINGS:
-        old: Mapping[Any, object] = getattr(before, name)
-        new: Mapping[Any, object] = getattr(after, name)
-        if old is not new:
-            yield from ((name, key) for key, value in new.items() if old.get(key) is not value)
-            yield from ((name, key) for key in old.keys() - new.keys())
+def _changed(before: Compiled, after: Compiled, asked: tuple[Address, ...]) -> Iterator[Need]:
+    yield from (("policies", key) for key in _others(before.policies, after.policies))
+    yield from (("profiles", key) for key in _others(before.profiles, after.profiles))
+    for name in _others(before.member_sets, after.member_sets):
+        yield "sources", name
+        if _members(before.member_sets.get(name), asked) != _members(after.member_sets.get(name), asked):
+            yield "destinations", name
+    for name in _others(before.port_sets, after.port_sets):
+        yield "sources", name
+        if _ports(before.port_sets.get(name), asked) != _ports(after.port_sets.get(name), asked):
+            yield "destinations", name
+
+
+def _others(old: Mapping[Key, object], new: Mapping[Key, object]) -> Iterator[Key]:
+    """The keys of what is not the same object in both."""
+    if old is not new:
+        yield from (key for key, value in new.items() if old.get(key) is not value)
+        yield from (key for key in old.keys() - new.keys())
+
+
+def _members(member_set: MemberSet | None, asked: tuple[Address, ...]) -> list[bool] | None:
+    """Which of the addresses are in it."""
+    return None if member_set is None else [contains(member_set.networks, address) for address in asked]
+
+
+def _ports(port_set: PortSet | None, asked: tuple[Address, ...]) -> list[bool] | None:
+    """At which of the addresses DNS is among its ports."""
+    if port_set is None:
+        return None
+    return [(address, protocol, DNS_PORT) in port_set.members for address in asked for protocol in PROTOCOLS.values()]

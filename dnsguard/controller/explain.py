@@ -10,7 +10,7 @@ from api.services import ReadModelUnavailable
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.node import Node
 from dnsguard.controller.enforcement import Desired, Enforcer
-from dnsguard.controller.explanation import counter_of
+from dnsguard.controller.explanation import counters_of
 from dnsguard.controller.flows import flows_of
 from dnsguard.controller.judging import Asked, Flow, Judged, verdict_of
 from dnsguard.controller.learned import LEASES_SECONDS, Forwarders
@@ -26,6 +26,7 @@ from dnsguard.dataplane.rules import Plan
 from dnsguard.errors import DnsguardError
 from dnsguard.settings import Settings
 
+LOOPBACK = "lo"
 Counters = Callable[[], Mapping[str, tuple[int, int]]]
 """Counter name → packets and bytes. Blocks; raises DnsguardError."""
 
@@ -132,7 +133,11 @@ class ExplainModel:
 
         def interface_of(address: Address) -> str:
             found = evaluator.endpoint_of(address)
-            return found.interface if found is not None and found.is_workload and node.has(found) else ""
+            if found is not None and found.is_workload and node.has(found):
+                return found.interface
+            # An address of loopback may be reached by any interface.
+            own = node.interface_with(address)
+            return own if own != LOOPBACK else ""
 
         pairs = [(flow.source, flow.destination) for flow in flows]
         try:
@@ -155,7 +160,7 @@ class ExplainModel:
 
     async def _counter_notes(self, found: Sequence[Judged]) -> list[str]:
         """What the kernel has counted of packets that it decided in the same way."""
-        names = dict.fromkeys(name for each in found if (name := counter_of(each.ruling)) is not None)
+        names = dict.fromkeys(name for each in found for name in counters_of(each.verdict, each.ruling))
         if not names:
             return []
         try:

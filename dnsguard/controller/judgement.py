@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Direction, Stage
-from dnsguard.controller.egress import EgressClasses
-
-DNS_PORT = 53
-PROTOCOLS = (("udp", 17), ("tcp", 6))
+from dnsguard.controller.egress import PROTOCOLS, EgressClasses
 
 Allows = Callable[[CompiledEndpoint, Address, Address, int], bool]
 """(endpoint, its address, forwarder address, protocol number) → whether its egress policy allows port 53."""
+
+
+def addresses_of(listen: Iterable[str]) -> list[Address]:
+    """The addresses of ``ADDRESS#PORT`` or ``ADDRESS``, each once, IPv4 first."""
+    return sorted(
+        {ip_address(text.partition("#")[0]) for text in listen}, key=lambda address: (address.version, address)
+    )
 
 
 class Judgement:
@@ -26,7 +30,7 @@ class Judgement:
         """``listen``: ``ADDRESS#PORT``, or ``ADDRESS``. ``allows`` is called where something is to judge. ``classes``
         follow the same policy."""
         self._compiled = compiled
-        self._addresses = sorted({ip_address(text.partition("#")[0]) for text in listen}, key=lambda a: (a.version, a))
+        self._addresses = addresses_of(listen)
         self._make_allows = allows
         self._allows: Allows | None = None
         self._classes = classes
@@ -39,7 +43,7 @@ class Judgement:
         What a host sends to itself never meets a host endpoint's policy: for those it is every address.
         """
         if not endpoint.is_workload:
-            return tuple(f"{name}/{address}" for address in self._addresses for name, _ in PROTOCOLS)
+            return tuple(f"{name}/{address}" for address in self._addresses for name in PROTOCOLS)
         policy_class = endpoint.classes[(Stage.NORMAL, Direction.EGRESS)]
         if self._classes.of(policy_class).looks_at_source:
             return tuple(self._judge(endpoint))
@@ -52,7 +56,7 @@ class Judgement:
         allows = self._allows = self._allows or self._make_allows()
         for address in self._addresses:
             clients = [client for client in endpoint.addresses if client.version == address.version]
-            for name, protocol in PROTOCOLS:
+            for name, protocol in PROTOCOLS.items():
                 # The entry stands for the endpoint, whichever of its addresses asks: all of them must be allowed.
                 if clients and all(allows(endpoint, client, address, protocol) for client in clients):
                     yield f"{name}/{address}"

@@ -11,7 +11,8 @@ ROUTING_SECONDS = 1.0
 
 Pair = tuple[Address, Address]
 InterfaceOf = Callable[[Address], str]
-"""The interface of the workload of this node that has an address; empty where none has."""
+"""The interface of the workload of this node that has an address, or this node's own that has it; empty where it is
+neither's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +42,25 @@ def kernel_routing(pairs: Sequence[Pair], interface_of: InterfaceOf) -> list[Pas
 
 
 def _passing(table: RoutingTable, source: Address, destination: Address, interface_of: InterfaceOf) -> Passing:
-    notes = []
     back = table.route(source)
-    arrives = interface_of(source)
-    if not arrives:
-        # Which interface a stranger's packets come by is known to them alone; a reply goes back by this one.
-        if back is None:
-            notes.append(f"this node has no route back to {source}: which interface it arrives by is not known")
-        arrives = "" if back is None or back.local else back.interface
+    from_node = back is not None and back.local
+    known = "" if from_node else interface_of(source)
+    # Which interface a stranger's packets come by is known to them alone; a reply goes back by this one.
+    arrives = known or (back.interface if back is not None else "")
     route = table.route(destination, source, arrives)
-    leaves = interface_of(destination)
+    expected = interface_of(destination)
+    own = frozenset(
+        address for address, found in ((source, back), (destination, route)) if found is not None and found.local
+    )
+    notes = []
+    if destination in own and expected and not known and not from_node and expected != arrives:
+        notes.append(f"taken to arrive by {expected}, which has {destination}; the way back is by {arrives or 'none'}")
+        arrives = expected
+    if not arrives and not from_node:
+        notes.append(f"this node has no route back to {source}: which interface it arrives by is not known")
     if route is None:
         notes.append(f"this node has no route to {destination}: the packet goes nowhere, whatever policy says")
-    elif leaves and route.interface != leaves:
-        where = "itself" if route.local else f"interface {route.interface}"
-        notes.append(f"this node routes {destination} to {where}, but its endpoint says {leaves}")
-    if not leaves and route is not None:
-        leaves = route.interface
-    local = ((source, back), (destination, route))
-    own = frozenset(address for address, found in local if found is not None and found.local)
+    elif not route.local and expected and route.interface != expected:
+        notes.append(f"this node routes {destination} by {route.interface}, but its endpoint says {expected}")
+    leaves = "" if destination in own else expected or (route.interface if route is not None else "")
     return Passing(arrives, leaves, own, tuple(notes))

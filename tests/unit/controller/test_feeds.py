@@ -105,10 +105,13 @@ def test_a_changed_lease_set_is_told_anew() -> None:
     assert feeds.snapshot(replace(policy, lease_sets={}), LISTEN, lambda: everything).lease_sets == ()
 
 
-def with_lease(name: str, *, source: EntityMatch | None = None) -> CompiledPolicy:
-    """A policy that allows the lease set of its own name."""
-    rule = CompiledRule(0, Action.ALLOW, source=source or EntityMatch(), destination=EntityMatch(leases=f"s:{name}"))
-    return CompiledPolicy(PolicyId("GlobalNetworkPolicy", "", name), "default", egress=(rule,))
+def with_lease(name: str, *, source: str | None = None, destination: str | None = None) -> CompiledPolicy:
+    """A policy that allows the lease set of its own name, and what a member set holds."""
+    leased = CompiledRule(
+        0, Action.ALLOW, source=EntityMatch(members=source), destination=EntityMatch(leases=f"s:{name}")
+    )
+    held = CompiledRule(1, Action.ALLOW, destination=EntityMatch(members=destination))
+    return CompiledPolicy(PolicyId("GlobalNetworkPolicy", "", name), "default", egress=(leased, held))
 
 
 def egress(stage: Stage, *policies: CompiledPolicy) -> PolicyClass:
@@ -191,21 +194,26 @@ class Sequences:
         )
 
 
-def allowed(policy: Compiled, who: CompiledEndpoint, _client: Address, _server: Address, protocol: int) -> bool:
+def allowed(policy: Compiled, who: CompiledEndpoint, client: Address, server: Address, protocol: int) -> bool:
     """By all that a judgement may depend on."""
-    rules = rules_of(who.classes[Stage.NORMAL, Direction.EGRESS], policy)
-    sources = {rule.source.members for rule in rules if rule.source.members is not None}
-    full = any(name in policy.member_sets and policy.member_sets[name].networks for name in sources)
-    return full or (protocol == 17 and not sources)
+
+    def holds(name: str | None, address: Address) -> bool:
+        return name in policy.member_sets and any(address in network for network in policy.member_sets[name].networks)
+
+    rules = list(rules_of(who.classes[Stage.NORMAL, Direction.EGRESS], policy))
+    from_there = any(holds(rule.source.members, client) for rule in rules)
+    to_here = any(holds(rule.destination.members, server) for rule in rules)
+    return from_there or (to_here and protocol == 17)
 
 
 names = st.sampled_from([*(f"pod{number}" for number in range(5)), "eth0", "eth1"])
 chosen = st.lists(st.sampled_from(sorted(POLICIES)), max_size=3, unique=True).map(tuple)
+set_names = st.sampled_from([None, "x", "y"])
 steps = st.one_of(
     st.tuples(st.just("put"), names, st.integers(0, 2), chosen, st.sampled_from(["", "here", "there"])),
     st.tuples(st.just("take"), names),
-    st.tuples(st.just("policy"), st.sampled_from(sorted(POLICIES)), st.sampled_from(["", "x", "y"]), st.booleans()),
-    st.tuples(st.just("set"), st.sampled_from("xy"), st.booleans()),
+    st.tuples(st.just("policy"), st.sampled_from(sorted(POLICIES)), set_names, set_names, st.booleans()),
+    st.tuples(st.just("set"), st.sampled_from("xy"), st.sampled_from(["192.0.2.0/28", "192.0.2.53/32", "10.0.0.0/8"])),
     st.tuples(st.just("listen"), st.sampled_from(["192.0.2.53#53", "192.0.2.54#53"])),
 )
 
@@ -221,12 +229,12 @@ def test_step_by_step_comes_to_the_same_as_from_scratch(sequence: list[list[tupl
                 case "take":
                     made.endpoints.pop(arguments[0], None)
                 case "policy":
-                    name, source, leased = arguments
-                    edited = with_lease(name, source=EntityMatch(members=source) if source else None)
+                    name, source, destination, leased = arguments
+                    edited = with_lease(name, source=source, destination=destination)
                     made.policies[name] = edited if leased else replace(edited, egress=())
                 case "set":
-                    name, full = arguments
-                    made.sets[name] = MemberSet(name, "", (ip_network("192.0.2.0/24"),) if full else ())
+                    name, network = arguments
+                    made.sets[name] = MemberSet(name, "", (ip_network(network),))
                 case "listen":
                     listen = frozenset(arguments)
         policy = made.compiled()

@@ -22,7 +22,7 @@ class Verdicts:
 
 def judging(policy: Compiled, listen: tuple[str, ...], verdicts: Verdicts) -> Judgement:
     classes = EgressClasses()
-    classes.follow(policy)
+    classes.follow(policy, ())
     return Judgement(policy, listen, lambda: verdicts, classes)
 
 

@@ -143,6 +143,7 @@ class Enforcer(Generic[Plan]):
         self._stale = False
         self._reassert = False
         self._unswept = False
+        self._next_look = 0.0
         self._published = 0
         self._late: frozenset[str] = frozenset()
         self._judged: frozenset[str] = frozenset()
@@ -224,7 +225,7 @@ class Enforcer(Generic[Plan]):
         self._judged = await self._in_worker(self._kernel.judged_addresses)
 
     async def _step(self) -> None:
-        if await self._in_worker(self._kernel.lost):
+        if self._is_time_to_look() and await self._in_worker(self._kernel.lost):
             log.warning("the table was removed or emptied by somebody else: restoring it")
             self.restored += 1
             self._reassert = True
@@ -234,6 +235,14 @@ class Enforcer(Generic[Plan]):
             await self._enforce()
         if self._unswept and self.enforced is not None:
             await self._sweep(self.enforced.plan)
+
+    def _is_time_to_look(self) -> bool:
+        """A look at a large table takes longer than most changes, so they do not each wait for one."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_look and not self.problem:
+            return False
+        self._next_look = now + self._pace.guard
+        return True
 
     async def _enforce(self) -> None:
         desired = await asyncio.to_thread(

@@ -27,6 +27,8 @@ class FakeKernel:
         self.judged: frozenset[str] = frozenset()
         """What an earlier run left."""
 
+        self.looks = 0
+
     def open(self) -> None:
         self._note("open")
         self.gone = False
@@ -52,6 +54,7 @@ class FakeKernel:
         return self.judged
 
     def lost(self) -> bool:
+        self.looks += 1
         return self.gone
 
     def flush(self) -> None:

@@ -16,14 +16,14 @@ PACE = Pace(coalesce=0, acknowledge=1, guard=0.005, first_pause=0.001, longest_p
 
 
 class Loop:
-    def __init__(self, judged: frozenset[str]) -> None:
+    def __init__(self, judged: frozenset[str], pace: Pace) -> None:
         self.journal: list[str] = []
         self.inputs = Inputs()
         self.kernel = FakeKernel(self.journal)
         self.kernel.judged = judged
         self.link = FakeLink(self.journal)
         self.worker = ThreadPoolExecutor(1)
-        self.enforcer = Enforcer(self.inputs, compute, self.kernel, self.link, self.worker, PACE)
+        self.enforcer = Enforcer(self.inputs, compute, self.kernel, self.link, self.worker, pace)
         self.revision = 0
 
     def want(self, *names: str) -> None:
@@ -43,9 +43,9 @@ class Loop:
 
 
 @asynccontextmanager
-async def running(judged: frozenset[str] = frozenset({"192.0.2.7"})) -> AsyncIterator[Loop]:
+async def running(judged: frozenset[str] = frozenset({"192.0.2.7"}), pace: Pace = PACE) -> AsyncIterator[Loop]:
     """``judged``: the addresses that rules of an earlier run judge."""
-    loop = Loop(judged)
+    loop = Loop(judged, pace)
     task = asyncio.create_task(loop.enforcer.run())
     try:
         yield loop
@@ -160,6 +160,18 @@ async def test_a_burst_is_one_change() -> None:
             loop.want(*(f"s{number}" for number in range(count)))
         await loop.settled()
         assert len([line for line in loop.journal if line.startswith("switch")]) == 1
+
+
+async def test_changes_do_not_each_wait_for_a_look_at_the_table() -> None:
+    async with running(pace=replace(PACE, guard=60)) as loop:
+        for count in range(1, 6):
+            loop.want(f"s{count}")
+            await loop.settled()
+        assert loop.kernel.looks == 1
+        loop.kernel.refuse = "prepare"
+        loop.want("refused")
+        await until(lambda: loop.enforcer.problem != "")
+        await until(lambda: loop.kernel.looks > 1)
 
 
 @pytest.mark.parametrize("refused", ["prepare", "switch", "sweep"])

@@ -7,20 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction, EndpointId, Stage
-from dnsguard.calc.failsafe import FailsafePorts
 from dnsguard.calc.hosts import HostEndpoints
 from dnsguard.calc.judge import Judge
 from dnsguard.calc.matching import LeaseLookup, nothing_leased
 from dnsguard.calc.node import Node
 from dnsguard.calc.packet import Packet
 from dnsguard.calc.passage import Passage, Surroundings
-from dnsguard.calc.trace import Decider, Decision, Judgement, Verdict
+from dnsguard.calc.trace import Decider, Judgement, Verdict
 
 _HOST_INGRESS = (Stage.UNTRACKED, Stage.PRE_DNAT, Stage.NORMAL)
 _HOST_EGRESS = (Stage.UNTRACKED, Stage.NORMAL)
-_FORWARD_INGRESS = (Stage.UNTRACKED, Stage.PRE_DNAT, Stage.FORWARD)
-_FROM_WORKLOAD_INGRESS = (Stage.PRE_DNAT, Stage.FORWARD)
-_FORWARD_EGRESS = (Stage.FORWARD,)
 _WORKLOAD = (Stage.NORMAL,)
 ANY_NODE = Node()
 """A node that judges for every endpoint there is."""
@@ -56,9 +52,9 @@ def evaluate(
 class Evaluator:
     """Evaluates packets against one compiled policy, as one node does."""
 
-    def __init__(self, compiled: Compiled, node: Node | FailsafePorts = ANY_NODE) -> None:
+    def __init__(self, compiled: Compiled, node: Node = ANY_NODE) -> None:
         self._compiled = compiled
-        self._node = node if isinstance(node, Node) else Node(failsafe=node)
+        self._node = node
         self._by_address: dict[Address, CompiledEndpoint] = {}
         for endpoint in compiled.endpoints.values():
             for address in endpoint.addresses:
@@ -78,8 +74,6 @@ class Evaluator:
         *,
         arrives: str = "",
         leaves: str = "",
-        entry: EndpointId | None = None,
-        leave: EndpointId | None = None,
     ) -> Verdict:
         """What becomes of a packet on its whole way through the node.
 
@@ -88,8 +82,6 @@ class Evaluator:
         of the node is taken to pass by the interface that has it. Where it still matters, the verdict is about the
         rest of the way, and says so in `unjudged`.
         """
-        if entry is not None or leave is not None:
-            return self._evaluate_legs(packet, leased, entry, leave)
         judge = Judge(self._compiled, packet, leased, self._node.failsafe)
         passage = Passage(self._around, judge, packet, arrives, leaves)
         passage.run()
@@ -120,27 +112,9 @@ class Evaluator:
     def _elsewhere(self, judge: Judge, packet: Packet) -> Iterator[Judgement]:
         """What the ends that are on other nodes say, as far as that follows from their addresses."""
         source, destination = self.endpoint_of(packet.source), self.endpoint_of(packet.destination)
-        for leg in _legs(source, destination, None, None):
+        for leg in _legs(source, destination):
             if not self._node.has(leg.endpoint):
                 yield from _judgements(judge, leg)
-
-    def _evaluate_legs(
-        self, packet: Packet, leased: LeaseLookup, entry: EndpointId | None, leave: EndpointId | None
-    ) -> Verdict:
-        judge = Judge(self._compiled, packet, leased, self._node.failsafe)
-        source, destination = self.endpoint_of(packet.source), self.endpoint_of(packet.destination)
-        judgements: list[Judgement] = []
-        decisions: list[Decision] = []
-        for leg in _legs(source, destination, self._host(entry), self._host(leave)):
-            of_leg = _judgements(judge, leg)
-            judgements += of_leg
-            decisions.append(of_leg[-1].decision)
-        denied = next((decision for decision in decisions if decision.action is Action.DENY), None)
-        decision = denied or (decisions[-1] if decisions else None)
-        return Verdict(decision.action if decision is not None else None, decision, tuple(judgements))
-
-    def _host(self, endpoint: EndpointId | None) -> CompiledEndpoint | None:
-        return self._compiled.endpoints[endpoint] if endpoint is not None else None
 
 
 def _surroundings(compiled: Compiled, node: Node) -> Surroundings:
@@ -163,28 +137,16 @@ def _surroundings(compiled: Compiled, node: Node) -> Surroundings:
     )
 
 
-def _legs(
-    source: CompiledEndpoint | None,
-    destination: CompiledEndpoint | None,
-    entry: CompiledEndpoint | None,
-    leave: CompiledEndpoint | None,
-) -> Iterator[_Leg]:
-    """The endpoints on the packet's way, egress first."""
+def _legs(source: CompiledEndpoint | None, destination: CompiledEndpoint | None) -> Iterator[_Leg]:
+    """The two ends of a packet's way, egress first."""
     from_host = source is not None and not source.is_workload
     to_host = destination is not None and not destination.is_workload
-    forwarded = not from_host and not to_host
     at_home = _are_host_and_own_workload(source, destination)
     if at_home and from_host:
         return  # probes of the host must reach its workloads, whatever the policies
     if source is not None:
         yield _Leg(source, Direction.EGRESS, _HOST_EGRESS if from_host else _WORKLOAD)
-    if at_home:
-        return  # not a host endpoint's traffic: what a host offers its own workloads is the host's to say
-    if entry is not None and forwarded:
-        yield _Leg(entry, Direction.INGRESS, _FORWARD_INGRESS if source is None else _FROM_WORKLOAD_INGRESS)
-    if leave is not None and forwarded:
-        yield _Leg(leave, Direction.EGRESS, _FORWARD_EGRESS)
-    if destination is not None:
+    if destination is not None and not at_home:
         yield _Leg(destination, Direction.INGRESS, _HOST_INGRESS if to_host else _WORKLOAD)
 
 

@@ -7,6 +7,7 @@ import pytest
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action, Direction, EndpointId, Stage
 from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
+from dnsguard.calc.node import Node
 from dnsguard.calc.packet import TCP, UDP, Packet
 from dnsguard.calc.trace import Decider
 from dnsguard.calc.verdict import Evaluator
@@ -37,7 +38,7 @@ def test_failsafe_ports(
     failsafe: FailsafePorts, direction: Direction, stage: Stage, probe: Packet, covered: bool
 ) -> None:
     endpoint = EndpointId("HostEndpoint", "", "h")
-    judgement = Evaluator(compile_policy([host("h", "10.9.0.1")]), failsafe).judge(
+    judgement = Evaluator(compile_policy([host("h", "10.9.0.1")]), Node(failsafe=failsafe)).judge(
         endpoint, direction, probe, stage=stage
     )
     assert (judgement.decision.decider is Decider.FAILSAFE) is covered

@@ -122,7 +122,7 @@ def test_what_is_not_known_is_said() -> None:
 
 
 UNTRACKED, PRE_DNAT, FORWARD = "doNotTrack", "preDNAT", "applyOnForward"
-IN = {"arrives": "eth0"}
+IN: dict[str, Any] = {"arrives": "eth0"}
 CLOSED = policy("closed", selector="app == 'v'", types=["Ingress"])
 
 
@@ -271,12 +271,17 @@ def test_workloads_that_are_not_what_they_say(source: str, destination: str, way
     ],
 )
 def test_neighbour_discovery(source: str, destination: str, ways: Any, kind: int, outcome: str) -> None:
-    more = {"protocol": ICMPV6, "icmp_type": kind, "icmp_code": 0, "hop_limit": 1 if kind == 143 else 255}
+    more: dict[str, Any] = {
+        "protocol": ICMPV6,
+        "icmp_type": kind,
+        "icmp_code": 0,
+        "hop_limit": 1 if kind == 143 else 255,
+    }
     assert shown(run([ETH0], source, destination, **ways, **more)) == outcome
 
 
 def test_discovery_that_crossed_a_router_is_none() -> None:
-    more = {"protocol": ICMPV6, "icmp_type": 135, "icmp_code": 0, "hop_limit": 254}
+    more: dict[str, Any] = {"protocol": ICMPV6, "icmp_type": 135, "icmp_code": 0, "hop_limit": 254}
     assert shown(run([ETH0], LINK_LOCAL, "ff02::1:ff00:1", **IN, **more)) == "deny: no profile"
 
 

@@ -99,6 +99,12 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (port(port=81, endPort=80), "spec.ingress[0].ports[0].endPort", "V-48"),
     (port(port=81, endPort=65536), "spec.ingress[0].ports[0].endPort", "V-48"),
     (kubernetes(ingress=[{"from": [POD] * 1025}]), "spec.ingress", "V-10"),
+    # 8 million rules, if somebody made them
+    (
+        kubernetes(ingress=[{"from": [POD] * 20_000, "ports": [{"port": 1 + number} for number in range(20_000)]}]),
+        "spec.ingress",
+        "V-10",
+    ),
     (
         kubernetes(podSelector={"matchLabels": {f"a{at}": "x" * 60 for at in range(20)}}),
         "spec.podSelector",

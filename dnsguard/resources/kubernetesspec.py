@@ -98,9 +98,10 @@ class KubernetesPeer(Model):
         """Something is chosen, and in one way only."""
         chosen = {"podSelector": self.pod_selector, "namespaceSelector": self.namespace_selector}
         written = [field for field, value in chosen.items() if value is not None or field in broken]
-        if self.ip_block is not None and written:
+        is_block = self.ip_block is not None or "ipBlock" in broken
+        if is_block and written:
             yield Problem(("ipBlock",), "peer", f"excludes {' and '.join(written)}: write two peers")
-        if self.ip_block is None and not written and "ipBlock" not in broken:
+        if not is_block and not written:
             yield Problem(
                 (), "peer", "names nobody: write podSelector, namespaceSelector or ipBlock ({} chooses all of a kind)"
             )

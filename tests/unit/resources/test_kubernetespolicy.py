@@ -128,6 +128,11 @@ def test_bad_policies(data: dict[str, Any], field: str, code: str) -> None:
     assert faults(data) == {(field, code)}
 
 
+def test_a_block_that_cannot_be_read_still_excludes_the_selectors() -> None:
+    field = "spec.ingress[0].from[0].ipBlock"
+    assert faults(peer(podSelector={}, ipBlock={"cidr": "x/8"})) == {(f"{field}.cidr", "V-40"), (field, "peer")}
+
+
 @pytest.mark.parametrize(
     ("spec", "types"),
     [

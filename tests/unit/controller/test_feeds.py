@@ -165,6 +165,25 @@ def test_what_stays_the_same_is_the_same_object() -> None:
     assert all(one is other for one, other in zip(again.identities, first.identities, strict=True))
 
 
+def test_a_set_of_destinations_counts_as_far_as_it_holds_the_forwarder() -> None:
+    made = Sequences()
+    made.policies["own"] = with_lease("own", destination="x")
+    made.put("pod1", 7, ("own",), "")
+    feeds = Feeds("dnsguard", "here", "AllowAll")
+
+    def asks(network: str) -> tuple[str, ...]:
+        made.sets["x"] = MemberSet("x", "", (ip_network(network),))
+        policy = made.compiled()
+        return feeds.snapshot(policy, LISTEN, lambda: partial(allowed, policy)).identities[0].may_query
+
+    assert asks("10.0.0.0/8") == ()
+    assert asks("192.0.2.53/32") == ("udp/192.0.2.53",)
+    first = feeds._told
+    assert asks("192.0.2.0/24") == ("udp/192.0.2.53",)
+    assert list(feeds._told.values()) == list(first.values())
+    assert asks("10.0.0.0/8") == ()
+
+
 class Sequences:
     """A policy that changes step by step, as the compiler makes it: what does not change stays the same object."""
 
@@ -198,7 +217,8 @@ def allowed(policy: Compiled, who: CompiledEndpoint, client: Address, server: Ad
     """By all that a judgement may depend on."""
 
     def holds(name: str | None, address: Address) -> bool:
-        return name in policy.member_sets and any(address in network for network in policy.member_sets[name].networks)
+        member_set = policy.member_sets.get(name or "")
+        return member_set is not None and any(address in network for network in member_set.networks)
 
     rules = list(rules_of(who.classes[Stage.NORMAL, Direction.EGRESS], policy))
     from_there = any(holds(rule.source.members, client) for rule in rules)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dnsguard.leases import NODE, Element, LeaseBook, LimitReached, Limits, Terms
+from dnsguard.leases import NODE, OUTSIDERS, Changes, Element, LeaseBook, LimitReached, Limits, LocalClient, Terms
 from dnsguard.leases.changes import Place
 from tests.unit.leases.naive import Kernel, answer, client, feed, packed
 
@@ -202,3 +202,59 @@ def test_leases_are_listed_with_their_names() -> None:
         (packed("10.0.0.1"), packed("192.0.2.1"), ("web",), 2),
         (b"", packed("2001:db8::1"), (), 1),
     }
+
+
+OUTSIDER = packed("172.16.0.9")
+
+
+def outsiders(*feeds: str) -> LocalClient:
+    return client(OUTSIDERS, "", *feeds)
+
+
+def added(changes: Changes) -> set[tuple[str, bytes]]:
+    return {(element.place.kernel_set, element.place.client) for element in changes.add}
+
+
+def test_a_client_that_is_no_endpoint_opens_what_policy_names_for_outsiders_and_for_itself_alone() -> None:
+    made = LeaseBook()
+    made.replace_policy([feed("f", "*.example.org"), feed("g", "*.example.org")], [outsiders("f")], 0)
+    assert added(made.learn(OUTSIDER, answer("a.example.org A 192.0.2.1 300"), 0).changes) == {("f-4", OUTSIDER)}
+    assert not made.learn(NODE, answer("b.example.org A 192.0.2.2 300"), 0).changes
+
+
+def test_what_an_outsider_learned_follows_policy_there_and_back() -> None:
+    made = LeaseBook()
+    made.replace_policy([feed("f", "*.example.org")], [], 0)
+    assert not made.learn(OUTSIDER, answer("a.example.org A 192.0.2.1 300"), 0).changes
+    opened = made.apply_delta([], [], [outsiders("f")], [], 1)
+    assert added(opened) == {("f-4", OUTSIDER)}
+    made.acknowledged(opened)
+    assert [lease.client for lease in made.leases([OUTSIDER], 2)] == [OUTSIDER]
+    widened = made.apply_delta([feed("f", "*.example.net")], [], [], [], 2)
+    assert [place.client for place in widened.remove] == [OUTSIDER]
+    made.acknowledged(widened)
+    again = made.apply_delta([feed("f", "*.example.org")], [], [], [], 3)
+    assert added(again) == {("f-4", OUTSIDER)}
+    made.acknowledged(again)
+    closed = made.apply_delta([], [], [], [OUTSIDERS], 4)
+    assert [place.client for place in closed.remove] == [OUTSIDER]
+
+
+def test_an_outsider_that_becomes_an_endpoint_is_judged_as_that() -> None:
+    made = LeaseBook()
+    made.replace_policy([feed("f", "*.example.org")], [outsiders("f")], 0)
+    made.acknowledged(made.learn(OUTSIDER, answer("a.example.org A 192.0.2.1 300"), 0).changes)
+    changes = made.apply_delta([], [], [client("ns/new", "172.16.0.9")], [], 1)
+    assert [place.client for place in changes.remove] == [OUTSIDER]
+    assert made.library.get("ns/new") is not None
+
+
+def test_discarding_leaves_nothing_inherited_things_included() -> None:
+    made = LeaseBook()
+    made.replace_policy([feed("f", "*.example.org")], [client("ns/a", "10.0.0.1", "f")], 0)
+    left = Element(Place("f-4", packed("10.0.0.1"), packed("192.0.2.9")), 100.0)
+    made.inherit([left])
+    made.acknowledged(made.learn("ns/a", answer("a.example.org A 192.0.2.1 300"), 0).changes)
+    gone = made.discard(1, 7)
+    assert {place.address for place in gone.remove} == {packed("192.0.2.1"), packed("192.0.2.9")}
+    assert (gone.add, made.library.edges, made.epoch) == ((), 0, 7)

@@ -253,8 +253,10 @@ def test_discarding_leaves_nothing_inherited_things_included() -> None:
     made = LeaseBook()
     made.replace_policy([feed("f", "*.example.org")], [client("ns/a", "10.0.0.1", "f")], 0)
     left = Element(Place("f-4", packed("10.0.0.1"), packed("192.0.2.9")), 100.0)
-    made.inherit([left])
+    of_somebody_gone = Element(Place("f-4", packed("10.0.0.8"), packed("192.0.2.9")), 100.0)
+    made.inherit([left, of_somebody_gone])
     made.acknowledged(made.learn("ns/a", answer("a.example.org A 192.0.2.1 300"), 0).changes)
     gone = made.discard(1, 7)
-    assert {place.address for place in gone.remove} == {packed("192.0.2.1"), packed("192.0.2.9")}
+    new = Place("f-4", packed("10.0.0.1"), packed("192.0.2.1"))
+    assert set(gone.remove) == {left.place, of_somebody_gone.place, new}
     assert (gone.add, made.library.edges, made.epoch) == ((), 0, 7)

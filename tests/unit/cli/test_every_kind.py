@@ -98,3 +98,26 @@ def test_one_name_in_two_groups_is_no_repetition(run: Run, write: Write) -> None
     code, _, err = run("validate", "-f", write("twice.yaml", yaml.safe_dump_all(twice)))
     assert code == 2
     assert "the same object stands in" in err
+
+
+def test_rendered_are_the_rules_that_are_in_force_and_nothing_staged(run: Run, write: Write) -> None:
+    endpoint = {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "WorkloadEndpoint",
+        "metadata": {"name": "db", "labels": {"role": "db", "app": "web"}},
+        "spec": {"orchestrator": "k8s", "interfaceName": "cali2", "ipNetworks": ["192.0.2.9"]},
+    }
+    names = ("networkpolicies.networking.k8s.io", "stagedglobalnetworkpolicies", "felixconfigurations")
+    staged, felix = SAMPLES[names[1]], {**SAMPLES[names[2]], "spec": {"failsafeInboundHostPorts": []}}
+    manifests = [endpoint, SAMPLES[names[0]], {**staged, "metadata": {"name": "lockdown"}}, felix]
+    code, out, err = run("render", "-f", write("all.yaml", yaml.safe_dump_all(manifests)), "--node-name", "n")
+    assert (code, err) == (0, "")
+    assert "172.17.0.0/16" in out
+    assert "lockdown" not in out
+
+
+def test_a_bad_object_of_every_kind_names_its_field(run: Run, write: Write) -> None:
+    for kind in KINDS:
+        sample = {**SAMPLES[kind.collection], "spec": {"nosuch": 1}}
+        code, _, err = run("validate", "-f", write("bad.yaml", yaml.safe_dump(sample)))
+        assert (code, "spec" in err) == (2, True), kind.collection

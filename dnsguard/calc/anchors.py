@@ -2,7 +2,20 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from dnsguard.selector import And, Contains, EndsWith, Equals, Expression, Has, In, Or, StartsWith
+from dnsguard.selector import (
+    And,
+    Contains,
+    EndsWith,
+    Equals,
+    Expression,
+    Has,
+    In,
+    Not,
+    NotEquals,
+    NotIn,
+    Or,
+    StartsWith,
+)
 
 Anchor = str | tuple[str, str]
 """A label that is present, or present with a value."""
@@ -34,6 +47,19 @@ def anchors(expression: Expression, size: Callable[[Anchor], int]) -> frozenset[
             return frozenset(found)
         case _:
             return None
+
+
+def labels_in(expression: Expression) -> frozenset[str]:
+    """The labels that the expression speaks of: others make no difference to it."""
+    match expression:
+        case And(operands) | Or(operands):
+            return frozenset[str]().union(*map(labels_in, operands))
+        case Not(operand):
+            return labels_in(operand)
+        case Equals() | NotEquals() | In() | NotIn() | Has() | Contains() | StartsWith() | EndsWith():
+            return frozenset({expression.label})
+        case _:
+            return frozenset()
 
 
 def anchors_of(labels: Mapping[str, str]) -> Iterable[Anchor]:

@@ -1,11 +1,12 @@
 """What changed between two lists of resources."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 from dnsguard.resources import Resource
 
-_Key = tuple[type[Resource], str, str]
+_Key = tuple[str, str, str]
 
 
 class Change(NamedTuple):
@@ -31,16 +32,18 @@ class Follower:
 
         Raises ValueError where one object of a kind, namespace and name is there twice.
         """
-        current = {id(resource): resource for resource in resources}
-        gone = {_key(each): each for number, each in self._by_object.items() if number not in current}
-        new = [each for number, each in current.items() if number not in self._by_object]
+        resources = tuple(resources)
+        current = dict(zip(map(id, resources), resources, strict=True))
+        left = map(self._by_object.__getitem__, self._by_object.keys() - current.keys())
+        came = map(current.__getitem__, current.keys() - self._by_object.keys())
+        gone = {_key(each): each for each in left}
         for key in gone:
             del self._by_key[key]
         changes = []
-        for each in new:
-            key = _key(each)
+        # Sorted, so that nothing depends on the order in which they were given.
+        for key, each in sorted(((_key(each), each) for each in came), key=itemgetter(0)):
             if key in self._by_key:
-                raise ValueError(f"{key[0].__name__} {key[1]}/{key[2]} is there twice")
+                raise ValueError(f"{key[0]} {key[1]}/{key[2]} is there twice")
             self._by_key[key] = each
             before = gone.pop(key, None)
             if before != each:
@@ -51,4 +54,5 @@ class Follower:
 
 
 def _key(resource: Resource) -> _Key:
-    return type(resource), resource.namespace, resource.name
+    # The class, since two groups have a kind NetworkPolicy.
+    return type(resource).__name__, resource.namespace, resource.name

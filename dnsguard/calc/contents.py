@@ -104,6 +104,8 @@ class Domains(Contents):
 
     def replace(self, before: Selectable, after: Selectable) -> None:
         """Keeps the patterns, and how many lists there are."""
+        if before.patterns is None and after.patterns is None:
+            return
         self._lists += (after.patterns is not None) - (before.patterns is not None)
         self._patterns.replace(set(before.patterns or ()), set(after.patterns or ()))
 

@@ -1,12 +1,13 @@
 """Finding what a selector matches, and which selectors match."""
 
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import reduce
 from operator import and_
 from typing import Generic, TypeVar
 
-from dnsguard.calc.anchors import Anchor, anchors, anchors_of
+from dnsguard.calc.anchors import Anchor, anchors, anchors_of, labels_in
 from dnsguard.selector import (
     All,
     And,
@@ -106,12 +107,15 @@ class SelectorIndex(Generic[Subscriber]):
         self._filed: dict[Expression, frozenset[Anchor] | None] = {}
         self._by_anchor: dict[Anchor, dict[Expression, None]] = {}
         self._anywhere: dict[Expression, None] = {}
+        self._mentioned = Counter[str]()
+        """How many of the selectors speak of a label."""
 
     def add(self, expression: Expression, subscriber: Subscriber) -> None:
         """The subscriber is found by what the expression matches."""
         if expression not in self._subscribers:
             where = anchors(expression, lambda anchor: len(self._by_anchor.get(anchor, ())))
             self._filed[expression] = where
+            self._mentioned.update(labels_in(expression))
             if where is None:
                 self._anywhere[expression] = None
             for anchor in where or ():
@@ -125,12 +129,20 @@ class SelectorIndex(Generic[Subscriber]):
         if subscribers:
             return
         del self._subscribers[expression]
+        for label in labels_in(expression):
+            self._mentioned[label] -= 1
+            if not self._mentioned[label]:
+                del self._mentioned[label]
         self._anywhere.pop(expression, None)
         for anchor in self._filed.pop(expression) or ():
             filed = self._by_anchor[anchor]
             del filed[expression]
             if not filed:
                 del self._by_anchor[anchor]
+
+    def seen(self, labels: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+        """The labels that some selector speaks of. Objects with the same ones are matched by the same selectors."""
+        return frozenset(pair for pair in labels.items() if pair[0] in self._mentioned)
 
     def matching(self, labels: Mapping[str, str]) -> list[Subscriber]:
         """The subscribers of all selectors that match the labels."""

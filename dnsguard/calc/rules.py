@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from dnsguard.calc.asking import Asking
 from dnsguard.calc.compiled import (
+    ANY,
     Action,
     CompiledRule,
     Direction,
@@ -51,6 +52,8 @@ def _compiled_rule(index: int, rule: Rule, direction: Direction, namespace: str,
 def _compiled_entity(
     entity: EntityRule, protocol: int | None, namespace: str, sets: Asking, *, with_leases: bool
 ) -> EntityMatch:
+    if not entity.model_fields_set:
+        return ANY
     selectors = entity_selectors(entity, namespace)
     positive, negative = selectors.positive, selectors.negative
     leases = None
@@ -66,7 +69,7 @@ def _compiled_entity(
     numbered = entity.ports is not None and (ranges or not named)
     return EntityMatch(
         nets=_networks(entity.nets) if entity.nets is not None else None,
-        not_nets=_networks(entity.not_nets or ()),
+        not_nets=_networks(entity.not_nets) if entity.not_nets else (),
         members=sets.members(positive) if positive is not None else None,
         leases=leases,
         not_members=sets.members(negative) if negative is not None else None,

@@ -41,8 +41,9 @@ class Selection:
             self._selectors.add(policy.selector, policy)
         for policy in policies.new:
             self._selectors.add(policy.selector, policy)
-        for change in endpoints:
-            self.groups.move(change.identity, self._key(change.after) if change.after is not None else None)
+        known: dict[Hashable, frozenset[InForce]] = {}
+        for identity, _, after in endpoints:
+            self.groups.move(identity, self._key(after, known) if after is not None else None)
         self._turn(turned)
         reclassed = list(self.groups.reclass(policies.moved))
         return Selected(dict.fromkeys([*own, *turned, *reclassed]), self.groups.sweep())
@@ -72,9 +73,13 @@ class Selection:
                 keys[turn] = group.key._replace(policies=group.key.policies.symmetric_difference(policies))
             self.groups.move(identity, keys[turn])
 
-    def _key(self, endpoint: Endpoint) -> GroupKey:
-        selecting = (policy for policy in self._selectors.matching(endpoint.labels) if _may_select(policy, endpoint))
-        return GroupKey(places_of_endpoint(endpoint), endpoint.profiles, frozenset(selecting))
+    def _key(self, endpoint: Endpoint, known: dict[Hashable, frozenset[InForce]]) -> GroupKey:
+        """The key of an endpoint's group; `known` keeps what those have in common that selectors cannot tell apart."""
+        alike = endpoint.is_workload, self._selectors.seen(endpoint.labels)
+        if alike not in known:
+            found = self._selectors.matching(endpoint.labels)
+            known[alike] = frozenset(policy for policy in found if _may_select(policy, endpoint))
+        return GroupKey(places_of_endpoint(endpoint), endpoint.profiles, known[alike])
 
     def _selected(self, policy: InForce) -> set[EndpointId]:
         found = self._objects.matching(policy.selector)

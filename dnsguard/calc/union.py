@@ -7,7 +7,7 @@ from dnsguard.calc.compiled import Network
 from dnsguard.calc.networks import NetworkKey, collapsed_keys, holds, joined, network_of, parent, sibling
 
 FEW = 100
-"""With more changes than these at once, joining everything anew is as fast."""
+"""With more changes than these at once, or than networks, joining everything anew is as fast."""
 
 NOTHING: Mapping[NetworkKey, Network] = {}
 
@@ -51,7 +51,7 @@ class NetworkUnion:
         """Disjoint, as few as can be, IPv4 first, ascending. The same object until something changes."""
         if not self._pending:
             return self._result
-        if len(self._pending) > FEW:
+        if len(self._pending) > min(FEW, len(self._inputs)):
             self._join_anew()
         else:
             for key, network in self._pending.items():

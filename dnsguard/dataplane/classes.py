@@ -2,21 +2,21 @@
 
 ::
 
-    class ─jump─► tier ─jump─► policy ─goto─► its rules
+    class ─jump─► tier ─jump─► policy ─goto─► its rules, where they are many
       │ (a tier where nobody passes stands in the class itself)
-      └─jump─► profile ─goto─► its rules
+      └─jump─► profile ─goto─► its rules, where they are many
 
 Pass leaves the policy with a mark bit set; after each policy that can pass the tier's chain tests the bit and returns
 to the class, which goes on with the next tier. So the chains lie four deep however many tiers there are: the kernel
 follows sixteen. Every way through a class ends in a verdict, so nothing returns to where the class was entered.
 
-A policy's chain keeps its name while its rules change: it is a *door* that leads to a chain which is named by what it
-does. An edited policy is a new chain behind the old door, and no class, tier or endpoint of it is touched.
+A policy's chain keeps its name while its rules change: it is a *door*. Few rules stand in the door itself; more are in
+a chain of their own which is named by what it does, so that they can be loaded before they are in force. No class, tier
+or endpoint is touched by the edit of a policy.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 from dnsguard.calc.compiled import (
@@ -50,8 +50,10 @@ from dnsguard.dataplane.shelf import Shelf
 from dnsguard.dataplane.translate import Outcome, kernel_rules, literal_sets, passing
 from dnsguard.netlink.expressions import STATE_INVALID
 
+MOST_RULES_IN_DOOR = 8
+"""A chain more for each policy makes every transaction longer, those of DNS too (5 µs for 1 000 chains)."""
 
-@lru_cache(maxsize=64)
+
 def outcome(settings: Settings, stage: Stage) -> Outcome:
     """What a policy's actions do in each stage."""
     allow: tuple[SetMark | Verdict, ...] = (Verdict.ACCEPT,)
@@ -88,7 +90,9 @@ class _Part:
 
     made_of: CompiledPolicy | CompiledProfile
     door: Chain
-    content: Chain
+    content: Chain | None
+    """The rules, where they do not stand in the door."""
+
     counters: tuple[str, ...]
     sets: tuple[IntervalSet, ...]
     can_pass: bool
@@ -124,6 +128,7 @@ class ClassBuilder:
         self.classes = Shelf[Chain]()
         self.counters = Shelf[str]()
         self.sets = Shelf[IntervalSet]()
+        self._outcomes = {stage: outcome(settings, stage) for stage in Stage}
         self._compiled = Compiled()
         self._parts: dict[_Owner, _Part] = {}
         self._part_users: dict[_Owner, int] = {}
@@ -238,14 +243,16 @@ class ClassBuilder:
         self._give_back_content(before)
 
     def _take_content(self, part: _Part) -> None:
-        self.contents.take(part.content.name, part.content)
+        if part.content is not None:
+            self.contents.take(part.content.name, part.content)
         for counter in part.counters:
             self.counters.take(counter, counter)
         for literal in part.sets:
             self.sets.take(literal.name, literal)
 
     def _give_back_content(self, part: _Part) -> None:
-        self.contents.give_back(part.content.name)
+        if part.content is not None:
+            self.contents.give_back(part.content.name)
         for counter in part.counters:
             self.counters.give_back(counter)
         for literal in part.sets:
@@ -259,7 +266,7 @@ class ClassBuilder:
     def _part(self, key: _Owner, made_of: CompiledPolicy | CompiledProfile) -> _Part:
         direction = key.direction
         rules = made_of.rules(direction)
-        result = outcome(self.settings, key.stage)
+        result = self._outcomes[key.stage]
         if isinstance(made_of, CompiledPolicy):
             label, owner = f"{naming.short_name(made_of.id)}-{direction}", f"{made_of.id} {direction}"
             counters = tuple(naming.counter_of(made_of.id, direction, rule.index) for rule in rules)
@@ -273,16 +280,18 @@ class ClassBuilder:
         for rule, counter in zip(rules, counters, strict=True):
             comment = naming.comment(f"{owner} rule {rule.index}{more}{purpose(rule, self._compiled)}")
             found += kernel_rules(rule, counter, comment, result)
-        content = content_chain(label, found, owner + more)
+        content = None
+        if len(found) > MOST_RULES_IN_DOOR:
+            content = content_chain(label, found, owner + more)
+            found = [Rule((Goto(content.name),))]
         stage = "" if key.stage is Stage.NORMAL else f"-{key.stage}"
-        entrance = Rule((Goto(content.name),))
-        door = Chain(naming.identifier(label + stage), (entrance,), comment=naming.comment(owner), is_door=True)
+        door = Chain(naming.identifier(label + stage), tuple(found), comment=naming.comment(owner), is_door=True)
         sets = tuple(literal for rule in rules for literal in literal_sets(rule))
         can_pass = isinstance(made_of, CompiledPolicy) and any(rule.action is Action.PASS for rule in rules)
         return _Part(made_of, door, content, counters, sets, can_pass)
 
     def _deny(self, policy_class: PolicyClass) -> tuple[Verdict, ...]:
-        deny = outcome(self.settings, policy_class.stage).deny
+        deny = self._outcomes[policy_class.stage].deny
         return tuple(statement for statement in deny if isinstance(statement, Verdict))
 
     def end(self, policy_class: PolicyClass, counted: Count, comment: str) -> Rule:

@@ -257,7 +257,7 @@ class Chain:
     hook: Hook | None = None
     comment: str = ""
     is_door: bool = False
-    """The rules of a policy or profile are behind it, whatever they are at the time."""
+    """Of a policy or profile: its rules, or the way to them, whatever they are at the time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class World:
         return CompiledRule(0, action, protocol=17 if destination.ports else None, destination=destination)
 
     def _rules(self) -> list[CompiledRule]:
-        return [self._rule() for _ in range(self._random.choice((0, 1, 2, 3)))]
+        return [self._rule() for _ in range(self._random.choice((0, 1, 2, 3, 12)))]
 
     def _policy(self, tier_name: str, number: int) -> CompiledPolicy:
         return policy(f"{tier_name}.p{number}", self._rules(), self._rules(), tier=tier_name)
@@ -266,9 +266,20 @@ def add_endpoint(world: World) -> None:
 
 def edit_policies(world: World) -> None:
     """Every policy has another rule at its end; none can pass that could not before."""
+    _lengthen(world, 1)
+
+
+def edit_policies_much(world: World) -> None:
+    _lengthen(world, 20)
+
+
+def _lengthen(world: World, count: int) -> None:
     for key, known in world.policies.items():
-        more = CompiledRule(9, Action.ALLOW, protocol=6, destination=EntityMatch(ports=ports(9443)))
-        world.policies[key] = replace(known, egress=(*known.egress, more))
+        more = [
+            CompiledRule(9 + number, Action.ALLOW, protocol=6, destination=EntityMatch(ports=ports(9443 + number)))
+            for number in range(count)
+        ]
+        world.policies[key] = replace(known, egress=(*known.egress, *more))
 
 
 def replace_one_network(world: World) -> None:
@@ -307,14 +318,18 @@ def test_a_change_costs_what_it_changes(
     assert {item.name for item in after.sets if id(item) not in known} == sets
 
 
-def test_an_edited_policy_touches_no_endpoint_and_no_class() -> None:
-    before, after, driver = big(edit_policies)
+@pytest.mark.parametrize("edit", [edit_policies, edit_policies_much])
+def test_an_edited_policy_touches_no_endpoint_and_no_class(edit: Callable[[World], None]) -> None:
+    """Of a long one the rules come before the switch, which turns to them by one."""
+    before, after, driver = big(edit)
     known = {id(chain) for chain in before.chains}
     changed = {chain.name for chain in after.chains if id(chain) not in known}
-    doors = {chain.name for chain in after.chains if chain.is_door and chain.name in changed}
+    doors = [chain for chain in after.chains if chain.is_door and chain.name in changed]
     assert doors
     assert all(name.startswith("np-app.") for name in changed)
-    assert driver.switched.messages == 2 * len(doors)
+    assert driver.switched.messages == sum(1 + len(chain.rules) for chain in doors)
+    if edit is edit_policies_much:
+        assert all(len(chain.rules) == 1 for chain in doors)
     maps = [item for item in after.sets if isinstance(item, VerdictMap)]
     assert maps
     assert {id(item) for item in maps} <= {id(item) for item in before.sets}

@@ -25,7 +25,7 @@ def test_there_are_manifests_of_every_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.collection)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_reading_what_was_written_gives_the_same(kind: Any, data: st.DataObject) -> None:
     first = parse_object(data.draw(MANIFESTS[kind.collection]))
@@ -38,6 +38,7 @@ def test_reading_what_was_written_gives_the_same(kind: Any, data: st.DataObject)
     assert document.resource == first
 
 
+@settings(deadline=None)
 @given(manifests)
 def test_nothing_is_lost_and_nothing_made_up(manifest: Manifest) -> None:
     resource = parse_object(manifest)
@@ -74,12 +75,14 @@ def empties(value: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
     return ((path, held) for path, held in leaves(value) if held in ([], {}, ""))
 
 
+@settings(deadline=None)
 @given(manifests)
 def test_an_object_that_was_read_again_is_warned_about_no_more_than_before(manifest: Manifest) -> None:
     resource = parse_object(manifest)
     assert set(warnings(parse_object(to_dict(resource)))) <= set(warnings(resource))
 
 
+@settings(deadline=None)
 @given(st.one_of(MANIFESTS["networkpolicies.networking.k8s.io"], MANIFESTS["stagedkubernetesnetworkpolicies"]))
 def test_every_kubernetes_policy_comes_to_rules(manifest: Manifest) -> None:
     resource = parse_object(manifest)

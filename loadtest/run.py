@@ -13,6 +13,7 @@ from dnsguard.controller.enforcement import Pace
 from loadtest import report
 from loadtest.agreement import differences, kernel_differences
 from loadtest.changes import SCENARIOS, Scenario, arrivals, departures, left_half_way
+from loadtest.collector import pauses
 from loadtest.installation import Installation, NotMeasured, Step
 from loadtest.parsing import CASES, parsed
 from loadtest.probes import Recorder, installed
@@ -106,11 +107,14 @@ class Run:
                 small = await stack.enter_async_context(Installation())
                 await small.start(manifests(self._options.tenth))
             before, changes = _used(), 0
-            for scenario in SCENARIOS:
-                if self._wanted(*scenario.rows):
-                    rows = await self._scenario(scenario, large, small, seconds)
-                    changes += sum(len(row.samples) + len(row.small) for row in rows)
-                    self._found(rows)
+            with pauses() as collected:
+                for scenario in SCENARIOS:
+                    if self._wanted(*scenario.rows):
+                        rows = await self._scenario(scenario, large, small, seconds)
+                        changes += sum(len(row.samples) + len(row.small) for row in rows)
+                        self._found(rows)
+            longest = f"longest {max(collected, default=0.0) * 1e3:.0f} ms"
+            self.outcome.notes["collector"] = f"{len(collected)} full collections in that time, {longest}"
             self.outcome.notes["growth"] = f"{_growth(before)} over {changes} changes of every kind"
             if self._wanted(LOOK, LATER_LOOK):
                 await self._guard(large)

@@ -165,6 +165,88 @@ def test_a_crafted_body_is_refused_in_time_and_changes_nothing(lab: Running, wro
     assert said in response.json()["message"]
 
 
+KUBERNETES = "/apis/networking.k8s.io/v1/namespaces/prod-x/networkpolicies"
+STAGED = f"{V3}/namespaces/prod-x/stagednetworkpolicies"
+CONFIGURATIONS = f"{V3}/felixconfigurations"
+
+
+def typed(api_version: str, kind: str, spec: str = "{}") -> str:
+    return f'{{"apiVersion":"{api_version}","kind":"{kind}",{policy(spec)[1:]}'
+
+
+def multiplied() -> str:
+    """Peers and ports that come to 8 million rules."""
+    ports = ",".join(f'{{"port":{number}}}' for number in range(1, 20_001))
+    peers = ",".join(['{"podSelector":{}}'] * 20_000)
+    return policy('{"podSelector":{},"ingress":[{"from":[' + peers + '],"ports":[' + ports + "]}]}")
+
+
+def configuration(spec: str) -> str:
+    return policy(spec).replace('"attack"', '"default"')
+
+
+OTHER_KINDS: dict[str, tuple[str, str, int, str]] = {
+    # what it is: path, body, HTTP status, what the answer says
+    "Calico's policy as Kubernetes'": (
+        KUBERNETES,
+        typed("projectcalico.org/v3", "NetworkPolicy"),
+        400,
+        "; send that to",
+    ),
+    "Kubernetes' policy as Calico's": (
+        f"{V3}/namespaces/prod-x/networkpolicies",
+        typed("networking.k8s.io/v1", "NetworkPolicy"),
+        400,
+        "; send that to /apis/networking.k8s.io/v1/",
+    ),
+    "an enforced policy as staged": (STAGED, typed("projectcalico.org/v3", "NetworkPolicy"), 400, "; send that to"),
+    "a Calico rule in Kubernetes' policy": (KUBERNETES, policy('{"egress":[{"action":"Allow"}]}'), 422, "action"),
+    "peers times ports": (KUBERNETES, multiplied(), 422, "comes to 8000000 rules"),
+    "labels by the thousand": (
+        KUBERNETES,
+        policy('{"podSelector":{"matchLabels":{' + ",".join(f'"k{n}":"v"' for n in range(20_000)) + "}}}"),
+        422,
+        "at most 1024",
+    ),
+    "4 MB staged": (STAGED, policy('{"selector":"' + "x" * 4_000_000 + '"}'), 413, "is larger than"),
+    "5 000 staged rules": (
+        STAGED,
+        policy('{"egress":[' + ",".join(['{"action":"Deny"}'] * 5_000) + "]}"),
+        422,
+        "at most 1024",
+    ),
+    "a staged deletion of rules": (
+        STAGED,
+        policy('{"stagedAction":"Delete","egress":[{"action":"Deny"}]}'),
+        422,
+        "V-16",
+    ),
+    "a staged action of its own": (STAGED, policy('{"stagedAction":"Enforce"}'), 422, "Enforce"),
+    "a configuration of nobody": (CONFIGURATIONS, policy("{}"), 422, "metadata.name"),
+    "one key in two spellings": (
+        CONFIGURATIONS,
+        configuration('{"dnsPolicyMode":"Inline","DNSPolicyMode":"NoDelay"}'),
+        422,
+        "written twice",
+    ),
+    "a trusted server that is none": (
+        CONFIGURATIONS,
+        configuration('{"dnsTrustedServers":["::::"]}'),
+        422,
+        "dnsTrustedServers",
+    ),
+}
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("wrong", OTHER_KINDS)
+def test_a_crafted_object_of_another_kind_is_refused_in_time(lab: Running, wrong: str) -> None:
+    path, body, status, said = OTHER_KINDS[wrong]
+    response = send(lab, "POST", path, body)
+    assert response.status_code == status
+    assert said in response.text
+
+
 REQUESTS: dict[str, tuple[str, str, dict[str, str], int]] = {
     # what it is: method, path, headers, HTTP status
     "packed": ("POST", POLICIES, {"Content_Encoding": "gzip"}, 415),

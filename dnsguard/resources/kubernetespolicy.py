@@ -12,6 +12,7 @@ from dnsguard.resources.staged import (
     StagedActionField,
     deletion_problems,
     is_deletion,
+    with_action_label,
     with_staged_action,
 )
 
@@ -68,8 +69,8 @@ class StagedKubernetesNetworkPolicy(Resource):
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """`spec` is always there."""
-        return {"spec": {}, **super().completed(data)}
+        """`spec` is always there, and the label that says the action."""
+        return with_action_label({"spec": {}, **super().completed(data)})
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """It must come to a policy that could be enforced (V-17)."""

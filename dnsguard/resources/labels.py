@@ -6,6 +6,7 @@ SERVICE_ACCOUNT = "projectcalico.org/serviceaccount"
 NAME = "projectcalico.org/name"
 KIND = "projectcalico.org/kind"
 TIER = "projectcalico.org/tier"
+STAGED_ACTION = "projectcalico.org/spec.stagedAction"
 NAMESPACE_METADATA_NAME = "kubernetes.io/metadata.name"
 
 NAMESPACE_PREFIX = "pcns."

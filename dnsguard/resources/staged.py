@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import PlainValidator
 
+from dnsguard.resources.labels import STAGED_ACTION
 from dnsguard.resources.model import AS_TEXT, Model
 from dnsguard.resources.policy import GlobalNetworkPolicy, GlobalPolicySpec, NetworkPolicy, Policy, PolicySpec
 from dnsguard.resources.problems import Problem, refused
@@ -38,6 +39,18 @@ StagedActionField = Annotated[StagedAction, PlainValidator(_read_staged_action),
 def with_staged_action(data: Mapping[str, Any]) -> dict[str, Any]:
     """A spec with the action that is meant where none was written: Set."""
     return {**data, "stagedAction": data.get("stagedAction") or StagedAction.SET.value}
+
+
+def with_action_label(data: dict[str, Any]) -> dict[str, Any]:
+    """An unchecked object with the label that mirrors its action, whatever was written there."""
+    spec, metadata = data.get("spec"), data.get("metadata")
+    labels = (metadata.get("labels") or {}) if isinstance(metadata, Mapping) else None
+    if not isinstance(metadata, Mapping) or not isinstance(labels, Mapping) or not isinstance(spec, Mapping):
+        return data
+    action = with_staged_action(spec)["stagedAction"]
+    if not isinstance(action, str):
+        return data
+    return {**data, "metadata": {**metadata, "labels": {**labels, STAGED_ACTION: action}}}
 
 
 def is_deletion(data: Mapping[str, Any]) -> bool:
@@ -110,6 +123,11 @@ class StagedNetworkPolicy(Policy):
     kind: Literal["StagedNetworkPolicy"]
     spec: StagedPolicySpec = StagedPolicySpec()
 
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """The label that says the action, as for the tier."""
+        return with_action_label(super().completed(data))
+
 
 class StagedGlobalNetworkPolicy(Policy):
     """A preview of a GlobalNetworkPolicy of this name."""
@@ -118,3 +136,8 @@ class StagedGlobalNetworkPolicy(Policy):
 
     kind: Literal["StagedGlobalNetworkPolicy"]
     spec: StagedGlobalPolicySpec = StagedGlobalPolicySpec()
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """The label that says the action, as for the tier."""
+        return with_action_label(super().completed(data))

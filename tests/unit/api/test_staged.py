@@ -40,7 +40,10 @@ async def test_a_tier_that_holds_a_staged_policy_stays(client: httpx.AsyncClient
     await client.post(f"{V3}/tiers", json=tier())
     for path in (STAGED, GLOBAL):
         made = await client.post(path, json=staged(tier="security", egress=[RULE]))
-        assert made.json()["metadata"]["labels"] == {"projectcalico.org/tier": "security"}
+        assert made.json()["metadata"]["labels"] == {
+            "projectcalico.org/tier": "security",
+            "projectcalico.org/spec.stagedAction": "Set",
+        }
         refused = await client.delete(f"{V3}/tiers/security")
         assert refused.status_code == 409
         assert [cause["reason"] for cause in refused.json()["details"]["causes"]] == ["V-23"]
@@ -66,7 +69,7 @@ async def test_moved_to_another_tier_the_label_follows(client: httpx.AsyncClient
         content='{"spec": {"tier": "security"}}',
         headers={"Content-Type": "application/merge-patch+json"},
     )
-    assert moved.json()["metadata"]["labels"] == {"projectcalico.org/tier": "security"}
+    assert moved.json()["metadata"]["labels"]["projectcalico.org/tier"] == "security"
     refused = await client.patch(
         f"{GLOBAL}/lockdown",
         content='{"spec": {"tier": "nosuchtier"}}',
@@ -85,3 +88,5 @@ async def test_an_action_is_filled_in_and_can_be_changed(client: httpx.AsyncClie
     emptied = '{"spec": {"stagedAction": "Delete", "egress": null, "types": null}}'
     deleting = await client.patch(path, content=emptied, headers=merge)
     assert deleting.json()["spec"] == {"stagedAction": "Delete"}
+    chosen = (await client.get(STAGED, params={"labelSelector": "projectcalico.org/spec.stagedAction=Delete"})).json()
+    assert [each["metadata"]["name"] for each in chosen["items"]] == ["lockdown"]

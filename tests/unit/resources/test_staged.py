@@ -62,7 +62,10 @@ def test_the_action_is_set_unless_something_else_is_written(kind: str, written: 
     made = to_dict(read(policy(kind, **written, egress=ALLOW)))
     assert made["spec"]["stagedAction"] == meant
     assert made["spec"]["types"] == ["Egress"]
-    assert made["metadata"]["labels"] == {"projectcalico.org/tier": "default"}
+    assert made["metadata"]["labels"] == {
+        "projectcalico.org/tier": "default",
+        "projectcalico.org/spec.stagedAction": meant,
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)

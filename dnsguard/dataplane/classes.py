@@ -130,6 +130,7 @@ class ClassBuilder:
         self.sets = Shelf[IntervalSet]()
         self._outcomes = {stage: outcome(settings, stage) for stage in Stage}
         self._compiled = Compiled()
+        self._made_of: dict[int, CompiledPolicy | CompiledProfile] = {}
         self._parts: dict[_Owner, _Part] = {}
         self._part_users: dict[_Owner, int] = {}
         self._built: dict[tuple[PolicyClass, str | None], ClassChain] = {}
@@ -144,6 +145,9 @@ class ClassBuilder:
     def follow(self, compiled: Compiled) -> bool:
         """Policies and profiles are these from now on. Whether a class in use has another chain now."""
         self._compiled = compiled
+        known, self._made_of = self._made_of, _by_identity(compiled)
+        if known.keys() == self._made_of.keys():
+            return False
         turned: set[_Owner] = set()
         for key, part in self._parts.items():
             current = self._current(key)
@@ -302,6 +306,12 @@ class ClassBuilder:
         tiers = [tier.tier for tier in policy_class.tiers] or list(policy_class.profiles) or ["nothing"]
         label = f"class-{policy_class.direction}{_stage(policy_class)}-{'.'.join(tiers)}"
         return content_chain(label, rules, f"{policy_class.direction} of endpoints with {', '.join(tiers)}")
+
+
+def _by_identity(compiled: Compiled) -> dict[int, CompiledPolicy | CompiledProfile]:
+    found: dict[int, CompiledPolicy | CompiledProfile] = {id(item): item for item in compiled.policies.values()}
+    found.update((id(item), item) for item in compiled.profiles.values())
+    return found
 
 
 def _stage(policy_class: PolicyClass) -> str:

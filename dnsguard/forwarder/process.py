@@ -231,6 +231,8 @@ class Forwarder:
         try:
             if self.clients.set_own(await asyncio.to_thread(own_addresses)):
                 log.info("the node's addresses have changed")
+                self.trusted.look_again()
+                self.configuring.ask_the_trusted()
         except OSError as error:
             log.error("the node's addresses cannot be read: %s", error)
 

@@ -74,7 +74,7 @@ class TrustedServers:
             return
         servers, problems = self._usable(told)
         if not servers and first:
-            self._followed = self._remembered()
+            self._followed = self._usable(map(str, self._followed))[0] or self._remembered()
         if servers:
             self._followed = servers
             self._remember(servers)
@@ -83,6 +83,12 @@ class TrustedServers:
         self.problems = tuple(problems)
         for problem in problems:
             log.warning("%s", problem)
+
+    def look_again(self) -> None:
+        """Decide anew: which addresses are our own has changed."""
+        told, self._told = self._told, ()
+        if told:
+            self.follow(told)
 
     def _usable(self, told: Iterable[str]) -> tuple[list[Server], list[str]]:
         """The servers of a list, each once; none of them when one is ourselves. And what is wrong."""

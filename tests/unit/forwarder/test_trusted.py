@@ -6,7 +6,7 @@ import pytest
 from dnsguard.dns.upstream.servers import Server
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.trusted import TrustedServers
-from dnsguard.settings import Settings
+from dnsguard.settings import Settings, SocketAddress
 
 OWN = "192.0.2.53"
 DEFAULT = [Server("192.0.2.1")]
@@ -86,3 +86,20 @@ async def test_a_broken_file_is_ignored(tmp_path: Path) -> None:
     made = await trusted(tmp_path)
     made.follow((OWN,))
     assert made.in_force == DEFAULT
+
+
+async def test_a_server_whose_address_becomes_ours_is_asked_no_more(tmp_path: Path) -> None:
+    clients = Clients([], [], [])
+    every_address = settings(tmp_path).model_copy(update={"listen": (SocketAddress(ip_address("0.0.0.0"), 53),)})
+    every_address.model_fields_set.discard("upstreams")
+    made = TrustedServers(every_address, clients, tmp_path / "trusted")
+    await made.look_up()
+    made.follow(("198.51.100.1",))
+    assert made.in_force == [Server("198.51.100.1")]
+    clients.set_own([ip_address("198.51.100.1").packed])
+    made.look_again()
+    assert made.in_force == DEFAULT
+    assert "dnsguard itself" in made.problems[0]
+    clients.set_own([])
+    made.look_again()
+    assert (made.in_force, made.problems) == ([Server("198.51.100.1")], ())

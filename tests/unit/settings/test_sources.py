@@ -126,7 +126,10 @@ def test_upstreams_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     servers = ["127.0.0.1", "192.0.2.53", "fe80::1%eth0", "2001:db8::53", "192.0.2.53", "", "x"]
     path.write_text("# c\nsearch example.org\n" + "".join(f"nameserver {server}\n" for server in servers))
     monkeypatch.setattr("dnsguard.settings.sources.RESOLV_CONF", path)
-    assert settings_from_argv([], "test", {}).upstreams == ("192.0.2.53:53", "[2001:db8::53]:53")
+    found = settings_from_argv([], "test", {})
+    assert found.upstreams == ("192.0.2.53:53", "[2001:db8::53]:53")
+    assert "upstreams" not in found.model_fields_set, "nobody gave them"
+    assert "upstreams" in settings_from_argv(["--upstreams", "192.0.2.1"], "test", {}).model_fields_set
     path.write_text("nameserver 127.0.0.1\n")
     assert "names no server besides ourselves" in problems()[0]
     assert settings_from_argv(["--listen", "127.0.0.2"], "test", {}).upstreams == ("127.0.0.1:53",)

@@ -4,12 +4,15 @@ import argparse
 import sys
 import time
 
+from dnsguard.calc.compiled import Action
 from tests.support.lab.enclosure import INSIDE, enclosed
-from tests.worlds.bench import Tally, bench
+from tests.worlds.bench import LEAST_SHARE, Tally, bench
 from tests.worlds.report import told
 from tests.worlds.world import world_of
 
 MOST_TOLD = 3
+ENOUGH = 200
+"""Worlds after which what decides seldom is no accident."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -23,7 +26,7 @@ def _arguments() -> argparse.Namespace:
 
 def table(tally: Tally, seconds: float) -> str:
     """The figures of a run."""
-    denied = sum(count for text, count in tally.deciders.items() if text.startswith("deny"))
+    denied = sum(count for (action, _), count in tally.deciders.items() if action is Action.DENY)
     lines = [
         f"worlds      {tally.worlds:7}",
         f"packets     {tally.packets:7}",
@@ -32,7 +35,10 @@ def table(tally: Tally, seconds: float) -> str:
         f"followed    {tally.followed:7}  connections into the next world",
         f"mismatches  {tally.mismatches:7}",
         f"seconds     {seconds:7.1f}",
-        *(f"  {share / tally.packets:6.1%}  {text}" for text, share in tally.deciders.most_common()),
+        *(
+            f"  {count / tally.packets:6.1%}  {action.value if action else 'leave'}: {kind.value if kind else 'nobody'}"
+            for (action, kind), count in tally.deciders.most_common()
+        ),
     ]
     return "\n".join(lines)
 
@@ -53,7 +59,10 @@ def inside() -> int:
                     print(f"seed {seed}: {mismatch.text}", flush=True)
                 untold -= 1
     print(table(tried.tally, time.monotonic() - started), flush=True)
-    return 1 if tried.tally.mismatches else 0
+    rare = tried.tally.rare() if arguments.worlds >= ENOUGH else []
+    if rare:
+        print(f"decided less than {LEAST_SHARE:.1%}: {', '.join(rare)}", flush=True)
+    return 1 if tried.tally.mismatches or rare else 0
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from dnsguard.netlink.nftables import Element, Message, add_elements, flush_set
 from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.resources import Resource
 from tests.worlds import counting
-from tests.worlds.flows import can_be_followed, error_about, next_of, reply_to
+from tests.worlds.flows import can_be_followed, connection_of, error_about, next_of, reply_to
 from tests.worlds.frames import Shot
 from tests.worlds.naive import Naive
 from tests.worlds.packets import Packets
@@ -48,6 +48,12 @@ _OF_STATE: dict[PacketState, set[str]] = {
 _STATES = {INVALID, ESTABLISHED, RELATED, UNTRACKED}
 
 
+LEAST_SHARE = 0.005
+"""Of the packets, for each kind of thing that decides; what is established is followed, not drawn."""
+
+Decided = tuple[Action | None, Decider | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """The kernel did something else than the evaluator says."""
@@ -66,8 +72,16 @@ class Tally:
     worlds: int = 0
     packets: int = 0
     followed: int = 0
-    deciders: Counter[str] = field(default_factory=Counter)
+    deciders: Counter[Decided] = field(default_factory=Counter)
     mismatches: int = 0
+
+    def rare(self) -> list[str]:
+        """Kinds of things that decided too seldom for a run to say much of them."""
+        shares: Counter[Decider] = Counter({kind: 0 for kind in Decider if kind is not Decider.ESTABLISHED})
+        for (_, kind), count in self.deciders.items():
+            if kind is not None:
+                shares[kind] += count
+        return [kind.value for kind, count in shares.items() if count < self.packets * LEAST_SHARE]
 
 
 class Bench:
@@ -109,7 +123,7 @@ class Bench:
         self._wire.forget_connections()
         found += self._try_new(shots)
         self._going_on = []
-        firsts = {shot.packet: shot for shot in shots if can_be_followed(shot)}  # one for each connection
+        firsts = {connection_of(shot): shot for shot in shots if can_be_followed(shot)}
         for shot in firsts.values():
             if len(self._going_on) < FLOWS and self.expected(shot).action is not Action.DENY:
                 found += self._follow(shot)
@@ -188,7 +202,8 @@ class Bench:
     def _try_new(self, shots: Sequence[Shot]) -> list[Mismatch]:
         before = self._counted()
         found = self.try_all(shots)
-        self.tally.deciders.update(counting.text_of(self.expected(shot)) for shot in shots)
+        decisions = [self.expected(shot).decision for shot in shots]
+        self.tally.deciders.update((each.action, each.decider) if each else (None, None) for each in decisions)
         if not found and self._by_another(shots, before):
             # Which one it was; none, when something of the node's own stack was counted.
             found = [each for shot in shots for each in self.try_alone(shot)]
@@ -280,8 +295,10 @@ def _problem(shot: Shot, verdict: Verdict, notes: set[str]) -> str:
 
 
 def shown_by(verdict: Verdict) -> Iterator[tuple[object, ...]]:
-    """What a verdict is an example of: rules that match, and reasons why others do not, addresses and numbers apart."""
+    """What a verdict is an example of: what decides where, rules that match, and reasons why others do not; addresses
+    and numbers apart."""
     for judgement in verdict.judgements:
+        yield judgement.stage, judgement.direction, judgement.decision.decider, judgement.decision.action
         policies = [(policy.id, policy.rules) for tier in judgement.tiers for policy in tier.policies]
         for owner, rules in [*policies, *((profile.name, profile.rules) for profile in judgement.profiles)]:
             for rule in rules:

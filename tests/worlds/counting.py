@@ -59,11 +59,3 @@ def denied(counted: Mapping[str, int], before: Mapping[str, int], denying: froze
             key = _UNKNOWN if name.startswith(_UNKNOWN) else name
             found[key] = found.get(key, 0) + rose
     return found
-
-
-def text_of(verdict: Verdict) -> str:
-    """The kind of thing that decided, for a table of all of them."""
-    if verdict.decision is None:
-        return "allow: nobody is concerned"
-    action = "deny" if verdict.decision.action is Action.DENY else "allow"
-    return f"{action}: {verdict.decision.decider.value}"

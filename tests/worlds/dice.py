@@ -145,6 +145,8 @@ class Dice:
         singles: tuple[Any, ...] = (*PORTS, "80:443", "1:1023", "8080", "8000:9000", "40000:50000")
         if not numbered:
             return self.some(PORT_NAMES, 1, 1, 2)
+        if self.often(0.15):  # more than the kernel has rules for
+            return self.some((22, 53, 80, 179, 443, 5353, 8080, 40001, 60000), 5, 6, 7)
         return [*self.some(singles, 1, 1, 2, 2, 3, 5, 6, 0), *(self.some(PORT_NAMES, 1, 2) if self.often(0.4) else [])]
 
     def _who(self, side: str, direction: str, rule: Manifest, family: int) -> Manifest:

@@ -23,6 +23,13 @@ def can_be_followed(shot: Shot) -> bool:
             return packet.is_icmp and packet.icmp_type in _REPLY_TYPES[number]
 
 
+def connection_of(shot: Shot) -> object:
+    """Equal for all packets of what connection tracking takes for one connection, whichever end they come from."""
+    packet = shot.packet
+    ends = (packet.source, packet.source_port), (packet.destination, packet.destination_port)
+    return packet.protocol, frozenset(ends)
+
+
 def reply_to(shot: Shot, number: int) -> Shot:
     """What the other end answers."""
     packet = replace(

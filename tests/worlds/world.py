@@ -237,7 +237,7 @@ class _Maker:
     def _host_policy(self, name: str) -> Manifest:
         """One that hosts are there for: before conntrack, before DNAT, or for what they forward."""
         dice = self._dice
-        stage = dice.one(("doNotTrack", "preDNAT", "applyOnForward"))
+        stage = dice.one(("doNotTrack", "doNotTrack", "preDNAT", "applyOnForward"))
         directions = ["ingress"] if stage == "preDNAT" else dice.one((["ingress"], ["egress"], ["ingress", "egress"]))
         spec: Manifest = {
             "tier": dice.one(TIERS),

@@ -27,14 +27,17 @@ def effective_labels(
     """
     labels = dict(resource.labels)
     if isinstance(resource, WorkloadEndpoint | NetworkSet):
-        # Whoever may write objects of one namespace must not make them look as if they were of another.
+        # Whoever may write objects of one namespace must not make them look as if they were of another, or ran as
+        # somebody.
         for key in resource.labels:
-            if key.startswith((NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX)):
+            if key == SERVICE_ACCOUNT or key.startswith((NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX)):
                 del labels[key]
     labels |= automatic_labels(resource)
     for profile_labels in inherited:
         for key, value in profile_labels.items():
             labels.setdefault(key, value)
+    if isinstance(resource, HostEndpoint):
+        labels.pop(NAMESPACE, None)  # a host is in no namespace, whatever its profiles say
     return labels
 
 

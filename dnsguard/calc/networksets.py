@@ -57,12 +57,20 @@ class NetworkSetBook:
                 touched[identity] = None
                 if after is None:
                     del self._resources[identity]
-                    self._inheriting.get(namespace_profile(identity.namespace), set()).discard(identity)
                 else:
                     self._resources[identity] = resource
-                    if identity.namespace:
-                        self._inheriting.setdefault(namespace_profile(identity.namespace), set()).add(identity)
+                if identity.namespace:
+                    self._inherit(identity, namespace_profile(identity.namespace), gone=after is None)
         return [change for change in map(self._update, touched) if change.before != change.after]
+
+    def _inherit(self, identity: SetId, profile: str, *, gone: bool) -> None:
+        heirs = self._inheriting.setdefault(profile, set())
+        if gone:
+            heirs.remove(identity)
+        else:
+            heirs.add(identity)
+        if not heirs:
+            del self._inheriting[profile]
 
     def _update(self, identity: SetId) -> SetChange:
         before = self._sets.pop(identity, None)

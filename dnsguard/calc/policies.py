@@ -63,7 +63,10 @@ class PolicyBook:
         for before, _ in standing:
             if before is not None:
                 del self._standing[before.id]
-                self._of_tier[before.spec.tier].remove(before.id)
+                of_tier = self._of_tier[before.spec.tier]
+                of_tier.remove(before.id)
+                if not of_tier:
+                    del self._of_tier[before.spec.tier]
                 touched[before.id] = None
         for _, after in standing:
             if after is not None:

@@ -75,17 +75,11 @@ class Selection:
 
     def _key(self, endpoint: Endpoint, known: dict[Hashable, frozenset[InForce]]) -> GroupKey:
         """The key of an endpoint's group; `known` keeps what those have in common that selectors cannot tell apart."""
-        alike = endpoint.is_workload, self._selectors.seen(endpoint.labels)
+        alike = self._selectors.seen(endpoint.labels)
         if alike not in known:
-            found = self._selectors.matching(endpoint.labels)
-            known[alike] = frozenset(policy for policy in found if _may_select(policy, endpoint))
+            known[alike] = frozenset(self._selectors.matching(endpoint.labels))
         return GroupKey(places_of_endpoint(endpoint), endpoint.profiles, known[alike])
 
     def _selected(self, policy: InForce) -> set[EndpointId]:
         found = self._objects.matching(policy.selector)
-        return {each.id for each in found if isinstance(each, Endpoint) and _may_select(policy, each)}
-
-
-def _may_select(policy: InForce, endpoint: Endpoint) -> bool:
-    """A host is in no namespace, whatever labels it got hold of."""
-    return endpoint.is_workload or not policy.id.namespace
+        return {each.id for each in found if isinstance(each, Endpoint)}

@@ -67,6 +67,16 @@ def test_rules_of_a_direction_that_types_leaves_out_are_left_out() -> None:
     assert (len(found.ingress), len(found.egress)) == (0, 1)
 
 
+def test_a_host_is_in_no_namespace_whatever_its_profiles_say() -> None:
+    sneaky = profile("sneaky", labelsToApply={"projectcalico.org/namespace": "shop"})
+    rules = [{"action": "Allow", "destination": {"selector": "all()"}}, *ALLOW]
+    compiled = compile_policy(
+        [host("h", "10.9.0.1", profiles=["sneaky"]), workload("w", "10.0.0.1"), sneaky, policy("p", egress=rules)]
+    )
+    (members,) = compiled.member_sets.values()
+    assert [str(network) for network in members.networks] == ["10.0.0.1/32"]
+
+
 def test_a_namespaced_policy_never_judges_a_host() -> None:
     sneaky = profile("sneaky", labelsToApply={"projectcalico.org/namespace": "shop"})
     compiled = compile_policy([host("h", profiles=["sneaky"]), sneaky, policy("p", egress=ALLOW)])

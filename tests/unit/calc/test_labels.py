@@ -23,7 +23,11 @@ NS = "projectcalico.org/namespace"
             [],
             {NS: "shop", "projectcalico.org/orchestrator": "k8s", "projectcalico.org/serviceaccount": "robot"},
         ),
+        (workload("w", labels={"projectcalico.org/serviceaccount": "robot"}), [], {NS: "shop"}),
+        (network_set("n", labels={"projectcalico.org/serviceaccount": "robot"}), [],
+         {NS: "shop", "projectcalico.org/name": "n", "projectcalico.org/kind": "NetworkSet"}),
         (host("h", labels={"a": "b"}), [{"c": "d"}], {"a": "b", "c": "d"}),
+        (host("h"), [{NS: "shop", "c": "d"}], {"c": "d"}),
         (
             network_set("n", labels={"pcns.env": "prod", "a": "b"}),
             [{"pcns.env": "test"}],

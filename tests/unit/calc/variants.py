@@ -26,7 +26,7 @@ VARIANTS = 40
 """Of each object. Some are equal, and are other objects all the same."""
 
 NAMESPACES = ["shop", "else"]
-PROFILES = ["kns.shop", "kns.else", "ksa.shop.robot", "pr", "nobody-wrote-it"]
+PROFILES = ["pr", "kns.shop", "kns.else", "ksa.shop.robot", "nobody-wrote-it"]
 SELECTORS = [
     "a == 'x'",
     "a != 'x'",
@@ -167,7 +167,8 @@ def _namespace(random: Random, name: str) -> Resource:
 
 
 def _profile(random: Random, name: str) -> Resource:
-    ingress, egress = [_rule(random, egress=False)], [_rule(random, egress=True)]
+    ingress = [_rule(random, egress=False)]
+    egress = [_rule(random, egress=True), {"action": "Allow", "destination": {"selector": random.choice(SELECTORS)}}]
     return profile(name, **_maybe(random, ingress=ingress, egress=egress, labelsToApply=_labels(random)))
 
 

@@ -1,0 +1,132 @@
+from ipaddress import ip_address
+
+import pytest
+
+from dnsguard.controller.lookups import Learned, Origins, explained_name, would_lease
+from dnsguard.controller.written import Written
+from dnsguard.domains import wire_name
+from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
+from tests.unit.controller.policy import LEASES, compiled, endpoint
+from tests.unit.controller.running import InForce, lease
+from tests.unit.controller.test_explain import POLICY
+
+CART, ADDRESS = ip_address("10.0.0.7"), ip_address("203.0.113.9")
+NAME = wire_name("api.example.org")
+SETS = """
+---
+apiVersion: projectcalico.org/v3
+kind: NetworkSet
+metadata: {name: partners, namespace: shop, labels: {role: partner}}
+spec: {allowedEgressDomains: ["*.Partner.example", "api.partner.example"]}
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkSet
+metadata: {name: idle, labels: {role: nobody}}
+spec: {allowedEgressDomains: ["api.partner.example"]}
+---
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: partners, namespace: shop}
+spec:
+  selector: app == 'web'
+  types: [Egress]
+  egress: [{action: Allow, destination: {selector: role == 'partner'}}]
+"""
+
+
+def named(
+    learned: Learned, name: bytes = NAME
+) -> tuple[list[tuple[str, str]], list[tuple[str, tuple[str, ...], bool]]]:
+    found = explained_name(name, None, compiled(), learned, Origins(()), "")
+    steps = [(each.owner, each.target) for each in found.aliases]
+    return steps, [(each.address, each.sets, each.node_wide) for each in found.addresses]
+
+
+def test_the_replies_of_all_forwarders_are_one() -> None:
+    one, other = lease("203.0.113.9", "s:a"), lease("203.0.113.10")
+    step = LearnedAlias("a.example.org", "b.example.org", 5.0)
+    learned = Learned.of([LeasesReply(1, (one,), aliases=(step,)), LeasesReply(2, (one, other), True, (step,))])
+    assert (learned.leases, learned.aliases, learned.truncated) == ((one, other), (step,), True)
+
+
+@pytest.mark.parametrize(
+    ("found", "leased"),
+    [
+        (lease("203.0.113.9", "s:names"), True),
+        (lease("203.0.113.9", "s:other"), False),
+        (lease("203.0.113.9"), False),
+        (lease("203.0.113.10", "s:names"), False),
+        (LearnedLease("shop/cart", "10.0.0.8", "203.0.113.9", ("s:names",), (), 1.0), False),
+        (LearnedLease("node", "10.0.0.7", "203.0.113.9", ("s:names",), (), 1.0), True),
+    ],
+)
+def test_a_lease_is_of_a_set_a_client_and_an_address(found: LearnedLease, leased: bool) -> None:
+    assert Learned((found,)).leased("s:names", CART, ADDRESS) is leased
+
+
+def test_names_and_addresses_know_each_other() -> None:
+    learned = Learned((lease("203.0.113.9", names=("api.example.org", "edge.example.net")), lease("203.0.113.10")))
+    assert learned.names_of(ADDRESS) == {NAME, wire_name("edge.example.net")}
+    assert learned.addresses_of(NAME) == (ADDRESS, ip_address("203.0.113.10"))
+    assert learned.addresses_of(wire_name("example.org")) == ()
+    assert learned.addresses == {ADDRESS, ip_address("203.0.113.10")}
+
+
+def test_what_takes_a_name_would_lease_it() -> None:
+    world = compiled()
+    assert would_lease(world, [NAME])(LEASES.id, CART, ADDRESS)
+    assert not would_lease(world, [wire_name("example.net")])(LEASES.id, CART, ADDRESS)
+    assert not would_lease(world, [NAME])("s:unknown", CART, ADDRESS)
+    assert not would_lease(world, [])(LEASES.id, CART, ADDRESS)
+
+
+def test_the_steps_are_those_of_this_name_each_once_also_in_a_loop() -> None:
+    steps = [
+        ("api.example.org", "b.example"),
+        ("b.example", "c.example"),
+        ("c.example", "b.example"),
+        ("x.example", "y.example"),
+    ]
+    learned = Learned((), tuple(LearnedAlias(owner, target, 9.0) for owner, target in steps))
+    assert named(learned)[0] == steps[:3]
+
+
+def test_addresses_are_told_once_with_all_their_sets() -> None:
+    learned = Learned(
+        (
+            LearnedLease("shop/cart", "10.0.0.7", "203.0.113.9", ("s:b",), ("api.example.org",), 5.0),
+            LearnedLease("node", "10.0.0.7", "203.0.113.9", ("s:a",), ("api.example.org",), 9.0),
+            LearnedLease("node", "", "203.0.113.10", (), ("api.example.org",), 9.0),
+            LearnedLease("node", "", "203.0.113.11", (), ("other.example.org",), 9.0),
+        )
+    )
+    assert named(learned)[1] == [("203.0.113.9", ("s:a", "s:b"), False), ("203.0.113.10", (), True)]
+
+
+def test_what_carries_a_name_is_called_by_its_set_its_text_and_its_rules() -> None:
+    enforced = InForce(POLICY + SETS).enforcer.enforced
+    assert enforced is not None
+    world, written = enforced.compiled, Written(enforced.resources)
+    endpoints = {each.id.name: each for each in world.endpoints.values()}
+    name = wire_name("api.partner.example")
+
+    def carriers(client: str) -> list[tuple[str, str, tuple[str, ...], bool]]:
+        found = explained_name(name, endpoints[client], world, Learned(), Origins(written.network_sets), "")
+        return [(each.origin, each.pattern, each.rules, each.used) for each in found.carriers]
+
+    rules = ("rule 0 of NetworkPolicy/shop/partners",)
+    assert carriers("web") == [
+        ("NetworkSet/shop/partners", "*.Partner.example", rules, True),
+        ("NetworkSet/shop/partners", "api.partner.example", rules, True),
+        ("GlobalNetworkSet/idle", "api.partner.example", (), False),
+    ]
+    assert {used for *_, used in carriers("cart")} == {False}
+
+
+def test_a_name_behind_an_alias_is_carried_too() -> None:
+    learned = Learned((), (LearnedAlias("shop.example.net", "api.example.org", 9.0),))
+    found = explained_name(
+        wire_name("shop.example.net"), endpoint("cart", "10.0.0.7"), compiled(), learned, Origins(()), ""
+    )
+    (carrier,) = found.carriers
+    assert (carrier.lease_set, carrier.pattern, carrier.used) == (LEASES.id, "*.Example.org", True)

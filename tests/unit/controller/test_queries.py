@@ -1,0 +1,51 @@
+from dataclasses import replace
+
+import pytest
+
+from dnsguard.calc.node import Node
+from dnsguard.controller.queries import query_answer
+from dnsguard.domains import wire_name
+from dnsguard.link.messages import Identity, Snapshot
+from tests.unit.controller.policy import LEASES, compiled, endpoint
+
+CART = endpoint("cart", "10.0.0.7")
+NAMED, OTHER = wire_name("api.example.org"), wire_name("example.net")
+LISTEN = ("192.0.2.53#53",)
+SILENT = Identity("shop/cart", ("10.0.0.7",), (LEASES.id,), ())
+FREE = replace(SILENT, may_query=("udp/192.0.2.53",))
+
+
+def snapshot(*identities: Identity, query_policy: str = "AllowAll") -> Snapshot:
+    return Snapshot(1, "dnsguard", (), identities, query_policy)
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "answer"),
+    [
+        (NAMED, snapshot(FREE), "its query is answered: its policy lets it send DNS"),
+        (OTHER, snapshot(FREE), "its query is answered: its policy lets it send DNS"),
+        (NAMED, snapshot(FREE, query_policy="AllowListed"), "its query is answered: its policy lets it send DNS"),
+        (
+            OTHER,
+            snapshot(FREE, query_policy="AllowListed"),
+            "its query is REFUSED: dnsQueryPolicy is AllowListed, and no policy of it names this domain",
+        ),
+        (NAMED, snapshot(SILENT), "its query is answered: its policy lets it send no DNS, but names this domain"),
+        (
+            OTHER,
+            snapshot(SILENT),
+            "its query is REFUSED: its policy lets it send no DNS, and does not name this domain",
+        ),
+        (NAMED, snapshot(), "forwarders do not know the endpoint: its queries are those of a stranger"),
+    ],
+)
+def test_queries_of_an_endpoint(name: bytes, told: Snapshot, answer: str) -> None:
+    assert query_answer(name, CART, compiled(CART), told, Node(), LISTEN) == answer
+
+
+def test_queries_that_nobody_here_answers() -> None:
+    world = compiled(CART)
+    assert "served_clients lists it" in query_answer(NAMED, None, world, snapshot(FREE), Node(), LISTEN)
+    assert "nobody answers" in query_answer(NAMED, CART, world, snapshot(FREE), Node(), ())
+    far = endpoint("far", "10.0.0.9", node="there")
+    assert "forwarder of node there" in query_answer(NAMED, far, compiled(far), snapshot(), Node(name="here"), LISTEN)

@@ -16,10 +16,10 @@ from dnsguard.controller.judging import Asked, Flow, Judged, verdict_of
 from dnsguard.controller.learned import LEASES_SECONDS, Forwarders
 from dnsguard.controller.lookups import Learned, explained_name
 from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface, plan_settings
-from dnsguard.controller.queries import query_answer
+from dnsguard.controller.queries import lease_sets_of, query_answer
 from dnsguard.controller.question import Question, question_of
 from dnsguard.controller.routing import ROUTING_SECONDS, Routing, kernel_routing
-from dnsguard.controller.staged import pending_world
+from dnsguard.controller.staged import PendingPolicy
 from dnsguard.controller.wording import notes_on, summary
 from dnsguard.controller.world import World
 from dnsguard.dataplane.rules import Plan
@@ -52,14 +52,17 @@ class ExplainModel:
         self._settings = settings
         self._machine = machine
         self._routing = routing
+        self._pending = PendingPolicy()
         self._worlds: tuple[Desired[Plan], World, World | None] | None = None
+        self._making_worlds = asyncio.Lock()
 
     async def __call__(self, query: ExplainQuery) -> Explanation:
         enforced = self._enforcer.enforced
         if enforced is None:
             raise ReadModelUnavailable("the first computation of policy still runs")
         notes = [] if self._enforcer.in_sync else [f"not in sync with the store: {self._problem()}"]
-        world, pending = await asyncio.to_thread(self._worlds_of, enforced)
+        async with self._making_worlds:
+            world, pending = await asyncio.to_thread(self._worlds_of, enforced)
         question = await asyncio.to_thread(question_of, query, world.compiled, world.written)
         learned = await self._learned(question, notes)
         node = await self._node(enforced, notes)
@@ -90,7 +93,7 @@ class ExplainModel:
         """Policy as it is enforced, and as it would be with what is staged; None where nothing is."""
         if self._worlds is None or self._worlds[0] is not enforced:
             world = World(enforced.compiled, enforced.resources)
-            self._worlds = enforced, world, pending_world(world)
+            self._worlds = enforced, world, self._pending.world(world)
         return self._worlds[1], self._worlds[2]
 
     async def _learned(self, question: Question, notes: list[str]) -> Learned:
@@ -156,7 +159,8 @@ class ExplainModel:
         client = asked.question.source.endpoint
         listen = tuple(address for state in self._link.forwarders for address in state.listen)
         query = query_answer(name, client, world.compiled, enforced.snapshot, asked.node, listen)
-        return explained_name(name, client, world.compiled, asked.learned, world.origins, query)
+        used = lease_sets_of(client, enforced.snapshot)
+        return explained_name(name, used, world.compiled, asked.learned, world.origins, query)
 
     async def _counter_notes(self, found: Sequence[Judged]) -> list[str]:
         """What the kernel has counted of packets that it decided in the same way."""

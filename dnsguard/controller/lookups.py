@@ -1,12 +1,12 @@
 """What a domain name means to a client: where it led, which lease sets take it, whether a query is answered. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from api.explaining import Carrier, ExplainedName, LearnedAddress
 from api.explaining import LearnedAlias as AliasView
-from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint
+from dnsguard.calc.compiled import Address, Compiled
 from dnsguard.calc.matching import LeaseLookup
 from dnsguard.domains import DomainNameError, name_text, wire_name
 from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
@@ -82,16 +82,19 @@ def would_lease(compiled: Compiled, names: Iterable[bytes]) -> LeaseLookup:
 
 
 def explained_name(
-    name: bytes, client: CompiledEndpoint | None, compiled: Compiled, learned: Learned, origins: "Origins", query: str
+    name: bytes, used: Collection[str], compiled: Compiled, learned: Learned, origins: "Origins", query: str
 ) -> ExplainedName:
-    """Everything that is known of a name, for one client; ``query`` says whether its queries are answered."""
+    """Everything that is known of a name, for one client.
+
+    ``used``: the lease sets that its look-ups fill. ``query`` says whether its queries are answered.
+    """
     steps = tuple(_steps(name, learned.aliases))
     chain = {name, *(wire for step in steps for wire in _wires([step.target]))}
     return ExplainedName(
         name=name_text(name),
         aliases=tuple(AliasView(owner=s.owner, target=s.target, seconds_left=s.seconds_left) for s in steps),
         addresses=tuple(_addresses(name, learned.leases)),
-        carriers=tuple(_carriers(chain, client, compiled, origins)),
+        carriers=tuple(_carriers(chain, used, compiled, origins)),
         query=query,
     )
 
@@ -131,10 +134,7 @@ def _addresses(name: bytes, leases: Sequence[LearnedLease]) -> Iterator[LearnedA
         )
 
 
-def _carriers(
-    chain: set[bytes], client: CompiledEndpoint | None, compiled: Compiled, origins: "Origins"
-) -> Iterator[Carrier]:
-    used = compiled.lease_sets_of(client) if client is not None else frozenset()
+def _carriers(chain: set[bytes], used: Collection[str], compiled: Compiled, origins: "Origins") -> Iterator[Carrier]:
     rules = _rules_by_lease_set(compiled)
     found = []
     for lease_set in compiled.lease_sets.values():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint
 from dnsguard.calc.node import Node
+from dnsguard.leases import OUTSIDERS
 from dnsguard.link.messages import Identity, Snapshot
 
 
@@ -33,6 +34,14 @@ def query_answer(
     if named:
         return "its query is answered: its policy lets it send no DNS, but names this domain"
     return "its query is REFUSED: its policy lets it send no DNS, and does not name this domain"
+
+
+def lease_sets_of(client: CompiledEndpoint | None, snapshot: Snapshot) -> frozenset[str]:
+    """The lease sets that look-ups of a client fill: those of its own policies, and those of host endpoints that judge
+    what is forwarded for it."""
+    name = OUTSIDERS if client is None else str(client.id)
+    found = (each for each in snapshot.identities if each.endpoint == name)
+    return frozenset(lease_set for each in found for lease_set in (*each.lease_sets, *each.forwarded))
 
 
 def _is_named(name: bytes, identity: Identity, compiled: Compiled) -> bool:

@@ -1,6 +1,6 @@
 """Policy as it would be if what is staged were enforced. Nothing that comes of it is ever enforced."""
 
-from dnsguard.calc.compile import compile_policy
+from dnsguard.calc.compile import Compiler
 from dnsguard.calc.staging import View
 from dnsguard.controller.world import World
 from dnsguard.resources import StagedGlobalNetworkPolicy, StagedKubernetesNetworkPolicy, StagedNetworkPolicy
@@ -8,9 +8,15 @@ from dnsguard.resources import StagedGlobalNetworkPolicy, StagedKubernetesNetwor
 STAGED = (StagedNetworkPolicy, StagedGlobalNetworkPolicy, StagedKubernetesNetworkPolicy)
 
 
-def pending_world(world: World) -> World | None:
-    """None where nothing is staged. Takes as long as any compilation."""
-    if not any(isinstance(resource, STAGED) for resource in world.written.resources):
-        return None
-    view = View.PENDING
-    return World(compile_policy(world.written.resources, view=view), world.written.resources, view)
+class PendingPolicy:
+    """Follows what would be in force. One call at a time."""
+
+    def __init__(self) -> None:
+        self._compiler = Compiler(View.PENDING)
+
+    def world(self, enforced: World) -> World | None:
+        """None where nothing is staged. A first call takes as long as any compilation, others what has changed."""
+        resources = enforced.written.resources
+        if not any(isinstance(resource, STAGED) for resource in resources):
+            return None
+        return World(self._compiler.compile(resources), resources, View.PENDING)

@@ -6,7 +6,7 @@ from dnsguard.controller.lookups import Learned, Origins, explained_name, would_
 from dnsguard.controller.written import Written
 from dnsguard.domains import wire_name
 from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
-from tests.unit.controller.policy import LEASES, compiled, endpoint
+from tests.unit.controller.policy import LEASES, compiled
 from tests.unit.controller.running import InForce, lease
 from tests.unit.controller.test_explain import POLICY
 
@@ -37,7 +37,7 @@ spec:
 def named(
     learned: Learned, name: bytes = NAME
 ) -> tuple[list[tuple[str, str]], list[tuple[str, tuple[str, ...], bool]]]:
-    found = explained_name(name, None, compiled(), learned, Origins(()), "")
+    found = explained_name(name, (), compiled(), learned, Origins(()), "")
     steps = [(each.owner, each.target) for each in found.aliases]
     return steps, [(each.address, each.sets, each.node_wide) for each in found.addresses]
 
@@ -111,7 +111,8 @@ def test_what_carries_a_name_is_called_by_its_set_its_text_and_its_rules() -> No
     name = wire_name("api.partner.example")
 
     def carriers(client: str) -> list[tuple[str, str, tuple[str, ...], bool]]:
-        found = explained_name(name, endpoints[client], world, Learned(), Origins(written.network_sets), "")
+        used = world.lease_sets_of(endpoints[client])
+        found = explained_name(name, used, world, Learned(), Origins(written.network_sets), "")
         return [(each.origin, each.pattern, each.rules, each.used) for each in found.carriers]
 
     rules = ("rule 0 of NetworkPolicy/shop/partners",)
@@ -125,8 +126,6 @@ def test_what_carries_a_name_is_called_by_its_set_its_text_and_its_rules() -> No
 
 def test_a_name_behind_an_alias_is_carried_too() -> None:
     learned = Learned((), (LearnedAlias("shop.example.net", "api.example.org", 9.0),))
-    found = explained_name(
-        wire_name("shop.example.net"), endpoint("cart", "10.0.0.7"), compiled(), learned, Origins(()), ""
-    )
+    found = explained_name(wire_name("shop.example.net"), {LEASES.id}, compiled(), learned, Origins(()), "")
     (carrier,) = found.carriers
     assert (carrier.lease_set, carrier.pattern, carrier.used) == (LEASES.id, "*.Example.org", True)

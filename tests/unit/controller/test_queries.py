@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 
 from dnsguard.calc.node import Node
-from dnsguard.controller.queries import query_answer
+from dnsguard.controller.queries import lease_sets_of, query_answer
 from dnsguard.domains import wire_name
+from dnsguard.leases import OUTSIDERS
 from dnsguard.link.messages import Identity, Snapshot
 from tests.unit.controller.policy import LEASES, compiled, endpoint
 
@@ -49,3 +50,10 @@ def test_queries_that_nobody_here_answers() -> None:
     assert "nobody answers" in query_answer(NAMED, CART, world, snapshot(FREE), Node(), ())
     far = endpoint("far", "10.0.0.9", node="there")
     assert "forwarder of node there" in query_answer(NAMED, far, compiled(far), snapshot(), Node(name="here"), LISTEN)
+
+
+def test_look_ups_fill_the_sets_of_the_client_and_of_the_hosts_on_its_way() -> None:
+    told = snapshot(replace(SILENT, forwarded=("s:gate",)), Identity(OUTSIDERS, (), (), (), ("s:out",)))
+    assert lease_sets_of(CART, told) == {LEASES.id, "s:gate"}
+    assert lease_sets_of(None, told) == {"s:out"}
+    assert lease_sets_of(endpoint("web", "10.0.0.8"), told) == frozenset()

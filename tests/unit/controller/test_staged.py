@@ -4,7 +4,7 @@ import pytest
 
 from dnsguard.calc.compiled import Direction, PolicyId
 from dnsguard.calc.staging import View
-from dnsguard.controller.staged import pending_world
+from dnsguard.controller.staged import PendingPolicy
 from dnsguard.controller.world import World
 from tests.unit.controller.running import FakeForwarders, InForce
 from tests.unit.controller.test_explain import POLICY, explained
@@ -35,12 +35,12 @@ def world(in_force: InForce) -> World:
 
 
 def test_where_nothing_is_staged_there_is_no_other_world() -> None:
-    assert pending_world(world(InForce(POLICY))) is None
+    assert PendingPolicy().world(world(InForce(POLICY))) is None
 
 
 def test_rules_are_quoted_from_the_view_that_they_stand_in() -> None:
     enforced = world(InForce(POLICY + STAGED))
-    pending = pending_world(enforced)
+    pending = PendingPolicy().world(enforced)
     assert pending is not None
     assert (enforced.written.view, pending.written.view) == (View.ENFORCED, View.PENDING)
     staged, standing = (PolicyId(kind, "shop", "names") for kind in ("StagedNetworkPolicy", "NetworkPolicy"))

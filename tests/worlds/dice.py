@@ -79,11 +79,14 @@ class Dice:
         return {} if order is None else {"order": order}
 
     def rules(self, direction: str, *, early: bool = False) -> list[Manifest]:
-        return [self.rule(direction, early=early) for _ in range(self.one((0, 1, 2, 2, 3, 4, 5)))]
+        rules = [self.rule(direction, early=early) for _ in range(self.one((0, 1, 2, 2, 3, 4, 5)))]
+        return [*rules, {"action": "Pass"}] if self.often(0.2) else rules
 
     def rule(self, direction: str, *, early: bool = False) -> Manifest:
         actions = ("Allow",) * 6 + ("Deny",) * 4 + ("Pass",) * 3 + ("Log",)
-        rule: Manifest = {"action": self.one(("Allow", "Deny", "Deny", "Pass", "Log") if early else actions)}
+        rule: Manifest = {"action": self.one(("Allow", "Allow", "Deny", "Deny", "Pass", "Log") if early else actions)}
+        if early and self.often(0.3):
+            return rule
         family = self.one((4, 4, 6))
         if self.often(0.12):
             rule["ipVersion"] = family
@@ -165,7 +168,7 @@ class Dice:
                 return made | ({"selector": self.one(SELECTORS)} if self.often(0.5) else {})
             case "notSelector":
                 made = {"notSelector": self.one(SELECTORS)}
-                return made | ({"selector": self.one(SELECTORS)} if self.often(0.3) else {})
+                return made | ({"selector": self.one(SELECTORS)} if self.often(0.5) else {})
             case "accounts":
                 chosen = {"names": [self.one(("one", "two"))]}
                 selected = {"selector": f"projectcalico.org/name == '{self.one(('one', 'two'))}'"}

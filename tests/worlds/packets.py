@@ -16,7 +16,7 @@ _NEW_TYPES = {ICMP: (8, 13), ICMPV6: (128, 139)}
 _STRAY_TYPES = {ICMP: (0, 3, 11), ICMPV6: (129, 1, 3)}
 _WAYS = {
     "in": 10, "out": 12, "between": 12, "to node": 10, "from node": 9, "own to node": 6, "query": 3, "node to own": 2,
-    "through": 7, "stranger": 3, "spoofed": 2, "borrowed": 2, "discovery": 2, "group": 1, "self": 1,
+    "through": 11, "stranger": 3, "spoofed": 2, "borrowed": 2, "discovery": 2, "group": 1, "self": 1,
 }  # fmt: skip
 
 

@@ -145,7 +145,7 @@ class _Maker:
             action = {"defaultAction": dice.one(("Deny", "Pass", "Pass"))} if dice.often(0.8) else {}
             order = {"order": dice.one((10, 10, 20, 2_000_000))} if dice.often(0.7) else {}
             yield _manifest("Tier", name, {**order, **action})
-        for number in range(dice.one((0, 1, 2))):
+        for number in range(dice.one((0, 1, 2, 3))):
             yield self._valid(self._network_set, f"s{number}")
         for name in ("own", "labels"):
             yield self._valid(self._profile, name)
@@ -160,7 +160,7 @@ class _Maker:
         spec: Manifest = {}
         if dice.often(0.8):
             spec["nets"] = [*dice.some(NETS[4], 0, 1, 2), *dice.some(NETS[6], 0, 1)]
-        if dice.often(0.6):
+        if dice.often(0.75):
             spec["allowedEgressDomains"] = dice.some(DOMAINS, 0, 1, 2)
         labels = {**dice.labels(), **({"kind": "set"} if dice.often(0.5) else {})}
         if dice.often(0.5):

@@ -18,23 +18,19 @@ SERVER = """
 import asyncio, pathlib, socket, sys
 import uvicorn
 from api.app import create_app
-from api.models import EndpointStates, Explanation, LeaseStates, StatusReport
-from api.services import Services
+from api.services import ReadModelUnavailable, Services
 from api.tokens import HashedTokens, token_digest
 from dnsguard.store.sqlite import SqliteStore
 
 folder, token = pathlib.Path(sys.argv[1]), sys.argv[2]
 
-async def explain(query): return Explanation(verdict="Deny", summary="", source=query.source, destination="")
-async def status(): return StatusReport(version="0", ready=True)
-async def endpoints(namespace): return EndpointStates(endpoints=())
-async def leases(client): return LeaseStates(leases=())
+async def nobody(*_): raise ReadModelUnavailable("nobody is asked here")
 
 async def main():
     store = await SqliteStore.open(folder / "store.db")
     app = create_app(Services(
-        store=store, tokens=HashedTokens({"admin": token_digest(token)}), explain=explain, status=status,
-        endpoints=endpoints, leases=leases, audit=lambda record: None, version="0",
+        store=store, tokens=HashedTokens({"admin": token_digest(token)}), explain=nobody, status=nobody,
+        endpoints=nobody, leases=nobody, audit=lambda record: None, version="0",
         bookmark_interval=0.1,
     ))
     await app.state.objects.ensure_builtins()

@@ -77,7 +77,7 @@ def closest(*rules: CompiledRule, packet: Packet = PACKET) -> int:
         pytest.param(
             1,
             (
-                allow(0, protocol=17),
+                allow(0, destination=to(ports=ports(443))),
                 allow(1, protocol=6, destination=to(nets=NETS, ports=ports(443))),
             ),
             id="of equally many failures, the one where more holds",
@@ -159,6 +159,37 @@ def test_a_stage_without_policies_has_no_candidates() -> None:
     (cart,) = compiled.endpoints
     judgement = Evaluator(compiled).judge(cart, Direction.EGRESS, PACKET, stage=Stage.FORWARD)
     assert candidates(judgement, PACKET, compiled, nothing_leased) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [
+        ("IP version", {"ip_version": 4}),
+        ("protocol", {"protocol": 6}),
+        ("protocol", {"not_protocol": 6}),
+        ("ICMP type", {"icmp": IcmpMatch(8, None)}),
+        ("ICMP type", {"not_icmp": IcmpMatch(8, None)}),
+        *(
+            (kind.format(end), {end: to(**condition)})
+            for end in ("source", "destination")
+            for kind, condition in (
+                ("{}", {"nets": ()}),
+                ("{}", {"not_nets": NETS}),
+                ("{}", {"members": MEMBERS.id}),
+                ("{}", {"leases": LEASES.id}),
+                ("{}", {"members": MEMBERS.id, "leases": LEASES.id}),
+                ("{}", {"not_members": MEMBERS.id}),
+                ("{} port", {"ports": ()}),
+                ("{} port", {"named_ports": PORTS.id}),
+                ("{} port", {"members": MEMBERS.id, "ports": ports(80), "named_ports": PORTS.id}),
+                ("{} port", {"not_ports": ports(80)}),
+                ("{} port", {"not_named_ports": PORTS.id}),
+            )
+        ),
+    ],
+)
+def test_a_single_condition_stays_itself(kind: str, rule: dict[str, object]) -> None:
+    assert list(conditions(allow(0, **rule))) == [(kind, allow(0, **rule))]
 
 
 entities = st.builds(

@@ -35,6 +35,12 @@ def test_a_network_is_cut_at_the_borders_of_policy(compiled: Compiled, expected:
     assert [text for _, text in pieces(NET, compiled)] == expected
 
 
+def test_what_a_rule_excludes_is_a_border() -> None:
+    rule = CompiledRule(0, Action.DENY, source=EntityMatch(not_nets=(ip_network("192.0.2.128/25"),)))
+    excluding = Compiled(policies={POLICY: CompiledPolicy(POLICY, "default", ingress=(rule,))})
+    assert [text for _, text in pieces(NET, excluding)] == ["192.0.2.0/25", "192.0.2.128/25"]
+
+
 def test_endpoints_and_other_addresses_are_borders_too() -> None:
     cart = endpoint("cart", "192.0.2.7", "2001:db8::7")
     found = pieces(ip_network("192.0.2.0/28"), Compiled(endpoints={cart.id: cart}), [ip_address("192.0.2.15"), NET])

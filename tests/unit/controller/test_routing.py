@@ -44,6 +44,7 @@ class Table:
         ((NODE, FORWARDER), {NODE: "eth0"}, Passing("", "", frozenset({NODE, FORWARDER}))),
         ((OUTSIDE, NODE), {NODE: "eth0"}, Passing("eth0", "", frozenset({NODE}))),
         ((CART, FORWARDER), {CART: "cali1"}, Passing("cali1", "", frozenset({FORWARDER}))),
+        ((CART, NODE), {CART: "cali1", NODE: "eth0"}, Passing("cali1", "", frozenset({NODE}))),
         (
             (OUTSIDE, NODE),
             {NODE: "eth1"},

@@ -11,7 +11,12 @@ class View(BaseModel):
     """A frozen value that the API serves or reads. Unknown fields are refused."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,  # what is said below a field is what OpenAPI says of it
     )
 
 

@@ -71,4 +71,5 @@ async def test_every_part_of_an_explanation_is_described(client: httpx.AsyncClie
     for name in ("Explanation", "ExplainOutcome", "ExplainDecision", "ExplainStep", "NearRule", "UnselectingPolicy"):
         assert name in schemas
     assert schemas["ExplainOutcome"]["properties"]["verdict"]["enum"] == ["Allow", "Deny"]
+    assert schemas["NearRule"]["properties"]["behind"]["description"].startswith("What decided before it")
     assert {"ExplainedName", "LearnedAlias", "LearnedAddress", "Carrier", "PendingVerdict"} <= schemas.keys()

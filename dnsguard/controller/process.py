@@ -22,7 +22,7 @@ from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.auditlog import AuditLog
 from dnsguard.controller.computing import Computing
 from dnsguard.controller.enforcement import Enforcer
-from dnsguard.controller.explain import ExplainModel
+from dnsguard.controller.explain.model import ExplainModel
 from dnsguard.controller.files import read_objects, token, write_objects
 from dnsguard.controller.following import follow
 from dnsguard.controller.inputs import Inputs, InvalidObject

@@ -18,8 +18,8 @@ from api.services import BadClient, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, Direction, PolicyClass
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.feeds import is_local
+from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
 from dnsguard.controller.inputs import Inputs
-from dnsguard.controller.learned import LEASES_SECONDS, Forwarders
 from dnsguard.dataplane.rules import Plan
 from dnsguard.link.messages import LearnedLease
 

@@ -3,7 +3,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from dnsguard.controller.routing import Passing, kernel_routing
+from dnsguard.controller.explain.routing import Passing, kernel_routing
 from dnsguard.netlink.routes import Route, RoutingTable
 from tests.support.netns import Namespace, namespace
 

@@ -1,8 +1,8 @@
 from dnsguard.controller.computing import Computing
 from dnsguard.dataplane.render import render
 from dnsguard.link.messages import DnsConfiguration
+from tests.unit.controller.explain.test_model import POLICY
 from tests.unit.controller.running import LISTEN, InForce, settings
-from tests.unit.controller.test_explain import POLICY
 
 DNS = """
 ---

@@ -9,9 +9,9 @@ from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusMo
 from dnsguard.link.messages import Stats
 from dnsguard.link.server import ForwarderState
 from dnsguard.store.interface import Change, ChangeType
+from tests.unit.controller.explain.test_model import POLICY
 from tests.unit.controller.fakes import network_set
 from tests.unit.controller.running import FakeForwarders, InForce, lease
-from tests.unit.controller.test_explain import POLICY
 
 NO_ADDRESS = """
 ---

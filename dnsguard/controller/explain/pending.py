@@ -2,7 +2,7 @@
 
 from dnsguard.calc.compile import Compiler
 from dnsguard.calc.staging import View
-from dnsguard.controller.world import World
+from dnsguard.controller.explain.world import World
 from dnsguard.resources import StagedGlobalNetworkPolicy, StagedKubernetesNetworkPolicy, StagedNetworkPolicy
 
 STAGED = (StagedNetworkPolicy, StagedGlobalNetworkPolicy, StagedKubernetesNetworkPolicy)

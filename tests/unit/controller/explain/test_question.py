@@ -4,10 +4,10 @@ import pytest
 
 from api.explaining import ExplainQuery
 from api.services import CannotExplain
-from dnsguard.controller.question import Question, question_of
-from dnsguard.controller.written import Written
+from dnsguard.controller.explain.question import Question, question_of
+from dnsguard.controller.explain.written import Written
+from tests.unit.controller.explain.test_model import POLICY
 from tests.unit.controller.running import InForce
-from tests.unit.controller.test_explain import POLICY
 
 MORE = """
 ---

@@ -6,10 +6,10 @@ from dnsguard.calc.compiled import Compiled
 from dnsguard.calc.node import Node
 from dnsguard.calc.staging import View
 from dnsguard.calc.verdict import Evaluator
-from dnsguard.controller.explanation import Words
-from dnsguard.controller.lookups import Origins
-from dnsguard.controller.unselecting import compile_idle
-from dnsguard.controller.written import Written
+from dnsguard.controller.explain.lookups import Origins
+from dnsguard.controller.explain.unselecting import compile_idle
+from dnsguard.controller.explain.words import Words
+from dnsguard.controller.explain.written import Written
 from dnsguard.resources import Resource
 
 

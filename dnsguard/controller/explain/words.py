@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from api.explaining import ExplainDecision, ExplainStep, NearRule, Outcome, UnselectingPolicy
 from dnsguard.calc.compiled import Action, Compiled, Direction
 from dnsguard.calc.trace import Decider, Decision, Judgement, RuleTrace, Verdict
-from dnsguard.controller.nearest import Candidate
-from dnsguard.controller.unselecting import Unselecting
-from dnsguard.controller.written import Written
+from dnsguard.controller.explain.nearest import Candidate
+from dnsguard.controller.explain.unselecting import Unselecting
+from dnsguard.controller.explain.written import Written
 from dnsguard.dataplane import naming
 
 ACTIONS = {Action.ALLOW: "Allow", Action.DENY: "Deny", Action.PASS: "Pass", Action.LOG: "Log"}

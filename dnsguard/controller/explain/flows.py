@@ -7,10 +7,10 @@ from itertools import chain
 from api.services import CannotExplain
 from dnsguard.calc.compiled import Address, Compiled, Network
 from dnsguard.calc.node import Node
-from dnsguard.controller.judging import Flow
-from dnsguard.controller.lookups import Learned
-from dnsguard.controller.pieces import MOST, Piece, TooManyPieces, pieces
-from dnsguard.controller.question import Party, Question
+from dnsguard.controller.explain.judging import Flow
+from dnsguard.controller.explain.lookups import Learned
+from dnsguard.controller.explain.pieces import MOST, Piece, TooManyPieces, pieces
+from dnsguard.controller.explain.question import Party, Question
 
 UNSEEN_RANGES: tuple[Network, ...] = tuple(
     ip_network(text)

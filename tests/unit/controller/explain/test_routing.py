@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from dnsguard.controller import routing
-from dnsguard.controller.routing import Passing, kernel_routing
+from dnsguard.controller.explain import routing
+from dnsguard.controller.explain.routing import Passing, kernel_routing
 from dnsguard.netlink.routes import Route
 
 NODE, FORWARDER, CART, OUTSIDE, LOST = map(

@@ -4,10 +4,10 @@ import pytest
 
 from dnsguard.calc.compiled import Direction, PolicyId
 from dnsguard.calc.staging import View
-from dnsguard.controller.staged import PendingPolicy
-from dnsguard.controller.world import World
+from dnsguard.controller.explain.pending import PendingPolicy
+from dnsguard.controller.explain.world import World
+from tests.unit.controller.explain.test_model import POLICY, explained
 from tests.unit.controller.running import FakeForwarders, InForce
-from tests.unit.controller.test_explain import POLICY, explained
 
 STAGED = """
 ---

@@ -16,8 +16,8 @@ import yaml
 
 from api.explaining import ExplainOutcome, ExplainQuery, ExplainStep
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint
-from dnsguard.controller.explain import ExplainModel
-from dnsguard.controller.routing import InterfaceOf, Pair, Passing
+from dnsguard.controller.explain.model import ExplainModel
+from dnsguard.controller.explain.routing import InterfaceOf, Pair, Passing
 from dnsguard.link.messages import LearnedLease
 from dnsguard.resources import to_dict
 from tests.conformance import data_files, fixtures

@@ -11,8 +11,8 @@ from dnsguard.calc.matching import nothing_leased
 from dnsguard.calc.packet import Packet
 from dnsguard.calc.staging import View
 from dnsguard.calc.verdict import Evaluator
-from dnsguard.controller.unselecting import Unselecting, compile_idle, unselecting
-from dnsguard.controller.written import Written
+from dnsguard.controller.explain.unselecting import Unselecting, compile_idle, unselecting
+from dnsguard.controller.explain.written import Written
 from dnsguard.resources import parse_object
 
 CART = EndpointId("WorkloadEndpoint", "shop", "cart")

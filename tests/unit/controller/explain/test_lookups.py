@@ -2,13 +2,13 @@ from ipaddress import ip_address
 
 import pytest
 
-from dnsguard.controller.lookups import Learned, Origins, explained_name, would_lease
-from dnsguard.controller.written import Written
+from dnsguard.controller.explain.lookups import Learned, Origins, explained_name, would_lease
+from dnsguard.controller.explain.written import Written
 from dnsguard.domains import wire_name
 from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
+from tests.unit.controller.explain.test_model import POLICY
 from tests.unit.controller.policy import LEASES, compiled
 from tests.unit.controller.running import InForce, lease
-from tests.unit.controller.test_explain import POLICY
 
 CART, ADDRESS = ip_address("10.0.0.7"), ip_address("203.0.113.9")
 NAME = wire_name("api.example.org")

@@ -10,7 +10,7 @@ from dnsguard.calc.matching import LeaseLookup, why_not
 from dnsguard.calc.packet import Packet
 from dnsguard.calc.policies import InForce
 from dnsguard.calc.trace import Decider, Judgement
-from dnsguard.controller.written import Written
+from dnsguard.controller.explain.written import Written
 from dnsguard.resources import KubernetesNetworkPolicy, Policy, Resource, StagedKubernetesNetworkPolicy, parse_object
 from dnsguard.resources.labels import NAMESPACE, NAMESPACE_PREFIX
 from dnsguard.resources.labelselector import LabelSelector

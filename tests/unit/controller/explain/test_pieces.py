@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsguard.calc.compiled import Action, Compiled, CompiledPolicy, CompiledRule, EntityMatch, MemberSet, Network
-from dnsguard.controller.pieces import TooManyPieces, pieces
+from dnsguard.controller.explain.pieces import TooManyPieces, pieces
 from tests.unit.controller.policy import POLICY, endpoint
 
 NET = ip_network("192.0.2.0/24")

@@ -9,12 +9,12 @@ from dnsguard.calc.matching import LeaseLookup
 from dnsguard.calc.node import Node
 from dnsguard.calc.packet import Packet
 from dnsguard.calc.trace import Verdict
-from dnsguard.controller.explanation import Ruling, ruling_of
-from dnsguard.controller.hints import hints_of
-from dnsguard.controller.lookups import Learned, would_lease
-from dnsguard.controller.question import Question
-from dnsguard.controller.routing import Passing
-from dnsguard.controller.world import World
+from dnsguard.controller.explain.hints import hints_of
+from dnsguard.controller.explain.lookups import Learned, would_lease
+from dnsguard.controller.explain.question import Question
+from dnsguard.controller.explain.routing import Passing
+from dnsguard.controller.explain.words import Ruling, ruling_of
+from dnsguard.controller.explain.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 from dnsguard.calc.compiled import Direction, EndpointId, PolicyId
-from dnsguard.controller.written import Written
+from dnsguard.controller.explain.written import Written
 from dnsguard.resources import Resource, manifest
 
 TEXT = """

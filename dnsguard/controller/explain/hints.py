@@ -8,11 +8,11 @@ from dnsguard.calc.compiled import Address, Stage
 from dnsguard.calc.matching import LeaseLookup
 from dnsguard.calc.packet import Packet
 from dnsguard.calc.trace import Judgement, Verdict
-from dnsguard.controller.explanation import denials
-from dnsguard.controller.lookups import would_lease
-from dnsguard.controller.nearest import candidates, nearest
-from dnsguard.controller.unselecting import unselecting
-from dnsguard.controller.world import World
+from dnsguard.controller.explain.lookups import would_lease
+from dnsguard.controller.explain.nearest import candidates, nearest
+from dnsguard.controller.explain.unselecting import unselecting
+from dnsguard.controller.explain.words import denials
+from dnsguard.controller.explain.world import World
 
 MOST_BEHIND = 5
 """Rules named that would allow and stand behind what denies."""

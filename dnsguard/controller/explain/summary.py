@@ -6,8 +6,8 @@ from api.explaining import ExplainedFlow, ExplainOutcome
 from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint
 from dnsguard.calc.node import Node
 from dnsguard.calc.trace import Decider
-from dnsguard.controller.judging import Judged
-from dnsguard.controller.question import Question
+from dnsguard.controller.explain.judging import Judged
+from dnsguard.controller.explain.question import Question
 
 MOST_FLOWS = 3
 """Addresses that a sentence names."""

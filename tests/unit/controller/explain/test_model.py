@@ -6,8 +6,8 @@ import pytest
 
 from api.explaining import ExplainOutcome, ExplainQuery, Explanation
 from api.services import CannotExplain, ReadModelUnavailable
-from dnsguard.controller.explain import ExplainModel
-from dnsguard.controller.routing import InterfaceOf, Pair, Passing
+from dnsguard.controller.explain.model import ExplainModel
+from dnsguard.controller.explain.routing import InterfaceOf, Pair, Passing
 from dnsguard.errors import DnsguardError
 from dnsguard.link.messages import LearnedAlias
 from tests.unit.controller.running import FakeForwarders, InForce, lease

@@ -23,7 +23,7 @@ from dnsguard.calc.compiled import (
 from dnsguard.calc.matching import nothing_leased, why_not
 from dnsguard.calc.packet import ICMP, Packet
 from dnsguard.calc.verdict import Evaluator
-from dnsguard.controller.nearest import candidates, conditions, nearest, taken_apart
+from dnsguard.controller.explain.nearest import candidates, conditions, nearest, taken_apart
 from tests.unit.controller.policy import LEASES, POLICY, endpoint
 
 CLIENT, SERVER = ip_address("10.0.0.7"), ip_address("192.0.2.9")

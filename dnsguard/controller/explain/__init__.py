@@ -1,0 +1,9 @@
+"""``explain``: what happens to a connection and why, by the evaluator that the kernel's rules are tested against.
+
+::
+
+    query ─► question ─► flows ─► routing ─► judging ─► words, summary
+             who, what   pairs of  which      verdicts   ▲
+                         addresses interfaces            ├─ hints: nearest, unselecting
+                         (pieces)                        └─ what the name led to: lookups, queries
+"""

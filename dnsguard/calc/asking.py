@@ -1,8 +1,8 @@
 """How rules ask for sets: what a set is called, and what is to be in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from dnsguard.calc.contents import NO_OBJECT, Domains, DomainsAtAll, Members, Ports, Selectable
+from dnsguard.calc.contents import NO_OBJECT, AtAll, Domains, Members, Ports, Selectable
 from dnsguard.calc.sets import Owner, Reference, SetKind, SetRegistry
 from dnsguard.domains import DomainPattern
 from dnsguard.selector import All, Expression, content_id, identifier
@@ -59,11 +59,18 @@ class Asking:
 
     def has_domains(self, selector: Expression) -> bool:
         """Whether a network set that matches holds domains."""
-        return self._registry.told(self._noted(SetKind.QUESTION, identifier(selector)), selector, DomainsAtAll)
+        return self._has(SetKind.HAS_DOMAINS, selector, lambda item: bool(item.patterns))
+
+    def has_endpoints(self, selector: Expression) -> bool:
+        """Whether an endpoint with an address matches."""
+        return self._has(SetKind.HAS_ENDPOINTS, selector, lambda item: bool(item.addresses))
 
     def done(self) -> None:
         """Ends what the owner asked for earlier and not now."""
         self._registry.settle(self._owner, self._references)
+
+    def _has(self, kind: SetKind, selector: Expression, counts: Callable[[Selectable], bool]) -> bool:
+        return self._registry.told(self._noted(kind, identifier(selector)), selector, lambda: AtAll(counts))
 
     def _noted(self, kind: SetKind, name: str) -> Reference:
         reference = Reference(kind, name)

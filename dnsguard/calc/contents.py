@@ -1,7 +1,7 @@
 """What one set holds, kept up to date while the objects that its selector matches come, change and go."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -118,15 +118,16 @@ class Domains(Contents):
         return self._lists > 0
 
 
-class DomainsAtAll(Contents):
-    """No set, only the question whether an object has domains."""
+class AtAll(Contents):
+    """No set, only the question whether there is an object of some sort."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Callable[[Selectable], bool]) -> None:
+        self._counts = counts
         self._objects = 0
 
     def replace(self, before: Selectable, after: Selectable) -> None:
-        """Counts objects with domains."""
-        self._objects += bool(after.patterns) - bool(before.patterns)
+        """Counts the objects of that sort."""
+        self._objects += self._counts(after) - self._counts(before)
 
     def made(self) -> None:
         """Nothing comes of it."""

@@ -1,4 +1,5 @@
-"""Policies that say what has no effect: to endpoints of the wrong kind, or about domains where only networks count."""
+"""Policies that say what has no effect: to endpoints of the wrong kind, to workloads that are no pods, or about domains
+where only networks count."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -11,10 +12,14 @@ from dnsguard.calc.policies import InForce, PolicyChanges
 from dnsguard.calc.scoping import entity_selectors
 from dnsguard.calc.sets import Owner, SetRegistry
 from dnsguard.calc.stages import ALL_INTERFACES_PLACES, STATELESS, WORKLOAD_PLACES
+from dnsguard.resources.labels import ORCHESTRATOR
+from dnsguard.selector import And, Equals, Expression, NotEquals
+
+_OF_KUBERNETES = ("KubernetesNetworkPolicy", "StagedKubernetesNetworkPolicy")
 
 
-class _Negations(NamedTuple):
-    """The owner of questions about what a policy negates, and the subject of what is said about that."""
+class _Questions(NamedTuple):
+    """The owner of questions about what a policy means to say, and the subject of what is said about that."""
 
     policy: PolicyId
 
@@ -26,27 +31,27 @@ class PolicyAdvice:
         self._sets = sets
         self._groups = groups
         self._advice = advice
-        self._negating: dict[Owner, InForce] = {}
+        self._asking: dict[Owner, InForce] = {}
 
     def apply(self, policies: PolicyChanges, stirred: Iterable[InForce], outdated: set[Owner]) -> None:
         """Takes on changed policies, those that select other endpoints, and owners who would be told otherwise now."""
         for policy in {*stirred, *policies.moved, *policies.gone}:
             self._advice.say((PolicyAdvice, policy.id), self._misplaced(policy))
         for policy in policies.gone:
-            self._negating.pop(_Negations(policy.id), None)
-            self._sets.settle(_Negations(policy.id), set())
-            self._advice.say(_Negations(policy.id), ())
-        again = [self._negating[owner] for owner in outdated & self._negating.keys()]
+            self._asking.pop(_Questions(policy.id), None)
+            self._sets.settle(_Questions(policy.id), set())
+            self._advice.say(_Questions(policy.id), ())
+        again = [self._asking[owner] for owner in outdated & self._asking.keys()]
         for policy in {*policies.new, *policies.rewritten, *again}:
             if policy not in policies.gone:
-                self._advise_negations(policy)
+                self._ask(policy)
 
-    def _advise_negations(self, policy: InForce) -> None:
-        owner = _Negations(policy.id)
+    def _ask(self, policy: InForce) -> None:
+        owner = _Questions(policy.id)
         asking = Asking(self._sets, owner)
-        self._advice.say(owner, list(_negations(policy, asking)))
+        self._advice.say(owner, [*_negations(policy, asking), *_passed_over(policy, asking)])
         asking.done()
-        self._negating[owner] = policy
+        self._asking[owner] = policy
 
     def _misplaced(self, policy: InForce) -> Iterator[str]:
         if not all(stage in STATELESS for stage, _ in policy.places):
@@ -71,6 +76,26 @@ def _negations(policy: InForce, asking: Asking) -> Iterator[str]:
                 f"{policy.id}: egress[{index}].destination.notSelector matches network sets with domains;"
                 " only their nets are excluded"
             )
+
+
+def _passed_over(policy: InForce, asking: Asking) -> Iterator[str]:
+    """Where the author of an endpoint forgot to say that it is a pod, no policy of Kubernetes isolates it."""
+    if policy.id.kind in _OF_KUBERNETES and asking.has_endpoints(_but_no_pod(policy.selector)):
+        yield (
+            f"{policy.id}: without effect on workloads that its podSelector matches and that are no pods:"
+            " write orchestrator: k8s in their spec, or a policy of Calico's"
+        )
+
+
+def _but_no_pod(selector: Expression) -> Expression:
+    """What a policy of Kubernetes would select if it were not for the orchestrator."""
+    match selector:
+        case And(operands):
+            return And(tuple(map(_but_no_pod, operands)))
+        case Equals(label, value) if label == ORCHESTRATOR:
+            return NotEquals(label, value)
+        case _:
+            return selector
 
 
 def _named(identities: list[EndpointId]) -> str:

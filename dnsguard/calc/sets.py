@@ -32,8 +32,9 @@ class SetKind(Enum):
     MEMBERS = auto()
     PORTS = auto()
     LEASES = auto()
-    QUESTION = auto()
-    """Nothing but an answer."""
+    HAS_DOMAINS = auto()
+    HAS_ENDPOINTS = auto()
+    """Nothing but an answer, as the one before."""
 
 
 class Reference(NamedTuple):
@@ -142,5 +143,5 @@ class SetRegistry:
                 self.port_sets.drop(reference.name)
             case SetKind.LEASES:
                 self.lease_sets.drop(reference.name)
-            case SetKind.QUESTION:
+            case SetKind.HAS_DOMAINS | SetKind.HAS_ENDPOINTS:
                 pass

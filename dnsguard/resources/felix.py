@@ -47,6 +47,10 @@ def _read_protocol(value: Any) -> FailsafeProtocol:
         raise refused("V-31", f"{value!r} is no protocol of a failsafe port: write TCP or UDP") from None
 
 
+MAX_FAILSAFE = 1024
+"""Each entry is a rule at every stage of every host endpoint."""
+
+
 class FailsafeEntry(Model):
     """A port of the host that no policy closes."""
 
@@ -56,6 +60,7 @@ class FailsafeEntry(Model):
     """The remote addresses it is open to; None for all."""
 
 
+_FailsafeEntries = Annotated[tuple[FailsafeEntry, ...], Field(max_length=MAX_FAILSAFE)]
 _Queue = Annotated[int, whole_number(0, 65_535)]
 _Count = Annotated[int, whole_number(0)]
 
@@ -89,9 +94,9 @@ class FelixConfigurationSpec(Model):
     dns_logs_latency: StrictBool | None = None
     windows_dns_cache_file: StrictStr | None = None
     windows_dns_extra_ttl: DurationField | None = Field(default=None, alias="windowsDnsExtraTTL")
-    failsafe_inbound_host_ports: tuple[FailsafeEntry, ...] | None = None
+    failsafe_inbound_host_ports: _FailsafeEntries | None = None
     """None for the built-in list; an empty one opens no port."""
-    failsafe_outbound_host_ports: tuple[FailsafeEntry, ...] | None = None
+    failsafe_outbound_host_ports: _FailsafeEntries | None = None
     default_endpoint_to_host_action: EndpointToHostField | None = None
     drop_action_override: DropActionField | None = None
     nftables_filter_deny_action: DenyActionField | None = None

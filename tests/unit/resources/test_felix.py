@@ -87,6 +87,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"failsafeInboundHostPorts": [{"protocol": "TCP"}]}, "spec.failsafeInboundHostPorts[0].port", "required"),
     ({"failsafeInboundHostPorts": [{"port": 1, "net": "10.0.0.1"}]}, "spec.failsafeInboundHostPorts[0].net", "V-40"),
     ({"failsafeInboundHostPorts": ["tcp:22"]}, "spec.failsafeInboundHostPorts[0]", "type"),
+    ({"failsafeOutboundHostPorts": [{"port": 22}] * 1025}, "spec.failsafeOutboundHostPorts", "limit"),
     ({"defaultEndpointToHostAction": "DROP"}, "spec.defaultEndpointToHostAction", "type"),
     ({"dropActionOverride": "Reject"}, "spec.dropActionOverride", "type"),
     ({"nftablesFilterDenyAction": "Accept"}, "spec.nftablesFilterDenyAction", "type"),
@@ -100,6 +101,10 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 @pytest.mark.parametrize(("spec", "field", "code"), BAD)
 def test_bad_values(spec: dict[str, Any], field: str, code: str) -> None:
     assert faults(felix(**spec)) == {(field, code)}
+
+
+def test_a_thousand_failsafe_ports_are_as_many_as_rules_of_a_policy() -> None:
+    assert len(spec_of(failsafeInboundHostPorts=[{"port": 22}] * 1024).failsafe_inbound_host_ports or ()) == 1024
 
 
 def test_a_key_may_be_spelt_in_any_case_and_is_written_in_one() -> None:

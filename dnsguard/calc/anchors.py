@@ -10,9 +10,6 @@ from dnsguard.selector import (
     Expression,
     Has,
     In,
-    Not,
-    NotEquals,
-    NotIn,
     Or,
     StartsWith,
 )
@@ -47,19 +44,6 @@ def anchors(expression: Expression, size: Callable[[Anchor], int]) -> frozenset[
             return frozenset(found)
         case _:
             return None
-
-
-def labels_in(expression: Expression) -> frozenset[str]:
-    """The labels that the expression speaks of: others make no difference to it."""
-    match expression:
-        case And(operands) | Or(operands):
-            return frozenset[str]().union(*map(labels_in, operands))
-        case Not(operand):
-            return labels_in(operand)
-        case Equals() | NotEquals() | In() | NotIn() | Has() | Contains() | StartsWith() | EndsWith():
-            return frozenset({expression.label})
-        case _:
-            return frozenset()
 
 
 def anchors_of(labels: Mapping[str, str]) -> Iterable[Anchor]:

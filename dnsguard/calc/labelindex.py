@@ -7,7 +7,7 @@ from functools import reduce
 from operator import and_
 from typing import Generic, TypeVar
 
-from dnsguard.calc.anchors import Anchor, anchors, anchors_of, labels_in
+from dnsguard.calc.anchors import Anchor, anchors, anchors_of
 from dnsguard.selector import (
     All,
     And,
@@ -20,6 +20,7 @@ from dnsguard.selector import (
     In,
     Or,
     StartsWith,
+    labels_in,
 )
 
 _NONE: frozenset[int] = frozenset()

@@ -1,7 +1,6 @@
 """Warnings: what is valid, and probably not what was meant. Nothing here needs another object."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 from ipaddress import ip_interface
 from typing import Any
 
@@ -20,7 +19,7 @@ from dnsguard.resources.profile import Profile
 from dnsguard.resources.resource import NETWORKING, Resource
 from dnsguard.resources.rule import EntityRule, Rule, ServiceAccounts
 from dnsguard.resources.selectors import Selector
-from dnsguard.selector import Expression
+from dnsguard.selector import labels_in
 
 # A list of an entity that was written and is empty, as `attribute: what follows`.
 _EMPTY_LISTS = (
@@ -188,7 +187,7 @@ def _domain_warnings(field: str, patterns: Iterable[DomainPattern]) -> Iterator[
 
 def _namespace_label_warnings(field: str, selector: Selector | None) -> Iterator[str]:
     """D-07: in a namespaceSelector the label would have to stand on the namespace itself."""
-    if selector is not None and NAMESPACE in labels_in(selector.expression):
+    if _looks_at(selector, NAMESPACE):
         yield (
             f"{field}: {NAMESPACE} matches nothing here (D-07): a namespace's own name is {NAME}"
             f" or {NAMESPACE_METADATA_NAME}"
@@ -197,23 +196,9 @@ def _namespace_label_warnings(field: str, selector: Selector | None) -> Iterator
 
 def _object_name_warnings(field: str, selector: Selector | None, who: str) -> Iterator[str]:
     """D-07: outside a namespaceSelector this label is one of network sets."""
-    if selector is not None and NAME in labels_in(selector.expression):
+    if _looks_at(selector, NAME):
         yield f"{field}: {who} the label {NAME} (D-07); for a namespace's name use {NAMESPACE}"
 
 
-def labels_in(expression: Expression | None) -> frozenset[str]:
-    """The label names that an expression looks at."""
-    found: set[str] = set()
-    waiting: list[Any] = [expression]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, tuple):
-            waiting.extend(node)
-        elif isinstance(node, Expression):
-            for field in fields(node):  # type: ignore[arg-type]  # every expression is a dataclass
-                value = getattr(node, field.name)
-                if field.name == "label":
-                    found.add(value)
-                elif isinstance(value, Expression | tuple):
-                    waiting.append(value)
-    return frozenset(found)
+def _looks_at(selector: Selector | None, label: str) -> bool:
+    return selector is not None and selector.expression is not None and label in labels_in(selector.expression)

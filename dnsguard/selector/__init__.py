@@ -18,6 +18,7 @@ from dnsguard.selector.expression import (
     StartsWith,
 )
 from dnsguard.selector.identity import content_id, identifier
+from dnsguard.selector.labels import labels_in
 from dnsguard.selector.parser import parse
 from dnsguard.selector.rewriting import conjunction, prefixed, replaced
 
@@ -40,6 +41,7 @@ __all__ = [
     "conjunction",
     "content_id",
     "identifier",
+    "labels_in",
     "parse",
     "prefixed",
     "replaced",

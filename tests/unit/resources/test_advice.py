@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 
 from dnsguard.resources import warnings
-from dnsguard.resources.advice import labels_in
-from dnsguard.selector import parse
 from tests.unit.resources.objects import egress, obj, policy, read, to
 
 WARNED: list[tuple[dict[str, Any], str, str]] = [
@@ -101,9 +99,3 @@ QUIET = [
 @pytest.mark.parametrize("data", QUIET)
 def test_nothing_to_say(data: dict[str, Any]) -> None:
     assert warnings(read(data)) == ()
-
-
-def test_labels_of_an_expression() -> None:
-    expression = parse("(a == 'x' || !has(b)) && c in {'d'} && all() && e not in {'f'} && g starts with 'h'")
-    assert labels_in(expression) == {"a", "b", "c", "e", "g"}
-    assert labels_in(None) == frozenset()

@@ -5,5 +5,8 @@
     query ─► question ─► flows ─► routing ─► judging ─► words, summary
              who, what   pairs of  which      verdicts   ▲
                          addresses interfaces            ├─ hints: nearest, unselecting
-                         (pieces)                        └─ what the name led to: lookups, queries
+                         (pieces)                        └─ what a name led to: learned, names, queries
+
+``model`` asks each in turn. They look at a ``world``: one state of policy, enforced or ``pending``, compiled and as it
+was ``written``.
 """

@@ -1,22 +1,44 @@
 """The pairs of addresses that a question is about. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from itertools import chain
 
 from api.services import CannotExplain
 from dnsguard.calc.compiled import Address, Compiled, Network
 from dnsguard.calc.node import Node
-from dnsguard.controller.explain.judging import Flow
-from dnsguard.controller.explain.lookups import Learned
+from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.explain.pieces import MOST, Piece, TooManyPieces, pieces
 from dnsguard.controller.explain.question import Party, Question
+from dnsguard.controller.explain.routing import Passing
 
 UNSEEN_RANGES: tuple[Network, ...] = tuple(
     ip_network(text)
     for text in ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24", "2001:db8:ffff:ffff::/120", "3fff:ffff::/120")
 )
 """Reserved for documentation (RFC 5737, 3849, 9637): no answer leads there, so one can stand for any address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One pair of addresses."""
+
+    source: Address
+    destination: Address
+    source_text: str
+    destination_text: str
+    """Empty where the address only stands for one that a name may lead to."""
+
+    names: frozenset[bytes] = frozenset()
+    """Domain names that led to the destination, or may."""
+
+    passing: Passing = field(default_factory=Passing)
+
+    @property
+    def stands_in(self) -> bool:
+        """The destination is no real address."""
+        return not self.destination_text
 
 
 def flows_of(question: Question, compiled: Compiled, learned: Learned, node: Node) -> tuple[Flow, ...]:

@@ -8,10 +8,10 @@ from dnsguard.calc.compiled import Address, Stage
 from dnsguard.calc.matching import LeaseLookup
 from dnsguard.calc.packet import Packet
 from dnsguard.calc.trace import Judgement, Verdict
-from dnsguard.controller.explain.lookups import would_lease
+from dnsguard.controller.explain.learned import would_lease
 from dnsguard.controller.explain.nearest import candidates, nearest
+from dnsguard.controller.explain.ruling import denials
 from dnsguard.controller.explain.unselecting import unselecting
-from dnsguard.controller.explain.words import denials
 from dnsguard.controller.explain.world import World
 
 MOST_BEHIND = 5

@@ -1,41 +1,19 @@
 """Flows, judged against one state of policy, and put together where the answer is the same. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from api.explaining import ExplainedFlow, ExplainOutcome, Outcome, PendingVerdict
-from dnsguard.calc.compiled import Address
 from dnsguard.calc.matching import LeaseLookup
 from dnsguard.calc.node import Node
 from dnsguard.calc.packet import Packet
 from dnsguard.calc.trace import Verdict
+from dnsguard.controller.explain.flows import Flow
 from dnsguard.controller.explain.hints import hints_of
-from dnsguard.controller.explain.lookups import Learned, would_lease
+from dnsguard.controller.explain.learned import Learned, would_lease
 from dnsguard.controller.explain.question import Question
-from dnsguard.controller.explain.routing import Passing
-from dnsguard.controller.explain.words import Ruling, ruling_of
+from dnsguard.controller.explain.ruling import Ruling, ruling_of
 from dnsguard.controller.explain.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """One pair of addresses."""
-
-    source: Address
-    destination: Address
-    source_text: str
-    destination_text: str
-    """Empty where the address only stands for one that a name may lead to."""
-
-    names: frozenset[bytes] = frozenset()
-    """Domain names that led to the destination, or may."""
-
-    passing: Passing = field(default_factory=Passing)
-
-    @property
-    def stands_in(self) -> bool:
-        """The destination is no real address."""
-        return not self.destination_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,16 @@ from api.services import ReadModelUnavailable
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.node import Node
 from dnsguard.controller.enforcement import Desired, Enforcer
-from dnsguard.controller.explain.flows import flows_of
-from dnsguard.controller.explain.judging import Asked, Flow, Judged, verdict_of
-from dnsguard.controller.explain.lookups import Learned, explained_name
+from dnsguard.controller.explain.counters import counters_of
+from dnsguard.controller.explain.flows import Flow, flows_of
+from dnsguard.controller.explain.judging import Asked, Judged, verdict_of
+from dnsguard.controller.explain.learned import Learned
+from dnsguard.controller.explain.names import explained_name
 from dnsguard.controller.explain.pending import PendingPolicy
 from dnsguard.controller.explain.queries import lease_sets_of, query_answer
 from dnsguard.controller.explain.question import Question, question_of
 from dnsguard.controller.explain.routing import ROUTING_SECONDS, Routing, kernel_routing
 from dnsguard.controller.explain.summary import notes_on, summary
-from dnsguard.controller.explain.words import counters_of
 from dnsguard.controller.explain.world import World
 from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
 from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface, plan_settings

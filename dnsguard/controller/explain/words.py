@@ -1,15 +1,14 @@
 """A verdict of the evaluator, put into words. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from api.explaining import ExplainDecision, ExplainStep, NearRule, Outcome, UnselectingPolicy
-from dnsguard.calc.compiled import Action, Compiled, Direction
+from api.explaining import ExplainDecision, ExplainStep, NearRule, UnselectingPolicy
+from dnsguard.calc.compiled import Action, Compiled
 from dnsguard.calc.trace import Decider, Decision, Judgement, RuleTrace, Verdict
 from dnsguard.controller.explain.nearest import Candidate
+from dnsguard.controller.explain.ruling import Ruling
 from dnsguard.controller.explain.unselecting import Unselecting
 from dnsguard.controller.explain.written import Written
-from dnsguard.dataplane import naming
 
 ACTIONS = {Action.ALLOW: "Allow", Action.DENY: "Deny", Action.PASS: "Pass", Action.LOG: "Log"}
 HOLDS = "every condition holds"
@@ -44,43 +43,6 @@ def sentence(decision: Decision | None) -> str:
             return f"by rule {decision.rule_index} of profile {decision.profile}"
         case _:
             return _SENTENCES[decision.decider]
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What comes of a packet, the nodes at both ends counted."""
-
-    verdict: Outcome
-    decision: Decision | None
-    """None where nobody is concerned with it."""
-
-    judgement: Judgement | None
-    """The one that the decision is of; None where the node decides."""
-
-    elsewhere: bool = False
-    """It is another node's."""
-
-    @property
-    def allowed(self) -> bool:
-        return self.verdict == "Allow"
-
-
-def ruling_of(verdict: Verdict) -> Ruling:
-    """The first denial; this node's before those of others. Where nobody denies it, what this node says."""
-    if verdict.action is not Action.DENY:
-        denied = next((each for each in verdict.elsewhere if each.decision.action is Action.DENY), None)
-        if denied is not None:
-            return Ruling("Deny", denied.decision, denied, elsewhere=True)
-    judgement = next((each for each in verdict.judgements if each.decision is verdict.decision), None)
-    if verdict.decision is None and verdict.elsewhere:
-        last = verdict.elsewhere[-1]
-        return Ruling("Allow", last.decision, last, elsewhere=True)
-    return Ruling("Deny" if verdict.action is Action.DENY else "Allow", verdict.decision, judgement)
-
-
-def denials(verdict: Verdict) -> tuple[Judgement, ...]:
-    """Every judgement that denies, since each has to change."""
-    return tuple(each for each in (*verdict.judgements, *verdict.elsewhere) if each.decision.action is Action.DENY)
 
 
 class Words:
@@ -199,50 +161,3 @@ def _rule_step(where: ExplainStep, policy: str, rule: RuleTrace, *, decides: boo
             "reason": rule.why_not or HOLDS,
         }
     )
-
-
-def counters_of(verdict: Verdict, ruling: Ruling) -> tuple[str, ...]:
-    """The counters of this node's kernel of packets decided in this way, in their order.
-
-    Who allows a packet counts it and hands it on to the next; who denies it is the last to see it.
-    """
-    if ruling.elsewhere or ruling.decision is None:
-        return ()
-    if ruling.allowed:
-        found = [_counter(each.decision, each.direction) for each in verdict.judgements]
-    elif ruling.judgement is not None:
-        found = [_counter(ruling.decision, ruling.judgement.direction)]
-    else:
-        found = [_counter_of_node(ruling.decision.decider, verdict)]
-    return tuple(dict.fromkeys(filter(None, found)))
-
-
-def _counter(decision: Decision, direction: Direction) -> str | None:
-    index = decision.rule_index
-    match decision.decider:
-        case Decider.RULE if decision.policy is not None and index is not None:
-            return naming.counter_of(decision.policy, direction, index)
-        case Decider.PROFILE if index is not None:
-            return naming.counter_of_profile(decision.profile, direction, index)
-        case Decider.END_OF_TIER:
-            return naming.counter_of_tier(decision.tier, direction)
-        case Decider.NO_PROFILE:
-            return naming.counter_of_no_profile(direction)
-        case _:
-            return None
-
-
-def _counter_of_node(decider: Decider, verdict: Verdict) -> str | None:
-    match decider:
-        case Decider.UNKNOWN_WORKLOAD:
-            # Of two strangers it is the sender that is found out.
-            known = any(each.direction is Direction.EGRESS for each in verdict.judgements)
-            return naming.counter_of_unknown_workload(Direction.INGRESS if known else Direction.EGRESS)
-        case Decider.OWN_NODE:
-            return naming.COUNTER_WORKLOAD_TO_HOST
-        case Decider.SPOOFED:
-            return naming.COUNTER_SPOOFED
-        case Decider.INVALID:
-            return naming.COUNTER_INVALID
-        case _:
-            return None

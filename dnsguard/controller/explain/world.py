@@ -6,7 +6,7 @@ from dnsguard.calc.compiled import Compiled
 from dnsguard.calc.node import Node
 from dnsguard.calc.staging import View
 from dnsguard.calc.verdict import Evaluator
-from dnsguard.controller.explain.lookups import Origins
+from dnsguard.controller.explain.origins import Origins
 from dnsguard.controller.explain.unselecting import compile_idle
 from dnsguard.controller.explain.words import Words
 from dnsguard.controller.explain.written import Written

@@ -1,0 +1,73 @@
+"""What DNS has taught about a client, and what it would teach. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from dnsguard.calc.compiled import Address, Compiled
+from dnsguard.calc.matching import LeaseLookup
+from dnsguard.domains import DomainNameError, wire_name
+from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What forwarders have learned for the addresses of one client."""
+
+    leases: tuple[LearnedLease, ...] = ()
+    aliases: tuple[LearnedAlias, ...] = ()
+    truncated: bool = False
+
+    @classmethod
+    def of(cls, replies: Iterable[LeasesReply]) -> "Learned":
+        """All of them together, each thing once."""
+        replies = tuple(replies)
+        return cls(
+            tuple(dict.fromkeys(lease for reply in replies for lease in reply.leases)),
+            tuple(dict.fromkeys(alias for reply in replies for alias in reply.aliases)),
+            any(reply.truncated for reply in replies),
+        )
+
+    def leased(self, lease_set: str, client: Address, address: Address) -> bool:
+        """A ``LeaseLookup``: what the kernel's sets hold now."""
+        return any(
+            lease_set in lease.lease_sets
+            and lease.address == str(address)
+            and lease.client_address in ("", str(client))
+            for lease in self.leases
+        )
+
+    @property
+    def addresses(self) -> frozenset[Address]:
+        """All addresses that the client was led to."""
+        return frozenset(ip_address(lease.address) for lease in self.leases)
+
+    def names_of(self, address: Address) -> frozenset[bytes]:
+        """The names that led to an address."""
+        text = str(address)
+        return frozenset(wire for lease in self.leases if lease.address == text for wire in wires(lease.names))
+
+    def addresses_of(self, name: bytes) -> tuple[Address, ...]:
+        """Where a name led."""
+        found = [lease.address for lease in self.leases if name in wires(lease.names)]
+        return tuple(ip_address(text) for text in dict.fromkeys(found))
+
+
+def wires(names: Iterable[str]) -> Iterator[bytes]:
+    """Their wire forms; what is no domain name is passed over."""
+    for name in names:
+        try:
+            yield wire_name(name)
+        except DomainNameError:
+            continue
+
+
+def would_lease(compiled: Compiled, names: Iterable[bytes]) -> LeaseLookup:
+    """The lookup of a client that was led somewhere by these names, for every lease set there is."""
+    names = tuple(names)
+
+    def leased(lease_set: str, _client: Address, _address: Address) -> bool:
+        found = compiled.lease_sets.get(lease_set)
+        return found is not None and any(pattern.matches(name) for pattern in found.patterns for name in names)
+
+    return leased

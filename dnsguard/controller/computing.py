@@ -46,7 +46,9 @@ class Computing:
 
     def __call__(self, resources: tuple[Resource, ...], listen: frozenset[str], revision: int) -> Desired[Plan]:
         policy = self._policy(resources)
-        snapshot = self._feeds.snapshot(policy.compiled, listen, lambda: egress_allows(policy.compiled))
+        snapshot = self._feeds.snapshot(
+            policy.compiled, listen, lambda: egress_allows(policy.compiled), policy.interfaces
+        )
         snapshot = replace(snapshot, configuration=dns_configuration(policy.configuration))
         return Desired(revision, policy.compiled, policy.plan, snapshot, policy.resources, policy.configuration)
 

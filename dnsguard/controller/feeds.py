@@ -6,15 +6,20 @@ Which lease sets a client's look-ups feed follows from where its packets meet ru
     a client that is no endpoint  what host endpoints say of forwarded packets
     a host endpoint               its egress for packets of the host itself, untracked ones included
 
+A host endpoint is a client under the addresses of the interfaces that it judges, besides those that it says itself.
+
 What did not change is not judged again, and an identity that stays what it was is the same object as before.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from dnsguard.calc.compiled import Compiled, CompiledEndpoint, Direction, LeaseSet, Stage
+from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Direction, EndpointId, LeaseSet, Stage
+from dnsguard.calc.hosts import HostEndpoints
+from dnsguard.calc.node import Node
 from dnsguard.controller.egress import EgressClasses, EgressFacts
 from dnsguard.controller.judgement import Allows, Judgement, addresses_of
+from dnsguard.controller.node import InterfaceAddresses
 from dnsguard.controller.roll import Roll
 from dnsguard.dataplane.naming import lease_set_names
 from dnsguard.leases import OUTSIDERS
@@ -62,37 +67,51 @@ class Feeds:
         """By identity of the compiled endpoint."""
 
         self._forwarded: tuple[str, ...] = ()
+        self._bound: Mapping[EndpointId, tuple[Address, ...]] = {}
         self._roll = Roll()
         self._fed: dict[str, tuple[LeaseSet, LeaseSetFeed]] = {}
         self._feeds: tuple[LeaseSetFeed, ...] = ()
 
-    def snapshot(self, compiled: Compiled, listen: frozenset[str], allows: Callable[[], Allows]) -> Snapshot:
+    def snapshot(
+        self,
+        compiled: Compiled,
+        listen: frozenset[str],
+        allows: Callable[[], Allows],
+        interfaces: InterfaceAddresses = (),
+    ) -> Snapshot:
         """Everything, sorted; its revision is the link's to give. ``allows`` is called where something is to judge."""
         self._classes.follow(compiled, addresses_of(listen))
-        forwarded = self._forwarded_sets(compiled.endpoints.values())
+        hosts = [each for each in compiled.endpoints.values() if not each.is_workload and is_local(each, self._node)]
+        forwarded = self._forwarded_sets(hosts)
+        bound = _bound(hosts, Node(self._node, interface_addresses=interfaces))
+        rebound = {id(each) for each in hosts if bound.get(each.id) != self._bound.get(each.id)}
         rerouted, judges_anew = forwarded != self._forwarded, listen != self._listen
         judgement: Judgement | None = None
         told: dict[int, _Told] = {}
         new: list[Identity] = []
+        lost: list[Identity] = []
         for endpoint in compiled.endpoints.values():
             key = id(endpoint)
             before = made = self._told.get(key)
-            if made is None or judges_anew or not made.holds():
+            if made is None or judges_anew or key in rebound or not made.holds():
                 judgement = judgement or Judgement(compiled, listen, allows, self._classes)
-                made = self._make(endpoint, judgement, forwarded)
+                made = self._make(endpoint, judgement, forwarded, bound.get(endpoint.id, ()))
             elif rerouted and made.identity is not None and endpoint.is_workload:
                 made = replace(made, identity=replace(made.identity, forwarded=forwarded))
             if before is not None and made is not before and made.identity == before.identity:
                 made = replace(made, identity=before.identity)
             told[key] = made
-            if made.identity is not None and (before is None or made.identity is not before.identity):
+            if made.identity is None:
+                if before is not None and before.identity is not None:
+                    lost.append(before.identity)
+            elif before is None or made.identity is not before.identity:
                 new.append(made.identity)
-        gone = [self._told[key].identity for key in self._told.keys() - told.keys()]
+        gone = [*lost, *(self._told[key].identity for key in self._told.keys() - told.keys())]
         self._roll.change(
             [each.endpoint for each in gone if each is not None] + [OUTSIDERS] * (rerouted and not forwarded),
             new + [Identity(OUTSIDERS, (), (), (), forwarded)] * (rerouted and bool(forwarded)),
         )
-        self._told, self._listen, self._forwarded = told, listen, forwarded
+        self._told, self._listen, self._forwarded, self._bound = told, listen, forwarded, bound
         self._classes.keep(each.facts for each in told.values())
         return Snapshot(
             revision=0,
@@ -102,27 +121,34 @@ class Feeds:
             query_policy=self._query_policy,
         )
 
-    def _make(self, endpoint: CompiledEndpoint, judgement: Judgement, forwarded: tuple[str, ...]) -> _Told:
-        if not endpoint.addresses or not is_local(endpoint, self._node):
+    def _make(
+        self,
+        endpoint: CompiledEndpoint,
+        judgement: Judgement,
+        forwarded: tuple[str, ...],
+        bound: tuple[Address, ...],
+    ) -> _Told:
+        addresses = dict.fromkeys((*endpoint.addresses, *bound))
+        if not addresses or not is_local(endpoint, self._node):
             return _Told(endpoint)
         places = ((stage, Direction.EGRESS) for stage in _OWN)
         facts = tuple(self._classes.of(endpoint.classes[place]) for place in places if place in endpoint.classes)
         identity = Identity(
             str(endpoint.id),
-            tuple(str(address) for address in endpoint.addresses),
+            tuple(str(address) for address in addresses),
             tuple(sorted({lease_set for each in facts for lease_set in each.lease_sets})),
             judgement.may_query(endpoint),
             forwarded if endpoint.is_workload else (),
         )
         return _Told(endpoint, facts, identity)
 
-    def _forwarded_sets(self, endpoints: Iterable[CompiledEndpoint]) -> tuple[str, ...]:
+    def _forwarded_sets(self, hosts: Iterable[CompiledEndpoint]) -> tuple[str, ...]:
         """The lease sets of this node's host endpoints that forwarded packets meet: which of them a packet leaves by is
         the routes' to say, so look-ups feed those of all."""
         place = Stage.FORWARD, Direction.EGRESS
         found: set[str] = set()
-        for endpoint in endpoints:
-            if not endpoint.is_workload and place in endpoint.classes and is_local(endpoint, self._node):
+        for endpoint in hosts:
+            if place in endpoint.classes:
                 found.update(self._classes.of(endpoint.classes[place]).lease_sets)
         return tuple(sorted(found))
 
@@ -138,6 +164,18 @@ class Feeds:
         if changed:
             self._feeds = tuple(fed[name][1] for name in sorted(fed))
         return self._feeds
+
+
+def _bound(hosts: Iterable[CompiledEndpoint], node: Node) -> dict[EndpointId, tuple[Address, ...]]:
+    """The addresses of the interfaces that a host endpoint judges: what the host itself sends there comes from them."""
+    found: dict[EndpointId, tuple[Address, ...]] = {}
+    judging = HostEndpoints(hosts, node)
+    for interface, addresses in node.interface_addresses:
+        endpoint = judging.at(interface)
+        seen = tuple(each for each in addresses if not each.is_loopback and not each.is_link_local)
+        if endpoint is not None and seen:
+            found[endpoint.id] = found.get(endpoint.id, ()) + seen
+    return found
 
 
 def _feed(lease_set: LeaseSet) -> LeaseSetFeed:

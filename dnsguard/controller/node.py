@@ -53,11 +53,11 @@ def dns_configuration(configuration: Effective) -> DnsConfiguration:
 
 
 def interface_addresses(resources: tuple[Resource, ...]) -> InterfaceAddresses:
-    """The machine's interfaces with their addresses; asked only where a host endpoint is bound by address.
+    """The machine's interfaces with their addresses; asked only where a host endpoint may be bound to them.
 
     Raises OSError.
     """
-    if any(isinstance(resource, HostEndpoint) and not resource.spec.interface_name for resource in resources):
+    if any(isinstance(resource, HostEndpoint) for resource in resources):
         return addresses_by_interface()
     return ()
 
@@ -75,7 +75,7 @@ def addresses_by_interface() -> InterfaceAddresses:
 async def watch_addresses(
     resources: Callable[[], tuple[Resource, ...]], changed: Callable[[], None], seconds: float = ADDRESS_SECONDS
 ) -> None:
-    """Call ``changed`` when an interface of the machine got or lost an address that a host endpoint may be bound by.
+    """Call ``changed`` when an interface of the machine got or lost an address that may be a host endpoint's.
 
     Runs until cancelled.
     """

@@ -1,6 +1,6 @@
 from dataclasses import replace
 from functools import partial
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from dnsguard.calc.compiled import (
     CompiledPolicy,
     CompiledRule,
     Direction,
+    EndpointId,
     EntityMatch,
     MemberSet,
     PolicyClass,
@@ -24,6 +25,7 @@ from dnsguard.calc.compiled import (
 )
 from dnsguard.controller.egress import rules_of
 from dnsguard.controller.feeds import Feeds, is_local
+from dnsguard.controller.node import InterfaceAddresses
 from dnsguard.link.messages import Identity, LeaseSetFeed
 from tests.unit.controller.policy import compiled, endpoint
 
@@ -154,6 +156,43 @@ def test_a_host_endpoint_without_addresses_forwards_as_well_and_one_of_another_n
     assert [each.forwarded for each in told.identities] == [("s:forward",), ("s:forward",)]
     told = feeds.snapshot(world(CART, replace(HOST, node="there")), LISTEN, lambda: everything)
     assert told.identities == (Identity("shop/cart", ("192.0.2.7",), ("s:own",), MAY),)
+
+
+def interfaces(**addresses: str) -> InterfaceAddresses:
+    return tuple((name, tuple(map(ip_address, texts.split()))) for name, texts in addresses.items())
+
+
+MACHINE = interfaces(eth0="192.0.2.1 2001:db8::1 fe80::1", eth1="198.51.100.1", lo="127.0.0.1 ::1")
+BY_NAME = replace(HOST, addresses=(), interface="eth0")
+EVERY = replace(HOST, id=EndpointId("HostEndpoint", "", "all"), addresses=(), interface="*")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "told"),
+    [
+        ([BY_NAME], {"eth0": ("192.0.2.1", "2001:db8::1")}),
+        ([EVERY], {"all": ("192.0.2.1", "2001:db8::1", "198.51.100.1")}),
+        ([EVERY, BY_NAME], {"all": ("198.51.100.1",), "eth0": ("192.0.2.1", "2001:db8::1")}),
+        ([replace(HOST, interface="eth0")], {"eth0": ("192.0.2.1", "2001:db8::1")}),
+        ([replace(HOST, interface="")], {"eth0": ("192.0.2.1", "2001:db8::1")}),
+        ([replace(BY_NAME, interface="eth7")], {}),
+        ([replace(BY_NAME, node="there")], {}),
+    ],
+)
+def test_a_host_endpoint_asks_under_the_addresses_of_its_interfaces(
+    hosts: list[CompiledEndpoint], told: dict[str, tuple[str, ...]]
+) -> None:
+    made = Feeds("dnsguard", "here", "AllowAll").snapshot(world(*hosts), LISTEN, lambda: everything, MACHINE)
+    assert {each.endpoint: each.addresses for each in made.identities if each.endpoint} == told
+    assert all(each.lease_sets == ("s:forward", "s:normal", "s:untracked") for each in made.identities if each.endpoint)
+
+
+def test_a_host_endpoint_follows_its_interfaces_and_other_host_endpoints() -> None:
+    feeds, moved = Feeds("dnsguard", "here", "AllowAll"), interfaces(eth0="192.0.2.2")
+    both, one = world(EVERY, BY_NAME), world(EVERY)
+    for policy, machine in ((both, MACHINE), (both, moved), (one, moved), (both, moved), (both, ()), (one, MACHINE)):
+        anew = Feeds("dnsguard", "here", "AllowAll").snapshot(policy, LISTEN, lambda: everything, machine)
+        assert feeds.snapshot(policy, LISTEN, lambda: everything, machine) == anew
 
 
 def test_what_stays_the_same_is_the_same_object() -> None:

@@ -42,11 +42,10 @@ def test_settings_become_the_plans() -> None:
     assert plan.failsafe == FailsafePorts(inbound, outbound=())
 
 
-def test_the_machine_is_asked_only_where_an_endpoint_is_bound_by_address() -> None:
-    by_name = parse_object(host_endpoint(interfaceName="eth0"))
-    by_address = parse_object(host_endpoint(expectedIPs=["127.0.0.1"]))
-    assert interface_addresses((by_name,)) == ()
-    found = dict(interface_addresses((by_name, by_address)))
+@pytest.mark.parametrize("bound", [{"interfaceName": "eth0"}, {"interfaceName": "*"}, {"expectedIPs": ["127.0.0.1"]}])
+def test_the_machine_is_asked_only_where_there_is_a_host_endpoint(bound: dict[str, object]) -> None:
+    assert interface_addresses(()) == ()
+    found = dict(interface_addresses((parse_object(host_endpoint(**bound)),)))
     assert ip_address("127.0.0.1") in found["lo"]
 
 

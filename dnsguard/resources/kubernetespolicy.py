@@ -7,14 +7,7 @@ from dnsguard.resources.kubernetes import conversion_problems
 from dnsguard.resources.kubernetesspec import KubernetesPolicySpec
 from dnsguard.resources.problems import Problem
 from dnsguard.resources.resource import NETWORKING, Resource
-from dnsguard.resources.staged import (
-    StagedAction,
-    StagedActionField,
-    deletion_problems,
-    is_deletion,
-    with_action_label,
-    with_staged_action,
-)
+from dnsguard.resources.staged import StagedAction, StagedSpec, with_action_label
 
 
 class KubernetesNetworkPolicy(Resource):
@@ -39,24 +32,10 @@ class KubernetesNetworkPolicy(Resource):
             yield from _in_spec(conversion_problems(self.spec))
 
 
-class StagedKubernetesPolicySpec(KubernetesPolicySpec):
+class StagedKubernetesPolicySpec(StagedSpec, KubernetesPolicySpec):
     """The spec of a preview. In a deletion `policyTypes` is empty."""
 
-    staged_action: StagedActionField = StagedAction.SET
-
-    @classmethod
-    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """The action that is meant; a deletion infers no types."""
-        data = with_staged_action(data)
-        if is_deletion(data):
-            return {field: value for field, value in data.items() if field != "policyTypes" or value}
-        return super().completed(data)
-
-    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
-        """V-16."""
-        if self.staged_action is StagedAction.DELETE and "stagedAction" not in broken:
-            return deletion_problems(self, ("staged_action",))
-        return super().problems(broken)
+    TYPES: ClassVar[str] = "policyTypes"
 
 
 class StagedKubernetesNetworkPolicy(Resource):

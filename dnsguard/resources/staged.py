@@ -1,6 +1,6 @@
 """Staged policies: previews of NetworkPolicy and GlobalNetworkPolicy that are evaluated, never enforced."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -36,9 +36,9 @@ def _read_staged_action(value: Any) -> StagedAction:
 StagedActionField = Annotated[StagedAction, PlainValidator(_read_staged_action), AS_TEXT]
 
 
-def with_staged_action(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec with the action that is meant where none was written: Set."""
-    return {**data, "stagedAction": data.get("stagedAction") or StagedAction.SET.value}
+def _action_meant(spec: Mapping[str, Any]) -> Any:
+    """The action of an unchecked spec: Set where none was written."""
+    return spec.get("stagedAction") or StagedAction.SET.value
 
 
 def with_action_label(data: dict[str, Any]) -> dict[str, Any]:
@@ -47,21 +47,16 @@ def with_action_label(data: dict[str, Any]) -> dict[str, Any]:
     labels = (metadata.get("labels") or {}) if isinstance(metadata, Mapping) else None
     if not isinstance(metadata, Mapping) or not isinstance(labels, Mapping) or not isinstance(spec, Mapping):
         return data
-    action = with_staged_action(spec)["stagedAction"]
+    action = _action_meant(spec)
     if not isinstance(action, str):
         return data
     return {**data, "metadata": {**metadata, "labels": {**labels, STAGED_ACTION: action}}}
 
 
-def is_deletion(data: Mapping[str, Any]) -> bool:
-    """Whether the unchecked data of a spec propose a deletion."""
-    return data.get("stagedAction") == StagedAction.DELETE.value
-
-
-def deletion_problems(spec: Model, kept: Container[str]) -> Iterable[Problem]:
-    """V-16: a deletion names a policy, and says nothing about what is in it; `kept` are the attributes it may have."""
+def _deletion_problems(spec: Model) -> Iterable[Problem]:
+    """V-16: a deletion names a policy, and says nothing about what is in it."""
     for written, attribute in spec.field_names().items():
-        if attribute not in kept and not _is_zero(getattr(spec, attribute)):
+        if attribute not in ("tier", "staged_action") and not _is_zero(getattr(spec, attribute)):
             yield Problem((written,), "V-16", "has no meaning in a deletion: leave it out, or write another action")
 
 
@@ -71,50 +66,47 @@ def _is_zero(value: object) -> bool:
     return value is None or value is False or str(value) == "" or value in ((), {})
 
 
-_KEPT = frozenset({"tier", "staged_action"})
+class StagedSpec(Model):
+    """What a spec says more when it is staged. Stands before the spec of the enforced kind among the bases."""
+
+    TYPES: ClassVar[str] = "types"
+    """The field (as written) that a deletion does not infer."""
+
+    staged_action: StagedActionField = StagedAction.SET
+
+    @classmethod
+    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """The action that is meant; a deletion infers no types."""
+        data = {**data, "stagedAction": _action_meant(data)}
+        if data["stagedAction"] == StagedAction.DELETE.value:
+            return {field: value for field, value in data.items() if field != cls.TYPES or value}
+        return super().completed(data)
+
+    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
+        """V-16, or all that the enforced kind is held to (V-17)."""
+        if self.staged_action is StagedAction.DELETE and "stagedAction" not in broken:
+            return _deletion_problems(self)
+        return super().problems(broken)
 
 
-class StagedPolicySpec(PolicySpec):
+class StagedPolicySpec(StagedSpec, PolicySpec):
     """The spec of a StagedNetworkPolicy. In a deletion `types` is empty."""
 
-    staged_action: StagedActionField = StagedAction.SET
 
-    @classmethod
-    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """The action that is meant; a deletion infers no types."""
-        data = with_staged_action(data)
-        return _without_empty_types(data) if is_deletion(data) else super().completed(data)
-
-    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
-        """V-16, or all that the enforced kind is held to (V-17)."""
-        if self.staged_action is StagedAction.DELETE and "stagedAction" not in broken:
-            return deletion_problems(self, _KEPT)
-        return super().problems(broken)
-
-
-class StagedGlobalPolicySpec(GlobalPolicySpec):
+class StagedGlobalPolicySpec(StagedSpec, GlobalPolicySpec):
     """The spec of a StagedGlobalNetworkPolicy. In a deletion `types` is empty."""
 
-    staged_action: StagedActionField = StagedAction.SET
+
+class StagedPolicy(Policy):
+    """What both kinds share."""
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """The action that is meant; a deletion infers no types."""
-        data = with_staged_action(data)
-        return _without_empty_types(data) if is_deletion(data) else super().completed(data)
-
-    def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
-        """V-16, or all that the enforced kind is held to (V-17)."""
-        if self.staged_action is StagedAction.DELETE and "stagedAction" not in broken:
-            return deletion_problems(self, _KEPT)
-        return super().problems(broken)
+        """The label that says the action, as for the tier."""
+        return with_action_label(super().completed(data))
 
 
-def _without_empty_types(data: dict[str, Any]) -> dict[str, Any]:
-    return {field: value for field, value in data.items() if field != "types" or value}
-
-
-class StagedNetworkPolicy(Policy):
+class StagedNetworkPolicy(StagedPolicy):
     """A preview of a NetworkPolicy of this name."""
 
     NAMESPACED: ClassVar[bool] = True
@@ -123,21 +115,11 @@ class StagedNetworkPolicy(Policy):
     kind: Literal["StagedNetworkPolicy"]
     spec: StagedPolicySpec = StagedPolicySpec()
 
-    @classmethod
-    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """The label that says the action, as for the tier."""
-        return with_action_label(super().completed(data))
 
-
-class StagedGlobalNetworkPolicy(Policy):
+class StagedGlobalNetworkPolicy(StagedPolicy):
     """A preview of a GlobalNetworkPolicy of this name."""
 
     NAME: ClassVar[NameRule] = GlobalNetworkPolicy.NAME
 
     kind: Literal["StagedGlobalNetworkPolicy"]
     spec: StagedGlobalPolicySpec = StagedGlobalPolicySpec()
-
-    @classmethod
-    def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """The label that says the action, as for the tier."""
-        return with_action_label(super().completed(data))

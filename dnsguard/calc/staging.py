@@ -122,5 +122,5 @@ def _standing(policy: _Policy) -> Standing | None:
     # The name of the class, since two groups have a kind NetworkPolicy.
     identity = PolicyId(type(policy).__name__, policy.namespace, policy.name)
     if isinstance(policy, KubernetesNetworkPolicy | StagedKubernetesNetworkPolicy):
-        return Standing(identity, calico_spec(policy))
+        return Standing(identity, calico_spec(policy.spec))
     return Standing(identity, policy.spec)

@@ -1,7 +1,7 @@
 """Kubernetes network policies as rules of our own: the same verdicts as Kubernetes documents."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dnsguard.resources.kubernetesspec import IPBlock, KubernetesPeer, KubernetesPolicySpec, KubernetesRule
 from dnsguard.resources.labels import KIND, NAMESPACE, ORCHESTRATOR
@@ -11,9 +11,6 @@ from dnsguard.resources.problems import Problem
 from dnsguard.resources.rule import MAX_PORTS
 from dnsguard.resources.rulechecks import MAX_RULES
 from dnsguard.resources.selectors import MAX_LENGTH
-
-if TYPE_CHECKING:
-    from dnsguard.resources.kubernetespolicy import KubernetesNetworkPolicy, StagedKubernetesNetworkPolicy
 
 ORDER = 1000.0
 """Where Kubernetes policies stand in the default tier."""
@@ -25,12 +22,19 @@ _OTHER_POD = f"{_POD} && has({NAMESPACE}) && !has({KIND})"
 _Json = dict[str, Any]
 
 
-def calico_spec(policy: "KubernetesNetworkPolicy | StagedKubernetesNetworkPolicy") -> PolicySpec:
+def calico_spec(spec: KubernetesPolicySpec) -> PolicySpec:
     """The spec of the policy that decides the same: in tier default, with order 1000.
 
     A rule is made for each peer and each protocol. Where every port of a peer is allowed, the protocol says which.
     """
-    return _converted(policy.spec)
+    data: _Json = {
+        "order": ORDER,
+        "selector": _selector(_POD, spec.pod_selector.terms()),
+        "types": [policy_type.value for policy_type in spec.policy_types],
+    }
+    for field, rules, end in _directions(spec):
+        data[field] = [converted for rule in rules for converted in _rules(rule, end)]
+    return PolicySpec.model_validate(data)
 
 
 def conversion_problems(spec: KubernetesPolicySpec) -> Iterator[Problem]:
@@ -56,17 +60,6 @@ _WRITTEN = {"selector": "podSelector", "namespaceSelector": "namespaceSelector"}
 def _selector_problems(path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
     if len(text) > MAX_LENGTH:
         yield Problem(path, "V-42", f"comes to a selector of {len(text)} characters; at most {MAX_LENGTH} are allowed")
-
-
-def _converted(spec: KubernetesPolicySpec) -> PolicySpec:
-    data: _Json = {
-        "order": ORDER,
-        "selector": _selector(_POD, spec.pod_selector.terms()),
-        "types": [policy_type.value for policy_type in spec.policy_types],
-    }
-    for field, rules, end in _directions(spec):
-        data[field] = [converted for rule in rules for converted in _rules(rule, end)]
-    return PolicySpec.model_validate(data)
 
 
 def _directions(spec: KubernetesPolicySpec) -> tuple[tuple[str, Sequence[KubernetesRule], str], ...]:

@@ -104,7 +104,7 @@ def converted(data: dict[str, Any]) -> dict[str, Any]:
     """The spec it comes to, as it would be written."""
     made = read(data)
     assert isinstance(made, KubernetesNetworkPolicy | StagedKubernetesNetworkPolicy)
-    return calico_spec(made).model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return calico_spec(made.spec).model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 @pytest.mark.parametrize(("rule", "rules"), INGRESS)
@@ -131,7 +131,7 @@ def test_a_label_may_be_called_as_the_words_of_the_selector_language_are(key: st
     selector = {"matchLabels": {key: "not"}, "matchExpressions": expressions}
     made = read(kubernetes(podSelector=selector, ingress=[{"from": [{"namespaceSelector": selector}]}]))
     assert isinstance(made, KubernetesNetworkPolicy)
-    chosen = calico_spec(made).selector
+    chosen = calico_spec(made.spec).selector
     assert chosen is not None
     assert chosen.expression is not None
     assert chosen.expression.matches({"projectcalico.org/orchestrator": "k8s", key: "not"})
@@ -140,7 +140,7 @@ def test_a_label_may_be_called_as_the_words_of_the_selector_language_are(key: st
 def test_where_it_stands() -> None:
     made = read(kubernetes(podSelector={}, policyTypes=["Egress"]))
     assert isinstance(made, KubernetesNetworkPolicy)
-    spec = calico_spec(made)
+    spec = calico_spec(made.spec)
     assert (spec.tier, spec.order, spec.types) == ("default", 1000.0, (PolicyType.EGRESS,))
     assert (spec.ingress, spec.egress) == ((), ())
 

@@ -119,7 +119,7 @@ def resources_of(pods: list[Pod], policies: list[Manifest]) -> list[Resource]:
     for policy in policies:
         read = parse_object(policy)
         assert isinstance(read, KubernetesNetworkPolicy)
-        spec = calico_spec(read).model_dump(mode="json", by_alias=True, exclude_unset=True)
+        spec = calico_spec(read.spec).model_dump(mode="json", by_alias=True, exclude_unset=True)
         made.append(
             {"apiVersion": PROJECTCALICO, "kind": "NetworkPolicy", "metadata": policy["metadata"], "spec": spec}
         )

@@ -87,7 +87,7 @@ def test_an_object_that_was_read_again_is_warned_about_no_more_than_before(manif
 def test_every_kubernetes_policy_comes_to_rules(manifest: Manifest) -> None:
     resource = parse_object(manifest)
     assert isinstance(resource, KubernetesNetworkPolicy | StagedKubernetesNetworkPolicy)
-    spec = calico_spec(resource)
+    spec = calico_spec(resource.spec)
     for field in ("ingress", "egress"):
         rules = getattr(resource.spec, field) or ()
         assert bool(getattr(spec, field)) is bool(rules)

@@ -66,7 +66,8 @@ class InForce:
         self.enforcer: Enforcer[Plan] = Enforcer(
             self.inputs, compute, cast("Any", None), cast("Any", None), self.worker
         )
-        self.enforcer.enforced = compute(self.inputs.resources, LISTEN, 7)
+        # In a thread, as the product does: it asks the kernel for addresses, and that with an event loop of its own.
+        self.enforcer.enforced = self.worker.submit(compute, self.inputs.resources, LISTEN, 7).result()
 
     def lease_set(self, pattern: str) -> str:
         """The identifier of the lease set that this pattern feeds."""

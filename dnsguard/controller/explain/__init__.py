@@ -7,6 +7,6 @@
                          addresses interfaces            ├─ hints: nearest, unselecting
                          (pieces)                        └─ what a name led to: learned, names, queries
 
-``model`` asks each in turn. They look at a ``world``: one state of policy, enforced or ``pending``, compiled and as it
-was ``written``.
+``model`` asks each in turn, about one ``policystate``: policy in force, or what is ``pending``; compiled, and as it was
+``written``.
 """

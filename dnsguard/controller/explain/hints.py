@@ -10,9 +10,9 @@ from dnsguard.calc.packet import Packet
 from dnsguard.calc.trace import Judgement, Verdict
 from dnsguard.controller.explain.learned import would_lease
 from dnsguard.controller.explain.nearest import candidates, nearest
+from dnsguard.controller.explain.policystate import PolicyState
 from dnsguard.controller.explain.ruling import denials
 from dnsguard.controller.explain.unselecting import unselecting
-from dnsguard.controller.explain.world import World
 
 MOST_BEHIND = 5
 """Rules named that would allow and stand behind what denies."""
@@ -27,9 +27,11 @@ class Hints:
     unselecting: tuple[UnselectingPolicy, ...] = ()
 
 
-def hints_of(world: World, verdict: Verdict, packet: Packet, leased: LeaseLookup, names: Collection[bytes]) -> Hints:
+def hints_of(
+    state: PolicyState, verdict: Verdict, packet: Packet, leased: LeaseLookup, names: Collection[bytes]
+) -> Hints:
     """For every judgement that denies. ``names``: those that led, or may lead, to the destination."""
-    found = [_of_judgement(world, judgement, packet, leased, names) for judgement in denials(verdict)]
+    found = [_of_judgement(state, judgement, packet, leased, names) for judgement in denials(verdict)]
     return Hints(
         tuple(each for hints in found for each in hints.nearest),
         tuple(each for hints in found for each in hints.behind),
@@ -38,18 +40,18 @@ def hints_of(world: World, verdict: Verdict, packet: Packet, leased: LeaseLookup
 
 
 def _of_judgement(
-    world: World, judgement: Judgement, packet: Packet, leased: LeaseLookup, names: Collection[bytes]
+    state: PolicyState, judgement: Judgement, packet: Packet, leased: LeaseLookup, names: Collection[bytes]
 ) -> Hints:
-    words = world.words
-    allowing = candidates(judgement, packet, world.compiled, leased)
+    words = state.words
+    allowing = candidates(judgement, packet, state.compiled, leased)
     behind = [each for each in allowing if not each.failing]
     closest = nearest(allowing, judgement.direction)
     others: tuple[UnselectingPolicy, ...] = ()
     if not behind and (closest is None or not closest.is_near) and judgement.stage in (Stage.NORMAL, Stage.FORWARD):
-        leased_or_would_be = _either(leased, would_lease(world.compiled, names), would_lease(world.idle, names))
+        leased_or_would_be = _either(leased, would_lease(state.compiled, names), would_lease(state.idle, names))
         others = tuple(
             words.unselecting(each, judgement)
-            for each in unselecting(judgement, packet, world.compiled, world.idle, leased_or_would_be, world.written)
+            for each in unselecting(judgement, packet, state.compiled, state.idle, leased_or_would_be, state.written)
         )
     return Hints(
         () if closest is None else (words.near_rule(closest, judgement),),

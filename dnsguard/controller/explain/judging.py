@@ -11,9 +11,9 @@ from dnsguard.calc.trace import Verdict
 from dnsguard.controller.explain.flows import Flow
 from dnsguard.controller.explain.hints import hints_of
 from dnsguard.controller.explain.learned import Learned, would_lease
+from dnsguard.controller.explain.policystate import PolicyState
 from dnsguard.controller.explain.question import Question
 from dnsguard.controller.explain.ruling import Ruling, ruling_of
-from dnsguard.controller.explain.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +42,24 @@ class Asked:
     node: Node
     learned: Learned
 
-    def judged(self, world: World) -> tuple[tuple[Judged, ...], tuple[ExplainOutcome, ...]]:
+    def judged(self, state: PolicyState) -> tuple[tuple[Judged, ...], tuple[ExplainOutcome, ...]]:
         """What happens to each flow; and the same put together, denials first, else in the order of the flows."""
-        found = tuple(self._judged(world, flow) for flow in self.flows)
+        found = tuple(self._judged(state, flow) for flow in self.flows)
         groups: dict[tuple[object, ...], list[Judged]] = {}
         for each in found:
             groups.setdefault(each.key, []).append(each)
         ordered = sorted(groups.values(), key=lambda group: group[0].ruling.allowed)
-        return found, tuple(self._outcome(world, group) for group in ordered)
+        return found, tuple(self._outcome(state, group) for group in ordered)
 
-    def pending(self, world: World, enforced: Sequence[ExplainOutcome], *, always: bool) -> PendingVerdict | None:
+    def pending(self, state: PolicyState, enforced: Sequence[ExplainOutcome], *, always: bool) -> PendingVerdict | None:
         """What would happen where what is staged is enforced; None where that is the same, unless ``always``."""
-        _, told = self.judged(world)
+        _, told = self.judged(state)
         differs = [_essence(each) for each in told] != [_essence(each) for each in enforced]
         if not differs and not always:
             return None
         return PendingVerdict(verdict=verdict_of(told), differs=differs, outcomes=told)
 
-    def _judged(self, world: World, flow: Flow) -> Judged:
+    def _judged(self, state: PolicyState, flow: Flow) -> Judged:
         question = self.question
         packet = Packet(
             flow.source,
@@ -70,24 +70,24 @@ class Asked:
             icmp_type=question.icmp_type,
             icmp_code=question.icmp_code,
         )
-        evaluator = world.evaluator(self.node)
+        evaluator = state.evaluator(self.node)
         passing = flow.passing
-        leased = self._leased(world, flow)
+        leased = self._leased(state, flow)
         verdict = evaluator.evaluate(packet, leased, arrives=passing.arrives, leaves=passing.leaves)
         return Judged(flow, packet, verdict, ruling_of(verdict))
 
-    def _leased(self, world: World, flow: Flow) -> LeaseLookup:
+    def _leased(self, state: PolicyState, flow: Flow) -> LeaseLookup:
         """What the kernel holds; where nobody was led yet, all that takes the name will hold the address."""
-        return would_lease(world.compiled, flow.names) if flow.stands_in else self.learned.leased
+        return would_lease(state.compiled, flow.names) if flow.stands_in else self.learned.leased
 
-    def _outcome(self, world: World, group: Sequence[Judged]) -> ExplainOutcome:
+    def _outcome(self, state: PolicyState, group: Sequence[Judged]) -> ExplainOutcome:
         first = group[0]
-        hints = hints_of(world, first.verdict, first.packet, self._leased(world, first.flow), first.flow.names)
+        hints = hints_of(state, first.verdict, first.packet, self._leased(state, first.flow), first.flow.names)
         outcome = ExplainOutcome(
             verdict=first.ruling.verdict,
             flows=tuple(_flow(each.flow) for each in group),
-            decision=world.words.decision(first.ruling),
-            steps=world.words.steps(first.verdict, first.ruling),
+            decision=state.words.decision(first.ruling),
+            steps=state.words.steps(first.verdict, first.ruling),
             nearest=hints.nearest,
             behind=hints.behind,
             unselecting=hints.unselecting,

@@ -15,12 +15,13 @@ from dnsguard.controller.explain.flows import Flow, flows_of
 from dnsguard.controller.explain.judging import Asked, Judged, verdict_of
 from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.explain.names import explained_name
+from dnsguard.controller.explain.notes import notes_on
 from dnsguard.controller.explain.pending import PendingPolicy
+from dnsguard.controller.explain.policystate import PolicyState
 from dnsguard.controller.explain.queries import lease_sets_of, query_answer
 from dnsguard.controller.explain.question import Question, question_of
 from dnsguard.controller.explain.routing import ROUTING_SECONDS, Routing, kernel_routing
-from dnsguard.controller.explain.summary import notes_on, summary
-from dnsguard.controller.explain.world import World
+from dnsguard.controller.explain.summary import summary
 from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
 from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface, plan_settings
 from dnsguard.dataplane.rules import Plan
@@ -54,26 +55,26 @@ class ExplainModel:
         self._machine = machine
         self._routing = routing
         self._pending = PendingPolicy()
-        self._worlds: tuple[Desired[Plan], World, World | None] | None = None
-        self._making_worlds = asyncio.Lock()
+        self._states: tuple[Desired[Plan], PolicyState, PolicyState | None] | None = None
+        self._making_states = asyncio.Lock()
 
     async def __call__(self, query: ExplainQuery) -> Explanation:
         enforced = self._enforcer.enforced
         if enforced is None:
             raise ReadModelUnavailable("the first computation of policy still runs")
         notes = [] if self._enforcer.in_sync else [f"not in sync with the store: {self._problem()}"]
-        async with self._making_worlds:
-            world, pending = await asyncio.to_thread(self._worlds_of, enforced)
-        question = await asyncio.to_thread(question_of, query, world.compiled, world.written)
+        async with self._making_states:
+            state, pending = await asyncio.to_thread(self._states_of, enforced)
+        question = await asyncio.to_thread(question_of, query, state.compiled, state.written)
         learned = await self._learned(question, notes)
         node = await self._node(enforced, notes)
-        flows = await asyncio.to_thread(flows_of, question, world.compiled, learned, node)
-        flows, node = await self._routed(world, node, flows, notes)
+        flows = await asyncio.to_thread(flows_of, question, state.compiled, learned, node)
+        flows, node = await self._routed(state, node, flows, notes)
         asked = Asked(question, flows, node, learned)
-        found, told = await asyncio.to_thread(asked.judged, world)
-        notes += notes_on(question, world.compiled, node, found)
+        found, told = await asyncio.to_thread(asked.judged, state)
+        notes += notes_on(question, state.compiled, node, found)
         notes += await self._counter_notes(found)
-        preview = await asyncio.to_thread(asked.pending, pending or world, told, always=query.pending)
+        preview = await asyncio.to_thread(asked.pending, pending or state, told, always=query.pending)
         name = question.destination.name
         return Explanation(
             verdict=verdict_of(told),
@@ -82,7 +83,7 @@ class ExplainModel:
             destination=question.destination.text,
             protocol=question.protocol_text,
             outcomes=told,
-            name=None if name is None else await asyncio.to_thread(self._name, enforced, world, asked, name),
+            name=None if name is None else await asyncio.to_thread(self._name, enforced, state, asked, name),
             pending=preview,
             notes=tuple(dict.fromkeys(notes)),
         )
@@ -90,12 +91,12 @@ class ExplainModel:
     def _problem(self) -> str:
         return self._enforcer.problem or "a change is on its way"
 
-    def _worlds_of(self, enforced: Desired[Plan]) -> tuple[World, World | None]:
+    def _states_of(self, enforced: Desired[Plan]) -> tuple[PolicyState, PolicyState | None]:
         """Policy as it is enforced, and as it would be with what is staged; None where nothing is."""
-        if self._worlds is None or self._worlds[0] is not enforced:
-            world = World(enforced.compiled, enforced.resources)
-            self._worlds = enforced, world, self._pending.world(world)
-        return self._worlds[1], self._worlds[2]
+        if self._states is None or self._states[0] is not enforced:
+            state = PolicyState(enforced.compiled, enforced.resources)
+            self._states = enforced, state, self._pending.state(state)
+        return self._states[1], self._states[2]
 
     async def _learned(self, question: Question, notes: list[str]) -> Learned:
         """What the source has learned; with a note where that cannot be known."""
@@ -129,11 +130,11 @@ class ExplainModel:
         )
 
     async def _routed(
-        self, world: World, node: Node, flows: Sequence[Flow], notes: list[str]
+        self, state: PolicyState, node: Node, flows: Sequence[Flow], notes: list[str]
     ) -> tuple[tuple[Flow, ...], Node]:
         """The flows with the interfaces that they take, and the node with all addresses that the kernel takes for its
         own; with a note where the kernel does not say."""
-        evaluator = await asyncio.to_thread(world.evaluator, node)
+        evaluator = await asyncio.to_thread(state.evaluator, node)
 
         def interface_of(address: Address) -> str:
             found = evaluator.endpoint_of(address)
@@ -156,12 +157,12 @@ class ExplainModel:
         routed = tuple(replace(flow, passing=passing) for flow, passing in zip(flows, passings, strict=True))
         return routed, replace(node, addresses=node.addresses | own)
 
-    def _name(self, enforced: Desired[Plan], world: World, asked: Asked, name: bytes) -> ExplainedName:
+    def _name(self, enforced: Desired[Plan], state: PolicyState, asked: Asked, name: bytes) -> ExplainedName:
         client = asked.question.source.endpoint
-        listen = tuple(address for state in self._link.forwarders for address in state.listen)
-        query = query_answer(name, client, world.compiled, enforced.snapshot, asked.node, listen)
+        listen = tuple(address for forwarder in self._link.forwarders for address in forwarder.listen)
+        query = query_answer(name, client, state.compiled, enforced.snapshot, asked.node, listen)
         used = lease_sets_of(client, enforced.snapshot)
-        return explained_name(name, used, world.compiled, asked.learned, world.origins, query)
+        return explained_name(name, used, state.compiled, asked.learned, state.origins, query)
 
     async def _counter_notes(self, found: Sequence[Judged]) -> list[str]:
         """What the kernel has counted of packets that it decided in the same way."""

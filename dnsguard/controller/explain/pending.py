@@ -2,7 +2,7 @@
 
 from dnsguard.calc.compile import Compiler
 from dnsguard.calc.staging import View
-from dnsguard.controller.explain.world import World
+from dnsguard.controller.explain.policystate import PolicyState
 from dnsguard.resources import StagedGlobalNetworkPolicy, StagedKubernetesNetworkPolicy, StagedNetworkPolicy
 
 STAGED = (StagedNetworkPolicy, StagedGlobalNetworkPolicy, StagedKubernetesNetworkPolicy)
@@ -14,9 +14,9 @@ class PendingPolicy:
     def __init__(self) -> None:
         self._compiler = Compiler(View.PENDING)
 
-    def world(self, enforced: World) -> World | None:
+    def state(self, enforced: PolicyState) -> PolicyState | None:
         """None where nothing is staged. A first call takes as long as any compilation, others what has changed."""
         resources = enforced.written.resources
         if not any(isinstance(resource, STAGED) for resource in resources):
             return None
-        return World(self._compiler.compile(resources), resources, View.PENDING)
+        return PolicyState(self._compiler.compile(resources), resources, View.PENDING)

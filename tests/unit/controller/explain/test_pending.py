@@ -5,7 +5,7 @@ import pytest
 from dnsguard.calc.compiled import Direction, PolicyId
 from dnsguard.calc.staging import View
 from dnsguard.controller.explain.pending import PendingPolicy
-from dnsguard.controller.explain.world import World
+from dnsguard.controller.explain.policystate import PolicyState
 from tests.unit.controller.explain.test_model import POLICY, explained
 from tests.unit.controller.running import FakeForwarders, InForce
 
@@ -29,18 +29,18 @@ spec: {stagedAction: Delete}
 IGNORED = STAGED.replace("spec:\n", "spec:\n  stagedAction: Ignore\n")
 
 
-def world(in_force: InForce) -> World:
+def state(in_force: InForce) -> PolicyState:
     assert in_force.enforcer.enforced is not None
-    return World(in_force.enforcer.enforced.compiled, in_force.enforcer.enforced.resources)
+    return PolicyState(in_force.enforcer.enforced.compiled, in_force.enforcer.enforced.resources)
 
 
-def test_where_nothing_is_staged_there_is_no_other_world() -> None:
-    assert PendingPolicy().world(world(InForce(POLICY))) is None
+def test_where_nothing_is_staged_there_is_no_other_state() -> None:
+    assert PendingPolicy().state(state(InForce(POLICY))) is None
 
 
 def test_rules_are_quoted_from_the_view_that_they_stand_in() -> None:
-    enforced = world(InForce(POLICY + STAGED))
-    pending = PendingPolicy().world(enforced)
+    enforced = state(InForce(POLICY + STAGED))
+    pending = PendingPolicy().state(enforced)
     assert pending is not None
     assert (enforced.written.view, pending.written.view) == (View.ENFORCED, View.PENDING)
     staged, standing = (PolicyId(kind, "shop", "names") for kind in ("StagedNetworkPolicy", "NetworkPolicy"))

@@ -13,7 +13,7 @@ from dnsguard.controller.explain.written import Written
 from dnsguard.resources import Resource
 
 
-class World:
+class PolicyState:
     """Policy as it is enforced, or as it would be. Most of it blocks where it is asked for first."""
 
     def __init__(self, compiled: Compiled, resources: tuple[Resource, ...], view: View = View.ENFORCED) -> None:

@@ -38,7 +38,7 @@ from dnsguard.dataplane.rules import (
 from dnsguard.dataplane.sets import IntervalSet, KeyType
 
 MOST_PORT_RULES = 4
-"""Longer lists of ports become a set, shorter ones a rule each: 14 ns a rule, against 32 KB of kernel memory a set."""
+"""Ports that multiply to more become sets, others a rule each: 14 ns a rule, against 32 KB of kernel memory a set."""
 
 _ICMP = {4: 1, 6: 58}
 _Alternative = tuple[Match, ...]
@@ -90,9 +90,10 @@ def literal_sets(rule: CompiledRule) -> Iterable[IntervalSet]:
                 of_family = _of_family(nets, version)
                 if len(of_family) > 1:
                     yield _nets_set(of_family, version)
-        for ports in entity.ports or (), entity.not_ports:
-            if len(ports) > MOST_PORT_RULES:
-                yield _ports_set(ports)
+        if _multiplies(rule, entity.ports or ()):
+            yield _ports_set(entity.ports or ())
+        if len(entity.not_ports) > MOST_PORT_RULES:
+            yield _ports_set(entity.not_ports)
 
 
 def network_ranges(networks: Iterable[Network]) -> tuple[tuple[int, int], ...]:
@@ -210,7 +211,7 @@ def _positive_alternatives(rule: CompiledRule, entity: EntityMatch, side: Side, 
     if entity.ports is None and entity.named_ports is None:
         return addresses
     ports: list[_Alternative]
-    if len(entity.ports or ()) > MOST_PORT_RULES:
+    if _multiplies(rule, entity.ports or ()):
         ports = [(PortIn(rule.protocol, side, _ports_set(entity.ports or ()).name),)]
     else:
         ports = [(Port(rule.protocol, side, first, last),) for first, last in _port_ranges(entity.ports or ())]
@@ -221,6 +222,18 @@ def _positive_alternatives(rule: CompiledRule, entity: EntityMatch, side: Side, 
             found = [(*matches, TripleIn(side, family, named, negated=True)) for matches in found]
         found.append((TripleIn(side, family, named),))
     return found
+
+
+def _multiplies(rule: CompiledRule, ports: tuple[PortRange, ...]) -> bool:
+    """Whether a rule for each of these would multiply to too many, with what else the rule is a union of.
+
+    A policy has a thousand rules in each direction, and while they are loaded everybody else's changes wait.
+    """
+    count = 1
+    for entity in rule.source, rule.destination:
+        of_addresses = (entity.members is not None) + (entity.leases is not None)
+        count *= max(len(entity.ports or ()), 1) * max(of_addresses, 1)
+    return len(ports) > 1 and count > MOST_PORT_RULES
 
 
 def _of_family(networks: tuple[Network, ...], version: int) -> tuple[Network, ...]:

@@ -117,6 +117,15 @@ def test_lists_become_sets_that_equal_lists_share() -> None:
     assert made.ranges == tuple((port, port) for port in (1, 3, 5, 7, 9, 11))
 
 
+def test_short_lists_that_multiply_become_sets() -> None:
+    """A policy holds a thousand rules: with a kernel rule for each pair of ports it would be a hundred thousand."""
+    source = EntityMatch(members="s:m", ports=ports(1, 3, 5, 7), named_ports="s:p")
+    destination = EntityMatch(members="s:m", leases="s:l", ports=ports(2, 4, 6, 8), named_ports="s:p")
+    rule = CompiledRule(0, ALLOW, protocol=6, source=source, destination=destination)
+    assert [made.ranges[0][0] for made in literal_sets(rule)] == [1, 2]
+    assert len(kernel_rules(rule, "c", "", OUTCOME)) == 12
+
+
 def test_nets_that_overlap_are_one_range_and_neighbours_two() -> None:
     (made,) = literal_sets(CompiledRule(0, ALLOW, destination=nets("10.0.0.0/8", "10.1.0.0/16", "11.0.0.0/8")))
     assert made.ranges == ((0x0A000000, 0x0AFFFFFF), (0x0B000000, 0x0BFFFFFF))

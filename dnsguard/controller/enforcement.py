@@ -22,9 +22,9 @@ from dnsguard.errors import DnsguardError
 from dnsguard.leases import OUTSIDERS
 from dnsguard.link.difference import opens
 from dnsguard.link.messages import Identity, Snapshot
-from dnsguard.link.span import differing
 from dnsguard.resources import Resource
 from dnsguard.settings.effective import Effective
+from dnsguard.span import differing
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from dnsguard.errors import DnsguardError
 from dnsguard.link.messages import Delta, Identity, Snapshot
-from dnsguard.link.span import differing
+from dnsguard.span import differing
 
 
 class WrongBase(DnsguardError):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsguard.link.span import differing
+from dnsguard.span import differing
 
 OBJECTS = [[number] for number in range(6)]
 """Lists: equal ones are not the same."""

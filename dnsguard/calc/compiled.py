@@ -235,6 +235,10 @@ class CompiledEndpoint:
     def is_workload(self) -> bool:
         return self.id.kind == "WorkloadEndpoint"
 
+    def is_on(self, node: str) -> bool:
+        """Whether a node judges for it; one without a name of its own judges for all."""
+        return not node or self.node in ("", node)
+
 
 @dataclass(frozen=True, slots=True)
 class MemberSet:

@@ -55,7 +55,7 @@ class Node:
 
     def has(self, endpoint: CompiledEndpoint) -> bool:
         """Whether it is this node that judges for the endpoint."""
-        return not self.name or endpoint.node in ("", self.name)
+        return endpoint.is_on(self.name)
 
     def is_for_workloads(self, interface: str) -> bool:
         """Whether the name is one of a workload's interface."""

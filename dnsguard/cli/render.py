@@ -8,7 +8,6 @@ from dnsguard.calc.compile import compile_policy
 from dnsguard.cli.errors import UsageError
 from dnsguard.cli.files import read_files
 from dnsguard.cli.server import Server, add_server_flags, object_path
-from dnsguard.controller.feeds import is_local
 from dnsguard.controller.node import interface_addresses, plan_settings
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.render import render
@@ -57,7 +56,7 @@ def rendered(resources: Sequence[Resource], settings: Settings) -> tuple[str, tu
     configuration = effective(settings, whole)
     plan = build_plan(compiled, plan_settings(settings, interface_addresses(whole), configuration))
     warnings = [*compiled.warnings, *plan.warnings, *configuration.warnings]
-    if not any(is_local(endpoint, settings.node_name) for endpoint in compiled.endpoints.values()):
+    if not any(endpoint.is_on(settings.node_name) for endpoint in compiled.endpoints.values()):
         warnings.append(f"no endpoint among these objects is on node {settings.node_name}: no policy applies here")
     return render(plan), tuple(warnings)
 

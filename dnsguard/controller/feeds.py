@@ -30,11 +30,6 @@ _OWN = (Stage.NORMAL, Stage.UNTRACKED)
 leave it, so what is forwarded never comes there."""
 
 
-def is_local(endpoint: CompiledEndpoint, node: str) -> bool:
-    """An endpoint of this node, or of none; without a name of its own the node takes them all."""
-    return not node or endpoint.node in ("", node)
-
-
 @dataclass(frozen=True, slots=True)
 class _Told:
     """What was made of one endpoint."""
@@ -81,7 +76,7 @@ class Feeds:
     ) -> Snapshot:
         """Everything, sorted; its revision is the link's to give. ``allows`` is called where something is to judge."""
         self._classes.follow(compiled, addresses_of(listen))
-        hosts = [each for each in compiled.endpoints.values() if not each.is_workload and is_local(each, self._node)]
+        hosts = [each for each in compiled.endpoints.values() if not each.is_workload and each.is_on(self._node)]
         forwarded = self._forwarded_sets(hosts)
         bound = _bound(hosts, Node(self._node, interface_addresses=interfaces))
         rebound = {id(each) for each in hosts if bound.get(each.id) != self._bound.get(each.id)}
@@ -129,7 +124,7 @@ class Feeds:
         bound: tuple[Address, ...],
     ) -> _Told:
         addresses = dict.fromkeys((*endpoint.addresses, *bound))
-        if not addresses or not is_local(endpoint, self._node):
+        if not addresses or not endpoint.is_on(self._node):
             return _Told(endpoint)
         places = ((stage, Direction.EGRESS) for stage in _OWN)
         facts = tuple(self._classes.of(endpoint.classes[place]) for place in places if place in endpoint.classes)

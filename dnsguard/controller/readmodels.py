@@ -17,7 +17,6 @@ from api.models import (
 from api.services import BadClient, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, Direction, PolicyClass
 from dnsguard.controller.enforcement import Enforcer
-from dnsguard.controller.feeds import is_local
 from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
 from dnsguard.controller.inputs import Inputs
 from dnsguard.dataplane.rules import Plan
@@ -155,7 +154,7 @@ class EndpointsModel:
         )
 
     def _problem(self, endpoint: CompiledEndpoint) -> str:
-        if not is_local(endpoint, self._node):
+        if not endpoint.is_on(self._node):
             return f"it is on node {endpoint.node}"
         if endpoint.is_workload and not endpoint.addresses:
             return "it has no address"

@@ -129,18 +129,15 @@ class _State:
 
     def _put(self, endpoint: CompiledEndpoint) -> None:
         if endpoint.is_workload:
-            self._workloads.put(endpoint, self._is_here(endpoint))
-        elif self._is_here(endpoint):
+            self._workloads.put(endpoint, endpoint.is_on(self._node))
+        elif endpoint.is_on(self._node):
             self._host_endpoints[id(endpoint)] = endpoint
 
     def _take(self, endpoint: CompiledEndpoint) -> None:
         if endpoint.is_workload:
-            self._workloads.take(endpoint, self._is_here(endpoint))
+            self._workloads.take(endpoint, endpoint.is_on(self._node))
         else:
             self._host_endpoints.pop(id(endpoint), None)
-
-    def _is_here(self, endpoint: CompiledEndpoint) -> bool:
-        return not self._node or endpoint.node in {"", self._node}
 
 
 def _as_before(before: Iterable[Named], now: Iterable[Named]) -> list[Named]:

@@ -24,7 +24,7 @@ from dnsguard.calc.compiled import (
     TierSlice,
 )
 from dnsguard.controller.egress import rules_of
-from dnsguard.controller.feeds import Feeds, is_local
+from dnsguard.controller.feeds import Feeds
 from dnsguard.controller.node import InterfaceAddresses
 from dnsguard.link.messages import Identity, LeaseSetFeed
 from tests.unit.controller.policy import compiled, endpoint
@@ -53,13 +53,6 @@ def test_lease_sets_and_local_endpoints_travel_sorted() -> None:
         Identity("shop/web", ("192.0.2.8", "2001:db8::8"), ("s:names",), MAY),
     )
     assert (told.table, told.query_policy) == ("dnsguard", "AllowListed")
-
-
-@pytest.mark.parametrize(
-    ("of", "node", "local"), [("a", "a", True), ("", "a", True), ("b", "a", False), ("b", "", True)]
-)
-def test_whose_an_endpoint_is(of: str, node: str, local: bool) -> None:
-    assert is_local(endpoint("x", node=of), node) is local
 
 
 def test_only_what_changed_is_judged_again() -> None:

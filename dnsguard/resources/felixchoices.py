@@ -1,12 +1,10 @@
 """The choices of a FelixConfiguration, in their exact case."""
 
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-from pydantic import PlainValidator
-
+from dnsguard.resources.choices import choice
 from dnsguard.resources.model import AS_TEXT
-from dnsguard.resources.problems import refused
 
 
 class DnsPolicyMode(StrEnum):
@@ -64,25 +62,10 @@ class AllowAction(StrEnum):
     RETURN = "Return"
 
 
-_Choice = TypeVar("_Choice", bound=StrEnum)
-
-
-def _reader(choices: type[_Choice]) -> PlainValidator:
-    def read(value: Any) -> _Choice:
-        try:
-            return choices(value)
-        except ValueError:
-            close = [choice.value for choice in choices if choice.value.lower() == str(value).lower()]
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise refused("type", f"{value!r} is none of {', '.join(choices)}{hint}") from None
-
-    return PlainValidator(read)
-
-
-DnsPolicyModeField = Annotated[DnsPolicyMode, _reader(DnsPolicyMode), AS_TEXT]
-NftablesDnsPolicyModeField = Annotated[NftablesDnsPolicyMode, _reader(NftablesDnsPolicyMode), AS_TEXT]
-BpfDnsPolicyModeField = Annotated[BpfDnsPolicyMode, _reader(BpfDnsPolicyMode), AS_TEXT]
-EndpointToHostField = Annotated[EndpointToHostAction, _reader(EndpointToHostAction), AS_TEXT]
-DropActionField = Annotated[DropAction, _reader(DropAction), AS_TEXT]
-DenyActionField = Annotated[DenyAction, _reader(DenyAction), AS_TEXT]
-AllowActionField = Annotated[AllowAction, _reader(AllowAction), AS_TEXT]
+DnsPolicyModeField = Annotated[DnsPolicyMode, choice(DnsPolicyMode, "DNS policy mode"), AS_TEXT]
+NftablesDnsPolicyModeField = Annotated[NftablesDnsPolicyMode, choice(NftablesDnsPolicyMode, "DNS policy mode"), AS_TEXT]
+BpfDnsPolicyModeField = Annotated[BpfDnsPolicyMode, choice(BpfDnsPolicyMode, "DNS policy mode"), AS_TEXT]
+EndpointToHostField = Annotated[EndpointToHostAction, choice(EndpointToHostAction, "action"), AS_TEXT]
+DropActionField = Annotated[DropAction, choice(DropAction, "action"), AS_TEXT]
+DenyActionField = Annotated[DenyAction, choice(DenyAction, "action"), AS_TEXT]
+AllowActionField = Annotated[AllowAction, choice(AllowAction, "action"), AS_TEXT]

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, PlainValidator, StrictStr
+from pydantic import Field, StrictStr
 
+from dnsguard.resources.choices import choice
 from dnsguard.resources.model import AS_TEXT, Model
-from dnsguard.resources.problems import Problem, refused
+from dnsguard.resources.problems import Problem
 
 MAX_MATCHES = 20
 MAX_PATH = 1024
@@ -25,13 +26,6 @@ class HeaderOperator(StrEnum):
     IN = "In"
     NOT_IN = "NotIn"
     MATCHES_REGEX = "MatchesRegex"
-
-
-def _read_operator(value: Any) -> HeaderOperator:
-    try:
-        return HeaderOperator(value)
-    except ValueError:
-        raise refused("V-37", f"{value!r} is no operator: write {', '.join(HeaderOperator)}") from None
 
 
 class HTTPPath(Model):
@@ -57,7 +51,7 @@ class HTTPHeader(Model):
     """One header of a request."""
 
     header: StrictStr
-    operator: Annotated[HeaderOperator, PlainValidator(_read_operator), AS_TEXT]
+    operator: Annotated[HeaderOperator, choice(HeaderOperator, "operator", "V-37"), AS_TEXT]
     values: tuple[StrictStr, ...] | None = None
 
 

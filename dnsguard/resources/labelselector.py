@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import PlainValidator, StrictStr
+from pydantic import StrictStr
 
+from dnsguard.resources.choices import choice
 from dnsguard.resources.metadata import Labels, label_key_fault, label_value_fault
 from dnsguard.resources.model import AS_TEXT, Model
-from dnsguard.resources.problems import Problem, refused
+from dnsguard.resources.problems import Problem
 
 
 class Operator(StrEnum):
@@ -21,18 +22,11 @@ class Operator(StrEnum):
     DOES_NOT_EXIST = "DoesNotExist"
 
 
-def _read_operator(value: Any) -> Operator:
-    try:
-        return Operator(value)
-    except ValueError:
-        raise refused("V-42", f"{value!r} is no operator: write In, NotIn, Exists or DoesNotExist") from None
-
-
 class LabelRequirement(Model):
     """One expression of a label selector."""
 
     key: StrictStr
-    operator: Annotated[Operator, PlainValidator(_read_operator), AS_TEXT]
+    operator: Annotated[Operator, choice(Operator, "operator", "V-42"), AS_TEXT]
     values: tuple[StrictStr, ...] | None = None
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PlainValidator, StrictInt, StrictStr
 
+from dnsguard.resources.choices import choice
 from dnsguard.resources.domainlists import RuleDomains
 from dnsguard.resources.httpmatch import HTTPMatch
 from dnsguard.resources.metadata import MAX_NAME, Annotations
@@ -27,15 +28,6 @@ class Action(StrEnum):
     DENY = "Deny"
     LOG = "Log"
     PASS = "Pass"  # noqa: S105 - no password
-
-
-def _read_action(value: Any) -> Action:
-    try:
-        return Action(value)
-    except ValueError:
-        names = {action.value.lower(): action.value for action in Action}
-        hint = f"; did you mean {names[str(value).lower()]}?" if str(value).lower() in names else ""
-        raise refused("V-30", f"{value!r} is no action: write Allow, Deny, Log or Pass{hint}") from None
 
 
 def _read_ip_version(value: Any) -> int:
@@ -117,7 +109,7 @@ class Rule(Model):
     REQUIRED: ClassVar[Mapping[str, str]] = {"action": "V-30"}
     DIRECTION: ClassVar[str] = ""
 
-    action: Annotated[Action, PlainValidator(_read_action), AS_TEXT]
+    action: Annotated[Action, choice(Action, "action", "V-30"), AS_TEXT]
     ip_version: Annotated[int, PlainValidator(_read_ip_version)] | None = None
     protocol: ProtocolField | None = None
     not_protocol: ProtocolField | None = None

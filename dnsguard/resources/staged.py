@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import PlainValidator
-
+from dnsguard.resources.choices import choice
 from dnsguard.resources.labels import STAGED_ACTION
 from dnsguard.resources.model import AS_TEXT, Model
 from dnsguard.resources.policy import GlobalNetworkPolicy, GlobalPolicySpec, NetworkPolicy, Policy, PolicySpec
-from dnsguard.resources.problems import Problem, refused
+from dnsguard.resources.problems import Problem
 from dnsguard.resources.resource import NameRule
 
 
@@ -26,14 +25,7 @@ class StagedAction(StrEnum):
     """A recommendation that was turned down."""
 
 
-def _read_staged_action(value: Any) -> StagedAction:
-    try:
-        return StagedAction(value)
-    except ValueError:
-        raise refused("type", f"{value!r} is no staged action: write Set, Delete, Learn or Ignore") from None
-
-
-StagedActionField = Annotated[StagedAction, PlainValidator(_read_staged_action), AS_TEXT]
+StagedActionField = Annotated[StagedAction, choice(StagedAction, "staged action"), AS_TEXT]
 
 
 def _action_meant(spec: Mapping[str, Any]) -> Any:

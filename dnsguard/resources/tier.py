@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import PlainValidator
-
+from dnsguard.resources.choices import choice
 from dnsguard.resources.metadata import LABEL
 from dnsguard.resources.model import AS_TEXT, Model
 from dnsguard.resources.numbers import Order
-from dnsguard.resources.problems import Problem, refused
+from dnsguard.resources.problems import Problem
 from dnsguard.resources.resource import NameRule, Resource
 
 DEFAULT_ORDER = 1_000_000.0
@@ -38,18 +37,11 @@ BUILTIN_TIERS: Mapping[str, BuiltinTier] = {
 _ORDINARY = BuiltinTier(DEFAULT_ORDER, TierAction.DENY)
 
 
-def _read_action(value: Any) -> TierAction:
-    try:
-        return TierAction(value)
-    except ValueError:
-        raise refused("type", f"{value!r} is no default action of a tier: write Deny or Pass") from None
-
-
 class TierSpec(Model):
     """Order and default action; both are written into the object where they were left out."""
 
     order: Order = DEFAULT_ORDER
-    default_action: Annotated[TierAction, PlainValidator(_read_action), AS_TEXT] = TierAction.DENY
+    default_action: Annotated[TierAction, choice(TierAction, "default action of a tier"), AS_TEXT] = TierAction.DENY
 
 
 class Tier(Resource):

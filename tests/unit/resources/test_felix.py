@@ -128,7 +128,9 @@ spec:
   dnsExtraTTL: 5s
   DNSPolicyMode: Sometimes
 """
-    with pytest.raises(ManifestError, match=r"line 6: .*dnsPolicyMode: 'Sometimes' is none of DelayDeniedPacket"):
+    with pytest.raises(
+        ManifestError, match=r"line 6: .*dnsPolicyMode: 'Sometimes' is no DNS policy mode: write DelayDeniedPacket"
+    ):
         load(text, "felix.yaml")
 
 

@@ -5,6 +5,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from dnsguard.resources import Resource
+from dnsguard.span import differing
 
 _Key = tuple[str, str, str]
 
@@ -19,23 +20,29 @@ class Change(NamedTuple):
 class Follower:
     """Compares each list of resources with the one before; the first with an empty one.
 
-    Resources that are the same objects are taken to be unchanged, so a comparison costs next to nothing. Holding them
-    keeps other objects from taking their place in memory.
+    Resources that are the same objects are taken to be unchanged, so of those that stand where they stood nothing is
+    looked at but that. Nobody has to say what changed, so nobody can forget to.
     """
 
     def __init__(self) -> None:
-        self._by_object: dict[int, Resource] = {}
+        self._resources: tuple[Resource, ...] = ()
+        """Held here so that no other object can take the place of one of them in memory."""
+
         self._by_key: dict[_Key, Resource] = {}
 
     def changes(self, resources: Iterable[Resource]) -> list[Change]:
         """What changed, an object replaced by an equal one left out.
 
-        Raises ValueError where one object of a kind, namespace and name is there twice.
+        Raises ValueError where one object of a kind, namespace and name is there twice, and is of no more use then.
         """
         resources = tuple(resources)
-        current = dict(zip(map(id, resources), resources, strict=True))
-        left = map(self._by_object.__getitem__, self._by_object.keys() - current.keys())
-        came = map(current.__getitem__, current.keys() - self._by_object.keys())
+        _, had, has = differing(self._resources, resources)
+        current = dict(zip(map(id, has), has, strict=True))
+        if len(current) < len(has):
+            raise ValueError("an object is there twice")
+        before_by_object = dict(zip(map(id, had), had, strict=True))
+        left = map(before_by_object.__getitem__, before_by_object.keys() - current.keys())
+        came = map(current.__getitem__, current.keys() - before_by_object.keys())
         gone = {_key(each): each for each in left}
         for key in gone:
             del self._by_key[key]
@@ -49,7 +56,7 @@ class Follower:
             if before != each:
                 changes.append(Change(before, each))
         changes += (Change(before, None) for before in gone.values())
-        self._by_object = current
+        self._resources = resources
         return changes
 
 

@@ -12,8 +12,8 @@ from dnsguard.calc.packet import Packet
 from dnsguard.controller.egress import DNS_PORT
 from dnsguard.controller.enforcement import Desired
 from dnsguard.controller.feeds import Feeds
-from dnsguard.controller.judgement import Allows
 from dnsguard.controller.node import InterfaceAddresses, dns_configuration, interface_addresses, plan_settings
+from dnsguard.controller.queryrights import Allows
 from dnsguard.dataplane.planner import Planner
 from dnsguard.dataplane.rules import Plan
 from dnsguard.resources import Resource

@@ -18,9 +18,9 @@ from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Directio
 from dnsguard.calc.hosts import HostEndpoints
 from dnsguard.calc.node import Node
 from dnsguard.controller.egress import EgressClasses, EgressFacts
-from dnsguard.controller.judgement import Allows, Judgement, addresses_of
+from dnsguard.controller.identities import Identities
 from dnsguard.controller.node import InterfaceAddresses
-from dnsguard.controller.roll import Roll
+from dnsguard.controller.queryrights import Allows, QueryRights, addresses_of
 from dnsguard.dataplane.naming import lease_set_names
 from dnsguard.leases import OUTSIDERS
 from dnsguard.link.messages import Identity, LeaseSetFeed, Snapshot
@@ -63,7 +63,7 @@ class Feeds:
 
         self._forwarded: tuple[str, ...] = ()
         self._bound: Mapping[EndpointId, tuple[Address, ...]] = {}
-        self._roll = Roll()
+        self._identities = Identities()
         self._fed: dict[str, tuple[LeaseSet, LeaseSetFeed]] = {}
         self._feeds: tuple[LeaseSetFeed, ...] = ()
 
@@ -81,7 +81,7 @@ class Feeds:
         bound = _bound(hosts, Node(self._node, interface_addresses=interfaces))
         rebound = {id(each) for each in hosts if bound.get(each.id) != self._bound.get(each.id)}
         rerouted, judges_anew = forwarded != self._forwarded, listen != self._listen
-        judgement: Judgement | None = None
+        rights: QueryRights | None = None
         told: dict[int, _Told] = {}
         new: list[Identity] = []
         lost: list[Identity] = []
@@ -89,8 +89,8 @@ class Feeds:
             key = id(endpoint)
             before = made = self._told.get(key)
             if made is None or judges_anew or key in rebound or not made.holds():
-                judgement = judgement or Judgement(compiled, listen, allows, self._classes)
-                made = self._make(endpoint, judgement, forwarded, bound.get(endpoint.id, ()))
+                rights = rights or QueryRights(compiled, listen, allows, self._classes)
+                made = self._make(endpoint, rights, forwarded, bound.get(endpoint.id, ()))
             elif rerouted and made.identity is not None and endpoint.is_workload:
                 made = replace(made, identity=replace(made.identity, forwarded=forwarded))
             if before is not None and made is not before and made.identity == before.identity:
@@ -102,7 +102,7 @@ class Feeds:
             elif before is None or made.identity is not before.identity:
                 new.append(made.identity)
         gone = [*lost, *(self._told[key].identity for key in self._told.keys() - told.keys())]
-        self._roll.change(
+        self._identities.change(
             [each.endpoint for each in gone if each is not None] + [OUTSIDERS] * (rerouted and not forwarded),
             new + [Identity(OUTSIDERS, (), (), (), forwarded)] * (rerouted and bool(forwarded)),
         )
@@ -112,14 +112,14 @@ class Feeds:
             revision=0,
             table=self._table,
             lease_sets=self._lease_sets(compiled),
-            identities=self._roll.all,
+            identities=self._identities.all,
             query_policy=self._query_policy,
         )
 
     def _make(
         self,
         endpoint: CompiledEndpoint,
-        judgement: Judgement,
+        rights: QueryRights,
         forwarded: tuple[str, ...],
         bound: tuple[Address, ...],
     ) -> _Told:
@@ -132,7 +132,7 @@ class Feeds:
             str(endpoint.id),
             tuple(str(address) for address in addresses),
             tuple(sorted({lease_set for each in facts for lease_set in each.lease_sets})),
-            judgement.may_query(endpoint),
+            rights.may_query(endpoint),
             forwarded if endpoint.is_workload else (),
         )
         return _Told(endpoint, facts, identity)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, EntityMatch
 from dnsguard.controller.egress import EgressClasses
-from dnsguard.controller.judgement import Judgement
+from dnsguard.controller.queryrights import QueryRights
 from tests.unit.controller.policy import compiled, endpoint
 
 LISTEN = ("192.0.2.53#53", "2001:db8::53#53", "192.0.2.53#5353")
@@ -20,10 +20,10 @@ class Verdicts:
         return f"{client} {server} {protocol}" in self.allowed
 
 
-def judging(policy: Compiled, listen: tuple[str, ...], verdicts: Verdicts) -> Judgement:
+def judging(policy: Compiled, listen: tuple[str, ...], verdicts: Verdicts) -> QueryRights:
     classes = EgressClasses()
     classes.follow(policy, ())
-    return Judgement(policy, listen, lambda: verdicts, classes)
+    return QueryRights(policy, listen, lambda: verdicts, classes)
 
 
 V4_UDP, V4_TCP, V6_UDP = "192.0.2.7 192.0.2.53 17", "192.0.2.7 192.0.2.53 6", "2001:db8::7 2001:db8::53 17"
@@ -31,8 +31,8 @@ V4_UDP, V4_TCP, V6_UDP = "192.0.2.7 192.0.2.53 17", "192.0.2.7 192.0.2.53 6", "2
 
 def test_each_address_and_protocol_is_judged_from_the_address_of_its_family() -> None:
     cart = endpoint("cart", "192.0.2.7", "2001:db8::7")
-    judgement = judging(compiled(cart), LISTEN, Verdicts(V4_TCP, V6_UDP))
-    assert judgement.may_query(cart) == ("tcp/192.0.2.53", "udp/2001:db8::53")
+    rights = judging(compiled(cart), LISTEN, Verdicts(V4_TCP, V6_UDP))
+    assert rights.may_query(cart) == ("tcp/192.0.2.53", "udp/2001:db8::53")
 
 
 def test_without_an_address_of_that_family_nothing_is_allowed() -> None:
@@ -49,19 +49,19 @@ def test_a_class_is_judged_once() -> None:
     classes = endpoint("pod").classes
     many = [replace(endpoint(f"pod{number}", f"192.0.2.{number}"), classes=classes) for number in range(50)]
     verdicts = Verdicts()
-    judgement = judging(compiled(*many), LISTEN, verdicts)
+    rights = judging(compiled(*many), LISTEN, verdicts)
     for each in many:
-        judgement.may_query(each)
+        rights.may_query(each)
     assert verdicts.asked == 2
 
 
 def test_unless_a_rule_looks_at_the_source() -> None:
     many = [endpoint("cart", "192.0.2.7"), endpoint("web", "192.0.2.8")]
-    judgement = judging(compiled(*many, source=EntityMatch(members="s:x")), LISTEN, Verdicts(V4_UDP))
-    assert [judgement.may_query(each) for each in many] == [("udp/192.0.2.53",), ()]
+    rights = judging(compiled(*many, source=EntityMatch(members="s:x")), LISTEN, Verdicts(V4_UDP))
+    assert [rights.may_query(each) for each in many] == [("udp/192.0.2.53",), ()]
 
 
 def test_the_host_itself_may_ask_everywhere() -> None:
     host = endpoint("eth0", "192.0.2.1", kind="HostEndpoint")
-    judgement = judging(compiled(host), LISTEN, Verdicts())
-    assert judgement.may_query(host) == ("udp/192.0.2.53", "tcp/192.0.2.53", "udp/2001:db8::53", "tcp/2001:db8::53")
+    rights = judging(compiled(host), LISTEN, Verdicts())
+    assert rights.may_query(host) == ("udp/192.0.2.53", "tcp/192.0.2.53", "udp/2001:db8::53", "tcp/2001:db8::53")

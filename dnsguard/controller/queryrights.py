@@ -21,7 +21,7 @@ def addresses_of(listen: Iterable[str]) -> list[Address]:
     )
 
 
-class Judgement:
+class QueryRights:
     """Verdicts for one compiled policy. Endpoints of one class share them unless a rule looks at the source."""
 
     def __init__(

@@ -9,8 +9,8 @@ FEW = 64
 """Changes that are put in their places one by one; of more, sorting everything anew is quicker."""
 
 
-class Roll:
-    """The identities that forwarders are told of."""
+class Identities:
+    """Those that forwarders are told of."""
 
     def __init__(self) -> None:
         self._names: list[str] = []

@@ -15,6 +15,51 @@ from dnsguard.resources import manifest
 from dnsguard.settings import Settings
 
 LISTEN = frozenset({"192.0.2.53#53"})
+SHOP = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {name: cart, namespace: shop, labels: {app: cart}}
+spec: {interfaceName: cali1, ipNetworks: [10.0.0.7/32, "2001:db8::7/128"]}
+---
+apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec:
+  interfaceName: cali2
+  ipNetworks: [10.0.0.8/32]
+  profiles: [kns.shop]
+  ports:
+    - {name: http, protocol: TCP, port: 80}
+    - {name: dns, protocol: UDP, port: 53}
+    - {name: dns, protocol: TCP, port: 53}
+---
+apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {name: far, namespace: shop, labels: {app: web}}
+spec: {node: there, interfaceName: cali3, ipNetworks: [10.0.0.9/32]}
+---
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: names, namespace: shop}
+spec:
+  selector: app == 'cart'
+  types: [Egress]
+  egress:
+    - action: Allow
+      protocol: TCP
+      destination: {domains: ["*.example.org"], ports: [443]}
+    - action: Deny
+      destination: {nets: [198.51.100.0/24]}
+    - action: Allow
+      destination: {nets: [198.51.100.0/25]}
+    - action: Allow
+      protocol: TCP
+      destination: {selector: app == 'web', ports: [80]}
+"""
 
 
 def settings(**values: Any) -> Settings:

@@ -1,8 +1,7 @@
 from dnsguard.controller.computing import Computing
 from dnsguard.dataplane.render import render
 from dnsguard.link.messages import DnsConfiguration
-from tests.unit.controller.explain.test_model import POLICY
-from tests.unit.controller.running import LISTEN, InForce, settings
+from tests.unit.controller.running import LISTEN, SHOP, InForce, settings
 
 DNS = """
 ---
@@ -18,7 +17,7 @@ spec:
 
 
 def test_rules_sets_and_feeds_name_the_same_things() -> None:
-    desired = InForce(POLICY).enforcer.enforced
+    desired = InForce(SHOP).enforcer.enforced
     assert desired is not None
     (feed,) = desired.snapshot.lease_sets
     assert {feed.kernel_set_v4, feed.kernel_set_v6} <= {each.name for each in desired.plan.sets}
@@ -29,14 +28,14 @@ def test_rules_sets_and_feeds_name_the_same_things() -> None:
 
 
 def test_queries_are_judged_by_policy() -> None:
-    in_force = InForce(POLICY + DNS)
+    in_force = InForce(SHOP + DNS)
     assert in_force.enforcer.enforced is not None
     identities = {each.endpoint: each.may_query for each in in_force.enforcer.enforced.snapshot.identities}
     assert identities == {"shop/cart": ("udp/192.0.2.53",), "shop/web": ("udp/192.0.2.53", "tcp/192.0.2.53")}
 
 
 def test_a_forwarder_that_connects_costs_no_compilation() -> None:
-    resources = InForce(POLICY).inputs.resources
+    resources = InForce(SHOP).inputs.resources
     compute = Computing(settings())
     before = compute(resources, frozenset(), 7)
     after = compute(tuple(resources), LISTEN, 7)
@@ -62,7 +61,7 @@ spec:
 
 
 def test_felix_configuration_shapes_rules_and_what_the_forwarder_is_told() -> None:
-    plain, felix = InForce(POLICY).enforcer.enforced, InForce(POLICY + FELIX).enforcer.enforced
+    plain, felix = InForce(SHOP).enforcer.enforced, InForce(SHOP + FELIX).enforcer.enforced
     assert plain is not None
     assert felix is not None
     assert felix.configuration is not None
@@ -76,7 +75,7 @@ def test_felix_configuration_shapes_rules_and_what_the_forwarder_is_told() -> No
 
 
 def test_a_change_of_configuration_is_a_change_like_any_other() -> None:
-    with_felix, without = InForce(POLICY + FELIX).inputs.resources, InForce(POLICY).inputs.resources
+    with_felix, without = InForce(SHOP + FELIX).inputs.resources, InForce(SHOP).inputs.resources
     compute = Computing(settings())
     before = compute(without, LISTEN, 7)
     during = compute((*without, *(each for each in with_felix if each.kind == "FelixConfiguration")), LISTEN, 8)

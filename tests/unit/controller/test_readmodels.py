@@ -9,9 +9,8 @@ from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusMo
 from dnsguard.link.messages import Stats
 from dnsguard.link.server import ForwarderState
 from dnsguard.store.interface import Change, ChangeType
-from tests.unit.controller.explain.test_model import POLICY
 from tests.unit.controller.fakes import network_set
-from tests.unit.controller.running import FakeForwarders, InForce, lease
+from tests.unit.controller.running import SHOP, FakeForwarders, InForce, lease
 
 NO_ADDRESS = """
 ---
@@ -24,7 +23,7 @@ spec: {interfaceName: cali4}
 
 @pytest.fixture
 def in_force() -> InForce:
-    return InForce(POLICY)
+    return InForce(SHOP)
 
 
 def no_troubles() -> Iterator[str]:
@@ -85,7 +84,7 @@ async def test_not_ready_before_the_first_rules_and_without_a_forwarder(in_force
 
 
 async def test_endpoints_and_how_they_are_enforced() -> None:
-    in_force = InForce(POLICY + NO_ADDRESS)
+    in_force = InForce(SHOP + NO_ADDRESS)
     states = (await EndpointsModel(in_force.enforcer, "here")("shop")).endpoints
     assert {state.name: state.problem for state in states} == {
         "cart": "",
@@ -141,7 +140,7 @@ async def test_leases_that_cannot_be_known(
 
 async def test_status_shows_the_configuration_and_what_of_it_is_not_followed() -> None:
     in_force = InForce(
-        POLICY
+        SHOP
         + """
 ---
 apiVersion: projectcalico.org/v3
@@ -179,5 +178,5 @@ async def test_leases_of_what_is_no_client(
 
 
 async def test_an_endpoint_without_address_has_no_leases() -> None:
-    in_force = InForce(POLICY + NO_ADDRESS)
+    in_force = InForce(SHOP + NO_ADDRESS)
     assert (await LeasesModel(in_force.enforcer, FakeForwarders())("shop/starting")).leases == ()

@@ -10,53 +10,8 @@ from dnsguard.controller.explain.model import ExplainModel
 from dnsguard.controller.explain.routing import InterfaceOf, Pair, Passing
 from dnsguard.errors import DnsguardError
 from dnsguard.link.messages import LearnedAlias
-from tests.unit.controller.running import FakeForwarders, InForce, lease
+from tests.unit.controller.running import SHOP, FakeForwarders, InForce, lease
 
-POLICY = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
-apiVersion: projectcalico.org/v3
-kind: WorkloadEndpoint
-metadata: {name: cart, namespace: shop, labels: {app: cart}}
-spec: {interfaceName: cali1, ipNetworks: [10.0.0.7/32, "2001:db8::7/128"]}
----
-apiVersion: projectcalico.org/v3
-kind: WorkloadEndpoint
-metadata: {name: web, namespace: shop, labels: {app: web}}
-spec:
-  interfaceName: cali2
-  ipNetworks: [10.0.0.8/32]
-  profiles: [kns.shop]
-  ports:
-    - {name: http, protocol: TCP, port: 80}
-    - {name: dns, protocol: UDP, port: 53}
-    - {name: dns, protocol: TCP, port: 53}
----
-apiVersion: projectcalico.org/v3
-kind: WorkloadEndpoint
-metadata: {name: far, namespace: shop, labels: {app: web}}
-spec: {node: there, interfaceName: cali3, ipNetworks: [10.0.0.9/32]}
----
-apiVersion: projectcalico.org/v3
-kind: NetworkPolicy
-metadata: {name: names, namespace: shop}
-spec:
-  selector: app == 'cart'
-  types: [Egress]
-  egress:
-    - action: Allow
-      protocol: TCP
-      destination: {domains: ["*.example.org"], ports: [443]}
-    - action: Deny
-      destination: {nets: [198.51.100.0/24]}
-    - action: Allow
-      destination: {nets: [198.51.100.0/25]}
-    - action: Allow
-      protocol: TCP
-      destination: {selector: app == 'web', ports: [80]}
-"""
 HOST = """
 apiVersion: projectcalico.org/v3
 kind: HostEndpoint
@@ -109,7 +64,7 @@ def by_eth0(pairs: Sequence[Pair], interface_of: InterfaceOf) -> list[Passing]:
 
 @pytest.fixture(scope="module")
 def in_force() -> InForce:
-    return InForce(POLICY)
+    return InForce(SHOP)
 
 
 def model(
@@ -336,7 +291,7 @@ async def test_what_cannot_be_asked_of_the_kernel_does_not_hide_the_verdict(in_f
 
 
 async def test_before_the_first_computation_nothing_is_known() -> None:
-    in_force = InForce(POLICY)
+    in_force = InForce(SHOP)
     in_force.enforcer.enforced = None
     with pytest.raises(ReadModelUnavailable):
         await explained(in_force, "192.0.2.1")
@@ -357,7 +312,7 @@ async def test_too_many_pairs_are_too_much_to_ask(in_force: InForce) -> None:
     ],
 )
 async def test_a_workload_and_its_own_node(action: str, port: int, verdict: str, says: str) -> None:
-    in_force = InForce(POLICY + OPEN, endpoint_to_host_action=action, listen=["192.0.2.8:53"])
+    in_force = InForce(SHOP + OPEN, endpoint_to_host_action=action, listen=["192.0.2.8:53"])
     answer = await explained(in_force, "192.0.2.8", source="shop/web", port=port)
     assert (answer.verdict, answer.summary.endswith(says)) == (verdict, True), answer.summary
     assert (await explained(in_force, "192.0.2.9", source="shop/web", port=port)).verdict == "Allow"
@@ -365,7 +320,7 @@ async def test_a_workload_and_its_own_node(action: str, port: int, verdict: str,
 
 @pytest.mark.parametrize(("interface", "verdict"), [('"*"', "Deny"), ("eth0", "Deny"), ("eth1", "Allow")])
 async def test_the_host_endpoint_on_the_way_judges_what_is_forwarded(interface: str, verdict: str) -> None:
-    in_force = InForce(POLICY + OPEN + ON_FORWARD.replace('"*"', interface))
+    in_force = InForce(SHOP + OPEN + ON_FORWARD.replace('"*"', interface))
     assert (await explained(in_force, "203.0.113.1", source="shop/web", port=80)).verdict == "Allow"
     answer = await explained(in_force, "203.0.113.1", source="shop/web", port=25)
     assert answer.verdict == verdict
@@ -380,5 +335,5 @@ kind: WorkloadEndpoint
 metadata: {name: brother, namespace: shop}
 spec: {interfaceName: cali9, ipNetworks: [10.0.0.8/32]}
 """
-    answer = await explained(InForce(POLICY + twin), "203.0.113.1", source="shop/web", port=80)
+    answer = await explained(InForce(SHOP + twin), "203.0.113.1", source="shop/web", port=80)
     assert "10.0.0.8 is also that of shop/brother: its packets are judged as those of shop/brother" in answer.notes

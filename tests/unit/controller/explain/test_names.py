@@ -4,9 +4,8 @@ from dnsguard.controller.explain.origins import Origins
 from dnsguard.controller.explain.written import Written
 from dnsguard.domains import wire_name
 from dnsguard.link.messages import LearnedAlias, LearnedLease
-from tests.unit.controller.explain.test_model import POLICY
 from tests.unit.controller.policy import LEASES, compiled
-from tests.unit.controller.running import InForce
+from tests.unit.controller.running import SHOP, InForce
 
 NAME = wire_name("api.example.org")
 SETS = """
@@ -63,7 +62,7 @@ def test_addresses_are_told_once_with_all_their_sets() -> None:
 
 
 def test_what_carries_a_name_is_called_by_its_set_its_text_and_its_rules() -> None:
-    enforced = InForce(POLICY + SETS).enforcer.enforced
+    enforced = InForce(SHOP + SETS).enforcer.enforced
     assert enforced is not None
     world, written = enforced.compiled, Written(enforced.resources)
     endpoints = {each.id.name: each for each in world.endpoints.values()}

@@ -6,8 +6,8 @@ from dnsguard.calc.compiled import Direction, PolicyId
 from dnsguard.calc.staging import View
 from dnsguard.controller.explain.pending import PendingPolicy
 from dnsguard.controller.explain.policystate import PolicyState
-from tests.unit.controller.explain.test_model import POLICY, explained
-from tests.unit.controller.running import FakeForwarders, InForce
+from tests.unit.controller.explain.test_model import explained
+from tests.unit.controller.running import SHOP, FakeForwarders, InForce
 
 STAGED = """
 ---
@@ -35,11 +35,11 @@ def state(in_force: InForce) -> PolicyState:
 
 
 def test_where_nothing_is_staged_there_is_no_other_state() -> None:
-    assert PendingPolicy().state(state(InForce(POLICY))) is None
+    assert PendingPolicy().state(state(InForce(SHOP))) is None
 
 
 def test_rules_are_quoted_from_the_view_that_they_stand_in() -> None:
-    enforced = state(InForce(POLICY + STAGED))
+    enforced = state(InForce(SHOP + STAGED))
     pending = PendingPolicy().state(enforced)
     assert pending is not None
     assert (enforced.written.view, pending.written.view) == (View.ENFORCED, View.PENDING)
@@ -55,7 +55,7 @@ def test_rules_are_quoted_from_the_view_that_they_stand_in() -> None:
 
 
 async def test_a_difference_is_told_without_asking() -> None:
-    answer = await explained(InForce(POLICY + STAGED), "203.0.113.1")
+    answer = await explained(InForce(SHOP + STAGED), "203.0.113.1")
     assert answer.verdict == "Deny"
     assert answer.pending is not None
     assert (answer.pending.verdict, answer.pending.differs) == ("Allow", True)
@@ -64,21 +64,21 @@ async def test_a_difference_is_told_without_asking() -> None:
 
 
 async def test_the_same_verdict_by_another_rule_is_a_difference() -> None:
-    answer = await explained(InForce(POLICY + STAGED), "198.51.100.9")
+    answer = await explained(InForce(SHOP + STAGED), "198.51.100.9")
     assert answer.pending is not None
     assert (answer.pending.verdict, answer.pending.differs) == ("Deny", True)
     assert answer.pending.outcomes[0].decision.text == "by the end of tier default, where no rule matched"
 
 
 async def test_the_deletion_of_a_policy_is_a_difference() -> None:
-    answer = await explained(InForce(POLICY + DELETED), "203.0.113.1")
+    answer = await explained(InForce(SHOP + DELETED), "203.0.113.1")
     assert answer.pending is not None
     assert answer.pending.outcomes[0].decision.by == "no profile"
 
 
 @pytest.mark.parametrize("more", ["", IGNORED])
 async def test_what_is_the_same_is_told_only_where_it_is_asked_for(more: str) -> None:
-    in_force = InForce(POLICY + more)
+    in_force = InForce(SHOP + more)
     assert (await explained(in_force, "203.0.113.1")).pending is None
     pending = (await explained(in_force, "203.0.113.1", FakeForwarders(), pending=True)).pending
     assert pending is not None

@@ -6,8 +6,7 @@ from api.explaining import ExplainQuery
 from api.services import CannotExplain
 from dnsguard.controller.explain.question import Question, question_of
 from dnsguard.controller.explain.written import Written
-from tests.unit.controller.explain.test_model import POLICY
-from tests.unit.controller.running import InForce
+from tests.unit.controller.running import SHOP, InForce
 
 MORE = """
 ---
@@ -35,7 +34,7 @@ spec: {interfaceName: cali4}
 
 @pytest.fixture(scope="module")
 def in_force() -> InForce:
-    return InForce(POLICY + MORE)
+    return InForce(SHOP + MORE)
 
 
 def asked(in_force: InForce, source: str = "shop/cart", destination: str = "192.0.2.1", **more: Any) -> Question:

@@ -12,8 +12,6 @@ from pathlib import Path
 
 from dnsguard.dns.upstream.servers import (
     BadTrustedServer,
-    NamedServer,
-    Server,
     parse_trusted_server,
     parse_trusted_servers,
     refuse_ourselves,
@@ -21,6 +19,7 @@ from dnsguard.dns.upstream.servers import (
 )
 from dnsguard.files import replace_file
 from dnsguard.forwarder.clients import Clients
+from dnsguard.servers import NamedServer, Server
 from dnsguard.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dnsguard.resources.felix import FelixConfigurationSpec
 from dnsguard.resources.felixchoices import DropAction
 from dnsguard.resources.felixfields import IDLE
+from dnsguard.resources.servers import Service
 
 
 def felix_warnings(spec: FelixConfigurationSpec) -> Iterator[str]:
@@ -20,7 +21,7 @@ def felix_warnings(spec: FelixConfigurationSpec) -> Iterator[str]:
     if spec.drop_action_override not in (None, DropAction.DROP):
         yield f"spec.dropActionOverride: {spec.drop_action_override} is not followed: what policy denies is dropped"
     for index, server in enumerate(spec.dns_trusted_servers or ()):
-        if server.service is not None:
+        if isinstance(server.server, Service):
             yield (
                 f"spec.dnsTrustedServers[{index}]: {server.text} is a service, and no Kubernetes API is connected:"
                 " write its cluster address beside it"

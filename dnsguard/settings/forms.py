@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from dnsguard.calc.failsafe import FailsafePort
 from dnsguard.calc.packet import TCP, UDP
-
-DNS_PORT = 53
+from dnsguard.servers import DNS_PORT, read_server
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP}
 
@@ -55,19 +54,7 @@ def read_socket_address(value: Any, default_port: int = DNS_PORT) -> SocketAddre
 
 def read_upstream(value: Any) -> str:
     """A trusted server: an address or host name, a port if it is not 53; IPv6 with port in brackets."""
-    text = str(value).strip()
-    if text.startswith("k8s-service:"):
-        raise ValueError(f"{text!r} names a service, and no Kubernetes API is connected: write its addresses")
-    host, colon, port = text.rpartition(":")
-    if not colon or text.count(":") > 1:
-        host, port = text, ""
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9.-]*", host) and len(host) <= 253:
-        _port(port or str(DNS_PORT))
-        return text
-    try:
-        return str(read_socket_address(text))
-    except ValueError:
-        raise ValueError(f"{text!r} is no DNS server: write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53") from None
+    return str(read_server(str(value).strip()))
 
 
 def read_failsafe_port(value: Any) -> FailsafePort:

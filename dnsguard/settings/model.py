@@ -10,8 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator
 
 from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
 from dnsguard.locations import API_PORT, HEALTH_PORT, TOKEN_FILE
+from dnsguard.servers import DNS_PORT
 from dnsguard.settings.forms import (
-    DNS_PORT,
     Address,
     Network,
     SocketAddress,

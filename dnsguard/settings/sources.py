@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from dnsguard.errors import DnsguardError
 from dnsguard.locations import RESOLV_CONF, default_run_dir, default_state_dir
-from dnsguard.settings.forms import DNS_PORT, SocketAddress, read_address, read_path, read_socket_address
+from dnsguard.servers import DNS_PORT
+from dnsguard.settings.forms import SocketAddress, read_address, read_path
 from dnsguard.settings.model import Settings, default_node_name
 from dnsguard.yamltext import YamlError, documents
 
@@ -183,26 +184,19 @@ def _with_upstreams(settings: Settings, *, given: bool) -> tuple[Settings, list[
     """The same with upstreams from resolv.conf where none are given, less ourselves."""
     own = {str(address) for address in settings.listen}
     if given:
-        loops = [server for server in settings.upstreams if _with_port(server) in own]
+        loops = [server for server in settings.upstreams if server in own]
         problems = [
             f"upstreams: {server} is this forwarder itself (listen): questions would go round" for server in loops
         ]
         if not settings.upstreams:
             problems.append("upstreams: the list is empty: write at least one trusted DNS server")
         return settings, problems
-    found = tuple(server for server in system_resolvers(RESOLV_CONF) if _with_port(server) not in own)
+    found = tuple(server for server in system_resolvers(RESOLV_CONF) if server not in own)
     if not found:
         return settings, [f"upstreams: {RESOLV_CONF} names no server besides ourselves: set upstreams"]
     filled = settings.model_copy(update={"upstreams": found})
     filled.model_fields_set.discard("upstreams")  # nobody gave them: what resources say comes before
     return filled, []
-
-
-def _with_port(server: str) -> str:
-    try:
-        return str(read_socket_address(server))
-    except ValueError:
-        return server
 
 
 def system_resolvers(path: Path) -> tuple[str, ...]:

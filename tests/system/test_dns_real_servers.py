@@ -17,7 +17,7 @@ from dnsguard.dns.listen.udp import UdpListener
 from dnsguard.dns.message import Answer
 from dnsguard.dns.relay import Leased, LeaseOutcome, Refusal, Relay, RelaySettings
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
-from dnsguard.dns.upstream.servers import Server
+from dnsguard.servers import Server
 from tests.unit.dns.messages import query_bytes
 
 ZONE = """\

@@ -34,9 +34,9 @@ from dnsguard.dns.upstream.exchange import (
 )
 from dnsguard.dns.upstream.health import Health, preference
 from dnsguard.dns.upstream.question import Question, encode, randomise_case
-from dnsguard.dns.upstream.servers import Server
 from dnsguard.dns.upstream.sockets import UdpLink, UdpLinks
 from dnsguard.dns.upstream.stream import StreamLink
+from dnsguard.servers import Server
 
 log = logging.getLogger(__name__)
 

@@ -1,80 +1,24 @@
-"""``dnsTrustedServers``: text to servers, and the names among them to addresses, again and again.
-
-``10.0.0.10``, ``10.0.0.10:5353``, ``fd00::12``, ``[fd00::12]:5353``, ``dns.example.org``, ``dns.example.org:5353``.
-"""
+"""Trusted servers: which of them can be used, and the addresses of those that are named, again and again."""
 
 import ipaddress
-import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 import aiodns
 
 from dnsguard.errors import DnsguardError
-
-DNS_PORT = 53
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*\.?", re.IGNORECASE)
+from dnsguard.servers import NamedServer, Server, read_server
 
 
 class BadTrustedServer(DnsguardError):
     """An entry of dnsTrustedServers that cannot be used. The text names the entry and says why."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Server:
-    """One trusted server."""
-
-    address: str
-    """Canonical text of an IPv4 or IPv6 address."""
-
-    port: int = DNS_PORT
-
-    def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class NamedServer:
-    """A trusted server given by host name; each of its addresses is a server."""
-
-    name: str
-    port: int = DNS_PORT
-
-
 def parse_trusted_server(text: str) -> Server | NamedServer:
     """One entry. Raises ``BadTrustedServer``."""
-    entry = text.strip()
-    if not entry:
-        raise BadTrustedServer("upstreams: an entry is empty")
-    if entry.lower().startswith("k8s-service:"):
-        raise BadTrustedServer(
-            f"upstreams: {entry!r} names a Kubernetes service, and no Kubernetes API is connected: "
-            "give its cluster address instead"
-        )
     try:
-        return Server(str(ipaddress.ip_address(entry)))
-    except ValueError:
-        pass
-    if entry.startswith("["):
-        inside, bracket, rest = entry[1:].partition("]")
-        try:
-            address = str(ipaddress.IPv6Address(inside))
-        except ValueError:
-            raise BadTrustedServer(f"upstreams: {entry!r}: {inside!r} is no IPv6 address") from None
-        if not bracket or (rest and not rest.startswith(":")):
-            raise BadTrustedServer(f"upstreams: {entry!r} is not of the form [ADDRESS]:PORT")
-        return Server(address, _port(entry, rest[1:]) if rest else DNS_PORT)
-    host, colon, port_text = entry.rpartition(":") if ":" in entry else (entry, "", "")
-    if ":" in host:
-        raise BadTrustedServer(f"upstreams: {entry!r}: an IPv6 address with a port needs brackets")
-    port = _port(entry, port_text) if colon else DNS_PORT
-    try:
-        return Server(str(ipaddress.IPv4Address(host)), port)
-    except ValueError:
-        pass
-    if re.fullmatch(r"[0-9.]+", host) or not _HOST.fullmatch(host):
-        raise BadTrustedServer(f"upstreams: {entry!r} is neither an address nor a host name")
-    return NamedServer(host.rstrip(".").lower(), port)
+        return read_server(text)
+    except ValueError as error:
+        raise BadTrustedServer(f"upstreams: {error}") from None
 
 
 def parse_trusted_servers(entries: Iterable[str]) -> list[Server | NamedServer]:
@@ -141,9 +85,3 @@ async def resolve_trusted(entries: Sequence[Server | NamedServer], lookup: Looku
             for address in await lookup(entry.name):
                 servers[Server(str(ipaddress.ip_address(address)), entry.port)] = None
     return list(servers)
-
-
-def _port(entry: str, text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise BadTrustedServer(f"upstreams: {entry!r}: {text!r} is no port (1 to 65535)")
-    return int(text)

@@ -11,7 +11,7 @@ from typing import Final
 
 from dnsguard.dns.upstream.entropy import Entropy
 from dnsguard.dns.upstream.exchange import Attempt
-from dnsguard.dns.upstream.servers import Server
+from dnsguard.servers import Server
 
 SO_MARK: Final = 36  # linux/asm-generic socket.h; Python has it only on some builds
 _BATCH: Final = 64

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from dnsguard.dns.upstream.exchange import Attempt
-from dnsguard.dns.upstream.servers import Server
 from dnsguard.dns.upstream.sockets import SO_MARK
+from dnsguard.servers import Server
 
 CONNECT_SECONDS: Final = 2.0
 """Whoever waits for this connection gives up by then; the kernel alone would try for two minutes."""

@@ -10,7 +10,6 @@ from dnsguard.dns.client import Client
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.relay import Relay, RelaySettings
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
-from dnsguard.dns.upstream.servers import Server
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.complaints import Complaints
@@ -20,6 +19,7 @@ from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.leases import LeaseBook, Terms
 from dnsguard.link.messages import DnsConfiguration
+from dnsguard.servers import Server
 from dnsguard.settings import Settings
 from tests.support.fake_upstream import Asked, FakeUpstream, silence
 from tests.unit.dns.messages import answer_bytes, query_bytes

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from dnsguard.dns.upstream.servers import Server
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.trusted import TrustedServers
+from dnsguard.servers import Server
 from dnsguard.settings import Settings, SocketAddress
 
 OWN = "192.0.2.53"
@@ -51,7 +51,7 @@ async def test_servers_of_the_settings_come_first(tmp_path: Path) -> None:
         (("198.51.100.9", OWN), "192.0.2.53:53 is dnsguard itself"),
         (("dns.example.org",), "'dns.example.org' is a name"),
         (("k8s-service:kube-dns",), "no Kubernetes API is connected"),
-        (("nonsense!",), "neither an address nor a host name"),
+        (("nonsense!",), "is no DNS server"),
     ],
 )
 async def test_a_list_that_cannot_be_used_changes_nothing_also_over_a_restart(

@@ -12,8 +12,8 @@ from dnsguard.dns.upstream import stream
 from dnsguard.dns.upstream.exchange import Found, Unanswered
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
 from dnsguard.dns.upstream.question import Question
-from dnsguard.dns.upstream.servers import Server
 from dnsguard.dns.upstream.sockets import SO_MARK
+from dnsguard.servers import Server
 from tests.support.fake_upstream import Asked, FakeUpstream, Script, send_from_elsewhere, silence
 from tests.unit.dns.messages import answer_bytes, query
 

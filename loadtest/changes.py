@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from loadtest import world
+from loadtest import cluster
+from loadtest.cluster import Manifest, Size
 from loadtest.installation import Step
 from loadtest.rules import rules
-from loadtest.world import Manifest, Size
 
 Make = Callable[[Size, int], Step]
 """(size, number of the repeat) → the change."""
@@ -27,11 +27,11 @@ class Scenario:
 
 
 def _created(size: Size, turn: int) -> Step:
-    return Step([world.endpoint(size.endpoints + turn, size)])
+    return Step([cluster.endpoint(size.endpoints + turn, size)])
 
 
 def _deleted(size: Size, turn: int) -> Step:
-    return Step([], [world.endpoint(size.endpoints + turn, size)])
+    return Step([], [cluster.endpoint(size.endpoints + turn, size)])
 
 
 def _endpoint(turn: int, size: Size) -> int:
@@ -40,28 +40,28 @@ def _endpoint(turn: int, size: Size) -> int:
 
 
 def _unchanged(size: Size, turn: int) -> Step:
-    return Step([world.endpoint(_endpoint(turn, size), size)])
+    return Step([cluster.endpoint(_endpoint(turn, size), size)])
 
 
 def _relabelled(size: Size, turn: int) -> Step:
     number = _endpoint(turn, size)
-    application = (number // size.namespaces + 1) % world.APPLICATIONS
-    return Step([world.endpoint(number, size, application=application)])
+    application = (number // size.namespaces + 1) % cluster.APPLICATIONS
+    return Step([cluster.endpoint(number, size, application=application)])
 
 
 def _moved(size: Size, turn: int) -> Step:
-    return Step([world.endpoint(_endpoint(turn, size), size, address=2 * size.endpoints + turn)])
+    return Step([cluster.endpoint(_endpoint(turn, size), size, address=2 * size.endpoints + turn)])
 
 
 def _policy(turn: int, size: Size) -> int:
     """One of a namespace that exists, another one in each repeat."""
     number = turn * 3 % size.policies
-    return number if number % world.EVERY_GLOBAL else (number + 1) % size.policies
+    return number if number % cluster.EVERY_GLOBAL else (number + 1) % size.policies
 
 
 def _with_rules(number: int, size: Size, seed: int, selector: str = "") -> Manifest:
-    drawn = world.drawn(number, size)
-    return world.policy(number, size, rules(Random(seed), drawn), selector)
+    drawn = cluster.drawn(number, size)
+    return cluster.policy(number, size, rules(Random(seed), drawn), selector)
 
 
 def _rules_a(size: Size, turn: int) -> Step:
@@ -74,11 +74,11 @@ def _rules_b(size: Size, turn: int) -> Step:
 
 def _selector(size: Size, turn: int) -> Step:
     number = _policy(turn, size)
-    return Step([_with_rules(number, size, turn, f"app == '{world.application_name((number + 1) % 4)}'")])
+    return Step([_with_rules(number, size, turn, f"app == '{cluster.application_name((number + 1) % 4)}'")])
 
 
 def _global(turn: int, size: Size) -> int:
-    return turn * world.EVERY_GLOBAL % size.policies
+    return turn * cluster.EVERY_GLOBAL % size.policies
 
 
 def _global_a(size: Size, turn: int) -> Step:
@@ -90,7 +90,7 @@ def _global_b(size: Size, turn: int) -> Step:
 
 
 def _policy_created(size: Size, turn: int) -> Step:
-    return Step([_with_rules(size.policies + 1 + turn * world.EVERY_GLOBAL, size, turn)])
+    return Step([_with_rules(size.policies + 1 + turn * cluster.EVERY_GLOBAL, size, turn)])
 
 
 def _policy_deleted(size: Size, turn: int) -> Step:
@@ -99,12 +99,12 @@ def _policy_deleted(size: Size, turn: int) -> Step:
 
 def _tier_later(size: Size, turn: int) -> Step:
     number = turn % size.tiers
-    return Step([world.tier(number, 100.0 * (number + 1) + 101)])
+    return Step([cluster.tier(number, 100.0 * (number + 1) + 101)])
 
 
 def _tier_back(size: Size, turn: int) -> Step:
     number = turn % size.tiers
-    return Step([world.tier(number, 100.0 * (number + 1))])
+    return Step([cluster.tier(number, 100.0 * (number + 1))])
 
 
 _FEED = 100_000
@@ -112,35 +112,35 @@ _FEED = 100_000
 
 
 def _feed_a(size: Size, _: int) -> Step:
-    return Step([world.net_set("feed", 0, world.nets(_FEED, size.nets))])
+    return Step([cluster.net_set("feed", 0, cluster.nets(_FEED, size.nets))])
 
 
 def _feed_b(size: Size, _: int) -> Step:
-    return Step([world.net_set("feed", 0, world.nets(_FEED, size.nets, offset=1))])
+    return Step([cluster.net_set("feed", 0, cluster.nets(_FEED, size.nets, offset=1))])
 
 
 def _feed_one(size: Size, turn: int) -> Step:
-    members = world.nets(_FEED, size.nets)
-    members[turn % size.nets] = world.nets(_FEED + turn % size.nets, 1, offset=1)[0]
-    return Step([world.net_set("feed", 0, members)])
+    members = cluster.nets(_FEED, size.nets)
+    members[turn % size.nets] = cluster.nets(_FEED + turn % size.nets, 1, offset=1)[0]
+    return Step([cluster.net_set("feed", 0, members)])
 
 
 def _domain_added(_: Size, turn: int) -> Step:
-    return Step([world.domain_set(turn % world.DOMAIN_SETS, (f"added-{turn}.example.org",))])
+    return Step([cluster.domain_set(turn % cluster.DOMAIN_SETS, (f"added-{turn}.example.org",))])
 
 
 def _domain_removed(_: Size, turn: int) -> Step:
-    return Step([world.domain_set(turn % world.DOMAIN_SETS)])
+    return Step([cluster.domain_set(turn % cluster.DOMAIN_SETS)])
 
 
 def _namespace_a(size: Size, turn: int) -> Step:
     number = turn % size.namespaces
-    return Step([world.namespace(number, world.ENVIRONMENTS[(number + 1) % 3])])
+    return Step([cluster.namespace(number, cluster.ENVIRONMENTS[(number + 1) % 3])])
 
 
 def _namespace_b(size: Size, turn: int) -> Step:
     number = turn % size.namespaces
-    return Step([world.namespace(number, world.ENVIRONMENTS[number % 3])])
+    return Step([cluster.namespace(number, cluster.ENVIRONMENTS[number % 3])])
 
 
 SCENARIOS = (

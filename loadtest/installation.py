@@ -18,8 +18,8 @@ from dnsguard.dataplane.rules import Plan
 from dnsguard.link.server import LinkServer
 from dnsguard.settings import Settings
 from dnsguard.store.interface import Change, ChangeType
+from loadtest.cluster import NODE, Manifest
 from loadtest.network import table_socket
-from loadtest.world import NODE, Manifest
 
 LISTEN = frozenset({"192.0.2.53#53", "2001:db8::53#53"})
 """Where a forwarder would answer: whether policy lets an endpoint ask there is part of the work."""
@@ -94,12 +94,16 @@ class Installation:
         held = self.enforcer.enforced
         return (0 if held is None else held.revision), self._kernel.switched_at
 
-    def from_scratch(self) -> tuple[Desired[Plan], float]:
+    async def from_scratch(self) -> tuple[Desired[Plan], float]:
         """What a new controller computes of the present objects, and in how many seconds of a processor."""
-        computing = Computing(self.settings)
-        began = thread_time()
-        desired = computing(self.inputs.resources, LISTEN, self.inputs.revision)
-        return desired, thread_time() - began
+
+        def computed() -> tuple[Desired[Plan], float]:
+            computing = Computing(self.settings)
+            began = thread_time()
+            desired = computing(self.inputs.resources, LISTEN, self.inputs.revision)
+            return desired, thread_time() - began
+
+        return await asyncio.to_thread(computed)
 
     async def guard(self) -> float:
         """One look whether the table is still what we made it, in seconds."""

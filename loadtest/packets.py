@@ -16,8 +16,8 @@ from statistics import median
 
 from loadtest import report
 from loadtest.network import move
-from loadtest.road import CLASSES, Road
 from loadtest.samples import quantile
+from loadtest.testbed import CLASSES, Testbed
 from tests.support.lab.isolate import IsolationError
 
 NO_RULES, FEW, MANY = "no rules", "few endpoints", "many endpoints"
@@ -47,18 +47,18 @@ def measure(endpoints: int, packets: int, rounds: int) -> Figures:
     """One round to warm up, then `rounds`. The process must be alone in its network."""
     seconds: dict[str, list[float]] = {NO_RULES: [], FEW: [], MANY: []}
     with ExitStack() as stack:
-        roads = {
-            NO_RULES: Road(stack, endpoints, packets, has_rules=False),
-            FEW: Road(stack, CLASSES, packets),
-            MANY: Road(stack, endpoints, packets),
+        testbeds = {
+            NO_RULES: Testbed(stack, endpoints, packets, has_rules=False),
+            FEW: Testbed(stack, CLASSES, packets),
+            MANY: Testbed(stack, endpoints, packets),
         }
         for turn in range(rounds + 1):
-            for name, road in roads.items():
-                took = road.send()
+            for name, testbed in testbeds.items():
+                took = testbed.send()
                 if turn:
                     seconds[name].append(took)
-        lost = {name: packets * (rounds + 1) - road.arrived() for name, road in roads.items()}
-        return Figures(seconds, lost, {name: road.facts for name, road in roads.items()})
+        lost = {name: packets * (rounds + 1) - testbed.arrived() for name, testbed in testbeds.items()}
+        return Figures(seconds, lost, {name: testbed.facts for name, testbed in testbeds.items()})
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -4,21 +4,21 @@ from collections.abc import Callable, Iterable
 from time import perf_counter
 
 from dnsguard.resources import parse_object
-from loadtest import world
+from loadtest import cluster
+from loadtest.cluster import Manifest, Size
 from loadtest.probes import Recorder
-from loadtest.world import Manifest, Size
 
 
 def _endpoints(size: Size) -> list[Manifest]:
-    return [world.endpoint(number, size) for number in range(size.endpoints)]
+    return [cluster.endpoint(number, size) for number in range(size.endpoints)]
 
 
 def _policies(size: Size) -> list[Manifest]:
-    return [each for each in world.manifests(size) if each["kind"].endswith("NetworkPolicy")]
+    return [each for each in cluster.manifests(size) if each["kind"].endswith("NetworkPolicy")]
 
 
 def _large_set(size: Size) -> list[Manifest]:
-    return [world.net_set("feed", 0, world.nets(0, size.nets))]
+    return [cluster.net_set("feed", 0, cluster.nets(0, size.nets))]
 
 
 CASES: dict[str, Callable[[Size], list[Manifest]]] = {

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest import report
+from loadtest.cluster import Size
 from loadtest.installation import NotMeasured
 from loadtest.network import move
 from loadtest.probes import STEPS, ProbeError
 from loadtest.run import Options, Run
-from loadtest.world import Size
 from tests.support.lab.isolate import IsolationError
 
 _PROFILED = 25

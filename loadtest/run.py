@@ -13,12 +13,12 @@ from dnsguard.controller.enforcement import Pace
 from loadtest import report
 from loadtest.agreement import differences, kernel_differences
 from loadtest.changes import SCENARIOS, Scenario, arrivals, departures, left_half_way
+from loadtest.cluster import Size, manifests
 from loadtest.collector import pauses
 from loadtest.installation import Installation, NotMeasured, Step
 from loadtest.parsing import CASES, parsed
 from loadtest.probes import Recorder, installed
 from loadtest.samples import Outcome, Row, Sample
-from loadtest.world import Size, manifests
 
 FROM_NOTHING = "from nothing: the store's first list"
 CREATED, DELETED = "endpoints created, a thousand a second", "endpoints deleted, a thousand a second"
@@ -100,7 +100,7 @@ class Run:
         async with AsyncExitStack() as stack:
             large = await stack.enter_async_context(Installation())
             await self._start(large)
-            seconds = median(large.from_scratch()[1] for _ in range(SCRATCH_RUNS))
+            seconds = median([(await large.from_scratch())[1] for _ in range(SCRATCH_RUNS)])
             self.outcome.notes["scratch"] = f"{seconds * 1e3:.0f} ms to compute everything anew, without the kernel"
             small = None
             if self._options.small:
@@ -223,7 +223,7 @@ class Run:
         for step in steps:
             await node.change(step)
         held = node.enforcer.enforced
-        wanted, _ = node.from_scratch()
+        wanted, _ = await node.from_scratch()
         if held is None:
             raise NotMeasured("nothing is enforced")
         self.outcome.disagreements += differences(held, wanted)

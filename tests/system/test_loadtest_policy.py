@@ -16,13 +16,13 @@ from dnsguard.netlink.nftables import Element
 from loadtest import report
 from loadtest.agreement import differences, kernel_differences
 from loadtest.changes import SCENARIOS
+from loadtest.cluster import Size, manifests
 from loadtest.installation import Installation, NotMeasured
 from loadtest.network import table_socket
 from loadtest.parsing import CASES
 from loadtest.policy import main
 from loadtest.run import CREATED, DELETED, FROM_NOTHING, LATER_LOOK, LOOK, Options, Run
 from loadtest.samples import Outcome
-from loadtest.world import Size, manifests
 
 SMALL = Size(endpoints=40, policies=20, groups=10, nets=20)
 ROWS = [FROM_NOTHING, *(name for each in SCENARIOS for name in each.rows), LOOK, LATER_LOOK, CREATED, DELETED, *CASES]

@@ -21,10 +21,10 @@ from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.resources import Resource
 from tests.worlds import counting
 from tests.worlds.flows import can_be_followed, connection_of, error_about, next_of, reply_to
-from tests.worlds.frames import Shot
 from tests.worlds.naive import Naive
 from tests.worlds.packets import Packets
 from tests.worlds.scene import Scene, scene
+from tests.worlds.shot import Shot
 from tests.worlds.wire import ESTABLISHED, INVALID, PASSED, RELATED, SEEN, UNTRACKED, Wire
 from tests.worlds.world import World
 

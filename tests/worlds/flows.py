@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from dnsguard.calc.packet import ICMP, ICMPV6, TCP, UDP, Packet, PacketState
-from tests.worlds.frames import ACK, SYN, Shot
+from tests.worlds.shot import ACK, SYN, Shot
 
 _REPLY_TYPES = {ICMP: {8: 0, 13: 14}, ICMPV6: {128: 129}}
 _UNREACHABLE = {4: (ICMP, 3, 1), 6: (ICMPV6, 1, 0)}

@@ -7,8 +7,8 @@ from random import Random
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.packet import ICMP, ICMPV6, SCTP, TCP, UDP, Packet, PacketState
 from tests.worlds.dice import PORTS, Dice
-from tests.worlds.frames import ACK, RST, SYN, Shot
 from tests.worlds.scene import ADDRESSES, BEHIND, OUTSIDE, OWN, ROUTES, SERVICE, WORKLOADS, addresses_of, link_local
+from tests.worlds.shot import ACK, RST, SYN, Shot
 
 _ANY_PORT = (*PORTS, *PORTS, 22, 67, 68, 179, 8500, 5353)
 _SOURCE_PORT = (40001, 40001, 53, 80, 443, 60000, 1000)

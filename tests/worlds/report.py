@@ -4,7 +4,7 @@ import yaml
 
 from dnsguard.calc.trace import Judgement
 from tests.worlds.bench import Bench, Mismatch
-from tests.worlds.frames import Shot
+from tests.worlds.shot import Shot
 from tests.worlds.world import World
 
 

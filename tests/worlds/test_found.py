@@ -12,8 +12,8 @@ from dnsguard.dataplane.settings import DenyAction
 from tests.worlds.bench import Bench, bench
 from tests.worlds.dice import Manifest
 from tests.worlds.flows import reply_to
-from tests.worlds.frames import ACK, SYN, Shot
 from tests.worlds.scene import INTERFACE_ADDRESSES, NODE_ADDRESSES, NODE_NAME
+from tests.worlds.shot import ACK, SYN, Shot
 from tests.worlds.world import World
 
 NODE = Node(NODE_NAME, NODE_ADDRESSES, INTERFACE_ADDRESSES, endpoint_to_host=HostAction.ACCEPT)

@@ -15,8 +15,9 @@ from struct import pack, unpack_from
 from typing import Self
 
 from dnsguard.calc.packet import UDP, Packet
-from tests.worlds.frames import LIVES_ON, Shot, ends_of, number_of
+from tests.support.conntrack import Connections
 from tests.worlds.scene import BEHIND, Scene, node_mac, peer, peer_mac
+from tests.worlds.shot import LIVES_ON, Shot, ends_of, number_of
 
 GROUP = 7
 SEEN, PASSED, INVALID, UNTRACKED, ESTABLISHED, RELATED = "seen", "passed", "invalid", "untracked", "known", "related"
@@ -24,7 +25,6 @@ _STATES = {"invalid": INVALID, "untracked": UNTRACKED, "established": ESTABLISHE
 _LAST = 0xFFFE
 _ETHERTYPE = {4: b"\x08\x00", 6: b"\x86\xdd"}
 _NETLINK_NETFILTER, _ULOG, _CONFIG = 12, 4 << 8, 4 << 8 | 1
-_CTNETLINK_DELETE = 1 << 8 | 2
 _SO_RCVBUFFORCE = 33
 _PATIENCE_SECONDS = 10
 
@@ -60,6 +60,7 @@ class Wire:
                 6: socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW),
             }
             self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
+            self._connections = Connections()
         with contextlib.suppress(PermissionError):
             self._netlink.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 8 << 20)
         self._netlink.bind((0, 0))
@@ -74,6 +75,7 @@ class Wire:
         os.sched_setaffinity(0, self._allowed)
         for each in (*self._at.values(), *self._own.values(), self._netlink):
             each.close()
+        self._connections.close()
 
     def send(self, shots: Iterable[Shot]) -> dict[int, set[str]]:
         """Number of each packet → what was noted of it."""
@@ -100,13 +102,7 @@ class Wire:
 
     def forget_connections(self) -> None:
         """Empties the table of connections."""
-        body = pack("=BBH", 0, 0, 0)
-        self._netlink.send(pack("=IHHII", 16 + len(body), _CTNETLINK_DELETE, 5, 1, 0) + body)
-        while (answer := self._netlink.recv(1 << 16)) and unpack_from("=H", answer, 4)[0] != 2:
-            pass  # notes about what the node's own stack sends meanwhile
-        (status,) = unpack_from("=i", answer, 16)
-        if status not in (0, -2):
-            raise OSError(-status, os.strerror(-status))
+        self._connections.forget()
 
     def _listen(self) -> None:
         """Bind to the group: whole datagrams up to what they are cut to, each at once."""

@@ -2,10 +2,8 @@
 
 import json
 import re
-import socket
-import struct
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from ipaddress import IPv4Address
 
 from dnsguard.calc.compile import compile_policy
@@ -16,8 +14,9 @@ from dnsguard.dataplane.settings import Settings
 from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.resources import parse_object
 from loadtest import report
-from loadtest.frames import PORT, Flood
-from loadtest.world import Manifest, manifest
+from loadtest.cluster import Manifest, manifest
+from loadtest.flood import PORT, Flood
+from tests.support.conntrack import Connections
 from tests.support.netns import Namespace, link, namespace
 
 CLASSES = 10
@@ -27,11 +26,6 @@ POLICIES = 10
 INTERFACE = "cali0"
 TARGET = IPv4Address("198.51.100.10")
 _FIRST = IPv4Address("10.64.0.2")
-_NETLINK_NETFILTER = 12
-_DELETE_CONNECTION = 1 << 8 | 2
-"""Of conntrack's subsystem; without a tuple it means all of them."""
-
-_REQUEST_AND_ACK = 1 | 4
 _COUNTING = f"""
 table inet sink {{
     chain every {{
@@ -69,7 +63,7 @@ def manifests(endpoints: int) -> Iterator[Manifest]:
         yield manifest("WorkloadEndpoint", f"endpoint-{number}", spec, "default", {"app": f"app-{number % CLASSES}"})
 
 
-class Road:
+class Testbed:
     """A client, a node that forwards, and a sink that counts; each a network of its own."""
 
     def __init__(self, stack: ExitStack, endpoints: int, packets: int, has_rules: bool = True) -> None:
@@ -83,28 +77,20 @@ class Road:
             self._flood = Flood("eth0", self._hardware(), sources, TARGET, packets)
         stack.callback(self._flood.close)
         with self._node.entered():
-            self._tracking = stack.enter_context(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER))
+            self._connections = stack.enter_context(closing(Connections()))
             self._table = stack.enter_context(NetfilterSocket())
         if has_rules:
             self._enforce(endpoints)
 
     def send(self) -> float:
         """One flood through the node: seconds a packet."""
-        self._forget()
+        self._connections.forget()
         return self._flood.send()
 
     def arrived(self) -> int:
         """Packets, since the beginning."""
         found = _COUNTED.search(self._sink.run("nft list table inet sink"))
         return int(found[1]) if found else 0
-
-    def _forget(self) -> None:
-        """Empty the node's table of connections, for the same packets to be the first of theirs again."""
-        length = struct.calcsize("=IHHIIBBH")
-        self._tracking.send(struct.pack("=IHHIIBBH", length, _DELETE_CONNECTION, _REQUEST_AND_ACK, 1, 0, 0, 0, 0))
-        status = struct.unpack_from("=i", self._tracking.recv(4096), 16)[0]
-        if status:
-            raise OSError(-status, "the table of connections cannot be emptied")
 
     def _connect(self) -> None:
         self._node.run("sysctl -qw net.ipv4.ip_forward=1")

@@ -10,8 +10,8 @@ from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import Settings
 from dnsguard.resources import parse_object
 from loadtest.changes import SCENARIOS, Scenario, arrivals, departures
+from loadtest.cluster import HOSTS, Size, manifests
 from loadtest.report import shape
-from loadtest.world import HOSTS, Size, manifests
 
 SMALL = Size(endpoints=120, policies=40, groups=20, nets=30)
 

@@ -1,4 +1,4 @@
-"""A large installation as manifests: the same seed and size give the same objects, on every machine.
+"""A large cluster as manifests: the same seed and size give the same objects, on every machine.
 
 Its shape is that of a cluster people run. Namespaces hold a few applications, each with many equal endpoints; most
 policies are about one namespace, every fifth is about all; tiers stand above each other. How many classes, chains and
@@ -45,7 +45,7 @@ _NETS_V6 = IPv6Address("2001:db8::")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large an installation is."""
+    """How large a cluster is."""
 
     endpoints: int = 10_000
     policies: int = 1_000

@@ -1,9 +1,10 @@
 """Compiled policy as one table, again and again: what did not change is not looked at. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
+from itertools import compress, filterfalse
 from operator import is_
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, MemberSet, PortSet
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
@@ -79,6 +80,8 @@ class _State:
         self._lease_sets = Renderings[CompiledLeaseSet, LeaseSet](partial(lease_sets, settings.lease_gc_seconds))
         self._member_sets = Renderings[MemberSet, IntervalSet](member_sets)
         self._port_sets = Renderings[PortSet, HashSet](port_sets)
+        self._short_sets = _Short[Set]()
+        self._own_chains = _Short[Chain]()
         self._last = Plan(settings.table, (), (), ())
         self._counted: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
         """What the last plan's counters were gathered from."""
@@ -86,10 +89,7 @@ class _State:
     def follow(self, compiled: Compiled, settings: Settings) -> Plan:
         if self._builder.follow(compiled):
             self._workloads.refresh()
-        current = {id(endpoint): endpoint for endpoint in compiled.endpoints.values()}
-        new = [current[key] for key in current.keys() - self._endpoints.keys()]
-        gone = [self._endpoints[key] for key in self._endpoints.keys() - current.keys()]
-        self._endpoints = current
+        new, gone = self._turnover(compiled.endpoints.values())
         for endpoint in new:  # first, so that a class in use before and after is not made anew
             self._put(endpoint)
         for endpoint in gone:
@@ -107,12 +107,12 @@ class _State:
         sets: tuple[Set, ...] = (
             *self._lease_sets.of(compiled.lease_sets),
             *of_workloads,
-            *_as_before(self._last.sets, short),
+            *self._short_sets.as_before(short),
             *self._member_sets.of(compiled.member_sets),
             *self._port_sets.of(compiled.port_sets),
             *self._builder.sets.sorted(),
         )
-        made = _as_before(self._last.chains, [*additions.chains.values(), *bases])
+        made = self._own_chains.as_before([*additions.chains.values(), *bases])
         chains = *made[: -len(bases)], *self._builder.chains, *made[-len(bases) :]
         if _same_objects(chains, self._last.chains):
             chains = self._last.chains
@@ -127,6 +127,16 @@ class _State:
         self._counted = counted
         return tuple(sorted({*counted[0], *counted[1]}))
 
+    def _turnover(self, current: Collection[CompiledEndpoint]) -> tuple[list[CompiledEndpoint], list[CompiledEndpoint]]:
+        """Who came and who went. The ten thousand who stayed are compared in C alone."""
+        known = self._endpoints
+        identities = set(map(id, current))
+        fresh = identities.difference(known)
+        new = list(compress(current, map(fresh.__contains__, map(id, current)))) if fresh else []
+        gone = list(filterfalse(identities.__contains__, known)) if len(known) + len(new) > len(identities) else []
+        known.update((id(endpoint), endpoint) for endpoint in new)
+        return new, [known.pop(key) for key in gone]
+
     def _put(self, endpoint: CompiledEndpoint) -> None:
         if endpoint.is_workload:
             self._workloads.put(endpoint, endpoint.is_on(self._node))
@@ -140,11 +150,18 @@ class _State:
             self._host_endpoints.pop(id(endpoint), None)
 
 
-def _as_before(before: Iterable[Named], now: Iterable[Named]) -> list[Named]:
-    """``now``, with the objects of ``before`` in the place of equal ones. For what is short and made anew each time."""
-    wanted = {item.name: item for item in now}
-    known = {item.name: item for item in before if item.name in wanted}
-    return [known[name] if known.get(name) == item else item for name, item in wanted.items()]
+class _Short(Generic[Named]):
+    """What is short and made anew each time."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Named] = {}
+
+    def as_before(self, now: Iterable[Named]) -> list[Named]:
+        """``now``, with the last objects in the place of equal ones."""
+        wanted = {item.name: item for item in now}
+        known = self._last
+        self._last = {name: known[name] if known.get(name) == item else item for name, item in wanted.items()}
+        return list(self._last.values())
 
 
 def _same_objects(some: tuple[object, ...], others: tuple[object, ...]) -> bool:

@@ -1,43 +1,62 @@
-"""The sets of policy as kernel sets: leases, members, named ports. Pure."""
+"""The sets of policy as kernel sets: leases, members, named ports. Pure.
 
-from collections.abc import Callable, Mapping
+A set that changed is made from what it was, where that is known: of ten thousand members one is looked at.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
+from dnsguard.calc.compiled import Address, MemberSet, Network, PortSet
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
-from dnsguard.calc.compiled import MemberSet, Network, PortSet
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.hooks import cidr_set
-from dnsguard.dataplane.sets import HashSet, IntervalSet, KeyType, LeaseSet, triple_key
+from dnsguard.dataplane.sets import HashSet, IntervalSet, KeyType, LeaseSet, patched, triple_key
 from dnsguard.dataplane.settings import Settings
-from dnsguard.dataplane.translate import merged, network_ranges
+from dnsguard.dataplane.translate import merged, network_range, network_ranges
 from dnsguard.dataplane.workloads import ADDRESS_TYPE, FAMILIES
+from dnsguard.span import differing
 
 _TRIPLE_TYPE = {4: KeyType.IPV4_TRIPLE, 6: KeyType.IPV6_TRIPLE}
 
+Ranges = tuple[tuple[int, int], ...]
+_Triple = tuple[Address, int, int]
 Source = TypeVar("Source")
 Kernel = TypeVar("Kernel", HashSet, IntervalSet, LeaseSet)
+
+
+Made = tuple[Source, tuple[Kernel, ...]]
+"""What kernel sets were made of, and they."""
 
 
 @dataclass(slots=True)
 class Renderings(Generic[Source, Kernel]):
     """Kernel sets by identifier of what they are made of; made anew only for what is another object than last time."""
 
-    render: Callable[[Source], tuple[Kernel, ...]]
-    _made: dict[str, tuple[Source, tuple[Kernel, ...]]] = field(default_factory=dict)
+    render: Callable[[Source, Made[Source, Kernel] | None], tuple[Kernel, ...]]
+    """Is also given what came of the last source with this identifier."""
+
+    _made: dict[str, Made[Source, Kernel]] = field(default_factory=dict)
+    _all: tuple[Kernel, ...] = ()
 
     def of(self, sources: Mapping[str, Source]) -> tuple[Kernel, ...]:
-        """The kernel sets, in the order of their identifiers. Those that did not change are the same objects."""
+        """The kernel sets, in the order of their identifiers. What did not change is the same object."""
+        changed = False
         for name in self._made.keys() - sources.keys():
             del self._made[name]
+            changed = True
         for name, source in sources.items():
-            known = self._made.get(name)
-            if known is None or known[0] is not source:
-                rendered = self.render(source)
-                if known is not None:
-                    rendered = tuple(map(same_if_equal, known[1], rendered))
+            last = self._made.get(name)
+            if last is None or last[0] is not source:
+                rendered = self.render(source, last)
+                if last is not None:
+                    rendered = tuple(map(same_if_equal, last[1], rendered))
                 self._made[name] = source, rendered
-        return tuple(item for name in sorted(self._made) for item in self._made[name][1])
+                changed = True
+        if changed:
+            self._all = tuple(item for name in sorted(self._made) for item in self._made[name][1])
+        return self._all
 
 
 def same_if_equal(before: Source, now: Source) -> Source:
@@ -45,7 +64,7 @@ def same_if_equal(before: Source, now: Source) -> Source:
     return before if before == now else now
 
 
-def lease_sets(gc_seconds: int, item: CompiledLeaseSet) -> tuple[LeaseSet, ...]:
+def lease_sets(gc_seconds: int, item: CompiledLeaseSet, _: object = None) -> tuple[LeaseSet, ...]:
     comment = naming.comment(item.description)
     name_v4, name_v6 = naming.lease_set_names(item.id)
     return (
@@ -54,24 +73,19 @@ def lease_sets(gc_seconds: int, item: CompiledLeaseSet) -> tuple[LeaseSet, ...]:
     )
 
 
-def member_sets(item: MemberSet) -> tuple[IntervalSet, ...]:
+def member_sets(item: MemberSet, last: Made[MemberSet, IntervalSet] | None = None) -> tuple[IntervalSet, ...]:
     comment = naming.comment(item.description)
     return tuple(
         IntervalSet(naming.member_set_name(item.id, family), ADDRESS_TYPE[family], ranges, comment)
-        for family, ranges in zip(FAMILIES, _ranges(item.networks), strict=True)
+        for family, ranges in zip(FAMILIES, _member_ranges(item.networks, last), strict=True)
     )
 
 
-def port_sets(item: PortSet) -> tuple[HashSet, ...]:
+def port_sets(item: PortSet, last: Made[PortSet, HashSet] | None = None) -> tuple[HashSet, ...]:
     comment = naming.comment(item.description)
     return tuple(
-        HashSet(
-            naming.port_set_name(item.id, family),
-            _TRIPLE_TYPE[family],
-            frozenset(triple_key(*member) for member in item.members if member[0].version == family),
-            comment,
-        )
-        for family in FAMILIES
+        HashSet(naming.port_set_name(item.id, family), _TRIPLE_TYPE[family], keys, comment)
+        for family, keys in zip(FAMILIES, _port_keys(item.members, last), strict=True)
     )
 
 
@@ -82,6 +96,41 @@ def cidr_sets(settings: Settings) -> tuple[IntervalSet, ...]:
     )
 
 
-def _ranges(networks: tuple[Network, ...]) -> list[tuple[tuple[int, int], ...]]:
+def _ranges(networks: tuple[Network, ...]) -> list[Ranges]:
     """The ranges of each family."""
     return [merged(network_ranges(item for item in networks if item.version == family)) for family in FAMILIES]
+
+
+def _member_ranges(networks: tuple[Network, ...], last: Made[MemberSet, IntervalSet] | None) -> list[Ranges]:
+    """The same of a member set: there is a range for each network, in the same order."""
+    if last is None:
+        return _ranges(networks)
+    before, made = last
+    known = tuple(each for item in made for each in item.ranges)
+    span = differing(before.networks, networks)
+    end = span.start + len(span.old)
+    # One that moved from one end to the other leaves all between them where they were.
+    stayed = dict(zip(map(id, span.old), known[span.start : end], strict=True))
+    new = (stayed.get(id(network)) or network_range(network) for network in span.new)
+    ranges = *known[: span.start], *new, *known[end:]
+    count_v4 = bisect_left(networks, 6, key=_version)
+    return [ranges[:count_v4], ranges[count_v4:]]
+
+
+def _port_keys(members: frozenset[_Triple], last: Made[PortSet, HashSet] | None) -> list[frozenset[bytes]]:
+    """The keys of each family."""
+    if last is None:
+        return [_keys(members, family) for family in FAMILIES]
+    before, made = last
+    gone, new = before.members - members, members - before.members
+    return [
+        patched(item.keys, _keys(gone, family), _keys(new, family)) for item, family in zip(made, FAMILIES, strict=True)
+    ]
+
+
+def _keys(members: Iterable[_Triple], family: int) -> frozenset[bytes]:
+    return frozenset(triple_key(*member) for member in members if member[0].version == family)
+
+
+def _version(network: Network) -> Literal[4, 6]:
+    return network.version

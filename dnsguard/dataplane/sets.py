@@ -1,6 +1,7 @@
 """Sets and maps of a ruleset. Pure values."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -97,3 +98,9 @@ def interface_key(name: str) -> bytes:
 def triple_key(address: Address, protocol: int, port: int) -> bytes:
     """(address, protocol, port) as a key; each field padded to four bytes."""
     return address.packed + bytes((protocol, 0, 0, 0)) + port.to_bytes(2, "big") + b"\0\0"
+
+
+def patched(keys: frozenset[bytes], gone: AbstractSet[bytes], new: AbstractSet[bytes]) -> frozenset[bytes]:
+    """Without some keys and with others; the same object where there are none of both. What stays is copied in C."""
+    less = keys - gone if gone else keys
+    return less | new if new else less

@@ -2,22 +2,28 @@
 
 from collections.abc import Iterable
 
+from dnsguard.dataplane.sets import patched
+
 
 class Tally:
     """How often each key is asked for."""
 
-    __slots__ = ("_counts", "_keys")
+    __slots__ = ("_counts", "_gone", "_keys", "_new")
 
     def __init__(self) -> None:
         self._counts: dict[bytes, int] = {}
-        self._keys: frozenset[bytes] | None = frozenset()
+        self._keys: frozenset[bytes] = frozenset()
+        """As of the last time that somebody wanted them; what came and went since stands in the other two."""
+
+        self._new: set[bytes] = set()
+        self._gone: set[bytes] = set()
 
     def add(self, keys: Iterable[bytes]) -> None:
         for key in keys:
             count = self._counts.get(key, 0)
             self._counts[key] = count + 1
             if not count:
-                self._keys = None
+                _move(key, self._gone, self._new)
 
     def remove(self, keys: Iterable[bytes]) -> None:
         """Undoes one `add`."""
@@ -27,10 +33,20 @@ class Tally:
                 self._counts[key] = count
             else:
                 del self._counts[key]
-                self._keys = None
+                _move(key, self._new, self._gone)
 
     def keys(self) -> frozenset[bytes]:
         """The keys. The same object as long as nothing changes."""
-        if self._keys is None:
-            self._keys = frozenset(self._counts)
+        if self._gone or self._new:
+            self._keys = patched(self._keys, self._gone, self._new)
+            self._gone.clear()
+            self._new.clear()
         return self._keys
+
+
+def _move(key: bytes, back: set[bytes], forth: set[bytes]) -> None:
+    """Of what comes and goes again nothing is left to do."""
+    if key in back:
+        back.remove(key)
+    else:
+        forth.add(key)

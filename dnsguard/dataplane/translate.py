@@ -98,10 +98,11 @@ def literal_sets(rule: CompiledRule) -> Iterable[IntervalSet]:
 
 def network_ranges(networks: Iterable[Network]) -> tuple[tuple[int, int], ...]:
     """First and last address of each, ascending."""
-    return tuple(sorted(map(_first_and_last, networks)))
+    return tuple(sorted(map(network_range, networks)))
 
 
-def _first_and_last(network: Network) -> tuple[int, int]:
+def network_range(network: Network) -> tuple[int, int]:
+    """Its first and last address."""
     # Ten thousand of these are a set that changed: `broadcast_address` would make an object for each.
     first = int(network.network_address)
     return first, first + (1 << network.max_prefixlen - network.prefixlen) - 1

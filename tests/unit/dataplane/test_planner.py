@@ -20,6 +20,7 @@ from dnsguard.calc.compiled import (
     CompiledRule,
     Direction,
     EntityMatch,
+    Network,
     PolicyClass,
     Stage,
     TierSlice,
@@ -190,7 +191,7 @@ class World:
         if before.networks and self._often(0.7):  # one of them is another one
             changed = ip_network("10.9.0.0/24")
             others = [each for each in before.networks[1:] if each != changed]
-            self.members[name] = replace(before, networks=(*others, changed))
+            self.members[name] = replace(before, networks=tuple(sorted((*others, changed), key=_place)))
         else:
             self.members[name] = self._members(name)
 
@@ -204,6 +205,10 @@ class World:
 
     def _other_settings(self) -> None:
         self.settings = self._random.choice(SETTINGS)
+
+
+def _place(network: Network) -> tuple[int, int]:
+    return network.version, int(network.network_address)
 
 
 def loaded(plan: Plan) -> KernelModel:

@@ -28,6 +28,18 @@ def differing(old: Sequence[Item], new: Sequence[Item]) -> Span[Item]:
     return Span(start, old[start : len(old) - end], new[start : len(new) - end])
 
 
+def exchanged(old: Sequence[Item], new: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """(What is gone, what came), each in its order; ``old`` holds no object twice.
+
+    Raises ValueError where ``new`` may.
+    """
+    _, had, has = differing(old, new)
+    before, now = set(map(id, had)), set(map(id, has))
+    if len(now) < len(has):
+        raise ValueError("an object is there twice")
+    return [each for each in had if id(each) not in now], [each for each in has if id(each) not in before]
+
+
 def _common(some: Iterable[object], others: Iterable[object]) -> int:
     """How many are the same objects before the first that is not; more than there are where all are.
 

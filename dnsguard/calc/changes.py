@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from dnsguard.resources import Resource
-from dnsguard.span import differing
+from dnsguard.span import exchanged
 
 _Key = tuple[str, str, str]
 
@@ -36,13 +36,7 @@ class Follower:
         Raises ValueError where one object of a kind, namespace and name is there twice, and is of no more use then.
         """
         resources = tuple(resources)
-        _, had, has = differing(self._resources, resources)
-        current = dict(zip(map(id, has), has, strict=True))
-        if len(current) < len(has):
-            raise ValueError("an object is there twice")
-        before_by_object = dict(zip(map(id, had), had, strict=True))
-        left = map(before_by_object.__getitem__, before_by_object.keys() - current.keys())
-        came = map(current.__getitem__, current.keys() - before_by_object.keys())
+        left, came = exchanged(self._resources, resources)
         gone = {_key(each): each for each in left}
         for key in gone:
             del self._by_key[key]

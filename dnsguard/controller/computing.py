@@ -5,20 +5,27 @@ from dataclasses import dataclass, replace
 
 from dnsguard.calc.compile import Compiler
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction, Stage
-from dnsguard.calc.failsafe import DEFAULT_FAILSAFE
-from dnsguard.calc.judge import Judge
-from dnsguard.calc.matching import nothing_leased
-from dnsguard.calc.packet import Packet
+from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE
+from dnsguard.calc.evaluator.judge import Judge
+from dnsguard.calc.evaluator.matching import nothing_leased
+from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.controller.egress import DNS_PORT
 from dnsguard.controller.enforcement import Desired
 from dnsguard.controller.feeds import Feeds
-from dnsguard.controller.node import InterfaceAddresses, dns_configuration, interface_addresses, plan_settings
+from dnsguard.controller.node import (
+    InterfaceAddresses,
+    NodeResources,
+    dns_configuration,
+    interface_addresses,
+    plan_settings,
+)
 from dnsguard.controller.queryrights import Allows
 from dnsguard.dataplane.planner import Planner
 from dnsguard.dataplane.rules import Plan
 from dnsguard.resources import Resource
 from dnsguard.settings import Settings
 from dnsguard.settings.effective import Effective, effective
+from dnsguard.span import differing
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +46,7 @@ class Computing:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._node_resources = NodeResources()
         self._compiler = Compiler()
         self._planner = Planner()
         self._feeds = Feeds(settings.table, settings.node_name, settings.query_policy)
@@ -54,12 +62,13 @@ class Computing:
 
     def _policy(self, resources: tuple[Resource, ...]) -> _Policy:
         """The last one when nothing changed: a forwarder that connects, or a kernel that refused, changes nothing."""
-        interfaces = interface_addresses(resources)
+        of_node = self._node_resources.among(resources)
+        interfaces = interface_addresses(of_node)
         last = self._last
         if last is not None and last.interfaces == interfaces and _same(last.resources, resources):
             return last
         compiled = self._compiler.compile(resources)
-        configuration = effective(self._settings, resources)
+        configuration = effective(self._settings, of_node)
         for warning in configuration.warnings:
             if last is None or warning not in last.configuration.warnings:
                 log.warning("%s", warning)
@@ -70,7 +79,8 @@ class Computing:
 
 def _same(some: tuple[Resource, ...], others: tuple[Resource, ...]) -> bool:
     """Resources are frozen, and a changed one is another one."""
-    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
+    _, had, has = differing(some, others)
+    return not had and not has
 
 
 def egress_allows(compiled: Compiled) -> Allows:

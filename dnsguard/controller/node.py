@@ -10,9 +10,10 @@ from dnsguard.dataplane.settings import DenyAction, HostAction, Listen
 from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.link.messages import DnsConfiguration
 from dnsguard.netlink.addresses import machine_addresses
-from dnsguard.resources import HostEndpoint, Resource
+from dnsguard.resources import FelixConfiguration, HostEndpoint, Resource
 from dnsguard.settings import Settings
 from dnsguard.settings.effective import Effective, effective
+from dnsguard.span import exchanged
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,23 @@ def dns_configuration(configuration: Effective) -> DnsConfiguration:
         hold=configuration.hold or 0.0,
         save_interval=configuration.save_interval or 0.0,
     )
+
+
+class NodeResources:
+    """The few resources that speak of the node itself, kept from one list of all to the next."""
+
+    KINDS = (HostEndpoint, FelixConfiguration)
+
+    def __init__(self) -> None:
+        self._all: tuple[Resource, ...] = ()
+        self._found: tuple[Resource, ...] = ()
+
+    def among(self, resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
+        """Those of a list; looked for again where one of them came or went."""
+        if any(isinstance(each, self.KINDS) for several in exchanged(self._all, resources) for each in several):
+            self._found = tuple(each for each in resources if isinstance(each, self.KINDS))
+        self._all = resources
+        return self._found
 
 
 def interface_addresses(resources: tuple[Resource, ...]) -> InterfaceAddresses:

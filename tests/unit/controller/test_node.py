@@ -2,10 +2,12 @@ import asyncio
 from ipaddress import ip_address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dnsguard.calc.failsafe import FailsafePort, FailsafePorts
+from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
 from dnsguard.controller import node
-from dnsguard.controller.node import InterfaceAddresses, interface_addresses, plan_settings
+from dnsguard.controller.node import InterfaceAddresses, NodeResources, interface_addresses, plan_settings
 from dnsguard.dataplane.settings import HostAction, Listen
 from dnsguard.resources import Resource, parse_object
 from tests.unit.controller.fakes import until
@@ -40,6 +42,20 @@ def test_settings_become_the_plans() -> None:
     assert plan.endpoint_to_host is HostAction.ACCEPT
     inbound = (FailsafePort(6, 22), FailsafePort(17, 68, ip_network("192.0.2.0/24")))
     assert plan.failsafe == FailsafePorts(inbound, outbound=())
+
+
+FELIX = {"apiVersion": "projectcalico.org/v3", "kind": "FelixConfiguration", "metadata": {"name": "default"}}
+TIER = {"apiVersion": "projectcalico.org/v3", "kind": "Tier", "metadata": {"name": "t"}, "spec": {"order": 1}}
+OBJECTS = [parse_object(each) for each in (host_endpoint(interfaceName="eth0"), FELIX, TIER) for _ in range(2)]
+
+
+@given(st.lists(st.lists(st.sampled_from(OBJECTS), unique_by=id).map(tuple), max_size=6))
+def test_what_speaks_of_the_node_is_found_whatever_changes(lists: list[tuple[Resource, ...]]) -> None:
+    found = NodeResources()
+    for resources in lists:
+        anew = NodeResources().among(resources)
+        assert [each.kind for each in anew] == [each.kind for each in resources if each.kind != "Tier"]
+        assert {id(each) for each in found.among(resources)} == {id(each) for each in anew}
 
 
 @pytest.mark.parametrize("bound", [{"interfaceName": "eth0"}, {"interfaceName": "*"}, {"expectedIPs": ["127.0.0.1"]}])

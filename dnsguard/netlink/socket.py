@@ -67,10 +67,11 @@ class NetfilterSocket:
 
     ``buffer_bytes`` bounds a batch; beyond the system's limit it is granted to root of the machine only, so callers
     cut what is large into several transactions (250 rules fit the default). What must happen at once can be large: a
-    policy that selects 10 000 endpoints changes 40 000 elements of maps, 5 MB. No memory is taken before it is used.
+    policy that selects 10 000 endpoints changes 40 000 elements of maps, 5 MB, and a label of network sets a million
+    ranges, 70 MB. What does not fit keeps everybody's changes from the kernel. No memory is taken before it is used.
     """
 
-    def __init__(self, buffer_bytes: int = 32 << 20) -> None:
+    def __init__(self, buffer_bytes: int = 512 << 20) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
         for option in _CAP_ACK, _EXT_ACK:
             self._socket.setsockopt(_SOL_NETLINK, option, 1)

@@ -1,10 +1,12 @@
 import errno
 from collections.abc import Iterator
+from pathlib import Path
+from struct import pack
 
 import pytest
 
 from dnsguard.netlink import dumps, nftables, probe
-from dnsguard.netlink.nftables import Element, Hook
+from dnsguard.netlink.nftables import Element, Hook, Message
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
 from tests.support.netns import Namespace, namespace
 
@@ -94,6 +96,23 @@ def test_a_batch_larger_than_the_buffer_is_refused_whole(node: Namespace) -> Non
             opened.transact(chains)
         assert caught.value.errno == errno.EMSGSIZE
         assert opened.dump(nftables.list_request(nftables.GET_CHAIN, TABLE), dumps.chains) == []
+
+
+def test_what_a_million_ranges_need_fits_into_one_batch(socket: NetfilterSocket) -> None:
+    """70 MB: content of sets in use changes at once, and one that is refused would hold up all that comes after it."""
+    padding = attributes_of_unknown_kind(60_000)
+    kind, flags, body, subject = nftables.add_table(TABLE)
+    batch = [Message(kind, flags, body + padding, subject)] * 1_200
+    if Path("/proc/self/uid_map").read_text().split() == ["0", "0", str(2**32 - 1)]:
+        socket.transact(batch)
+    else:
+        with pytest.raises(NetlinkError, match="root of the machine may raise that"):
+            socket.transact(batch)
+
+
+def attributes_of_unknown_kind(length: int) -> bytes:
+    """The kernel passes over what it does not know."""
+    return pack("=HH", length + 4, 99) + bytes(length)
 
 
 def test_large_sets_come_back_whole(socket: NetfilterSocket) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Direction, EndpointId, LeaseSet, Stage
-from dnsguard.calc.hosts import HostEndpoints
-from dnsguard.calc.node import Node
+from dnsguard.calc.evaluator.hosts import HostEndpoints
+from dnsguard.calc.evaluator.node import Node
 from dnsguard.controller.egress import EgressClasses, EgressFacts
 from dnsguard.controller.identities import Identities
 from dnsguard.controller.node import InterfaceAddresses

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from dnsguard.calc.compiled import Direction, Stage
-from dnsguard.calc.failsafe import FailsafePort
+from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.classes import content_chain
 from dnsguard.dataplane.rules import (

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dnsguard.calc.compiled import Address, Network
-from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePorts
-from dnsguard.calc.node import HostAction as HostAction  # a part of these settings
-from dnsguard.calc.node import Listen as Listen
+from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePorts
+from dnsguard.calc.evaluator.node import HostAction as HostAction  # a part of these settings
+from dnsguard.calc.evaluator.node import Listen as Listen
 
 
 class DenyAction(StrEnum):

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from dnsguard.calc.failsafe import FailsafePort, FailsafePorts
-from dnsguard.calc.packet import TCP, UDP
+from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
+from dnsguard.calc.evaluator.packet import TCP, UDP
 from dnsguard.resources import FelixConfiguration, FelixConfigurationSpec, Resource
 from dnsguard.resources.felix import FailsafeEntry, FailsafeProtocol
 from dnsguard.settings.model import Settings

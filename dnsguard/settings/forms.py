@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dnsguard.calc.failsafe import FailsafePort
-from dnsguard.calc.packet import TCP, UDP
+from dnsguard.calc.evaluator.failsafe import FailsafePort
+from dnsguard.calc.evaluator.packet import TCP, UDP
 from dnsguard.servers import DNS_PORT, read_server
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP}

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator
 
-from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
+from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
 from dnsguard.locations import API_PORT, HEALTH_PORT, TOKEN_FILE
 from dnsguard.servers import DNS_PORT
 from dnsguard.settings.forms import (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dnsguard.calc.compiled import Address, Compiled
-from dnsguard.calc.matching import LeaseLookup
+from dnsguard.calc.evaluator.matching import LeaseLookup
 from dnsguard.domains import wire_name
 from dnsguard.resources import Resource, parse_object
 from tests.conformance.data_files import load

@@ -10,10 +10,10 @@ import yaml
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Compiled, Direction, EndpointId, Stage
-from dnsguard.calc.packet import Packet
+from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.calc.evaluator.trace import Decider, Decision
+from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.calc.staging import View
-from dnsguard.calc.trace import Decider, Decision
-from dnsguard.calc.verdict import Evaluator
 from dnsguard.resources.manifest import load
 from tests.conformance import data_files, events, fixtures, test_modes
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dnsguard.calc.compiled import Address
-from dnsguard.calc.packet import Packet
+from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,

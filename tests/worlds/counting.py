@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dnsguard.calc.compiled import Action, Compiled, Direction
-from dnsguard.calc.trace import Decider, Verdict
+from dnsguard.calc.evaluator.trace import Decider, Verdict
 from dnsguard.dataplane import naming
 
 _UNKNOWN = "unknown-workload"

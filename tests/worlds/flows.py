@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from dnsguard.calc.packet import ICMP, ICMPV6, TCP, UDP, Packet, PacketState
+from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, TCP, UDP, Packet, PacketState
 from tests.worlds.shot import ACK, SYN, Shot
 
 _REPLY_TYPES = {ICMP: {8: 0, 13: 14}, ICMPV6: {128: 129}}

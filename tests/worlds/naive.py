@@ -10,7 +10,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from typing import Any
 
-from dnsguard.calc.packet import Packet
+from dnsguard.calc.evaluator.packet import Packet
 from tests.worlds.dice import Manifest
 from tests.worlds.world import World
 

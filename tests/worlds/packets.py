@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from random import Random
 
 from dnsguard.calc.compiled import Address
-from dnsguard.calc.packet import ICMP, ICMPV6, SCTP, TCP, UDP, Packet, PacketState
+from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, SCTP, TCP, UDP, Packet, PacketState
 from tests.worlds.dice import PORTS, Dice
 from tests.worlds.scene import ADDRESSES, BEHIND, OUTSIDE, OWN, ROUTES, SERVICE, WORKLOADS, addresses_of, link_local
 from tests.worlds.shot import ACK, RST, SYN, Shot

@@ -2,7 +2,7 @@
 
 import yaml
 
-from dnsguard.calc.trace import Judgement
+from dnsguard.calc.evaluator.trace import Judgement
 from tests.worlds.bench import Bench, Mismatch
 from tests.worlds.shot import Shot
 from tests.worlds.world import World

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from struct import pack
 
-from dnsguard.calc.packet import ICMP, ICMPV6, SCTP, TCP, UDP, Packet
+from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, SCTP, TCP, UDP, Packet
 
 LIVES_ON = 250
 """Hops of a packet that really goes on; any other is taken off the wire once it passed."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dnsguard.calc.node import HostAction, Node
-from dnsguard.calc.packet import TCP, UDP, Packet, PacketState
+from dnsguard.calc.evaluator.node import HostAction, Node
+from dnsguard.calc.evaluator.packet import TCP, UDP, Packet, PacketState
 from dnsguard.dataplane.settings import DenyAction
 from tests.worlds.bench import Bench, bench
 from tests.worlds.dice import Manifest

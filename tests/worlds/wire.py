@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from struct import pack, unpack_from
 from typing import Self
 
-from dnsguard.calc.packet import UDP, Packet
+from dnsguard.calc.evaluator.packet import UDP, Packet
 from tests.support.conntrack import Connections
 from tests.worlds.scene import BEHIND, Scene, node_mac, peer, peer_mac
 from tests.worlds.shot import LIVES_ON, Shot, ends_of, number_of

@@ -6,9 +6,9 @@ from ipaddress import ip_address, ip_network
 from random import Random
 
 from dnsguard.calc.compiled import Address, Compiled
-from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
-from dnsguard.calc.node import HostAction, Listen, Node
-from dnsguard.calc.packet import TCP, UDP
+from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
+from dnsguard.calc.evaluator.node import HostAction, Listen, Node
+from dnsguard.calc.evaluator.packet import TCP, UDP
 from dnsguard.dataplane.settings import DenyAction, Settings
 from dnsguard.resources import Resource, parse_object
 from dnsguard.resources.problems import InvalidResource

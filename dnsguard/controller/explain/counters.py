@@ -1,7 +1,7 @@
 """Which of the kernel's counters count a packet. Pure."""
 
 from dnsguard.calc.compiled import Direction
-from dnsguard.calc.trace import Decider, Decision, Verdict
+from dnsguard.calc.evaluator.trace import Decider, Decision, Verdict
 from dnsguard.controller.explain.ruling import Ruling
 from dnsguard.dataplane import naming
 

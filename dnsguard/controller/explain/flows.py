@@ -7,7 +7,7 @@ from itertools import chain
 
 from api.services import CannotExplain
 from dnsguard.calc.compiled import Address, Compiled, Network
-from dnsguard.calc.node import Node
+from dnsguard.calc.evaluator.node import Node
 from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.explain.pieces import MOST, Piece, TooManyPieces, pieces
 from dnsguard.controller.explain.question import Party, Question

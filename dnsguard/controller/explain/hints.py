@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from api.explaining import NearRule, UnselectingPolicy
 from dnsguard.calc.compiled import Address, Stage
-from dnsguard.calc.matching import LeaseLookup
-from dnsguard.calc.packet import Packet
-from dnsguard.calc.trace import Judgement, Verdict
+from dnsguard.calc.evaluator.matching import LeaseLookup
+from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.calc.evaluator.trace import Judgement, Verdict
 from dnsguard.controller.explain.learned import would_lease
 from dnsguard.controller.explain.nearest import candidates, nearest
 from dnsguard.controller.explain.policystate import PolicyState

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.explaining import ExplainedFlow, ExplainOutcome, Outcome, PendingVerdict
-from dnsguard.calc.matching import LeaseLookup
-from dnsguard.calc.node import Node
-from dnsguard.calc.packet import Packet
-from dnsguard.calc.trace import Verdict
+from dnsguard.calc.evaluator.matching import LeaseLookup
+from dnsguard.calc.evaluator.node import Node
+from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.calc.evaluator.trace import Verdict
 from dnsguard.controller.explain.flows import Flow
 from dnsguard.controller.explain.hints import hints_of
 from dnsguard.controller.explain.learned import Learned, would_lease

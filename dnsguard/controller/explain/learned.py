@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address, Compiled
-from dnsguard.calc.matching import LeaseLookup
+from dnsguard.calc.evaluator.matching import LeaseLookup
 from dnsguard.domains import DomainNameError, wire_name
 from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
 

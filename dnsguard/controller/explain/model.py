@@ -8,7 +8,7 @@ from dataclasses import replace
 from api.explaining import ExplainedName, ExplainQuery, Explanation
 from api.services import ReadModelUnavailable
 from dnsguard.calc.compiled import Address
-from dnsguard.calc.node import Node
+from dnsguard.calc.evaluator.node import Node
 from dnsguard.controller.enforcement import Desired, Enforcer
 from dnsguard.controller.explain.counters import counters_of
 from dnsguard.controller.explain.flows import Flow, flows_of

@@ -25,9 +25,9 @@ from dnsguard.calc.compiled import (
     PolicyClass,
     PolicyId,
 )
-from dnsguard.calc.matching import LeaseLookup, why_not
-from dnsguard.calc.packet import Packet
-from dnsguard.calc.trace import Judgement
+from dnsguard.calc.evaluator.matching import LeaseLookup, why_not
+from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.calc.evaluator.trace import Judgement
 
 _MILD_TO_GRAVE = ("port", "ICMP type", "protocol", "IP version", "own", "peer")
 

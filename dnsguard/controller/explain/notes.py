@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint
-from dnsguard.calc.node import Node
-from dnsguard.calc.trace import Decider
+from dnsguard.calc.evaluator.node import Node
+from dnsguard.calc.evaluator.trace import Decider
 from dnsguard.controller.explain.judging import Judged
 from dnsguard.controller.explain.question import Question
 

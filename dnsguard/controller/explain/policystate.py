@@ -3,9 +3,9 @@
 from functools import cached_property
 
 from dnsguard.calc.compiled import Compiled
-from dnsguard.calc.node import Node
+from dnsguard.calc.evaluator.node import Node
+from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.calc.staging import View
-from dnsguard.calc.verdict import Evaluator
 from dnsguard.controller.explain.origins import Origins
 from dnsguard.controller.explain.unselecting import compile_idle
 from dnsguard.controller.explain.words import Words

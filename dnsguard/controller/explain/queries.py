@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint
-from dnsguard.calc.node import Node
+from dnsguard.calc.evaluator.node import Node
 from dnsguard.leases import OUTSIDERS
 from dnsguard.link.messages import Identity, Snapshot
 

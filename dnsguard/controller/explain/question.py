@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 from api.explaining import ExplainQuery
 from api.services import CannotExplain
 from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Network
-from dnsguard.calc.packet import ICMP, ICMPV6, TCP
+from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, TCP
 from dnsguard.controller.explain.written import Written
 from dnsguard.domains import DomainNameError, name_text, wire_name
 from dnsguard.resources.ports import MAX_PORT, PROTOCOL_NUMBERS, WITH_PORTS

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from api.explaining import Outcome
 from dnsguard.calc.compiled import Action
-from dnsguard.calc.trace import Decision, Judgement, Verdict
+from dnsguard.calc.evaluator.trace import Decision, Judgement, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from functools import partial
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action, Compiled, CompiledEndpoint, CompiledPolicy, Direction, PolicyId
-from dnsguard.calc.matching import LeaseLookup, why_not
-from dnsguard.calc.packet import Packet
+from dnsguard.calc.evaluator.matching import LeaseLookup, why_not
+from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.calc.evaluator.trace import Decider, Judgement
 from dnsguard.calc.policies import InForce
-from dnsguard.calc.trace import Decider, Judgement
 from dnsguard.controller.explain.written import Written
 from dnsguard.resources import KubernetesNetworkPolicy, Policy, Resource, StagedKubernetesNetworkPolicy, parse_object
 from dnsguard.resources.labels import NAMESPACE, NAMESPACE_PREFIX

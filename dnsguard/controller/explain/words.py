@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from api.explaining import ExplainDecision, ExplainStep, NearRule, UnselectingPolicy
 from dnsguard.calc.compiled import Action, Compiled
-from dnsguard.calc.trace import Decider, Decision, Judgement, RuleTrace, Verdict
+from dnsguard.calc.evaluator.trace import Decider, Decision, Judgement, RuleTrace, Verdict
 from dnsguard.controller.explain.nearest import Candidate
 from dnsguard.controller.explain.ruling import Ruling
 from dnsguard.controller.explain.unselecting import Unselecting

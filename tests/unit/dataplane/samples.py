@@ -16,7 +16,7 @@ from dnsguard.calc.compiled import (
     PortRange,
     Stage,
 )
-from dnsguard.calc.failsafe import FailsafePort, FailsafePorts
+from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
 from dnsguard.dataplane.settings import DenyAction, HostAction, Listen, Settings
 from tests.support.compiled import (
     ALLOW_ALL,

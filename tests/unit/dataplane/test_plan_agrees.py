@@ -23,9 +23,9 @@ from dnsguard.calc.compiled import (
     PolicyClass,
     PortRange,
 )
-from dnsguard.calc.packet import Packet
-from dnsguard.calc.trace import Decider, Decision
-from dnsguard.calc.verdict import evaluate
+from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.calc.evaluator.trace import Decider, Decision
+from dnsguard.calc.evaluator.verdict import evaluate
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import Settings

@@ -25,7 +25,7 @@ from dnsguard.calc.compiled import (
     Stage,
     TierSlice,
 )
-from dnsguard.calc.failsafe import FailsafePort, FailsafePorts
+from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.planner import Planner

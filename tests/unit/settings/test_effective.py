@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePort
+from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort
 from dnsguard.resources import Resource, parse_object
 from dnsguard.settings import Settings
 from dnsguard.settings.effective import Effective, effective

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dnsguard.calc.failsafe import FailsafePort
-from dnsguard.calc.packet import TCP, UDP
+from dnsguard.calc.evaluator.failsafe import FailsafePort
+from dnsguard.calc.evaluator.packet import TCP, UDP
 from dnsguard.settings.forms import (
     comma_separated,
     read_address,

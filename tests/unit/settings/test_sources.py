@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsguard.calc.failsafe import DEFAULT_FAILSAFE
+from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE
 from dnsguard.locations import default_run_dir, default_state_dir
 from dnsguard.settings import Settings, SettingsError, add_flags, settings_from, settings_from_argv
 from dnsguard.settings.sources import FLAGS, system_resolvers

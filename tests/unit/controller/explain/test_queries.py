@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dnsguard.calc.node import Node
+from dnsguard.calc.evaluator.node import Node
 from dnsguard.controller.explain.queries import lease_sets_of, query_answer
 from dnsguard.domains import wire_name
 from dnsguard.leases import OUTSIDERS

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterator
 
 from dnsguard.calc.compiled import Address, Compiled, CompiledRule, EntityMatch, IcmpMatch
+from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.calc.networks import contains
-from dnsguard.calc.packet import Packet
 from dnsguard.resources.ports import PROTOCOL_NUMBERS
 
 LeaseLookup = Callable[[str, Address, Address], bool]

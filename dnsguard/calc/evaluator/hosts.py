@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from dnsguard.calc.compiled import Address, CompiledEndpoint
 from dnsguard.calc.endpoints import ALL_INTERFACES
-from dnsguard.calc.node import Node
+from dnsguard.calc.evaluator.node import Node
 
 
 class HostEndpoints:

@@ -4,8 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from dnsguard.calc.node import Listen, Node
-from dnsguard.calc.packet import SCTP, TCP, UDP
+from dnsguard.calc.evaluator.node import Listen, Node
+from dnsguard.calc.evaluator.packet import SCTP, TCP, UDP
 from tests.support.compiled import workload
 from tests.unit.calc.probes import packet
 

@@ -6,8 +6,8 @@ import pytest
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action
-from dnsguard.calc.node import Node
-from dnsguard.calc.verdict import Evaluator, evaluate
+from dnsguard.calc.evaluator.node import Node
+from dnsguard.calc.evaluator.verdict import Evaluator, evaluate
 from dnsguard.resources import Resource
 from tests.unit.calc.builders import host, policy, workload
 from tests.unit.calc.probes import OUT, P, W, egress, packet

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dnsguard.calc.compiled import Address, Direction, Network, Stage
-from dnsguard.calc.packet import TCP, UDP, Packet
+from dnsguard.calc.evaluator.packet import TCP, UDP, Packet
 
 
 @dataclass(frozen=True, slots=True)

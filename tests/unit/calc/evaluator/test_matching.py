@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from dnsguard.calc.compiled import Action
-from dnsguard.calc.packet import ICMP, ICMPV6, UDP, Packet
-from dnsguard.calc.trace import Decider
+from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, UDP, Packet
+from dnsguard.calc.evaluator.trace import Decider
 from tests.unit.calc.builders import global_network_set, workload
 from tests.unit.calc.probes import OUT, egress, judged, packet
 

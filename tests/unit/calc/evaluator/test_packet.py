@@ -2,7 +2,7 @@
 
 import pytest
 
-from dnsguard.calc.packet import ICMP, ICMPV6, TCP, ImpossiblePacketError, PacketState
+from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, TCP, ImpossiblePacketError, PacketState
 from tests.unit.calc.probes import OUT, packet
 
 

@@ -16,11 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dnsguard.calc.compiled import Action, Address, CompiledEndpoint, Direction, EndpointId, Stage
-from dnsguard.calc.hosts import HostEndpoints
-from dnsguard.calc.judge import Judge
-from dnsguard.calc.node import HostAction, Node
-from dnsguard.calc.packet import Packet, PacketState
-from dnsguard.calc.trace import Decider, Decision, Judgement
+from dnsguard.calc.evaluator.hosts import HostEndpoints
+from dnsguard.calc.evaluator.judge import Judge
+from dnsguard.calc.evaluator.node import HostAction, Node
+from dnsguard.calc.evaluator.packet import Packet, PacketState
+from dnsguard.calc.evaluator.trace import Decider, Decision, Judgement
 
 _LOOPBACK = "lo"
 _BROADCAST = "255.255.255.255"

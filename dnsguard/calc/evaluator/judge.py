@@ -10,10 +10,10 @@ from dnsguard.calc.compiled import (
     Stage,
     TierSlice,
 )
-from dnsguard.calc.failsafe import FailsafePorts
-from dnsguard.calc.matching import LeaseLookup, why_not
-from dnsguard.calc.packet import Packet
-from dnsguard.calc.trace import Decider, Decision, Judgement, PolicyTrace, ProfileTrace, RuleTrace, TierTrace
+from dnsguard.calc.evaluator.failsafe import FailsafePorts
+from dnsguard.calc.evaluator.matching import LeaseLookup, why_not
+from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.calc.evaluator.trace import Decider, Decision, Judgement, PolicyTrace, ProfileTrace, RuleTrace, TierTrace
 
 
 class Judge:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction, EndpointId, Stage
-from dnsguard.calc.hosts import HostEndpoints
-from dnsguard.calc.judge import Judge
-from dnsguard.calc.matching import LeaseLookup, nothing_leased
-from dnsguard.calc.node import Node
-from dnsguard.calc.packet import Packet
-from dnsguard.calc.passage import Passage, Surroundings
-from dnsguard.calc.trace import Decider, Judgement, Verdict
+from dnsguard.calc.evaluator.hosts import HostEndpoints
+from dnsguard.calc.evaluator.judge import Judge
+from dnsguard.calc.evaluator.matching import LeaseLookup, nothing_leased
+from dnsguard.calc.evaluator.node import Node
+from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.calc.evaluator.passage import Passage, Surroundings
+from dnsguard.calc.evaluator.trace import Decider, Judgement, Verdict
 
 _HOST_INGRESS = (Stage.UNTRACKED, Stage.PRE_DNAT, Stage.NORMAL)
 _HOST_EGRESS = (Stage.UNTRACKED, Stage.NORMAL)

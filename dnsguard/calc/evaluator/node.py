@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dnsguard.calc.compiled import Address, CompiledEndpoint, Network
-from dnsguard.calc.failsafe import DEFAULT_FAILSAFE, FailsafePorts
-from dnsguard.calc.packet import TCP, UDP, Packet
+from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePorts
+from dnsguard.calc.evaluator.packet import TCP, UDP, Packet
 
 
 class HostAction(StrEnum):

@@ -22,7 +22,6 @@ from ipaddress import ip_network
 from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.dataplane import naming
-from dnsguard.dataplane.classes import content_chain
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
@@ -47,6 +46,7 @@ from dnsguard.dataplane.rules import (
     Side,
     Verdict,
     Way,
+    content_chain,
 )
 from dnsguard.dataplane.settings import HostAction, Settings
 from dnsguard.netlink.expressions import STATE_ESTABLISHED, STATE_INVALID, STATE_RELATED

@@ -110,7 +110,7 @@ class _State:
             *self._short_sets.as_before(short),
             *self._member_sets.of(compiled.member_sets),
             *self._port_sets.of(compiled.port_sets),
-            *self._builder.sets.sorted(),
+            *self._builder.sets,
         )
         made = self._own_chains.as_before([*additions.chains.values(), *bases])
         chains = *made[: -len(bases)], *self._builder.chains, *made[-len(bases) :]

@@ -4,10 +4,12 @@ Every value says the same thing in nft's text (`render`) and in netlink (`encode
 there; statements happen in order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from dnsguard.calc.compiled import Network
+from dnsguard.dataplane import naming
 from dnsguard.dataplane.sets import Set
 from dnsguard.netlink.nftables import Hook
 
@@ -274,3 +276,9 @@ class Plan:
     chains: tuple[Chain, ...]
     warnings: tuple[str, ...] = ()
     """What of the compiled policy could not be placed on this node, and why."""
+
+
+def content_chain(label: str, rules: Sequence[Rule], comment: str = "") -> Chain:
+    """A chain that is named by what it does."""
+    held = tuple(rules)
+    return Chain(naming.chain_name(label, repr(held)), held, comment=naming.comment(comment))

@@ -89,18 +89,17 @@ class EgressClasses:
 
         self._most = SPARE
 
-    def follow(self, compiled: Compiled, asked: Iterable[Address]) -> None:
-        """Turn to this policy: facts that it makes void are forgotten and marked as such.
+    def follow(self, compiled: Compiled, asked: Iterable[Address]) -> bool:
+        """Turn to this policy: facts that it makes void are forgotten and marked as such. Whether there were any.
 
         ``asked`` are the forwarder's addresses; where these change, every judgement is void, and facts are not.
         """
         changed = set(_changed(self._compiled, compiled, tuple(asked)))
         self._compiled = compiled
-        if changed:
-            for key, facts in list(self._facts.items()):
-                if not facts.needs.isdisjoint(changed):
-                    facts.valid = False
-                    del self._facts[key]
+        void = [key for key, facts in self._facts.items() if not facts.needs.isdisjoint(changed)] if changed else []
+        for key in void:
+            self._facts.pop(key).valid = False
+        return bool(void)
 
     def of(self, policy_class: PolicyClass) -> EgressFacts:
         """What there is to know of a class of the policy that is followed."""

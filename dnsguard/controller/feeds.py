@@ -24,6 +24,7 @@ from dnsguard.controller.queryrights import Allows, QueryRights, addresses_of
 from dnsguard.dataplane.naming import lease_set_names
 from dnsguard.leases import OUTSIDERS
 from dnsguard.link.messages import Identity, LeaseSetFeed, Snapshot
+from dnsguard.span import exchanged
 
 _OWN = (Stage.NORMAL, Stage.UNTRACKED)
 """Where packets of an endpoint itself meet its egress. The kernel judges untracked egress where packets of the host
@@ -33,9 +34,6 @@ leave it, so what is forwarded never comes there."""
 @dataclass(frozen=True, slots=True)
 class _Told:
     """What was made of one endpoint."""
-
-    endpoint: CompiledEndpoint
-    """Held here so that no other object can take its place."""
 
     facts: tuple[EgressFacts, ...] = ()
     identity: Identity | None = None
@@ -58,8 +56,17 @@ class Feeds:
         self._query_policy = query_policy
         self._classes = EgressClasses()
         self._listen: frozenset[str] = frozenset()
+        self._endpoints: tuple[CompiledEndpoint, ...] = ()
+        """Held here so that no other object can take the place of one of them."""
+
         self._told: dict[int, _Told] = {}
-        """By identity of the compiled endpoint."""
+        """By identity of the compiled endpoint: one for each."""
+
+        self._hosts: list[CompiledEndpoint] = []
+        """The host endpoints of this node among them."""
+
+        self._void = False
+        """Facts became void, and not all that was made of them is made anew yet."""
 
         self._forwarded: tuple[str, ...] = ()
         self._bound: Mapping[EndpointId, tuple[Address, ...]] = {}
@@ -75,19 +82,28 @@ class Feeds:
         interfaces: InterfaceAddresses = (),
     ) -> Snapshot:
         """Everything, sorted; its revision is the link's to give. ``allows`` is called where something is to judge."""
-        self._classes.follow(compiled, addresses_of(listen))
-        hosts = [each for each in compiled.endpoints.values() if not each.is_workload and each.is_on(self._node)]
+        endpoints = tuple(compiled.endpoints.values())
+        left, came = exchanged(self._endpoints, endpoints)
+        self._void = self._classes.follow(compiled, addresses_of(listen)) or self._void
+        hosts = self._hosts
+        if any(not each.is_workload for several in (left, came) for each in several):
+            hosts = [each for each in endpoints if not each.is_workload and each.is_on(self._node)]
         forwarded = self._forwarded_sets(hosts)
         bound = _bound(hosts, Node(self._node, interface_addresses=interfaces))
-        rebound = {id(each) for each in hosts if bound.get(each.id) != self._bound.get(each.id)}
+        rebound = {id(each): each for each in hosts if bound.get(each.id) != self._bound.get(each.id)}
         rerouted, judges_anew = forwarded != self._forwarded, listen != self._listen
         rights: QueryRights | None = None
-        told: dict[int, _Told] = {}
+        told = self._told.copy()
+        for each in left:
+            del told[id(each)]
         new: list[Identity] = []
         lost: list[Identity] = []
-        for endpoint in compiled.endpoints.values():
+        concerned: Iterable[CompiledEndpoint] = endpoints
+        if not (rerouted or judges_anew or self._void):
+            concerned = (rebound | {id(each): each for each in came}).values()
+        for endpoint in concerned:
             key = id(endpoint)
-            before = made = self._told.get(key)
+            before = made = told.get(key)
             if made is None or judges_anew or key in rebound or not made.holds():
                 rights = rights or QueryRights(compiled, listen, allows, self._classes)
                 made = self._make(endpoint, rights, forwarded, bound.get(endpoint.id, ()))
@@ -101,12 +117,13 @@ class Feeds:
                     lost.append(before.identity)
             elif before is None or made.identity is not before.identity:
                 new.append(made.identity)
-        gone = [*lost, *(self._told[key].identity for key in self._told.keys() - told.keys())]
+        gone = [*lost, *(self._told[id(each)].identity for each in left)]
         self._identities.change(
             [each.endpoint for each in gone if each is not None] + [OUTSIDERS] * (rerouted and not forwarded),
             new + [Identity(OUTSIDERS, (), (), (), forwarded)] * (rerouted and bool(forwarded)),
         )
         self._told, self._listen, self._forwarded, self._bound = told, listen, forwarded, bound
+        self._endpoints, self._hosts, self._void = endpoints, hosts, False
         self._classes.keep(each.facts for each in told.values())
         return Snapshot(
             revision=0,
@@ -125,7 +142,7 @@ class Feeds:
     ) -> _Told:
         addresses = dict.fromkeys((*endpoint.addresses, *bound))
         if not addresses or not endpoint.is_on(self._node):
-            return _Told(endpoint)
+            return _Told()
         places = ((stage, Direction.EGRESS) for stage in _OWN)
         facts = tuple(self._classes.of(endpoint.classes[place]) for place in places if place in endpoint.classes)
         identity = Identity(
@@ -135,7 +152,7 @@ class Feeds:
             rights.may_query(endpoint),
             forwarded if endpoint.is_workload else (),
         )
-        return _Told(endpoint, facts, identity)
+        return _Told(facts, identity)
 
     def _forwarded_sets(self, hosts: Iterable[CompiledEndpoint]) -> tuple[str, ...]:
         """The lease sets of this node's host endpoints that forwarded packets meet: which of them a packet leaves by is

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address, ip_network
@@ -267,13 +268,32 @@ steps = st.one_of(
     st.tuples(st.just("policy"), st.sampled_from(sorted(POLICIES)), set_names, set_names, st.booleans()),
     st.tuples(st.just("set"), st.sampled_from("xy"), st.sampled_from(["192.0.2.0/28", "192.0.2.53/32", "10.0.0.0/8"])),
     st.tuples(st.just("listen"), st.sampled_from(["192.0.2.53#53", "192.0.2.54#53"])),
+    st.tuples(st.just("machine"), st.sampled_from([(), MACHINE, interfaces(eth0="192.0.2.2", eth1="198.51.100.1")])),
 )
 
 
-@given(st.lists(st.lists(steps, min_size=1, max_size=4), max_size=12))
-def test_step_by_step_comes_to_the_same_as_from_scratch(sequence: list[list[tuple[Any, ...]]]) -> None:
-    made, feeds, listen = Sequences(), Feeds("dnsguard", "here", "AllowAll"), LISTEN
-    for burst in sequence:
+class Fails:
+    """Judges as policy does, so often, and then no more."""
+
+    def __init__(self, policy: Compiled, left: int) -> None:
+        self._policy = policy
+        self._left = left
+
+    def __call__(self, who: CompiledEndpoint, client: Address, server: Address, protocol: int) -> bool:
+        self._left -= 1
+        if self._left < 0:
+            raise RuntimeError("enough")
+        return allowed(self._policy, who, client, server, protocol)
+
+
+bursts = st.tuples(st.lists(steps, min_size=1, max_size=4), st.none() | st.integers(0, 3))
+"""Steps, and after how many judgements an attempt fails that comes before the next."""
+
+
+@given(st.lists(bursts, max_size=12))
+def test_step_by_step_comes_to_the_same_as_from_scratch(sequence: list[tuple[list[Any], int | None]]) -> None:
+    made, feeds, listen, machine = Sequences(), Feeds("dnsguard", "here", "AllowAll"), LISTEN, MACHINE
+    for burst, fails_after in sequence:
         for what, *arguments in burst:
             match what:
                 case "put":
@@ -289,8 +309,13 @@ def test_step_by_step_comes_to_the_same_as_from_scratch(sequence: list[list[tupl
                     made.sets[name] = MemberSet(name, "", (ip_network(network),))
                 case "listen":
                     listen = frozenset(arguments)
+                case "machine":
+                    (machine,) = arguments
         policy = made.compiled()
 
-        told = feeds.snapshot(policy, listen, lambda policy=policy: partial(allowed, policy))  # type: ignore[misc]
-        anew = Feeds("dnsguard", "here", "AllowAll")
-        assert told == anew.snapshot(policy, listen, lambda policy=policy: partial(allowed, policy))  # type: ignore[misc]
+        if fails_after is not None:
+            with suppress(RuntimeError):
+                feeds.snapshot(policy, listen, partial(Fails, policy, fails_after), machine)
+        allows = partial(partial, allowed, policy)
+        told = feeds.snapshot(policy, listen, allows, machine)
+        assert told == Feeds("dnsguard", "here", "AllowAll").snapshot(policy, listen, allows, machine)

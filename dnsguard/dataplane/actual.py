@@ -43,6 +43,14 @@ class Actual:
     swept: tuple[Chain, ...] = ()
     """The same, and there are no others."""
 
+    filled: tuple[Set, ...] = ()
+    """A plan's sets, all of which are there and hold what the plan says."""
+
+    def unfilled(self, sets: tuple[Set, ...]) -> list[Set]:
+        """Those that may not be there, or hold something else."""
+        filled = set(map(id, self.filled))
+        return [item for item in sets if id(item) not in filled] if sets is not self.filled else []
+
 
 def planned_content(item: Set) -> Content:
     """The plan's own objects: what did not change is the same one."""

@@ -13,8 +13,6 @@ What is the same object as in the last plan is not looked at, so a change costs 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import compress
-from operator import is_not
 
 from dnsguard.dataplane import encode, naming
 from dnsguard.dataplane.actual import Actual, planned_content
@@ -23,6 +21,7 @@ from dnsguard.dataplane.sets import Entry, HashSet, IntervalSet, LeaseSet, Set, 
 from dnsguard.errors import DnsguardError
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element, Message
+from dnsguard.span import differing
 
 MOST_MESSAGES = 250
 MOST_BYTES = 128 * 1024
@@ -38,7 +37,8 @@ def prepare(plan: Plan, actual: Actual) -> Iterator[Message]:
     chains."""
     if not actual.exists:
         yield nftables.add_table(plan.table)
-    for item in plan.sets:
+    unfilled = actual.unfilled(plan.sets)
+    for item in unfilled:
         found = actual.sets.get(item.name)
         if found is None:
             yield encode.set_message(plan.table, item)
@@ -56,14 +56,14 @@ def prepare(plan: Plan, actual: Actual) -> Iterator[Message]:
         if chain.hook is None and chain.name not in actual.chains:
             yield encode.chain_message(plan.table, chain)
             yield from _rules(plan.table, chain)
-    for item in plan.sets:
+    for item in unfilled:
         if isinstance(item, VerdictMap) and item.name not in actual.sets:
             yield from _map_content(plan.table, item, {})
 
 
 def switch(plan: Plan, actual: Actual) -> Iterator[Message]:
     """What makes the plan the rules in force, given that `prepare` is done. All of it belongs into one batch."""
-    for item in plan.sets:
+    for item in actual.unfilled(plan.sets):
         yield from _content(plan.table, item, actual)
     if plan.chains is actual.loaded:
         return
@@ -134,8 +134,7 @@ def _replaced_rules(table: str, chain: Chain) -> Iterator[Message]:
 def _content(table: str, item: Set, actual: Actual) -> Iterator[Message]:
     found = actual.sets.get(item.name)
     held = found.content if found is not None else None
-    planned = planned_content(item)
-    if held is planned or held == planned:
+    if held is planned_content(item):
         return
     match item:
         case LeaseSet():
@@ -143,10 +142,7 @@ def _content(table: str, item: Set, actual: Actual) -> Iterator[Message]:
         case IntervalSet():
             yield from _changed_ranges(table, item, held if isinstance(held, tuple) else ())
         case HashSet():
-            before = held if isinstance(held, frozenset) else frozenset()
-            gone, new = before - item.keys, item.keys - before
-            yield from nftables.delete_elements(table, item.name, map(Element, sorted(gone)))
-            yield from nftables.add_elements(table, item.name, map(Element, sorted(new)))
+            yield from _changed_keys(table, item, held if isinstance(held, frozenset) else frozenset())
         case VerdictMap():
             yield from _map_content(table, item, held if isinstance(held, Mapping) else {})
 
@@ -157,9 +153,12 @@ def _changed_ranges(table: str, item: IntervalSet, held: tuple[tuple[int, int], 
     Those that go are deleted first: one that only grows would else overlap with itself. Packets see neither before the
     transaction ends.
     """
-    before, now = set(held), set(item.ranges)
+    span = differing(held, item.ranges)
+    before, now = set(span.old), set(span.new)
     gone, new = sorted(before - now), sorted(now - before)
-    if len(gone) + len(new) < len(now):
+    if not gone and not new:
+        return
+    if len(gone) + len(new) < len(item.ranges):
         yield from nftables.delete_elements(table, item.name, encode.interval_elements(item.key_type, gone))
         yield from nftables.add_elements(table, item.name, encode.interval_elements(item.key_type, new))
         return
@@ -167,11 +166,20 @@ def _changed_ranges(table: str, item: IntervalSet, held: tuple[tuple[int, int], 
     yield from nftables.add_elements(table, item.name, encode.content(item))
 
 
+def _changed_keys(table: str, item: HashSet, held: frozenset[bytes]) -> Iterator[Message]:
+    since = item.since
+    changed = since.keys if since is not None and since.before is held else held ^ item.keys
+    gone = sorted(key for key in changed if key in held and key not in item.keys)
+    new = sorted(key for key in changed if key in item.keys and key not in held)
+    yield from nftables.delete_elements(table, item.name, map(Element, gone))
+    yield from nftables.add_elements(table, item.name, map(Element, new))
+
+
 def _map_content(table: str, item: VerdictMap, held: Mapping[bytes, Entry]) -> Iterator[Message]:
-    entries = item.entries
-    # Ten thousand keys, of which one changed: found without a step of Python for each.
-    others = compress(held, map(is_not, map(entries.get, held), held.values()))
-    gone = [key for key in others if entries.get(key) != held[key]]
-    new = [*(key for key in gone if key in entries), *(entries.keys() - held.keys())]
+    since = item.since
+    changed = since.keys if since is not None and since.before is held else held.keys() | item.entries.keys()
+    others = sorted(key for key in changed if held.get(key) != item.entries.get(key))
+    gone = (key for key in others if key in held)
+    new = (key for key in others if key in item.entries)
     yield from nftables.delete_elements(table, item.name, map(Element, gone))
     yield from nftables.add_elements(table, item.name, (encode.map_element(item, key) for key in new))

@@ -119,6 +119,8 @@ class Driver:
         if plan.chains is not actual.swept:
             planned_chains = {chain.name for chain in plan.chains}
             actual.chains = {name: chain for name, chain in actual.chains.items() if name in planned_chains}
+        if plan.sets is not actual.filled:
+            actual.filled = ()
         planned_sets = {item.name for item in plan.sets}
         actual.sets = {
             name: found
@@ -140,6 +142,7 @@ class Driver:
         self._commit([nftables.delete_set(self._table, name) for name in present], self._in_force or self._foundation)
         for name in present:
             del actual.sets[name]
+        actual.filled = ()
 
     def lost(self) -> bool:
         """Whether somebody else removed the table, or rules or chains of it, since we changed or adopted it.
@@ -188,12 +191,13 @@ class Driver:
                 if held is None or held.known is not chain:
                     actual.chains[chain.name] = ActualChain(chain.hook is not None, len(chain.rules), chain)
             actual.loaded = plan.chains
-        for item in plan.sets:
+        for item in actual.unfilled(plan.sets):
             actual.sets[item.name].content = planned_content(item)
+        actual.filled = plan.sets
 
     def _note_prepared(self, plan: Plan, actual: Actual) -> None:
         actual.exists = True
-        for item in plan.sets:
+        for item in actual.unfilled(plan.sets):
             if item.name not in actual.sets:
                 actual.sets[item.name] = ActualSet(set_flags(item), item.key_type.number, planned_content(item))
         actual.counters.update(plan.counters)

@@ -12,7 +12,7 @@ from dnsguard.calc.compiled import Address, MemberSet, Network, PortSet
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.hooks import cidr_set
-from dnsguard.dataplane.sets import HashSet, IntervalSet, KeyType, LeaseSet, patched, triple_key
+from dnsguard.dataplane.sets import HashSet, IntervalSet, KeyType, LeaseSet, triple_key
 from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.translate import merged, network_range, network_ranges
 from dnsguard.dataplane.workloads import ADDRESS_TYPE, FAMILIES
@@ -35,7 +35,7 @@ class Renderings(Generic[Source, Kernel]):
     """Kernel sets by identifier of what they are made of; made anew only for what is another object than last time."""
 
     render: Callable[[Source, Made[Source, Kernel] | None], tuple[Kernel, ...]]
-    """Is also given what came of the last source with this identifier."""
+    """Is also given what came of the last source with this identifier; its description is the same."""
 
     _made: dict[str, Made[Source, Kernel]] = field(default_factory=dict)
     _all: tuple[Kernel, ...] = ()
@@ -82,10 +82,16 @@ def member_sets(item: MemberSet, last: Made[MemberSet, IntervalSet] | None = Non
 
 
 def port_sets(item: PortSet, last: Made[PortSet, HashSet] | None = None) -> tuple[HashSet, ...]:
+    if last is not None:
+        before, made = last
+        gone, new = before.members - item.members, item.members - before.members
+        return tuple(
+            known.patched(_keys(gone, family), _keys(new, family)) for known, family in zip(made, FAMILIES, strict=True)
+        )
     comment = naming.comment(item.description)
     return tuple(
-        HashSet(naming.port_set_name(item.id, family), _TRIPLE_TYPE[family], keys, comment)
-        for family, keys in zip(FAMILIES, _port_keys(item.members, last), strict=True)
+        HashSet(naming.port_set_name(item.id, family), _TRIPLE_TYPE[family], _keys(item.members, family), comment)
+        for family in FAMILIES
     )
 
 
@@ -115,17 +121,6 @@ def _member_ranges(networks: tuple[Network, ...], last: Made[MemberSet, Interval
     ranges = *known[: span.start], *new, *known[end:]
     count_v4 = bisect_left(networks, 6, key=_version)
     return [ranges[:count_v4], ranges[count_v4:]]
-
-
-def _port_keys(members: frozenset[_Triple], last: Made[PortSet, HashSet] | None) -> list[frozenset[bytes]]:
-    """The keys of each family."""
-    if last is None:
-        return [_keys(members, family) for family in FAMILIES]
-    before, made = last
-    gone, new = before.members - members, members - before.members
-    return [
-        patched(item.keys, _keys(gone, family), _keys(new, family)) for item, family in zip(made, FAMILIES, strict=True)
-    ]
 
 
 def _keys(members: Iterable[_Triple], family: int) -> frozenset[bytes]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from dnsguard.calc.compiled import Address
+
+Content = TypeVar("Content")
 
 
 class KeyType(Enum):
@@ -32,6 +34,17 @@ class KeyType(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Since(Generic[Content]):
+    """Where the difference to an earlier content is: whoever holds that one need not look for it among all keys."""
+
+    before: Content
+    """The very object; of any other content this says nothing."""
+
+    keys: frozenset[bytes]
+    """All that came, went or has another entry. Some may be as they were."""
+
+
+@dataclass(frozen=True, slots=True)
 class HashSet:
     """A set of single keys; the plan owns its content."""
 
@@ -41,6 +54,14 @@ class HashSet:
     """In network order; concatenated fields padded to four bytes each."""
 
     comment: str = ""
+    since: Since[frozenset[bytes]] | None = field(default=None, compare=False, repr=False)
+
+    def patched(self, gone: AbstractSet[bytes], new: AbstractSet[bytes]) -> "HashSet":
+        """Without some keys and with others; the same object where there are none of both."""
+        if not gone and not new:
+            return self
+        less = self.keys - gone if gone else self.keys  # what stays is copied in C
+        return replace(self, keys=less | new, since=Since(self.keys, frozenset(gone | new)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +106,7 @@ class VerdictMap:
     key_type: KeyType
     entries: Mapping[bytes, Entry] = field(hash=False)
     comment: str = ""
+    since: Since[Mapping[bytes, Entry]] | None = field(default=None, compare=False, repr=False)
 
 
 Set = HashSet | IntervalSet | LeaseSet | VerdictMap
@@ -98,9 +120,3 @@ def interface_key(name: str) -> bytes:
 def triple_key(address: Address, protocol: int, port: int) -> bytes:
     """(address, protocol, port) as a key; each field padded to four bytes."""
     return address.packed + bytes((protocol, 0, 0, 0)) + port.to_bytes(2, "big") + b"\0\0"
-
-
-def patched(keys: frozenset[bytes], gone: AbstractSet[bytes], new: AbstractSet[bytes]) -> frozenset[bytes]:
-    """Without some keys and with others; the same object where there are none of both. What stays is copied in C."""
-    less = keys - gone if gone else keys
-    return less | new if new else less

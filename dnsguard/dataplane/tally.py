@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable
 
-from dnsguard.dataplane.sets import patched
+from dnsguard.dataplane.sets import HashSet, KeyType
 
 
 class Tally:
     """How often each key is asked for."""
 
-    __slots__ = ("_counts", "_gone", "_keys", "_new")
+    __slots__ = ("_counts", "_gone", "_made", "_new")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, key_type: KeyType) -> None:
         self._counts: dict[bytes, int] = {}
-        self._keys: frozenset[bytes] = frozenset()
-        """As of the last time that somebody wanted them; what came and went since stands in the other two."""
+        self._made = HashSet(name, key_type, frozenset())
+        """As of the last time that somebody wanted it; what came and went since stands in the other two."""
 
         self._new: set[bytes] = set()
         self._gone: set[bytes] = set()
@@ -35,13 +35,12 @@ class Tally:
                 del self._counts[key]
                 _move(key, self._new, self._gone)
 
-    def keys(self) -> frozenset[bytes]:
-        """The keys. The same object as long as nothing changes."""
-        if self._gone or self._new:
-            self._keys = patched(self._keys, self._gone, self._new)
-            self._gone.clear()
-            self._new.clear()
-        return self._keys
+    def made(self) -> HashSet:
+        """The set of the keys. The same object as long as nothing changes."""
+        self._made = self._made.patched(self._gone, self._new)
+        self._gone.clear()
+        self._new.clear()
+        return self._made
 
 
 def _move(key: bytes, back: set[bytes], forth: set[bytes]) -> None:

@@ -11,7 +11,7 @@ from dnsguard.calc.compiled import CompiledEndpoint, Direction, EndpointId, Stag
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.classes import ClassBuilder, ClassChain
 from dnsguard.dataplane.hooks import INTERFACE_SET, local_set, remote_set, source_set, workload_map
-from dnsguard.dataplane.sets import Entry, HashSet, KeyType, Set, VerdictMap, interface_key
+from dnsguard.dataplane.sets import Entry, HashSet, KeyType, Set, Since, VerdictMap, interface_key
 from dnsguard.dataplane.tally import Tally
 
 FAMILIES = 4, 6
@@ -45,12 +45,15 @@ class Workloads:
         self._entries: dict[tuple[Direction, int], dict[bytes, Entry]] = {
             (direction, family): {} for direction in _DIRECTIONS for family in FAMILIES
         }
+        self._changed: dict[tuple[Direction, int], set[bytes]] = {place: set() for place in self._entries}
+        """Keys of entries, since the maps were given out."""
+
         self._maps: dict[tuple[Direction, int], VerdictMap] = {}
-        self._tallies: dict[str, Tally] = {
-            INTERFACE_SET: Tally(),
-            **{name(family): Tally() for name in (local_set, remote_set, source_set) for family in FAMILIES},
+        types = {local_set: ADDRESS_TYPE, remote_set: ADDRESS_TYPE, source_set: _LINK_TYPE}
+        named = {name(family): key_types[family] for name, key_types in types.items() for family in FAMILIES}
+        self._tallies = {
+            name: Tally(name, key_type) for name, key_type in {INTERFACE_SET: KeyType.INTERFACE, **named}.items()
         }
-        self._sets: dict[str, HashSet] = {}
 
     def put(self, endpoint: CompiledEndpoint, local: bool) -> None:
         """An endpoint is new. Raises KeyError where its classes ask for policy that there is none of."""
@@ -87,13 +90,11 @@ class Workloads:
 
     def sets(self) -> tuple[Set, ...]:
         """The maps and sets as they are now. Those that did not change are the same objects."""
-        for (direction, family), entries in self._entries.items():
-            known = self._maps.get((direction, family))
-            if entries and known is None:
-                name = workload_map(direction, family)
-                # A copy: endpoints come and go, and what was given out must not change.
-                self._maps[direction, family] = VerdictMap(name, ADDRESS_TYPE[family], dict(entries))
-        return (*(self._maps[key] for key in self._entries if key in self._maps), *self._hash_sets())
+        for place, changed in self._changed.items():
+            if changed:
+                self._renew(place, frozenset(changed))
+                changed.clear()
+        return (*(self._maps[place] for place in self._entries if place in self._maps), *self._hash_sets())
 
     def warnings(self) -> Iterator[str]:
         """Who lost an address to whom."""
@@ -120,7 +121,7 @@ class Workloads:
         family = _LENGTH_FAMILY[len(key)]
         for direction in _DIRECTIONS:
             del self._entries[direction, family][key]
-            self._maps.pop((direction, family), None)
+            self._changed[direction, family].add(key)
         self._tallies[local_set(family)].remove([key])
 
     def _enter(self, key: bytes, owner: _Placed) -> None:
@@ -131,26 +132,31 @@ class Workloads:
             before = entries.get(key)
             if before != entry:
                 entries[key] = entry
-                self._maps.pop((direction, family), None)
+                self._changed[direction, family].add(key)
                 if before is None and direction is Direction.EGRESS:
                     self._tallies[local_set(family)].add([key])
+
+    def _renew(self, place: tuple[Direction, int], changed: frozenset[bytes]) -> None:
+        direction, family = place
+        known = self._maps.pop(place, None)
+        # A copy: endpoints come and go, and what was given out must not change.
+        entries = dict(self._entries[place])
+        if entries:
+            since = None if known is None else Since(known.entries, changed)
+            name = workload_map(direction, family)
+            self._maps[place] = VerdictMap(name, ADDRESS_TYPE[family], entries, since=since)
 
     def _hash_sets(self) -> Iterator[HashSet]:
         for family in FAMILIES:
             for name in local_set(family), remote_set(family):
-                if self._tallies[name].keys():
-                    yield self._hash_set(name, ADDRESS_TYPE[family])
-        if self._tallies[INTERFACE_SET].keys():
-            yield self._hash_set(INTERFACE_SET, KeyType.INTERFACE)
+                made = self._tallies[name].made()
+                if made.keys:
+                    yield made
+        interfaces = self._tallies[INTERFACE_SET].made()
+        if interfaces.keys:
+            yield interfaces
             for family in FAMILIES:  # an empty one, too: it says that nothing of that family may come
-                yield self._hash_set(source_set(family), _LINK_TYPE[family])
-
-    def _hash_set(self, name: str, key_type: KeyType) -> HashSet:
-        keys = self._tallies[name].keys()
-        known = self._sets.get(name)
-        if known is None or known.keys is not keys:
-            known = self._sets[name] = HashSet(name, key_type, keys)
-        return known
+                yield self._tallies[source_set(family)].made()
 
 
 def _identity(placed: _Placed) -> EndpointId:

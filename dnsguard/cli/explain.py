@@ -37,7 +37,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--icmp-type", type=_byte, metavar="TYPE", help="default: echo request")
     parser.add_argument("--icmp-code", type=_byte, metavar="CODE")
     parser.add_argument(
-        "--pending", action="store_true", help="also say what would happen if what is staged were in force"
+        "--pending",
+        action="store_true",
+        help="say what would happen if what is staged were in force, even where that is the same",
     )
     parser.add_argument("--exit-code", action="store_true", help=f"exit with {DENIED} where it is denied")
     parser.add_argument("-o", "--output", choices=("json", "yaml"))
@@ -66,6 +68,9 @@ def question(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def destination_and_port(text: str) -> tuple[str, int | str | None]:
     """`example.org:443`, `[2001:db8::1]:443`, `2001:db8::/32`, `shop/web:http`. Raises UsageError."""
+    if url := re.match(r"(https?)://([^/]*)", text):
+        host, port = url[2], "" if ":" in url[2] else ":443" if url[1] == "https" else ":80"
+        raise UsageError(f"{text!r} is a URL: write the name alone, as {host}{port}")
     if match := re.fullmatch(r"\[([^\]]*)\](?::(.*))?", text):
         return match[1], None if match[2] is None else _port(match[2])
     try:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from dnsguard.resources import Kind
+from dnsguard.resources.policy import DEFAULT_TIER
 
 Object = dict[str, Any]
 
@@ -58,7 +59,7 @@ def _pods(selector: object) -> str:
 
 
 _POLICY = (
-    Column("TIER", _spec("tier")),
+    Column("TIER", lambda value: _spec("tier")(value) or DEFAULT_TIER),
     Column("ORDER", _spec("order")),
     Column("TYPES", _spec("types")),
     Column("SELECTOR", _spec("selector")),

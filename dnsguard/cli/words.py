@@ -7,13 +7,23 @@ from dnsguard.resources import KINDS, Kind, UnknownKind, kind_named
 
 
 def kinds_and_names(words: Sequence[str]) -> Iterator[tuple[Kind, str | None]]:
-    """`KIND`, `KIND NAME…` or `KIND/NAME…`; None for a kind alone. Raises UsageError."""
+    """`KIND`, `KIND,KIND`, `KIND NAME…` or `KIND/NAME…`; None for a kind alone. Raises UsageError."""
     if any("/" in word for word in words):
         for word in words:
             name, slash, rest = word.partition("/")
             if not slash or not rest:
                 raise UsageError(f"{word!r}: write KIND/NAME for each, or KIND NAME")
-            yield _kind(name), rest
+            kind = _kind(name)
+            namespace, inner, alone = rest.partition("/")
+            if inner:
+                raise UsageError(f"{word!r}: write the namespace for itself, as in -n {namespace} {name}/{alone}")
+            yield kind, rest
+        return
+    if "," in words[0]:
+        if len(words) > 1:
+            raise UsageError(f"{words[0]!r}: several kinds take no names: write KIND/NAME for each")
+        for word in words[0].split(","):
+            yield _kind(word), None
         return
     kind = _kind(words[0])
     if len(words) == 1:

@@ -1,5 +1,6 @@
 """The kinds there are, and what they are called."""
 
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from dnsguard.errors import DnsguardError
@@ -78,11 +79,14 @@ KINDS: tuple[Kind, ...] = (
 
 
 class UnknownKind(DnsguardError):
-    """No kind has this name; the message lists those there are."""
+    """No kind has this name; the message names the one that was meant, or lists those there are."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"unknown kind {name!r}; the kinds are {known_kinds()}")
+        # A near miss is a typing error; "CiliumNetworkPolicy" and "NetworkPolicyList" are none.
+        close = get_close_matches(name, [kind.kind for kind in KINDS], n=1, cutoff=0.9)
+        meant = f"did you mean {close[0]}?" if close else f"the kinds are {known_kinds()}"
+        super().__init__(f"unknown kind {name!r}; {meant}")
 
 
 def known_kinds() -> str:

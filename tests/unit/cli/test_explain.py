@@ -37,6 +37,19 @@ def test_bad_ports(text: str) -> None:
         destination_and_port(text)
 
 
+@pytest.mark.parametrize(
+    ("url", "instead"),
+    [
+        ("https://api.example.org/v1", "api.example.org:443"),
+        ("http://api.example.org", "api.example.org:80"),
+        ("https://api.example.org:8443/", "api.example.org:8443"),
+    ],
+)
+def test_what_is_asked_instead_of_a_url(url: str, instead: str) -> None:
+    with pytest.raises(UsageError, match=f"is a URL: write the name alone, as {instead}$"):
+        destination_and_port(url)
+
+
 def test_protocols() -> None:
     asked = ("tcp", "UDP", "icmpv6", "udplite", "6")
     assert [protocol_name(text) for text in asked] == ["TCP", "UDP", "ICMPv6", "UDPLite", 6]

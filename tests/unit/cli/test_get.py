@@ -45,6 +45,11 @@ def test_all_namespaces_and_wide(run: Run) -> None:
     ]
 
 
+def test_several_kinds_each_in_a_table_of_its_own(run: Run) -> None:
+    out = run("get", "tiers,netsets", "-A", "-o", "name")[1]
+    assert out.split()[-2:] == ["tier.projectcalico.org/security", "networkset.projectcalico.org/partners"]
+
+
 def test_names(run: Run) -> None:
     assert run("get", "tiers", "-o", "name")[1].split() == [
         f"tier.projectcalico.org/{name}" for name in ("default", "kube-admin", "kube-baseline", "security")
@@ -90,6 +95,10 @@ def test_an_object_that_is_not_there(run: Run) -> None:
         (("tier", "a", "-l", "x=y"), "--selector and a name"),
         (("tier/a", "b"), "write KIND/NAME for each"),
         (("netzet/a", "-A"), "unknown kind 'netzet'"),
+        (("NetworkPolcy",), "unknown kind 'NetworkPolcy'; did you mean NetworkPolicy?"),
+        (("np/shop/web",), "'np/shop/web': write the namespace for itself, as in -n shop np/web"),
+        (("np,gnp", "a"), "'np,gnp': several kinds take no names"),
+        (("np,", "-A"), "unknown kind ''"),
         (("networkset/a", "-A"), "write -n instead of -A"),
         (("tier", "a", "b", "-w"), "--watch takes one kind"),
         ((), "the following arguments are required"),

@@ -28,11 +28,11 @@ def kubernetes_warnings(spec: KubernetesPolicySpec) -> Iterator[str]:
 
 def _rule_warnings(field: str, rule: KubernetesRule) -> Iterator[str]:
     if isinstance(rule, KubernetesIngressRule) and rule.sources == ():
-        yield f"{field}.from: in Kubernetes an empty list allows everybody; name the peers, or leave the rule out"
+        yield f"{field}.from: an empty list allows everybody, as in Kubernetes; name the peers, or leave the rule out"
     if isinstance(rule, KubernetesEgressRule) and rule.destinations == ():
-        yield f"{field}.to: in Kubernetes an empty list allows everybody; name the peers, or leave the rule out"
+        yield f"{field}.to: an empty list allows everybody, as in Kubernetes; name the peers, or leave the rule out"
     if rule.ports == ():
-        yield f"{field}.ports: in Kubernetes an empty list allows every port; name the ports, or leave the rule out"
+        yield f"{field}.ports: an empty list allows every port, as in Kubernetes; name the ports, or leave the rule out"
     end = "from" if isinstance(rule, KubernetesIngressRule) else "to"
     yield from _peer_warnings(f"{field}.{end}", rule.peers)
 

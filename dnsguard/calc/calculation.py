@@ -5,14 +5,16 @@
     resources ─► changes ─► staging ─► policies ──────┐
                     │                                 ▼
                     ├─► profiles ─► endpoints ─► selection ─► groups ─► classes
-                    │        │          │                        │ in use
+                    │        │          │                        │ usage
                     │        │          ▼                        ▼
-                    │        └─► network sets ─► sets ◄─ ask ─ rules
-                    │                              │
-                    └─► advice ◄───────────────────┘
+                    │        └─► networksets ─► sets ◄─ asking ─ rulebook
+                    │                            │
+                    └─► advice ◄─────────────────┘
 
 Each part keeps what it needs to know what a change means to it, says what changed for those after it, and looks only at
-what depends on that.
+what depends on that. Beside them: `labels`, `scoping`, `ordering`, `stages` and `rules` say what resources mean,
+`labelindex` (by `anchors`) finds what selectors match, `contents` (by `union` and `networks`) keeps what a set holds,
+`claims` and `policyadvice` know what to advise, and a `shelf` holds what is given out.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -24,7 +26,7 @@ from dnsguard.calc.claims import AddressClaims
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, EndpointId
 from dnsguard.calc.endpoints import EndpointBook, EndpointChange
 from dnsguard.calc.labelindex import LabelIndex
-from dnsguard.calc.networksets import NetworkSetBook, SetChange
+from dnsguard.calc.networksets import NetworkSetBook, NetworkSetChange
 from dnsguard.calc.policies import PolicyBook
 from dnsguard.calc.policyadvice import PolicyAdvice
 from dnsguard.calc.profiles import ProfileBook
@@ -82,8 +84,8 @@ class Calculation:
         self._compile_endpoints(selected.endpoints)
         outdated = self._sets.outdated()
         self._policy_advice.apply(policies, selected.policies, outdated)
-        self._policy_usage.follow(policies, selected.policies, outdated)
-        self._profile_usage.follow(profiles, endpoints, outdated)
+        self._policy_usage.apply(policies, selected.policies, outdated)
+        self._profile_usage.apply(profiles, endpoints, outdated)
         self._sets.publish()
         self.compiled = self._result()
 
@@ -99,7 +101,7 @@ class Calculation:
             sets=sum(shelf.made for shelf in sets),
         )
 
-    def _index(self, endpoints: Sequence[EndpointChange], network_sets: Sequence[SetChange]) -> None:
+    def _index(self, endpoints: Sequence[EndpointChange], network_sets: Sequence[NetworkSetChange]) -> None:
         """Index first, sets after: a set that is made while sets follow would see a change twice, or not at all."""
         for identity, _, after in (*endpoints, *network_sets):
             if after is None:

@@ -210,6 +210,10 @@ class EndpointId:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
+ALL_INTERFACES = "*"
+"""The interface of a host endpoint that stands for every one without an endpoint of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledEndpoint:
     """One endpoint, with the class that judges it for each stage and direction that concerns it."""
@@ -219,7 +223,7 @@ class CompiledEndpoint:
     """Empty when the resource names none: then it belongs to every node."""
 
     interface: str
-    """Name; ``*`` for all interfaces of a host; empty where a host endpoint is bound by its addresses."""
+    """Name; ``ALL_INTERFACES`` for the other ones of a host; empty where a host endpoint is bound by its addresses."""
 
     addresses: tuple[Address, ...]
     labels: Mapping[str, str] = field(hash=False)

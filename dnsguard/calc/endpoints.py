@@ -13,8 +13,6 @@ from dnsguard.calc.networks import network_key
 from dnsguard.calc.profiles import ProfileBook, ProfileChange
 from dnsguard.resources import HostEndpoint, WorkloadEndpoint
 
-ALL_INTERFACES = "*"
-
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

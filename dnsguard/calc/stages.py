@@ -1,7 +1,7 @@
 """Where a packet can be judged: which stages and directions policies and endpoints have."""
 
-from dnsguard.calc.compiled import Direction, Stage
-from dnsguard.calc.endpoints import ALL_INTERFACES, Endpoint
+from dnsguard.calc.compiled import ALL_INTERFACES, Direction, Stage
+from dnsguard.calc.endpoints import Endpoint
 from dnsguard.resources.policy import GlobalPolicySpec, PolicySpec
 
 Place = tuple[Stage, Direction]

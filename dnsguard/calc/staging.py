@@ -41,13 +41,13 @@ class Standing:
 
 
 class StandingChange(NamedTuple):
-    """What stood and what stands in one place, None where nothing does. Their identities may differ."""
+    """What stood and what stands under one name, None where nothing does. Their identities may differ."""
 
     before: Standing | None
     after: Standing | None
 
 
-class _Place(NamedTuple):
+class _Slot(NamedTuple):
     """What an enforced policy and the staged one that is about it have in common."""
 
     family: type[Resource]
@@ -71,8 +71,8 @@ class Staging:
     def __init__(self, view: View, advice: Advice) -> None:
         self._view = view
         self._advice = advice
-        self._enforced: dict[_Place, Standing | None] = {}
-        self._staged: dict[_Place, Standing | None] = {}
+        self._enforced: dict[_Slot, Standing | None] = {}
+        self._staged: dict[_Slot, Standing | None] = {}
         """None where the enforced policy is to be deleted."""
 
     def seen(self, changes: Iterable[Change]) -> Iterator[Change]:
@@ -84,21 +84,21 @@ class Staging:
 
     def apply(self, changes: Iterable[Change]) -> list[StandingChange]:
         """What changes that this view sees come to, in policies that stand."""
-        before: dict[_Place, Standing | None] = {}
+        before: dict[_Slot, Standing | None] = {}
         for was, now in changes:
             resource = now if now is not None else was
             if not isinstance(resource, _Policy):
                 continue
-            place = _Place(_FAMILIES.get(type(resource), type(resource)), resource.namespace, resource.name)
-            before.setdefault(place, self._standing(place))
+            slot = _Slot(_FAMILIES.get(type(resource), type(resource)), resource.namespace, resource.name)
+            before.setdefault(slot, self._standing(slot))
             held = self._staged if isinstance(resource, _Staged) else self._enforced
             if now is None:
-                del held[place]
+                del held[slot]
             else:
-                held[place] = _standing(resource)
-        for place in before:
-            self._advise(place)
-        return [StandingChange(was, self._standing(place)) for place, was in before.items()]
+                held[slot] = _standing(resource)
+        for slot in before:
+            self._advise(slot)
+        return [StandingChange(was, self._standing(slot)) for slot, was in before.items()]
 
     def _seen(self, resource: Resource | None) -> Resource | None:
         if not isinstance(resource, _Staged):
@@ -106,13 +106,13 @@ class Staging:
         without_effect = self._view is View.ENFORCED or resource.spec.staged_action is StagedAction.IGNORE
         return None if without_effect else resource
 
-    def _standing(self, place: _Place) -> Standing | None:
-        return self._staged.get(place, self._enforced.get(place))
+    def _standing(self, slot: _Slot) -> Standing | None:
+        return self._staged.get(slot, self._enforced.get(slot))
 
-    def _advise(self, place: _Place) -> None:
-        without = place in self._staged and self._staged[place] is None and place not in self._enforced
-        name = PolicyId(place.family.__name__, place.namespace, place.name)
-        self._advice.say((Staging, place), [f"{name}: staged to be deleted, and not there"] if without else [])
+    def _advise(self, slot: _Slot) -> None:
+        without = slot in self._staged and self._staged[slot] is None and slot not in self._enforced
+        name = PolicyId(slot.family.__name__, slot.namespace, slot.name)
+        self._advice.say((Staging, slot), [f"{name}: staged to be deleted, and not there"] if without else [])
 
 
 def _standing(policy: _Policy) -> Standing | None:

@@ -19,7 +19,7 @@ class PolicyUsage:
         self._rules = rules
         self._used: dict[Owner, InForce] = {}
 
-    def follow(self, changes: PolicyChanges, stirred: Iterable[InForce], outdated: set[Owner]) -> None:
+    def apply(self, changes: PolicyChanges, stirred: Iterable[InForce], outdated: set[Owner]) -> None:
         """Takes on changed policies, those that select other endpoints, and owners who must ask for sets anew."""
         rewritten = {policy.id for policy in changes.rewritten}
         again = {self._used[owner] for owner in (outdated | rewritten) & self._used.keys()}
@@ -43,7 +43,7 @@ class ProfileUsage:
         self._advice = advice
         self._used: set[str] = set()
 
-    def follow(
+    def apply(
         self, changes: Mapping[str, ProfileChange], endpoints: Iterable[EndpointChange], outdated: set[Owner]
     ) -> None:
         """Takes on changed profiles and endpoints, and owners who must ask for sets anew."""

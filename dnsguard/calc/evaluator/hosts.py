@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from dnsguard.calc.compiled import Address, CompiledEndpoint
-from dnsguard.calc.endpoints import ALL_INTERFACES
+from dnsguard.calc.compiled import ALL_INTERFACES, Address, CompiledEndpoint
 from dnsguard.calc.evaluator.node import Node
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from dnsguard.calc.advice import Advice
 from dnsguard.calc.changes import Change
 from dnsguard.calc.compiled import Direction, EndpointId, PolicyId
-from dnsguard.calc.networksets import NetworkSetBook, SetId
+from dnsguard.calc.networksets import NetworkSetBook, NetworkSetId
 from dnsguard.calc.policies import InForce, PolicyBook
 from dnsguard.calc.profiles import ProfileBook
 from dnsguard.calc.staging import Staging, View
@@ -40,7 +40,7 @@ class Written:
             each.id: each.labels for _, _, each in book.apply(changes, profiles.apply(changes)) if each is not None
         }
         sets = (each for each in self.resources if isinstance(each, NetworkSet | GlobalNetworkSet))
-        return tuple((each, labels[SetId(each.namespace, each.name)]) for each in sets)
+        return tuple((each, labels[NetworkSetId(each.namespace, each.name)]) for each in sets)
 
     @cached_property
     def _profiles(self) -> dict[str, Profile]:

@@ -38,6 +38,9 @@ class HostEndpoints:
 
     def _interfaces(self, endpoint: CompiledEndpoint) -> list[str]:
         if endpoint.interface:
-            return [endpoint.interface] if endpoint.interface != ALL_INTERFACES else []
-        wanted = set(endpoint.addresses)
-        return [name for name, addresses in self._node.interface_addresses if wanted.intersection(addresses)]
+            found = [endpoint.interface] if endpoint.interface != ALL_INTERFACES else []
+        else:
+            wanted = set(endpoint.addresses)
+            found = [name for name, addresses in self._node.interface_addresses if wanted.intersection(addresses)]
+        # A workload's interface is no host endpoint's of its own: only the one for every interface counts there.
+        return [name for name in found if not self._node.is_for_workloads(name)]

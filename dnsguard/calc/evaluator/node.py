@@ -1,5 +1,6 @@
 """The node as the evaluator knows it: what is not policy, and decides about packets all the same."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +29,11 @@ class Listen:
         """Whether a packet to the node is a query for the forwarder."""
         right = packet.protocol in (TCP, UDP) and packet.destination_port == self.port
         return right and (self.address.is_unspecified or self.address == packet.destination)
+
+
+def is_one_of(interface: str, names: Iterable[str]) -> bool:
+    """Whether an interface has one of the names; a trailing ``*`` is a wildcard."""
+    return any(interface.startswith(name[:-1]) if name.endswith("*") else interface == name for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +65,7 @@ class Node:
 
     def is_for_workloads(self, interface: str) -> bool:
         """Whether the name is one of a workload's interface."""
-        return any(
-            interface.startswith(name[:-1]) if name.endswith("*") else interface == name
-            for name in self.workload_interfaces
-        )
+        return is_one_of(interface, self.workload_interfaces)
 
     def interface_with(self, address: Address) -> str:
         """The interface that has the address; empty where none is known to."""

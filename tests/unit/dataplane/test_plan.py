@@ -1,12 +1,15 @@
 """What stands in a plan, and what is left out."""
 
+from dataclasses import replace
+from ipaddress import ip_address
+
 import pytest
 
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.settings import Settings
-from tests.support.compiled import compiled, workload
+from tests.support.compiled import compiled, host, workload
 from tests.unit.dataplane.samples import SAMPLES
 
 
@@ -48,3 +51,14 @@ def test_maps_and_sets_of_endpoints_are_there_when_they_hold_something(
     assert {item.name for item in plan.sets} - base == sets
     assert not {name for name in base if "workload-cidrs" not in name}
     assert asked(plan, base_only=True) == sets - {"remote-workloads-4"}
+
+
+def test_an_interface_of_workloads_has_no_host_endpoint_of_its_own() -> None:
+    settings = Settings(interface_addresses=(("cali9", (ip_address("192.0.2.1"),)),))
+    by_name, by_address = host("a", "cali9"), host("b", "", addresses=("192.0.2.1",))
+    plan = build_plan(compiled(endpoints=[by_name, by_address]), settings)
+    assert plan == replace(build_plan(Compiled(), settings), warnings=plan.warnings)
+    assert plan.warnings == (
+        "a: cali9 is an interface of workloads; not enforced there",
+        "b: cali9 is an interface of workloads; not enforced there",
+    )

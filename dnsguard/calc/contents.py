@@ -42,7 +42,7 @@ class Contents(ABC):
         """An object that matched is another now. `NO_OBJECT` stands for one that did not match, or does not."""
 
     @abstractmethod
-    def made(self) -> MemberSet | PortSet | LeaseSet | None:
+    def as_set(self) -> MemberSet | PortSet | LeaseSet | None:
         """The set as it is now, None where there is to be none. What did not change is the same object."""
 
     def answer(self) -> bool:
@@ -61,7 +61,7 @@ class Members(Contents):
         """Keeps the union."""
         self._union.replace(before.networks, after.networks)
 
-    def made(self) -> MemberSet:
+    def as_set(self) -> MemberSet:
         """Always there, be it empty."""
         return MemberSet(self._name, self._description, self._union.networks())
 
@@ -77,7 +77,7 @@ class Ports(Contents):
         """Keeps the triples."""
         self._triples.replace(self._of(before), self._of(after))
 
-    def made(self) -> PortSet:
+    def as_set(self) -> PortSet:
         """Always there, be it empty."""
         return PortSet(self._name, self._description, self._triples.elements())
 
@@ -109,7 +109,7 @@ class Domains(Contents):
         self._lists += (after.patterns is not None) - (before.patterns is not None)
         self._patterns.replace(set(before.patterns or ()), set(after.patterns or ()))
 
-    def made(self) -> LeaseSet | None:
+    def as_set(self) -> LeaseSet | None:
         """None without a list."""
         return LeaseSet(self._name, self._description, self._patterns.elements()) if self._lists else None
 
@@ -129,7 +129,7 @@ class AtAll(Contents):
         """Counts the objects of that sort."""
         self._objects += self._counts(after) - self._counts(before)
 
-    def made(self) -> None:
+    def as_set(self) -> None:
         """Nothing comes of it."""
 
     def answer(self) -> bool:

@@ -9,7 +9,7 @@ from dnsguard.calc.changes import Change
 from dnsguard.calc.compiled import Address, EndpointId, Network
 from dnsguard.calc.contents import Selectable
 from dnsguard.calc.labels import effective_labels
-from dnsguard.calc.networks import network_key
+from dnsguard.calc.networks import keyed
 from dnsguard.calc.profiles import ProfileBook, ProfileChange
 from dnsguard.resources import HostEndpoint, WorkloadEndpoint
 
@@ -109,7 +109,6 @@ def endpoint_of(resource: WorkloadEndpoint | HostEndpoint, identity: EndpointId,
     listed = spec.profiles or ()
     addresses = resource.spec.addresses if isinstance(resource, WorkloadEndpoint) else resource.spec.expected_ips or ()
     ports = tuple((port.name, port.protocol.number, port.port) for port in spec.ports or () if port.name)
-    networks = map(_host_network, addresses)
     return Endpoint(
         id=identity,
         node=spec.node or "",
@@ -117,7 +116,7 @@ def endpoint_of(resource: WorkloadEndpoint | HostEndpoint, identity: EndpointId,
         addresses=addresses,
         labels=effective_labels(resource, map(profiles.labels, listed)),
         profiles=listed,
-        selectable=Selectable({network_key(network): network for network in networks}, None, ports, addresses),
+        selectable=Selectable(keyed(map(_host_network, addresses)), ports=ports, addresses=addresses),
     )
 
 

@@ -18,6 +18,11 @@ def network_key(network: Network) -> NetworkKey:
     return network.version, int(network.network_address), network.prefixlen
 
 
+def keyed(networks: Iterable[Network]) -> dict[NetworkKey, Network]:
+    """The networks, each once, by their keys."""
+    return {network_key(network): network for network in networks}
+
+
 def network_of(key: NetworkKey) -> Network:
     """The network with this key."""
     version, first, length = key
@@ -31,8 +36,8 @@ def collapsed(networks: Iterable[Network]) -> tuple[Network, ...]:
     Like `ipaddress.collapse_addresses` and many times faster: it counts in integers, and keeps the networks it was
     given where they stay as they are.
     """
-    by_key = {network_key(network): network for network in networks}
-    return tuple(by_key.get(key) or network_of(key) for key in collapsed_keys(sorted(by_key)))
+    given = keyed(networks)
+    return tuple(given.get(key) or network_of(key) for key in collapsed_keys(sorted(given)))
 
 
 def collapsed_keys(ascending: Iterable[NetworkKey]) -> list[NetworkKey]:

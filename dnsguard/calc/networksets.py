@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dnsguard.calc.changes import Change
 from dnsguard.calc.contents import Selectable
 from dnsguard.calc.labels import effective_labels
-from dnsguard.calc.networks import network_key
+from dnsguard.calc.networks import keyed
 from dnsguard.calc.profiles import ProfileBook, ProfileChange, namespace_profile
 from dnsguard.resources import GlobalNetworkSet, NetworkSet
 
@@ -85,4 +85,4 @@ class NetworkSetBook:
 
 def _selectable(resource: NetworkSet | GlobalNetworkSet) -> Selectable:
     networks = (net.network for net in resource.spec.nets or ())
-    return Selectable({network_key(network): network for network in networks}, resource.spec.allowed_egress_domains)
+    return Selectable(keyed(networks), resource.spec.allowed_egress_domains)

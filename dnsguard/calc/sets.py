@@ -117,7 +117,7 @@ class SetRegistry:
             if not self._owners[reference]:
                 self._close(reference)
                 continue
-            match self._contents[reference].made():
+            match self._contents[reference].as_set():
                 case MemberSet() as made:
                     self.member_sets.put(reference.name, made)
                 case PortSet() as made:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dnsguard.calc import union
 from dnsguard.calc.compiled import Network
-from dnsguard.calc.networks import NetworkKey, collapsed, network_key
+from dnsguard.calc.networks import collapsed, keyed
 from dnsguard.calc.union import NOTHING, NetworkUnion
 
 NETWORKS: list[Network] = [
@@ -21,10 +21,6 @@ NETWORKS: list[Network] = [
 COLLECTIONS = st.sets(st.sampled_from(NETWORKS), max_size=10)
 STEPS = st.lists(st.tuples(st.integers(0, 3), COLLECTIONS, st.booleans()), max_size=12)
 """Whose collection, what it is from here on, and whether somebody asks then."""
-
-
-def keyed(networks: set[Network]) -> dict[NetworkKey, Network]:
-    return {network_key(network): network for network in networks}
 
 
 @given(STEPS, st.sampled_from([0, 3, 100]))

@@ -48,8 +48,8 @@ class _EntityTest:
     def unmet(self, end: str, entity: EntityMatch, address: Address, port: int | None) -> Iterator[str]:
         if entity.nets is not None and not any(address in net for net in entity.nets):
             yield f"{end} {address} is in none of {_listed(entity.nets)}"
-        if any(address in net for net in entity.not_nets):
-            yield f"{end} {address} is in notNets"
+        if excluding := [net for net in entity.not_nets if address in net]:
+            yield f"{end} {address} is in notNets {_listed(excluding)}"
         if entity.not_members is not None and self._is_member(entity.not_members, address):
             yield f"{end} {address} belongs to {self._compiled.member_sets[entity.not_members].description}"
         if not self._is_named(entity.named_ports, address, port):

@@ -8,6 +8,8 @@ from dnsguard.calc.evaluator.trace import Decider
 from dnsguard.controller.explain.judging import Judged
 from dnsguard.controller.explain.question import Question
 
+MOST_ROUTES = 4
+"""Notes on routes, before the rest is counted."""
 _ADVICE = {
     Decider.UNKNOWN_WORKLOAD: "a WorkloadEndpoint with that address and its interface makes it known",
     Decider.OWN_NODE: "defaultEndpointToHostAction: Accept lets workloads reach their node",
@@ -20,8 +22,8 @@ def notes_on(question: Question, compiled: Compiled, node: Node, found: Sequence
     for party in (question.source, question.destination):
         if party.endpoint is not None:
             yield from _notes_on_endpoint(party.endpoint, party.addresses, compiled, node)
+    yield from _notes_on_routes(found)
     for each in found:
-        yield from each.flow.passing.notes
         for host in each.verdict.unjudged:
             yield f"host endpoint {host} judges it too if it takes its interface, which is not known"
         decider = None if each.ruling.decision is None else each.ruling.decision.decider
@@ -31,13 +33,31 @@ def notes_on(question: Question, compiled: Compiled, node: Node, found: Sequence
         yield f"{question.destination.short} led {question.source.short} nowhere yet: judged for a new address of it"
 
 
+def _notes_on_routes(found: Sequence[Judged]) -> Iterator[str]:
+    """A network has many pieces, and of all of them the same is said; of an address that stands in, nothing."""
+    told = list(dict.fromkeys(note for each in found if not each.flow.stands_in for note in each.flow.passing.notes))
+    yield from told[:MOST_ROUTES]
+    if len(told) > MOST_ROUTES:
+        yield f"… and {len(told) - MOST_ROUTES} more such notes on routes of this node"
+
+
 def _notes_on_endpoint(
     endpoint: CompiledEndpoint, addresses: Sequence[Address], compiled: Compiled, node: Node
 ) -> Iterator[str]:
     if not node.has(endpoint):
         yield f"{endpoint.id} is on node {endpoint.node}: that node enforces its policy, and knows what it looked up"
     for address in addresses:
+        if node.has(endpoint) and not endpoint.is_workload and _is_elsewhere(address, node):
+            yield (
+                f"no interface of this node has {address} now: it is judged as an address elsewhere,"
+                f" not as host endpoint {endpoint.id}"
+            )
         claiming = [each for each in compiled.endpoints.values() if address in each.addresses]
         owner = min(claiming, key=lambda each: (not each.is_workload, not node.has(each), each.id))
         if owner.id != endpoint.id:
             yield f"{address} is also that of {owner.id}: its packets are judged as those of {owner.id}"
+
+
+def _is_elsewhere(address: Address, node: Node) -> bool:
+    """Whether it is known that this node does not have the address."""
+    return bool(node.interface_addresses) and not node.interface_with(address) and address not in node.addresses

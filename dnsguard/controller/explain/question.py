@@ -125,7 +125,8 @@ def _party(text: str, field: str, compiled: Compiled) -> Party:
         return _of_name(text, field)
     (endpoint,) = found
     if not endpoint.addresses:
-        raise CannotExplain(field, f"{_described(endpoint)} has no address")
+        instead = "" if endpoint.is_workload else ": ask for an address of its node instead"
+        raise CannotExplain(field, f"{_described(endpoint)} has no address{instead}")
     return Party(_described(endpoint), str(endpoint.id), endpoint.addresses, endpoint)
 
 
@@ -182,7 +183,8 @@ def _protocol_and_port(query: ExplainQuery, destination: Party, written: Written
     if port is not None and not 1 <= port <= MAX_PORT:
         raise CannotExplain("port", f"{query.port} is no port: write 1 to {MAX_PORT}")
     if protocol in WITH_PORTS and port is None:
-        raise CannotExplain("port", f"a port is needed for {_name(protocol)}, as in {query.destination}:443")
+        host = f"[{query.destination}]" if ":" in query.destination else query.destination
+        raise CannotExplain("port", f"a port is needed for {_name(protocol)}, as in {host}:443")
     for field, value in (("port", port), ("sourcePort", query.source_port)):
         if protocol not in WITH_PORTS and value is not None:
             raise CannotExplain(field, f"policy knows no ports of {_name(protocol)}: leave it out")

@@ -1,6 +1,6 @@
 """The answer as a sentence. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from api.explaining import ExplainedFlow, ExplainOutcome
 from dnsguard.controller.explain.question import Question
@@ -14,7 +14,7 @@ def summary(question: Question, told: Sequence[ExplainOutcome]) -> str:
     connection = f"{question.source.short} to {_destination(question, told)}, {question.protocol_text}"
     if len(told) == 1:
         return f"{connection}: {_happens(told[0])}"
-    return f"{connection}: " + "; ".join(f"{flows_text(each.flows)} {_happens(each)}" for each in told)
+    return f"{connection}: " + "; ".join(f"{_ends(question, each.flows)} {_happens(each)}" for each in told)
 
 
 def _destination(question: Question, told: Sequence[ExplainOutcome]) -> str:
@@ -30,8 +30,21 @@ def _happens(outcome: ExplainOutcome) -> str:
     return f"{'allowed' if outcome.verdict == 'Allow' else 'denied'}{where} {decision.text}"
 
 
+def _ends(question: Question, flows: Sequence[ExplainedFlow]) -> str:
+    """What the flows are told apart by: their destinations, unless a network is their source."""
+    if question.source.network is None:
+        return flows_text(flows)
+    if question.destination.network is None:
+        return f"from {_listed(flow.source for flow in flows)}"
+    return _listed(f"{flow.source} → {flow.destination}" for flow in flows)
+
+
 def flows_text(flows: Sequence[ExplainedFlow]) -> str:
     """The destinations, each once."""
-    texts = list(dict.fromkeys(flow.destination or "an address new to it" for flow in flows))
+    return _listed(flow.destination or "an address new to it" for flow in flows)
+
+
+def _listed(each: Iterable[str]) -> str:
+    texts = list(dict.fromkeys(each))
     more = f" and {len(texts) - MOST_FLOWS} more" if len(texts) > MOST_FLOWS else ""
     return ", ".join(texts[:MOST_FLOWS]) + more

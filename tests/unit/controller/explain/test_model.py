@@ -1,3 +1,4 @@
+import re
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 from api.explaining import ExplainOutcome, ExplainQuery, Explanation
 from api.services import CannotExplain, ReadModelUnavailable
 from dnsguard.controller.explain.model import ExplainModel
+from dnsguard.controller.explain.notes import MOST_ROUTES
 from dnsguard.controller.explain.routing import InterfaceOf, Pair, Passing
 from dnsguard.errors import DnsguardError
 from dnsguard.link.messages import LearnedAlias
@@ -209,6 +211,47 @@ async def test_a_network_is_cut_where_policy_tells_its_addresses_apart(in_force:
         ("by rule 1 of NetworkPolicy/shop/names", ["198.51.100.0/25", "198.51.100.128/25"]),
         ("by the end of tier default, where no rule matched", ["198.51.101.0/24"]),
     ]
+
+
+async def test_a_network_that_connects_is_told_apart_by_its_sources(in_force: InForce) -> None:
+    answer = await explained(in_force, "203.0.113.1", source="10.0.0.0/28")
+    parts = answer.summary.partition(": ")[2].split("; ")
+    assert [re.split(" (?:denied|allowed) ", part)[0] for part in parts] == [
+        "from 10.0.0.0-10.0.0.6, 10.0.0.10-10.0.0.15",
+        "from 10.0.0.7",
+        "from 10.0.0.9",
+        "from 10.0.0.8",
+    ]
+
+
+async def test_of_routes_a_few_are_named_and_none_of_an_address_that_nobody_asked_about(in_force: InForce) -> None:
+    def nowhere(pairs: Sequence[Pair], _interface_of: InterfaceOf) -> list[Passing]:
+        return [Passing(notes=(f"no route to {destination}",)) for _, destination in pairs]
+
+    machine = ExplainModel(
+        in_force.enforcer,
+        FakeForwarders(),
+        lambda: COUNTERS,
+        in_force.worker,
+        in_force.settings,
+        lambda: MACHINE,
+        nowhere,
+    )
+    asked = await machine(ExplainQuery(source="shop/cart", destination="0.0.0.0/0", port=443))
+    routes = [note for note in asked.notes if "route" in note]
+    assert [note.startswith("no route to ") for note in routes] == [True] * MOST_ROUTES + [False]
+    assert re.fullmatch(r"… and \d+ more such notes on routes of this node", routes[-1])
+    by_name = await machine(ExplainQuery(source="shop/cart", destination="new.example.org", port=443))
+    assert not [note for note in by_name.notes if "route" in note]
+
+
+async def test_a_host_endpoint_whose_address_is_not_here_is_said_not_to_judge() -> None:
+    gone = SHOP + "---" + HOST.replace("[192.0.2.7]", "[192.0.2.7, 192.0.2.99]")
+    answer = await explained(InForce(gone), "node", source="203.0.113.1")
+    (note,) = [note for note in answer.notes if "no interface of this node has" in note]
+    assert note == (
+        "no interface of this node has 192.0.2.99 now: it is judged as an address elsewhere, not as host endpoint node"
+    )
 
 
 async def test_both_ends_are_judged_and_every_step_is_listed(in_force: InForce) -> None:

@@ -131,7 +131,7 @@ def test_every_condition_that_fails_is_told_and_every_kind_that_holds() -> None:
     assert matching == ()
     assert failing == (
         ("protocol", "the protocol is TCP, not UDP"),
-        ("destination", "destination 192.0.2.9 is in notNets"),
+        ("destination", "destination 192.0.2.9 is in notNets [192.0.2.0/24]"),
         ("destination port", "destination port 80 is none of [443, 8443]"),
     )
 

@@ -99,6 +99,11 @@ def test_names(in_force: InForce, text: str, taken_for: str, wire: bytes) -> Non
         ({"destination": "*.example.org"}, "destination", "is a pattern: ask for one of the names"),
         ({"source": "shop/web", "destination": "2001:db8::1"}, "destination", "no IP family in common"),
         ({"protocol": "TCP"}, "port", "a port is needed for TCP, as in 192.0.2.1:443"),
+        (
+            {"source": "2001:db8::1", "destination": "2001:db8::2", "protocol": "TCP"},
+            "port",
+            r"as in \[2001:db8::2\]:443",
+        ),
         ({"protocol": "ICMP", "port": 1}, "port", "policy knows no ports of ICMP"),
         ({"protocol": 47, "source_port": 1}, "sourcePort", "policy knows no ports of protocol 47"),
         ({"protocol": "TCPX"}, "protocol", "'TCPX' is no protocol: write TCP, UDP"),

@@ -18,7 +18,7 @@ from dnsguard.calc.evaluator.trace import Decider, Judgement, Verdict
 _HOST_INGRESS = (Stage.UNTRACKED, Stage.PRE_DNAT, Stage.NORMAL)
 _HOST_EGRESS = (Stage.UNTRACKED, Stage.NORMAL)
 _WORKLOAD = (Stage.NORMAL,)
-ANY_NODE = Node()
+_ANY_NODE = Node()
 """A node that judges for every endpoint there is."""
 
 
@@ -36,23 +36,10 @@ class _Leg:
     stages: tuple[Stage, ...]
 
 
-def evaluate(
-    compiled: Compiled,
-    packet: Packet,
-    leased: LeaseLookup = nothing_leased,
-    *,
-    node: Node = ANY_NODE,
-    arrives: str = "",
-    leaves: str = "",
-) -> Verdict:
-    """As `Evaluator.evaluate`. To judge many packets against one policy, keep an `Evaluator`."""
-    return Evaluator(compiled, node).evaluate(packet, leased, arrives=arrives, leaves=leaves)
-
-
 class Evaluator:
     """Evaluates packets against one compiled policy, as one node does."""
 
-    def __init__(self, compiled: Compiled, node: Node = ANY_NODE) -> None:
+    def __init__(self, compiled: Compiled, node: Node = _ANY_NODE) -> None:
         self._compiled = compiled
         self._node = node
         self._by_address: dict[Address, CompiledEndpoint] = {}

@@ -6,8 +6,8 @@ import pytest
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.node import Node
-from dnsguard.calc.evaluator.verdict import Evaluator, evaluate
 from dnsguard.resources import Resource
 from tests.unit.calc.builders import host, policy, workload
 from tests.unit.calc.probes import OUT, P, W, egress, packet
@@ -45,14 +45,14 @@ CLOSED = policy("closed", selector="app == 'v'", types=["Ingress"])
 def test_both_ends_are_judged_each_by_its_node(
     resources: list[Resource], source: str, destination: str, allowed: bool | None, way: list[str], elsewhere: list[str]
 ) -> None:
-    verdict = evaluate(compile_policy([*ENDS, *resources]), packet(source, destination), node=NODE)
+    verdict = Evaluator(compile_policy([*ENDS, *resources]), NODE).evaluate(packet(source, destination))
     assert verdict.action is (None if allowed is None else Action.ALLOW if allowed else Action.DENY)
     assert [f"{each.endpoint.name} {each.stage} {each.direction}" for each in verdict.judgements] == way
     assert [f"{each.endpoint.name} {each.stage} {each.direction}" for each in verdict.elsewhere] == elsewhere
 
 
 def test_the_first_deny_is_the_one_that_decides() -> None:
-    verdict = evaluate(compile_policy([*ENDS, CLOSED, egress()]), packet("10.0.0.1", "10.0.0.2"), node=NODE)
+    verdict = Evaluator(compile_policy([*ENDS, CLOSED, egress()]), NODE).evaluate(packet("10.0.0.1", "10.0.0.2"))
     assert not verdict.allowed
     assert verdict.decision == verdict.judgements[0].decision
     assert verdict.decision is not None

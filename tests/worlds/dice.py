@@ -40,6 +40,13 @@ SELECTORS = (
     ),
 )
 OF_NAMESPACES = ("all()", "env == 'prod'", "env != 'prod'", "projectcalico.org/name == 'red'", "has(env)")
+PRETENDED: tuple[dict[str, str], ...] = (
+    {"pcns.env": "prod"},
+    {"pcns.projectcalico.org/name": "red"},
+    {"pcsa.projectcalico.org/name": "one"},
+    {"projectcalico.org/serviceaccount": "two"},
+)
+"""Labels that make an object look as if it were of another namespace, or ran as somebody."""
 NETS = {
     4: ("10.65.0.0/24", "10.65.0.2/31", "10.65.0.4/32", "192.0.2.0/24", "192.0.2.10/32", "198.51.100.8/29",
         "0.0.0.0/0", "203.0.113.0/24", "128.0.0.0/1", f"{SERVICE[0]}/32"),
@@ -72,6 +79,8 @@ class Dice:
             made["role"] = self.one(("a", "b"))
         if self.often(0.6):
             made["zone"] = self.one(("x", "y"))
+        if self.often(0.15):
+            made |= self.one(PRETENDED)
         return made
 
     def order(self) -> Manifest:

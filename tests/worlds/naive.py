@@ -128,6 +128,8 @@ class Naive:
     def labels_of(self, manifest: Manifest) -> Labels:
         metadata, spec, kind = manifest["metadata"], manifest["spec"], manifest["kind"]
         labels = dict(metadata.get("labels", {}))
+        if "namespace" in metadata:  # nobody in a namespace says himself what it is, or as whom he runs
+            labels = {key: value for key, value in labels.items() if not key.startswith(("pcns.", "pcsa.", ACCOUNT))}
         profiles = list(spec.get("profiles", ()))
         if "namespace" in metadata:
             labels[NAMESPACE] = metadata["namespace"]

@@ -38,6 +38,9 @@ def effective_labels(
             labels.setdefault(key, value)
     if isinstance(resource, HostEndpoint):
         labels.pop(NAMESPACE, None)  # a host is in no namespace, whatever its profiles say
+    if isinstance(resource, WorkloadEndpoint | HostEndpoint):
+        for key in (KIND, NAME):  # who allows a set by its name must not allow a pod that says it were that set
+            labels.pop(key, None)
     return labels
 
 

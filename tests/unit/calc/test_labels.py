@@ -7,6 +7,7 @@ from dnsguard.resources import GlobalNetworkSet, HostEndpoint, NetworkSet, Resou
 from tests.unit.calc.builders import global_network_set, host, network_set, workload
 
 NS = "projectcalico.org/namespace"
+AS_A_SET = {"projectcalico.org/name": "partners", "projectcalico.org/kind": "NetworkSet"}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,9 @@ NS = "projectcalico.org/namespace"
             {NS: "shop", "projectcalico.org/orchestrator": "k8s", "projectcalico.org/serviceaccount": "robot"},
         ),
         (workload("w", labels={"projectcalico.org/serviceaccount": "robot"}), [], {NS: "shop"}),
+        (workload("w", labels=AS_A_SET), [], {NS: "shop"}),
+        (workload("w"), [AS_A_SET], {NS: "shop"}),
+        (host("h", labels=AS_A_SET), [AS_A_SET], {}),
         (network_set("n", labels={"projectcalico.org/serviceaccount": "robot"}), [],
          {NS: "shop", "projectcalico.org/name": "n", "projectcalico.org/kind": "NetworkSet"}),
         (host("h", labels={"a": "b"}), [{"c": "d"}], {"a": "b", "c": "d"}),

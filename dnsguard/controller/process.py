@@ -20,6 +20,7 @@ from api.tokens import HashedTokens, token_digest
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.auditlog import AuditLog
+from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain.model import ExplainModel
@@ -103,10 +104,11 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             watching = tasks.create_task(
                 watch_addresses(lambda: inputs.inputs.resources, enforcer.wake), name="addresses"
             )
+            collecting = tasks.create_task(collect_when_quiet(lambda: enforcer.in_sync), name="collector")
             serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
             await stopped.wait()
             log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
-            for task in (following, watching, enforcing):
+            for task in (following, watching, collecting, enforcing):
                 task.cancel()
             await app.state.streams.close()
             api.should_exit = True

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dnsguard.dataplane.rules import Chain
-from dnsguard.dataplane.sets import Entry, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane import naming
+from dnsguard.dataplane.encode import set_flags
+from dnsguard.dataplane.rules import Chain, Plan
+from dnsguard.dataplane.sets import Entry, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
 from dnsguard.netlink.nftables import DumpedElement
 
 Content = frozenset[bytes] | tuple[tuple[int, int], ...] | Mapping[bytes, Entry] | None
@@ -51,6 +53,48 @@ class Actual:
         filled = set(map(id, self.filled))
         return [item for item in sets if id(item) not in filled] if sets is not self.filled else []
 
+    def note_prepared(self, plan: Plan) -> None:
+        """`delta.prepare` has been done."""
+        self.exists = True
+        for item in self.unfilled(plan.sets):
+            if item.name not in self.sets:
+                self.sets[item.name] = ActualSet(set_flags(item), item.key_type.number, planned_content(item))
+        self.counters.update(plan.counters)
+        for chain in plan.chains if plan.chains is not self.loaded else ():
+            if chain.hook is None and chain.name not in self.chains:
+                self.chains[chain.name] = ActualChain(False, len(chain.rules), chain)
+                self.swept = ()
+
+    def note_switched(self, plan: Plan) -> None:
+        """`delta.switch` has been done."""
+        if plan.chains is not self.loaded:
+            planned = {chain.name for chain in plan.chains}
+            self.chains = {name: chain for name, chain in self.chains.items() if name in planned or not chain.is_base}
+            for chain in plan.chains:
+                held = self.chains.get(chain.name)
+                if held is None or held.known is not chain:
+                    self.chains[chain.name] = ActualChain(chain.hook is not None, len(chain.rules), chain)
+            self.loaded = plan.chains
+        for item in self.unfilled(plan.sets):
+            self.sets[item.name].content = planned_content(item)
+        self.filled = plan.sets
+
+    def note_swept(self, plan: Plan, *, lease_sets: bool) -> None:
+        """`delta.sweep` has been done."""
+        if plan.chains is not self.swept:
+            planned_chains = {chain.name for chain in plan.chains}
+            self.chains = {name: chain for name, chain in self.chains.items() if name in planned_chains}
+        if plan.sets is not self.filled:
+            self.filled = ()
+        planned_sets = {item.name for item in plan.sets}
+        self.sets = {
+            name: found
+            for name, found in self.sets.items()
+            if name in planned_sets or (naming.is_lease_set(name) and not lease_sets)
+        }
+        self.counters.intersection_update(plan.counters)
+        self.swept = plan.chains if self.loaded is plan.chains else ()
+
 
 def planned_content(item: Set) -> Content:
     """The plan's own objects: what did not change is the same one."""
@@ -88,8 +132,3 @@ def interval_content(elements: Iterable[DumpedElement], key_length: int) -> tupl
     if start is not None:
         ranges.append((start, beyond - 1))
     return tuple(ranges)
-
-
-def key_type_numbered(number: int) -> KeyType | None:
-    """The key type of a kernel set, if it is one of ours."""
-    return next((item for item in KeyType if item.number == number), None)

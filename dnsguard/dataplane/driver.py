@@ -1,13 +1,11 @@
 """The kernel's side of a plan: adopt what stands, apply the difference, sweep, count."""
 
 import errno
-from collections.abc import Iterable
 from time import perf_counter
 from typing import NamedTuple
 
-from dnsguard.dataplane import delta, naming
-from dnsguard.dataplane.actual import Actual, ActualChain, ActualSet, planned_content
-from dnsguard.dataplane.encode import set_flags
+from dnsguard.dataplane import delta
+from dnsguard.dataplane.actual import Actual
 from dnsguard.dataplane.guard import Guard
 from dnsguard.dataplane.judged import judged_addresses
 from dnsguard.dataplane.reading import TableReader
@@ -76,9 +74,9 @@ class Driver:
         if bases <= {name for name, chain in actual.chains.items() if chain.is_base}:
             return
         messages = list(delta.prepare(plan, actual))
-        self._note_prepared(plan, actual)
+        actual.note_prepared(plan)
         self._commit([*messages, *delta.switch(plan, actual)], plan)
-        self._note_switched(plan, actual)
+        self._note_in_force(plan, actual)
 
     def judged_addresses(self) -> frozenset[str]:
         """The addresses of workloads that have rules in the table, those that an earlier run left included."""
@@ -98,7 +96,7 @@ class Driver:
         self._work = Work()
         for chunk in delta.chunks(delta.prepare(plan, actual)):
             self._commit(chunk, plan)
-        self._note_prepared(plan, actual)
+        actual.note_prepared(plan)
         self.prepared = self._work
 
     def switch(self, plan: Plan) -> None:
@@ -106,7 +104,7 @@ class Driver:
         actual = self._known()
         self._work = Work()
         self._commit(list(delta.switch(plan, actual)), plan)
-        self._note_switched(plan, actual)
+        self._note_in_force(plan, actual)
         self.switched = self._work
 
     def sweep(self, plan: Plan, lease_sets: bool = False) -> None:
@@ -116,33 +114,7 @@ class Driver:
         for chunk in delta.chunks(delta.sweep(plan, actual, lease_sets=lease_sets)):
             self._commit(chunk, plan)
         self.swept = self._work
-        if plan.chains is not actual.swept:
-            planned_chains = {chain.name for chain in plan.chains}
-            actual.chains = {name: chain for name, chain in actual.chains.items() if name in planned_chains}
-        if plan.sets is not actual.filled:
-            actual.filled = ()
-        planned_sets = {item.name for item in plan.sets}
-        actual.sets = {
-            name: found
-            for name, found in actual.sets.items()
-            if name in planned_sets or (naming.is_lease_set(name) and not lease_sets)
-        }
-        actual.counters.intersection_update(plan.counters)
-        actual.swept = plan.chains if actual.loaded is plan.chains else ()
-
-    def stale_lease_sets(self, plan: Plan) -> frozenset[str]:
-        """Names of lease sets in the kernel that the plan does not have."""
-        planned = {item.name for item in plan.sets}
-        return frozenset(name for name in self._known().sets if naming.is_lease_set(name) and name not in planned)
-
-    def sweep_sets(self, names: Iterable[str]) -> None:
-        """Delete these lease sets. One that a rule still uses is refused, and then none is deleted."""
-        actual = self._known()
-        present = [name for name in names if name in actual.sets and naming.is_lease_set(name)]
-        self._commit([nftables.delete_set(self._table, name) for name in present], self._in_force or self._foundation)
-        for name in present:
-            del actual.sets[name]
-        actual.filled = ()
+        actual.note_swept(plan, lease_sets=lease_sets)
 
     def lost(self) -> bool:
         """Whether somebody else removed the table, or rules or chains of it, since we changed or adopted it.
@@ -179,32 +151,9 @@ class Driver:
             if error.errno != errno.ENOENT:
                 raise
 
-    def _note_switched(self, plan: Plan, actual: Actual) -> None:
+    def _note_in_force(self, plan: Plan, actual: Actual) -> None:
         self._in_force = plan
-        if plan.chains is not actual.loaded:
-            planned = {chain.name for chain in plan.chains}
-            actual.chains = {
-                name: chain for name, chain in actual.chains.items() if name in planned or not chain.is_base
-            }
-            for chain in plan.chains:
-                held = actual.chains.get(chain.name)
-                if held is None or held.known is not chain:
-                    actual.chains[chain.name] = ActualChain(chain.hook is not None, len(chain.rules), chain)
-            actual.loaded = plan.chains
-        for item in actual.unfilled(plan.sets):
-            actual.sets[item.name].content = planned_content(item)
-        actual.filled = plan.sets
-
-    def _note_prepared(self, plan: Plan, actual: Actual) -> None:
-        actual.exists = True
-        for item in actual.unfilled(plan.sets):
-            if item.name not in actual.sets:
-                actual.sets[item.name] = ActualSet(set_flags(item), item.key_type.number, planned_content(item))
-        actual.counters.update(plan.counters)
-        for chain in plan.chains if plan.chains is not actual.loaded else ():
-            if chain.hook is None and chain.name not in actual.chains:
-                actual.chains[chain.name] = ActualChain(False, len(chain.rules), chain)
-                actual.swept = ()
+        actual.note_switched(plan)
 
     def _commit(self, messages: list[Message], plan: Plan) -> None:
         if not messages:

@@ -1,6 +1,5 @@
 """The table is always changed as a difference, and never anything but it."""
 
-import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,11 +99,11 @@ def test_leases_survive_every_change(node: Namespace, socket: NetfilterSocket, d
         (lease,) = driver.lease_elements("d4-web")
         assert lease.key == PAIR
         assert 500 < lease.seconds_left <= 600
-    assert driver.stale_lease_sets(FOUNDATION) == {"d4-web", "d6-web", "d4-more", "d6-more"}
-    driver.sweep_sets(["d4-web", "d6-web"])
-    assert driver.stale_lease_sets(FOUNDATION) == {"d4-more", "d6-more"}
+    for kept in "d4-web", "d6-web", "d4-more", "d6-more":
+        assert kept in node.run("nft list table inet dnsguard")
     driver.sweep(FOUNDATION, lease_sets=True)
-    assert "d4-more" not in node.run("nft list table inet dnsguard")
+    for swept in "d4-web", "d6-web", "d4-more", "d6-more":
+        assert swept not in node.run("nft list table inet dnsguard")
 
 
 def test_counts_survive_the_replacement_of_a_chain() -> None:
@@ -134,14 +133,6 @@ def test_counts_survive_the_replacement_of_a_chain() -> None:
             for rule in 0, 1:
                 name = f"np-app.application.web-egress-{rule}"
                 assert before[name] == after[name] == (turn, turn * 29)
-
-
-def test_a_lease_set_in_use_is_not_deleted(driver: Driver) -> None:
-    driver.apply(plan_with(BY_LEASE))
-    with pytest.raises(NetlinkError, match="delete set d4-web") as caught:
-        driver.sweep_sets(["d4-web", "d6-web"])
-    assert caught.value.errno == errno.EBUSY
-    assert driver.lease_elements("d4-web") == []
 
 
 def test_a_changed_policy_leaves_what_it_does_not_touch(node: Namespace, driver: Driver) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Address, EndpointId
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.packet import TCP, Packet, PacketState
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.dataplane import naming
 from dnsguard.leases import NODE, Feed, LeaseBook, LocalClient, Terms
 from dnsguard.resources.manifest import load

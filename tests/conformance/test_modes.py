@@ -14,8 +14,8 @@ from dnslib import DNSRecord
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Address, EndpointId
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.packet import TCP, Packet
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.dataplane import naming
 from dnsguard.dns.client import Client
 from dnsguard.dns.codes import SERVFAIL

@@ -10,9 +10,9 @@ import yaml
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Compiled, Direction, EndpointId, Stage
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.calc.evaluator.trace import Decider, Decision
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.calc.staging import View
 from dnsguard.resources.manifest import load
 from tests.conformance import data_files, events, fixtures, test_modes

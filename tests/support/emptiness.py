@@ -13,9 +13,9 @@ from typing import Any
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Address, Compiled, Direction, EndpointId
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.matching import LeaseLookup
 from dnsguard.calc.evaluator.packet import Packet
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.domains import wire_name
 from dnsguard.resources import Resource, parse_object
 

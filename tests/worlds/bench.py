@@ -8,9 +8,9 @@ from random import Random
 
 from dnsguard.calc.compile import Compiler
 from dnsguard.calc.compiled import Action, Address, Compiled
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.packet import PacketState
 from dnsguard.calc.evaluator.trace import Decider, Verdict
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan

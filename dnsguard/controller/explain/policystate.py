@@ -3,8 +3,8 @@
 from functools import cached_property
 
 from dnsguard.calc.compiled import Compiled
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.node import Node
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.calc.staging import View
 from dnsguard.controller.explain.origins import Origins
 from dnsguard.controller.explain.unselecting import compile_idle

@@ -5,9 +5,9 @@ from typing import Any
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Address, Direction, EndpointId, PolicyId
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.packet import TCP, Packet
 from dnsguard.calc.evaluator.trace import Judgement
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.resources import Resource
 from tests.unit.calc.builders import policy, workload
 

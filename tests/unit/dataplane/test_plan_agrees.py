@@ -23,9 +23,9 @@ from dnsguard.calc.compiled import (
     PolicyClass,
     PortRange,
 )
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.calc.evaluator.trace import Decider, Decision
-from dnsguard.calc.evaluator.verdict import evaluate
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import Settings
@@ -190,7 +190,7 @@ def test_rules_decide_as_the_evaluator_does(seed: int) -> None:
     in_kernel = {source.packed + target.packed for source, target in held}
     for _ in range(20):
         packet = dice.packet()
-        verdict = evaluate(state, packet, lambda _name, client, address: (client, address) in held)
+        verdict = Evaluator(state).evaluate(packet, lambda _name, client, address: (client, address) in held)
         run = Run(plan, packet, lambda _name, pair: pair in in_kernel)
         assert run.through("forward-egress", "forward-ingress") == (verdict.action is not Action.DENY)
         if verdict.decision is not None and verdict.action is Action.DENY:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action, Direction, EndpointId
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.packet import Packet
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.resources import KubernetesNetworkPolicy, Resource, calico_spec, parse_object
 from dnsguard.resources.resource import NETWORKING, PROJECTCALICO
 from tests.support.kubernetes import Connection, Pod, allowed

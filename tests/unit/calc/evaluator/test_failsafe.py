@@ -6,11 +6,11 @@ import pytest
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action, Direction, EndpointId, Stage
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
 from dnsguard.calc.evaluator.node import Node
 from dnsguard.calc.evaluator.packet import TCP, UDP, Packet
 from dnsguard.calc.evaluator.trace import Decider
-from dnsguard.calc.evaluator.verdict import Evaluator
 from tests.unit.calc.builders import host
 from tests.unit.calc.probes import OUT, egress, judged, packet
 

@@ -4,8 +4,8 @@ import pytest
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action, Direction, PolicyId
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.trace import Decider, Decision
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.resources import Resource
 from tests.unit.calc.builders import policy, profile, tier, workload
 from tests.unit.calc.probes import OUT, P, W, egress, judged, packet

@@ -11,10 +11,10 @@ import pytest
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.node import HostAction, Listen, Node
 from dnsguard.calc.evaluator.packet import ICMPV6, TCP, UDP, PacketState
 from dnsguard.calc.evaluator.trace import Verdict
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.resources import Resource
 from tests.unit.calc.builders import global_policy, host, policy, workload
 from tests.unit.calc.probes import OUT, egress, packet

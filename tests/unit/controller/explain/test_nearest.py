@@ -20,9 +20,9 @@ from dnsguard.calc.compiled import (
     PortSet,
     Stage,
 )
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.matching import nothing_leased, why_not
 from dnsguard.calc.evaluator.packet import ICMP, Packet
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.controller.explain.nearest import candidates, conditions, nearest, taken_apart
 from tests.unit.controller.policy import LEASES, POLICY, endpoint
 

@@ -7,9 +7,9 @@ import pytest
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Direction, EndpointId
+from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.matching import nothing_leased
 from dnsguard.calc.evaluator.packet import Packet
-from dnsguard.calc.evaluator.verdict import Evaluator
 from dnsguard.calc.staging import View
 from dnsguard.controller.explain.unselecting import Unselecting, compile_idle, unselecting
 from dnsguard.controller.explain.written import Written

@@ -12,7 +12,7 @@ def kinds_and_names(words: Sequence[str]) -> Iterator[tuple[Kind, str | None]]:
         for word in words:
             name, slash, rest = word.partition("/")
             if not slash or not rest:
-                raise UsageError(f"{word!r}: write KIND/NAME for each, or KIND NAME")
+                raise UsageError(_of_two_minds(words))
             kind = _kind(name)
             namespace, inner, alone = rest.partition("/")
             if inner:
@@ -45,3 +45,11 @@ def _kind(word: str) -> Kind:
         return kind_named(word)
     except UnknownKind as error:
         raise UsageError(str(error)) from None
+
+
+def _of_two_minds(words: Sequence[str]) -> str:
+    """`wep shop/web`: after a kind, what has a slash is meant as NAMESPACE/NAME."""
+    if "/" not in words[0]:
+        namespace, _, name = next(word for word in words if "/" in word).partition("/")
+        return f"'{namespace}/{name}': write the namespace for itself, as in -n {namespace} {words[0]} {name}"
+    return f"{words[0]!r}: write KIND/NAME for each, or KIND NAME"

@@ -97,6 +97,7 @@ def test_an_object_that_is_not_there(run: Run) -> None:
         (("netzet/a", "-A"), "unknown kind 'netzet'"),
         (("NetworkPolcy",), "unknown kind 'NetworkPolcy'; did you mean NetworkPolicy?"),
         (("np/shop/web",), "'np/shop/web': write the namespace for itself, as in -n shop np/web"),
+        (("wep", "shop/web"), "'shop/web': write the namespace for itself, as in -n shop wep web"),
         (("np,gnp", "a"), "'np,gnp': several kinds take no names"),
         (("np,", "-A"), "unknown kind ''"),
         (("networkset/a", "-A"), "write -n instead of -A"),

@@ -8,6 +8,7 @@ from time import perf_counter, thread_time
 from typing import NamedTuple, Self
 
 from dnsguard.calc.compiled import Compiled
+from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
 from dnsguard.controller.enforcement import Desired, Enforcer, Pace
 from dnsguard.controller.inputs import Inputs, key_of
@@ -60,12 +61,16 @@ class Installation:
 
     async def __aenter__(self) -> Self:
         self._kernel.loop = asyncio.get_running_loop()
-        self._task = asyncio.create_task(self.enforcer.run())
+        self._tasks = [
+            asyncio.create_task(self.enforcer.run()),
+            asyncio.create_task(collect_when_quiet(lambda: self.enforcer.in_sync)),
+        ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._worker.shutdown()
         self.socket.close()
 

@@ -36,15 +36,6 @@ class Counted(NamedTuple):
     bytes: int
 
 
-class Lease(NamedTuple):
-    """One element of a lease set."""
-
-    key: bytes
-    """Client and destination address, packed, one after the other."""
-
-    seconds_left: float
-
-
 class Driver:
     """Owner of one table. Blocks; one thread at a time.
 
@@ -136,10 +127,6 @@ class Driver:
     def counters(self) -> dict[str, Counted]:
         """All named counters; empty when there is no table."""
         return {item.name: Counted(item.packets, item.bytes) for item in self._reader.counters()}
-
-    def lease_elements(self, set_name: str) -> list[Lease]:
-        """What a lease set holds now. Raises `NetlinkError` (ENOENT) when there is no such set."""
-        return [Lease(item.key, (item.expires_ms or 0) / 1000) for item in self._reader.elements(set_name)]
 
     def uninstall(self) -> None:
         """Remove the table with everything in it; nothing is enforced any more. No error when there is none."""

@@ -14,7 +14,7 @@
 Each part keeps what it needs to know what a change means to it, says what changed for those after it, and looks only at
 what depends on that. Beside them: `labels`, `scoping`, `ordering`, `stages` and `rules` say what resources mean,
 `labelindex` (by `anchors`) finds what selectors match, `contents` (by `union` and `networks`) keeps what a set holds,
-`claims` and `policyadvice` know what to advise, and a `shelf` holds what is given out.
+`claims` and `policyadvice` know what to advise, and what is given out is `published`.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -30,10 +30,10 @@ from dnsguard.calc.networksets import NetworkSetBook, NetworkSetChange
 from dnsguard.calc.policies import PolicyBook
 from dnsguard.calc.policyadvice import PolicyAdvice
 from dnsguard.calc.profiles import ProfileBook
+from dnsguard.calc.published import Published
 from dnsguard.calc.rulebook import RuleBook
 from dnsguard.calc.selection import Selection
 from dnsguard.calc.sets import Labelled, SetRegistry
-from dnsguard.calc.shelf import Shelf
 from dnsguard.calc.staging import Staging, View
 from dnsguard.calc.usage import PolicyUsage, ProfileUsage
 
@@ -69,7 +69,7 @@ class Calculation:
         self._policy_usage = PolicyUsage(self._selection.groups, self._rules)
         self._profile_usage = ProfileUsage(self._endpoints, self._profiles, self._rules, self._advice)
         self._policy_advice = PolicyAdvice(self._sets, self._selection.groups, self._advice)
-        self._compiled_endpoints = Shelf[EndpointId, CompiledEndpoint]()
+        self._compiled_endpoints = Published[EndpointId, CompiledEndpoint]()
         self.compiled = Compiled()
 
     def apply(self, changes: Iterable[Change]) -> None:
@@ -98,7 +98,7 @@ class Calculation:
             endpoints=self._compiled_endpoints.made,
             policies=self._rules.policies.made,
             profiles=self._rules.profiles.made,
-            sets=sum(shelf.made for shelf in sets),
+            sets=sum(published.made for published in sets),
         )
 
     def _index(self, endpoints: Sequence[EndpointChange], network_sets: Sequence[NetworkSetChange]) -> None:
@@ -132,12 +132,12 @@ class Calculation:
 
     def _result(self) -> Compiled:
         now = Compiled(
-            endpoints=self._compiled_endpoints.given(),
-            policies=self._rules.policies.given(),
-            profiles=self._rules.profiles.given(),
-            member_sets=self._sets.member_sets.given(),
-            port_sets=self._sets.port_sets.given(),
-            lease_sets=self._sets.lease_sets.given(),
+            endpoints=self._compiled_endpoints.snapshot(),
+            policies=self._rules.policies.snapshot(),
+            profiles=self._rules.profiles.snapshot(),
+            member_sets=self._sets.member_sets.snapshot(),
+            port_sets=self._sets.port_sets.snapshot(),
+            lease_sets=self._sets.lease_sets.snapshot(),
             warnings=self._advice.lines(),
         )
         last = self.compiled

@@ -3,9 +3,9 @@
 from dnsguard.calc.asking import Asking
 from dnsguard.calc.compiled import CompiledPolicy, CompiledProfile, CompiledRule, Direction, PolicyId
 from dnsguard.calc.profiles import EffectiveProfile
+from dnsguard.calc.published import Published
 from dnsguard.calc.rules import compiled_rules
 from dnsguard.calc.sets import SetRegistry
-from dnsguard.calc.shelf import Shelf
 from dnsguard.resources import PolicyType, Rule
 from dnsguard.resources.policy import PolicySpec
 
@@ -18,8 +18,8 @@ class RuleBook:
 
     def __init__(self, sets: SetRegistry) -> None:
         self._sets = sets
-        self.policies = Shelf[PolicyId, CompiledPolicy]()
-        self.profiles = Shelf[str, CompiledProfile]()
+        self.policies = Published[PolicyId, CompiledPolicy]()
+        self.profiles = Published[str, CompiledProfile]()
 
     def put_policy(self, identity: PolicyId, spec: PolicySpec) -> None:
         """Compiles it, for the first time or anew; rules of a direction that `types` leaves out are left out too."""

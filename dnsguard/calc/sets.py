@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from dnsguard.calc.compiled import LeaseSet, MemberSet, PortSet
 from dnsguard.calc.contents import NO_OBJECT, Contents, Selectable
 from dnsguard.calc.labelindex import LabelIndex, SelectorIndex
-from dnsguard.calc.shelf import Shelf
+from dnsguard.calc.published import Published
 from dnsguard.selector import Expression
 
 Owner = Hashable
@@ -58,9 +58,9 @@ class SetRegistry:
         self._owners: dict[Reference, set[Owner]] = {}
         self._references: dict[Owner, set[Reference]] = {}
         self._touched: set[Reference] = set()
-        self.member_sets = Shelf[str, MemberSet]()
-        self.port_sets = Shelf[str, PortSet]()
-        self.lease_sets = Shelf[str, LeaseSet]()
+        self.member_sets = Published[str, MemberSet]()
+        self.port_sets = Published[str, PortSet]()
+        self.lease_sets = Published[str, LeaseSet]()
 
     def replace(self, before: Labelled | None, after: Labelled | None) -> None:
         """An object is another now, and the index of objects has it already."""
@@ -112,7 +112,7 @@ class SetRegistry:
             self._references[owner] = references
 
     def publish(self) -> None:
-        """Brings the shelves up to date."""
+        """Brings what is published up to date."""
         for reference in sorted(self._touched, key=lambda reference: reference.name):
             if not self._owners[reference]:
                 self._close(reference)

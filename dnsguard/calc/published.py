@@ -7,36 +7,36 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Shelf(Generic[Key, Value]):
+class Published(Generic[Key, Value]):
     """A mapping of which snapshots are given out. Whoever holds one never sees it change."""
 
     def __init__(self) -> None:
         self._values: dict[Key, Value] = {}
-        self._given: dict[Key, Value] | None = {}
+        self._snapshot: dict[Key, Value] | None = {}
         """The last snapshot, None when it is out of date."""
 
         self.made = 0
-        """How many values were put, new or not: the work that was done for this shelf."""
+        """How many values were put, new or not: the work that was done."""
 
     def put(self, key: Key, value: Value) -> None:
         """An equal value that is there stays."""
         self.made += 1
-        # Equality of nothing but names would do for most values; of no value does it cost more than making it did.
+        # To compare a value costs less than making it did.
         if key not in self._values or self._values[key] != value:
             self._values[key] = value
-            self._given = None
+            self._snapshot = None
 
     def drop(self, key: Key) -> None:
         """Without effect where there is none."""
         if self._values.pop(key, None) is not None:
-            self._given = None
+            self._snapshot = None
 
     def get(self, key: Key) -> Value | None:
         """The value, or None."""
         return self._values.get(key)
 
-    def given(self) -> Mapping[Key, Value]:
+    def snapshot(self) -> Mapping[Key, Value]:
         """A snapshot: the same object as last time when nothing changed."""
-        if self._given is None:
-            self._given = dict(self._values)
-        return self._given
+        if self._snapshot is None:
+            self._snapshot = dict(self._values)
+        return self._snapshot

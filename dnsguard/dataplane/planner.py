@@ -1,8 +1,7 @@
 """Compiled policy as one table, again and again: what did not change is not looked at. Pure."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from functools import partial
-from itertools import compress, filterfalse
 from operator import is_
 from typing import Generic, TypeVar
 
@@ -22,6 +21,7 @@ from dnsguard.dataplane.rules import Chain, Plan
 from dnsguard.dataplane.sets import HashSet, IntervalSet, LeaseSet, Set, VerdictMap
 from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.workloads import Workloads
+from dnsguard.span import differing
 
 Named = TypeVar("Named", bound=Chain | HashSet | IntervalSet | LeaseSet | VerdictMap)
 
@@ -73,10 +73,10 @@ class _State:
         self._builder = ClassBuilder(settings)
         self._workloads = Workloads(self._builder)
         self._hosts: Hosts | None = None
-        self._endpoints: dict[int, CompiledEndpoint] = {}
-        """By identity; held here, so that no other object can take its place in memory."""
-
+        self._endpoints: list[CompiledEndpoint] = []
         self._host_endpoints: dict[int, CompiledEndpoint] = {}
+        """By identity."""
+
         self._lease_sets = Renderings[CompiledLeaseSet, LeaseSet](partial(lease_sets, settings.lease_gc_seconds))
         self._member_sets = Renderings[MemberSet, IntervalSet](member_sets)
         self._port_sets = Renderings[PortSet, HashSet](port_sets)
@@ -89,7 +89,7 @@ class _State:
     def follow(self, compiled: Compiled, settings: Settings) -> Plan:
         if self._builder.follow(compiled):
             self._workloads.refresh()
-        new, gone = self._turnover(compiled.endpoints.values())
+        new, gone = self._turnover(list(compiled.endpoints.values()))
         for endpoint in new:  # first, so that a class in use before and after is not made anew
             self._put(endpoint)
         for endpoint in gone:
@@ -127,15 +127,15 @@ class _State:
         self._counted = counted
         return tuple(sorted({*counted[0], *counted[1]}))
 
-    def _turnover(self, current: Collection[CompiledEndpoint]) -> tuple[list[CompiledEndpoint], list[CompiledEndpoint]]:
-        """Who came and who went. The ten thousand who stayed are compared in C alone."""
-        known = self._endpoints
-        identities = set(map(id, current))
-        fresh = identities.difference(known)
-        new = list(compress(current, map(fresh.__contains__, map(id, current)))) if fresh else []
-        gone = list(filterfalse(identities.__contains__, known)) if len(known) + len(new) > len(identities) else []
-        known.update((id(endpoint), endpoint) for endpoint in new)
-        return new, [known.pop(key) for key in gone]
+    def _turnover(self, current: list[CompiledEndpoint]) -> tuple[list[CompiledEndpoint], list[CompiledEndpoint]]:
+        """Who came and who went."""
+        span = differing(self._endpoints, current)
+        known, present = set(map(id, span.old)), set(map(id, span.new))
+        self._endpoints = current
+        return (
+            [endpoint for endpoint in span.new if id(endpoint) not in known],
+            [endpoint for endpoint in span.old if id(endpoint) not in present],
+        )
 
     def _put(self, endpoint: CompiledEndpoint) -> None:
         if endpoint.is_workload:

@@ -38,14 +38,15 @@ class Renderings(Generic[Source, Kernel]):
     """Is also given what came of the last source with this identifier; its description is the same."""
 
     _made: dict[str, Made[Source, Kernel]] = field(default_factory=dict)
+    """In the order of their names."""
+
     _all: tuple[Kernel, ...] = ()
 
     def of(self, sources: Mapping[str, Source]) -> tuple[Kernel, ...]:
         """The kernel sets, in the order of their identifiers. What did not change is the same object."""
-        changed = False
-        for name in self._made.keys() - sources.keys():
+        changed = others = self._made.keys() != sources.keys()
+        for name in self._made.keys() - sources.keys() if others else ():
             del self._made[name]
-            changed = True
         for name, source in sources.items():
             last = self._made.get(name)
             if last is None or last[0] is not source:
@@ -54,9 +55,15 @@ class Renderings(Generic[Source, Kernel]):
                     rendered = tuple(map(same_if_equal, last[1], rendered))
                 self._made[name] = source, rendered
                 changed = True
+        if others:
+            self._made = dict(sorted(self._made.items(), key=_name))
         if changed:
-            self._all = tuple(item for name in sorted(self._made) for item in self._made[name][1])
+            self._all = tuple(item for _, made in self._made.values() for item in made)
         return self._all
+
+
+def _name(pair: tuple[str, object]) -> str:
+    return pair[0]
 
 
 def same_if_equal(before: Source, now: Source) -> Source:

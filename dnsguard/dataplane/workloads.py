@@ -139,8 +139,8 @@ class Workloads:
     def _renew(self, place: tuple[Direction, int], changed: frozenset[bytes]) -> None:
         direction, family = place
         known = self._maps.pop(place, None)
-        # A copy: endpoints come and go, and what was given out must not change.
-        entries = dict(self._entries[place])
+        # Endpoints come and go, and what was given out must not change.
+        entries = self._entries[place].copy()
         if entries:
             since = None if known is None else Since(known.entries, changed)
             name = workload_map(direction, family)

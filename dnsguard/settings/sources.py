@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from dnsguard.errors import DnsguardError
 from dnsguard.locations import RESOLV_CONF, default_run_dir, default_state_dir
@@ -107,7 +108,7 @@ def settings_from(
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems += [_problem(detail["loc"], detail["msg"], origins) for detail in error.errors(include_url=False)]
+        problems += [_problem(detail, origins) for detail in error.errors(include_url=False)]
         raise SettingsError(problems) from None
     if needs_upstreams:
         settings, more = _with_upstreams(settings, given="upstreams" in values)
@@ -117,10 +118,14 @@ def settings_from(
     return settings
 
 
-def _problem(location: tuple[int | str, ...], message: str, origins: Mapping[str, str]) -> str:
-    name = str(location[0])
-    index = "".join(f"[{step}]" for step in location[1:] if isinstance(step, int))
-    return f"{origins.get(name, name)}{index}: {message.removeprefix('Value error, ')}"
+def _problem(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
+    name = str(detail["loc"][0])
+    index = "".join(f"[{step}]" for step in detail["loc"][1:] if isinstance(step, int))
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "literal_error":
+        choices = detail["ctx"]["expected"].replace("'", "")
+        message = f"{detail['input']!r} is none of the choices: write {choices}"
+    return f"{origins.get(name, name)}{index}: {message}"
 
 
 def _unknown(name: str) -> str:

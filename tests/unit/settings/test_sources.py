@@ -114,6 +114,12 @@ def test_variables_of_the_client_are_no_settings() -> None:
     assert read(DNSGUARD_SERVER="x", DNSGUARD_TOKEN="y", DNSGUARD_TOKEN_FILE="z").table == "dnsguard"
 
 
+def test_a_choice_that_there_is_not_is_quoted_with_those_there_are() -> None:
+    assert problems("--endpoint-to-host-action", "drop", *UPSTREAM) == [
+        "--endpoint-to-host-action: 'drop' is none of the choices: write Drop, Accept or Return"
+    ]
+
+
 @pytest.mark.parametrize("upstream", ["127.0.0.1", "[::1]:53"])
 def test_we_never_ask_ourselves(upstream: str) -> None:
     (problem,) = problems("--upstreams", f"192.0.2.53,{upstream}")

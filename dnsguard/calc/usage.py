@@ -19,11 +19,11 @@ class PolicyUsage:
         self._rules = rules
         self._used: dict[Owner, InForce] = {}
 
-    def apply(self, changes: PolicyChanges, stirred: Iterable[InForce], outdated: set[Owner]) -> None:
+    def apply(self, changes: PolicyChanges, regrouped: Iterable[InForce], outdated: set[Owner]) -> None:
         """Takes on changed policies, those that select other endpoints, and owners who must ask for sets anew."""
         rewritten = {policy.id for policy in changes.rewritten}
         again = {self._used[owner] for owner in (outdated | rewritten) & self._used.keys()}
-        touched = {*stirred, *changes.moved, *changes.gone} | again
+        touched = {*regrouped, *changes.moved, *changes.gone} | again
         for policy in sorted(touched, key=lambda policy: policy.rank):
             if not self._groups.judges(policy):
                 if self._used.pop(policy.id, None) is not None:
@@ -64,5 +64,5 @@ class ProfileUsage:
         without = () if exists else self._endpoints.listing(name)
         self._advice.say(
             (ProfileUsage, name),
-            [f"{each.kind} {each}: profile {name!r} does not exist, so it denies everything" for each in without],
+            [f"{each.kind} {each}: profile {name!r} does not exist, so it denies what comes to it" for each in without],
         )

@@ -88,7 +88,7 @@ def test_an_unknown_profile_denies_everything() -> None:
     found = compiled.profiles["nobody-wrote-it"]
     assert [rule.action for rule in (*found.ingress, *found.egress)] == [Action.DENY, Action.DENY]
     assert compiled.warnings == (
-        "WorkloadEndpoint shop/w: profile 'nobody-wrote-it' does not exist, so it denies everything",
+        "WorkloadEndpoint shop/w: profile 'nobody-wrote-it' does not exist, so it denies what comes to it",
     )
 
 

@@ -6,8 +6,9 @@ import time
 
 from dnsguard.calc.compiled import Action
 from tests.support.lab.enclosure import INSIDE, enclosed
-from tests.worlds.bench import LEAST_SHARE, Tally, bench
+from tests.worlds.bench import bench
 from tests.worlds.report import told
+from tests.worlds.tally import LEAST_SHARE, Tally
 from tests.worlds.world import world_of
 
 MOST_TOLD = 3

@@ -3,13 +3,12 @@
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from random import Random
 
 from dnsguard.calc.compile import Compiler
 from dnsguard.calc.compiled import Action, Address, Compiled
 from dnsguard.calc.evaluator.evaluate import Evaluator
-from dnsguard.calc.evaluator.packet import PacketState
 from dnsguard.calc.evaluator.trace import Decider, Verdict
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.driver import Driver
@@ -20,12 +19,14 @@ from dnsguard.netlink.nftables import Element, Message, add_elements, flush_set
 from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.resources import Resource
 from tests.worlds import counting
+from tests.worlds.comparing import leaves_untracked, problem_with, shown_by
 from tests.worlds.flows import can_be_followed, connection_of, error_about, next_of, reply_to
 from tests.worlds.naive import Naive
 from tests.worlds.packets import Packets
 from tests.worlds.scene import Scene, scene
 from tests.worlds.shot import Shot
-from tests.worlds.wire import ESTABLISHED, INVALID, PASSED, RELATED, SEEN, UNTRACKED, Wire
+from tests.worlds.tally import Tally
+from tests.worlds.wire import Wire
 from tests.worlds.world import World
 
 FLOWS = 3
@@ -38,20 +39,6 @@ SMALLER = 4
 """A world that is almost the last one gets so many times fewer packets."""
 
 _LEASE_MS = 3_600_000
-_OF_STATE: dict[PacketState, set[str]] = {
-    PacketState.NEW: set(),
-    PacketState.INVALID: {INVALID},
-    PacketState.ESTABLISHED: {ESTABLISHED},
-    PacketState.RELATED: {RELATED},
-    PacketState.UNTRACKED: {UNTRACKED},
-}
-_STATES = {INVALID, ESTABLISHED, RELATED, UNTRACKED}
-
-
-LEAST_SHARE = 0.005
-"""Of the packets, for each kind of thing that decides; what is established is followed, not drawn."""
-
-Decided = tuple[Action | None, Decider | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +50,6 @@ class Mismatch:
     text: str
     shot: Shot | None = None
     verdict: Verdict | None = None
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was seen so far."""
-
-    worlds: int = 0
-    packets: int = 0
-    followed: int = 0
-    deciders: Counter[Decided] = field(default_factory=Counter)
-    mismatches: int = 0
-
-    def rare(self) -> list[str]:
-        """Kinds of things that decided too seldom for a run to say much of them."""
-        shares: Counter[Decider] = Counter({kind: 0 for kind in Decider if kind is not Decider.ESTABLISHED})
-        for (_, kind), count in self.deciders.items():
-            if kind is not None:
-                shares[kind] += count
-        return [kind.value for kind, count in shares.items() if count < self.packets * LEAST_SHARE]
 
 
 class Bench:
@@ -154,7 +122,7 @@ class Bench:
         found = []
         for shot in shots:
             verdict = self.expected(shot)
-            if problem := _problem(shot, verdict, notes[shot.number]):
+            if problem := problem_with(shot, verdict, notes[shot.number]):
                 found.append(self._mismatch(problem, shot, verdict))
         return found
 
@@ -237,7 +205,7 @@ class Bench:
         return found
 
     def _is_untracked(self, shot: Shot) -> bool:
-        return _leaves_untracked(self.expected(shot))
+        return leaves_untracked(self.expected(shot))
 
     def _resources(self, world: World) -> list[Resource]:
         """Objects that did not change are the same ones, as they are to the product."""
@@ -277,39 +245,3 @@ def bench() -> Iterator[Bench]:
             socket = NetfilterSocket()
         with socket:
             yield Bench(place, wire, socket)
-
-
-def _problem(shot: Shot, verdict: Verdict, notes: set[str]) -> str:
-    """What is wrong with what became of a packet; empty where nothing is."""
-    if SEEN not in notes:
-        return "the packet did not come in"
-    allowed = verdict.action is not Action.DENY
-    if (PASSED in notes) is not allowed:
-        return f"the evaluator {'allows' if allowed else 'denies'} it, the kernel does not"
-    state = shot.packet.state if shot.packet.is_tracked else PacketState.UNTRACKED
-    wanted = {UNTRACKED} if _leaves_untracked(verdict) else _OF_STATE[state]
-    said = notes & _STATES
-    if said != wanted and (said or allowed):
-        return f"connection tracking says {said or 'new'}, not {wanted or 'new'}"
-    return ""
-
-
-def shown_by(verdict: Verdict) -> Iterator[tuple[object, ...]]:
-    """What a verdict is an example of: what decides where, rules that match, and reasons why others do not; addresses
-    and numbers apart."""
-    for judgement in verdict.judgements:
-        yield judgement.stage, judgement.direction, judgement.decision.decider, judgement.decision.action
-        policies = [(policy.id, policy.rules) for tier in judgement.tiers for policy in tier.policies]
-        for owner, rules in [*policies, *((profile.name, profile.rules) for profile in judgement.profiles)]:
-            for rule in rules:
-                reason = " ".join(word for word in rule.why_not.split() if word.isalpha())
-                yield judgement.direction, owner, rule.index, reason
-
-
-def _leaves_untracked(verdict: Verdict) -> bool:
-    """Whether an untracked policy allows the packet."""
-    return any(
-        each.stage.value == "untracked"
-        and (each.decision.decider, each.decision.action) == (Decider.RULE, Action.ALLOW)
-        for each in verdict.judgements
-    )

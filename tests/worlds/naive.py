@@ -4,73 +4,19 @@ It shares nothing with the product but the packet: no parser, no selectors, no l
 compiler makes of a world is held against it.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_network
 from typing import Any
 
 from dnsguard.calc.evaluator.packet import Packet
+from tests.support.kubernetes import selects
 from tests.worlds.dice import Manifest
+from tests.worlds.meaning import ACCOUNT, MEANING, NAMESPACE, Labels, below, both, has, selected
 from tests.worlds.world import World
 
-NAMESPACE = "projectcalico.org/namespace"
-ACCOUNT = "projectcalico.org/serviceaccount"
 PROTOCOLS = {"ICMP": 1, "TCP": 6, "UDP": 17, "ICMPv6": 58, "SCTP": 132, "UDPLite": 136}
 LAST = float("inf")
-
-Labels = Mapping[str, str]
-Predicate = Callable[[Labels], bool]
-
-MEANING: dict[str, Predicate] = {
-    "all()": lambda _: True,
-    "has(role)": lambda labels: "role" in labels,
-    "role == 'a'": lambda labels: labels.get("role") == "a",
-    "role == 'b'": lambda labels: labels.get("role") == "b",
-    "role != 'a'": lambda labels: labels.get("role") != "a",
-    "!has(zone)": lambda labels: "zone" not in labels,
-    "zone in {'x', 'y'}": lambda labels: labels.get("zone") in ("x", "y"),
-    "role == 'a' && zone == 'x'": lambda labels: (labels.get("role"), labels.get("zone")) == ("a", "x"),
-    "role == 'b' || zone == 'y'": lambda labels: labels.get("role") == "b" or labels.get("zone") == "y",
-    "projectcalico.org/namespace == 'red'": lambda labels: labels.get(NAMESPACE) == "red",
-    "!has(projectcalico.org/namespace)": lambda labels: NAMESPACE not in labels,
-    "zone starts with 'x'": lambda labels: labels.get("zone", "").startswith("x"),
-    "own == 'yes'": lambda labels: labels.get("own") == "yes",
-    "has(own)": lambda labels: "own" in labels,
-    "kind == 'set'": lambda labels: labels.get("kind") == "set",
-    "nothing == 'here'": lambda labels: labels.get("nothing") == "here",
-    "env == 'prod'": lambda labels: labels.get("env") == "prod",
-    "env != 'prod'": lambda labels: labels.get("env") != "prod",
-    "has(env)": lambda labels: "env" in labels,
-    "projectcalico.org/name == 'red'": lambda labels: labels.get("projectcalico.org/name") == "red",
-    "projectcalico.org/name == 'one'": lambda labels: labels.get("projectcalico.org/name") == "one",
-    "projectcalico.org/name == 'two'": lambda labels: labels.get("projectcalico.org/name") == "two",
-}
-
-
-def below(prefix: str, text: str) -> Predicate:
-    """A selector about what an object inherits: from its namespace, or from its service account."""
-    return lambda labels: MEANING[text](
-        {key.removeprefix(prefix): value for key, value in labels.items() if key.startswith(prefix)}
-    )
-
-
-def both(*predicates: Predicate | None) -> Predicate | None:
-    """All that are there; None where none is."""
-    given = [each for each in predicates if each is not None]
-    return (lambda labels: all(each(labels) for each in given)) if given else None
-
-
-def has(key: str) -> Predicate:
-    return lambda labels: key in labels
-
-
-def is_in(namespace: str) -> Predicate:
-    return lambda labels: labels.get(NAMESPACE) == namespace
-
-
-def _is_global(labels: Labels) -> bool:
-    return NAMESPACE not in labels
 
 
 @dataclass(frozen=True)
@@ -201,7 +147,7 @@ class Naive:
             types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
             pod = labels.get("projectcalico.org/orchestrator") == "k8s" and labels.get(NAMESPACE) == namespace
             right = stage == "normal" and direction.capitalize() in types and pod
-            return right and endpoint.manifest["kind"] == "WorkloadEndpoint" and _selects(spec["podSelector"], labels)
+            return right and endpoint.manifest["kind"] == "WorkloadEndpoint" and selects(spec["podSelector"], labels)
         types = spec.get("types") or [each.capitalize() for each in ("ingress", "egress") if each in spec]
         if direction.capitalize() not in (types or ["Ingress"]):
             return False
@@ -290,7 +236,7 @@ class Naive:
             return False
         if any(address in ip_network(text) for text in entity.get("notNets", ())):
             return False
-        positive, negative = _selected(entity, namespace)
+        positive, negative = selected(entity, namespace)
         if negative is not None and any(negative(each.labels) and each.holds(address) for each in self.things):
             return False
 
@@ -349,7 +295,7 @@ class Naive:
                 right = all(pod.labels.get(f"pcns.{key}") == value for key, value in wanted.items())
             else:
                 right = pod.labels.get(NAMESPACE) == namespace
-            if right and _selects(peer.get("podSelector", {}), pod.labels):
+            if right and selects(peer.get("podSelector", {}), pod.labels):
                 return True
         return False
 
@@ -370,35 +316,6 @@ class Naive:
         return port is not None and bool(first <= port <= wanted.get("endPort", first))
 
 
-def _selected(entity: Manifest, namespace: str) -> tuple[Predicate | None, Predicate | None]:
-    """What the address must belong to, and what it must not."""
-    own, excluded, within = entity.get("selector"), entity.get("notSelector"), entity.get("namespaceSelector")
-    accounts = entity.get("serviceAccounts")
-    of_accounts = None
-    if accounts is not None:
-        chosen = below("pcsa.", accounts["selector"]) if "selector" in accounts else None
-        listed = accounts.get("names")
-        of_accounts = both(chosen, None if listed is None else lambda labels: labels.get(ACCOUNT) in listed)
-    base = both(of_accounts, None if own is None else MEANING[own])
-    scope: Predicate | None = None
-    if within == "all()":
-        scope = has(NAMESPACE)
-    elif within == "global()":
-        scope = _is_global
-    elif within is not None:
-        scope = below("pcns.", within)
-    elif namespace:
-        scope = is_in(namespace)
-    if base is None and excluded is None and within is None:
-        scope = None
-    positive = both(scope, base)
-    if excluded is None:
-        return positive, None
-    if positive is None:
-        return None, MEANING[excluded]
-    return both(positive, lambda labels: not MEANING[excluded](labels)), None
-
-
 def _number(protocol: Any) -> int | None:
     if protocol is None:
         return None
@@ -415,11 +332,3 @@ def _in_ranges(port: int | None, listed: Any) -> bool:
         if first.isdigit() and port is not None and int(first) <= port <= int(last or first):
             return True
     return False
-
-
-def _selects(selector: Manifest, labels: Labels) -> bool:
-    equal = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
-    return equal and all(
-        (labels.get(each["key"]) in each["values"]) is (each["operator"] == "In")
-        for each in selector.get("matchExpressions", ())
-    )

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.worlds.bench import Tally, bench
+from tests.worlds.bench import bench
 from tests.worlds.report import told
+from tests.worlds.tally import Tally
 from tests.worlds.world import world_of
 
 WORLDS, PACKETS = 30, 40

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from dnsguard.calc.compiled import CompiledEndpoint, Direction, Stage
-from dnsguard.calc.evaluator.node import is_one_of
+from dnsguard.calc.evaluator.node import LOOPBACK, is_of_host
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.classes import ClassBuilder, ClassChain
 from dnsguard.dataplane.hooks import Additions, HostStage, HostStages, failsafe_chain, host_map
@@ -49,8 +49,9 @@ class Hosts:
             if not interfaces:
                 self.warnings.append(f"{endpoint.id}: no interface of this node has one of its addresses; not enforced")
             for interface in interfaces:
-                if is_one_of(interface, self._additions.settings.workload_interfaces):
-                    self.warnings.append(f"{endpoint.id}: {interface} is an interface of workloads; not enforced there")
+                if not is_of_host(interface, self._additions.settings.workload_interfaces):
+                    whose = "the node's talk to itself" if interface == LOOPBACK else "workloads"
+                    self.warnings.append(f"{endpoint.id}: {interface} is for {whose}; not enforced there")
                     continue
                 if interface in named:
                     self.warnings.append(f"{endpoint.id}: {interface} belongs to {named[interface].id} already")

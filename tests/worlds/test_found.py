@@ -64,3 +64,11 @@ def test_a_pre_dnat_policy_drops_what_belongs_to_no_connection(tried: Bench, des
 def test_a_pre_dnat_policy_of_every_interface_leaves_the_node_to_itself(tried: Bench) -> None:
     enforce(tried, host("*"), early({"action": "Deny"}))
     assert not tried.try_alone(Shot(1, packet("192.0.2.1", "198.51.100.1"), ""))
+
+
+@pytest.mark.parametrize("direction", ["ingress", "egress"])
+def test_untracked_policy_leaves_the_node_to_itself(tried: Bench, direction: str) -> None:
+    rules = {direction: [{"action": "Deny"}], "types": [direction.capitalize()]}
+    untracked = manifest("GlobalNetworkPolicy", "raw", doNotTrack=True, applyOnForward=True, **rules)
+    enforce(tried, host("lo"), untracked)
+    assert not tried.try_alone(Shot(1, packet("192.0.2.1", "198.51.100.1"), ""))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from dnsguard.calc.compiled import ALL_INTERFACES, Address, CompiledEndpoint
-from dnsguard.calc.evaluator.node import Node
+from dnsguard.calc.evaluator.node import Node, is_of_host
 
 
 class HostEndpoints:
@@ -42,5 +42,4 @@ class HostEndpoints:
         else:
             wanted = set(endpoint.addresses)
             found = [name for name, addresses in self._node.interface_addresses if wanted.intersection(addresses)]
-        # A workload's interface is no host endpoint's of its own: only the one for every interface counts there.
-        return [name for name in found if not self._node.is_for_workloads(name)]
+        return [name for name in found if is_of_host(name, self._node.workload_interfaces)]

@@ -8,6 +8,8 @@ from dnsguard.calc.compiled import Address, CompiledEndpoint, Network
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePorts
 from dnsguard.calc.evaluator.packet import TCP, UDP, Packet
 
+LOOPBACK = "lo"
+
 
 class HostAction(StrEnum):
     """What happens to a packet from a workload to its own node that egress policy allows."""
@@ -34,6 +36,12 @@ class Listen:
 def is_one_of(interface: str, names: Iterable[str]) -> bool:
     """Whether an interface has one of the names; a trailing ``*`` is a wildcard."""
     return any(interface.startswith(name[:-1]) if name.endswith("*") else interface == name for name in names)
+
+
+def is_of_host(interface: str, workload_interfaces: Iterable[str]) -> bool:
+    """Whether an interface may have a host endpoint of its own: it is for no workload, and not the one by which the
+    node talks to itself."""
+    return interface != LOOPBACK and not is_one_of(interface, workload_interfaces)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,10 @@ from dataclasses import dataclass, field
 from dnsguard.calc.compiled import Action, Address, CompiledEndpoint, Direction, EndpointId, Stage
 from dnsguard.calc.evaluator.hosts import HostEndpoints
 from dnsguard.calc.evaluator.judge import Judge
-from dnsguard.calc.evaluator.node import HostAction, Node
+from dnsguard.calc.evaluator.node import LOOPBACK, HostAction, Node
 from dnsguard.calc.evaluator.packet import Packet, PacketState
 from dnsguard.calc.evaluator.trace import Decider, Decision, Judgement
 
-_LOOPBACK = "lo"
 _BROADCAST = "255.255.255.255"
 
 
@@ -73,7 +72,7 @@ class Passage:
         self._tracked = self.packet.is_tracked
         to_node = destination in self.around.own
         from_node = not self.arrives and source in self.around.own
-        if _LOOPBACK in (self.arrives, self.leaves) or (from_node and to_node):
+        if LOOPBACK in (self.arrives, self.leaves) or (from_node and to_node):
             return  # what the node tells itself is no traffic of any endpoint
         if not self.leaves and destination in self.around.local:
             self.leaves = self.around.local[destination].interface

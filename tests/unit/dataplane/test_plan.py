@@ -5,11 +5,11 @@ from ipaddress import ip_address
 
 import pytest
 
-from dnsguard.calc.compiled import Compiled, CompiledEndpoint
+from dnsguard.calc.compiled import Compiled, CompiledEndpoint, Direction, Stage
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.settings import Settings
-from tests.support.compiled import compiled, host, workload
+from tests.support.compiled import compiled, host, policy_class, workload
 from tests.unit.dataplane.samples import SAMPLES
 
 
@@ -53,12 +53,15 @@ def test_maps_and_sets_of_endpoints_are_there_when_they_hold_something(
     assert asked(plan, base_only=True) == sets - {"remote-workloads-4"}
 
 
-def test_an_interface_of_workloads_has_no_host_endpoint_of_its_own() -> None:
-    settings = Settings(interface_addresses=(("cali9", (ip_address("192.0.2.1"),)),))
-    by_name, by_address = host("a", "cali9"), host("b", "", addresses=("192.0.2.1",))
-    plan = build_plan(compiled(endpoints=[by_name, by_address]), settings)
+def test_interfaces_of_workloads_and_loopback_have_no_host_endpoint_of_their_own() -> None:
+    settings = Settings(interface_addresses=(("cali9", (ip_address("192.0.2.1"),)), ("lo", (ip_address("192.0.2.2"),))))
+    untracked = policy_class(Direction.INGRESS, stage=Stage.UNTRACKED)
+    named = [host("a", "cali9", untracked), host("b", "lo", untracked)]
+    plan = build_plan(compiled(endpoints=[*named, host("c", "", addresses=("192.0.2.1", "192.0.2.2"))]), settings)
     assert plan == replace(build_plan(Compiled(), settings), warnings=plan.warnings)
     assert plan.warnings == (
-        "a: cali9 is an interface of workloads; not enforced there",
-        "b: cali9 is an interface of workloads; not enforced there",
+        "a: cali9 is for workloads; not enforced there",
+        "b: lo is for the node's talk to itself; not enforced there",
+        "c: cali9 is for workloads; not enforced there",
+        "c: lo is for the node's talk to itself; not enforced there",
     )

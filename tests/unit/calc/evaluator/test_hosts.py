@@ -16,6 +16,7 @@ NODE = Node(
         ("cali9", (ip_address("10.9.9.1"),)),
         ("eth0", (ip_address("10.9.0.1"), ip_address("fd00:9::1"))),
         ("eth1", (ip_address("10.9.1.1"),)),
+        ("lo", (ip_address("10.9.8.1"),)),
     ),
 )
 EVERY = host("every", interfaceName="*")
@@ -36,15 +37,17 @@ def by_address(name: str, *addresses: str) -> Resource:
         ([host("a", "10.9.1.1", interfaceName="eth0")], {"eth0": "a"}),
         ([by_address("a", "10.9.1.1")], {"eth1": "a"}),
         ([by_address("a", "fd00:9::1", "10.9.1.1")], {"eth0": "a", "eth1": "a"}),
-        ([EVERY], {"eth0": "every", "eth1": "every", "cali9": "every"}),
-        ([EVERY, by_name("f", "eth0")], {"eth0": "f", "eth1": "every", "cali9": "every"}),
+        ([EVERY], {"eth0": "every", "eth1": "every", "cali9": "every", "lo": "every"}),
+        ([EVERY, by_name("f", "eth0")], {"eth0": "f", "eth1": "every", "cali9": "every", "lo": "every"}),
         ([by_name("b", "eth0"), by_address("a", "10.9.0.1")], {"eth0": "a"}),
-        ([EVERY, host("any", interfaceName="*")], {"eth0": "any", "eth1": "any", "cali9": "any"}),
+        ([EVERY, host("any", interfaceName="*")], {"eth0": "any", "eth1": "any", "cali9": "any", "lo": "any"}),
         ([host("a", interfaceName="eth0", node="node-b")], {}),
-        # An interface of workloads has none of its own.
+        # An interface of workloads has none of its own, and what the node tells itself is nobody's.
+        ([by_name("a", "lo")], {}),
+        ([by_address("a", "10.9.8.1")], {}),
         ([by_name("a", "cali9")], {}),
         ([by_address("a", "10.9.9.1", "10.9.0.1")], {"eth0": "a"}),
-        ([EVERY, by_name("a", "cali9")], {"eth0": "every", "eth1": "every", "cali9": "every"}),
+        ([EVERY, by_name("a", "cali9")], {"eth0": "every", "eth1": "every", "cali9": "every", "lo": "every"}),
     ],
 )
 def test_whose_an_interface_is(endpoints: list[Resource], of: dict[str, str]) -> None:

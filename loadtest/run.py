@@ -247,7 +247,7 @@ class Run:
 def _used() -> tuple[float, int]:
     """Resident megabytes, and objects that the collector knows."""
     gc.collect()
-    return report.memory()[0], len(gc.get_objects())
+    return report.memory()[0], len(gc.get_objects()) + gc.get_freeze_count()
 
 
 def _growth(before: tuple[float, int]) -> str:

@@ -38,7 +38,7 @@ PROTOCOLS = {"udp": 17, "tcp": 6}
 class EgressFacts:
     """One class, as far as look-ups are concerned."""
 
-    __slots__ = ("lease_sets", "looks_at_source", "needs", "policy_class", "valid")
+    __slots__ = ("lease_sets", "looks_at_source", "needs", "policy_class", "rights", "valid")
 
     def __init__(self, policy_class: PolicyClass, compiled: Compiled) -> None:
         rules = list(rules_of(policy_class, compiled))
@@ -48,6 +48,10 @@ class EgressFacts:
         self.lease_sets = frozenset(leases for rule in rules if (leases := rule.destination.leases) is not None)
         self.looks_at_source = any(rule.source != ANY for rule in rules)
         self.needs = frozenset(_needs(policy_class, rules))
+        self.rights: dict[frozenset[int], tuple[str, ...]] = {}
+        """Versions of IP that an endpoint has → which of the forwarder's addresses it may ask; not where a rule looks
+        at the source."""
+
         self.valid = True
         """Until something that it was made from changes."""
 
@@ -84,6 +88,7 @@ class EgressClasses:
 
     def __init__(self) -> None:
         self._compiled = Compiled()
+        self._asked: tuple[Address, ...] = ()
         self._facts: dict[int, EgressFacts] = {}
         """By identity of the class: to hash one costs more than everything else about it."""
 
@@ -92,10 +97,14 @@ class EgressClasses:
     def follow(self, compiled: Compiled, asked: Iterable[Address]) -> bool:
         """Turn to this policy: facts that it makes void are forgotten and marked as such. Whether there were any.
 
-        ``asked`` are the forwarder's addresses; where these change, every judgement is void, and facts are not.
+        ``asked`` are the forwarder's addresses; where these change, every judgement is void, and other facts are not.
         """
-        changed = set(_changed(self._compiled, compiled, tuple(asked)))
-        self._compiled = compiled
+        asked = tuple(asked)
+        changed = set(_changed(self._compiled, compiled, asked))
+        if asked != self._asked:
+            for facts in self._facts.values():
+                facts.rights.clear()
+        self._compiled, self._asked = compiled, asked
         void = [key for key, facts in self._facts.items() if not facts.needs.isdisjoint(changed)] if changed else []
         for key in void:
             self._facts.pop(key).valid = False

@@ -321,7 +321,7 @@ def _identities_for_both(before: tuple[Identity, ...], wanted: tuple[Identity, .
 
 
 def _for_both_rules(before: Identity, wanted: Identity) -> Identity:
-    if before == wanted:
+    if before is wanted or before == wanted:
         return wanted
     return replace(
         wanted,

@@ -105,7 +105,7 @@ class Feeds:
             key = id(endpoint)
             before = made = told.get(key)
             if made is None or judges_anew or key in rebound or not made.holds():
-                rights = rights or QueryRights(compiled, listen, allows, self._classes)
+                rights = rights or QueryRights(listen, allows, self._classes)
                 made = self._make(endpoint, rights, forwarded, bound.get(endpoint.id, ()))
             elif rerouted and made.identity is not None and endpoint.is_workload:
                 made = replace(made, identity=replace(made.identity, forwarded=forwarded))

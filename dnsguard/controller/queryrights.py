@@ -7,7 +7,7 @@ verdict for (endpoint, forwarder address, UDP and TCP, port 53) is computed here
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 
-from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Direction, Stage
+from dnsguard.calc.compiled import Address, CompiledEndpoint, Direction, Stage
 from dnsguard.controller.egress import PROTOCOLS, EgressClasses
 
 Allows = Callable[[CompiledEndpoint, Address, Address, int], bool]
@@ -22,20 +22,15 @@ def addresses_of(listen: Iterable[str]) -> list[Address]:
 
 
 class QueryRights:
-    """Verdicts for one compiled policy. Endpoints of one class share them unless a rule looks at the source."""
+    """Verdicts for one state of policy. Endpoints of one class share them unless a rule looks at the source."""
 
-    def __init__(
-        self, compiled: Compiled, listen: Iterable[str], allows: Callable[[], Allows], classes: EgressClasses
-    ) -> None:
+    def __init__(self, listen: Iterable[str], allows: Callable[[], Allows], classes: EgressClasses) -> None:
         """``listen``: ``ADDRESS#PORT``, or ``ADDRESS``. ``allows`` is called where something is to judge. ``classes``
-        follow the same policy."""
-        self._compiled = compiled
+        follow the same policy and addresses, and keep what was judged until one of them changes."""
         self._addresses = addresses_of(listen)
         self._make_allows = allows
         self._allows: Allows | None = None
         self._classes = classes
-        self._shared: dict[tuple[int, frozenset[int]], tuple[str, ...]] = {}
-        """By identity of the class, which ``compiled`` keeps valid, and the versions of IP."""
 
     def may_query(self, endpoint: CompiledEndpoint) -> tuple[str, ...]:
         """``udp/ADDRESS`` and ``tcp/ADDRESS``, as ``link.messages.Identity`` wants them.
@@ -44,13 +39,13 @@ class QueryRights:
         """
         if not endpoint.is_workload:
             return tuple(f"{name}/{address}" for address in self._addresses for name in PROTOCOLS)
-        policy_class = endpoint.classes[(Stage.NORMAL, Direction.EGRESS)]
-        if self._classes.of(policy_class).looks_at_source:
+        facts = self._classes.of(endpoint.classes[(Stage.NORMAL, Direction.EGRESS)])
+        if facts.looks_at_source:
             return tuple(self._judge(endpoint))
-        key = id(policy_class), frozenset(address.version for address in endpoint.addresses)
-        if key not in self._shared:
-            self._shared[key] = tuple(self._judge(endpoint))
-        return self._shared[key]
+        versions = frozenset(address.version for address in endpoint.addresses)
+        if versions not in facts.rights:
+            facts.rights[versions] = tuple(self._judge(endpoint))
+        return facts.rights[versions]
 
     def _judge(self, endpoint: CompiledEndpoint) -> Iterator[str]:
         allows = self._allows = self._allows or self._make_allows()

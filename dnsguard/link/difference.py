@@ -2,7 +2,7 @@
 
 from dnsguard.errors import DnsguardError
 from dnsguard.link.messages import Delta, Identity, Snapshot
-from dnsguard.span import differing
+from dnsguard.span import exchanged
 
 
 class WrongBase(DnsguardError):
@@ -13,16 +13,16 @@ def difference(old: Snapshot, new: Snapshot) -> Delta:
     """What turns ``old`` into ``new``. They must agree on table and query policy, which no delta can carry."""
     if (old.table, old.query_policy) != (new.table, new.query_policy):
         raise ValueError("a delta carries neither another table nor another query policy")
-    _, had_feeds, has_feeds = differing(old.lease_sets, new.lease_sets)
-    _, had_identities, has_identities = differing(old.identities, new.identities)
+    had_feeds, has_feeds = exchanged(old.lease_sets, new.lease_sets)
+    had_identities, has_identities = exchanged(old.identities, new.identities)
     old_feeds = {feed.id: feed for feed in had_feeds}
     old_identities = {identity.endpoint: identity for identity in had_identities}
     return Delta(
         revision=new.revision,
         base_revision=old.revision,
-        lease_sets=tuple(feed for feed in has_feeds if not _same(old_feeds.get(feed.id), feed)),
+        lease_sets=tuple(feed for feed in has_feeds if old_feeds.get(feed.id) != feed),
         removed_lease_sets=tuple(sorted(old_feeds.keys() - {feed.id for feed in has_feeds})),
-        identities=tuple(each for each in has_identities if not _same(old_identities.get(each.endpoint), each)),
+        identities=tuple(each for each in has_identities if old_identities.get(each.endpoint) != each),
         removed_identities=tuple(sorted(old_identities.keys() - {each.endpoint for each in has_identities})),
         configuration=() if old.configuration == new.configuration else (new.configuration,),
     )
@@ -41,27 +41,21 @@ def is_empty(delta: Delta) -> bool:
 
 def opens(old: Snapshot, new: Snapshot) -> bool:
     """Whether ``new`` asks forwarders to fill or to serve something that ``old`` did not; then rules wait for them."""
-    _, had_feeds, has_feeds = differing(old.lease_sets, new.lease_sets)
+    had_feeds, has_feeds = exchanged(old.lease_sets, new.lease_sets)
     known = {feed.id for feed in had_feeds}
     if any(feed.id not in known for feed in has_feeds):
         return True
-    _, had_identities, has_identities = differing(old.identities, new.identities)
+    had_identities, has_identities = exchanged(old.identities, new.identities)
     served = {identity.endpoint: identity for identity in had_identities}
     return any(_opens(served.get(identity.endpoint), identity) for identity in has_identities)
 
 
 def _opens(before: Identity | None, now: Identity) -> bool:
-    if before is now:
-        return False
     return before is None or not (
         set(before.addresses) >= set(now.addresses)
         and set(before.lease_sets) >= set(now.lease_sets)
         and set(before.forwarded) >= set(now.forwarded)
     )
-
-
-def _same(one: object, other: object) -> bool:
-    return one is other or one == other
 
 
 class Folded:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, EntityMatch
 from dnsguard.controller.egress import EgressClasses
-from dnsguard.controller.queryrights import QueryRights
+from dnsguard.controller.queryrights import QueryRights, addresses_of
 from tests.unit.controller.policy import compiled, endpoint
 
 LISTEN = ("192.0.2.53#53", "2001:db8::53#53", "192.0.2.53#5353")
@@ -22,8 +22,8 @@ class Verdicts:
 
 def judging(policy: Compiled, listen: tuple[str, ...], verdicts: Verdicts) -> QueryRights:
     classes = EgressClasses()
-    classes.follow(policy, ())
-    return QueryRights(policy, listen, lambda: verdicts, classes)
+    classes.follow(policy, addresses_of(listen))
+    return QueryRights(listen, lambda: verdicts, classes)
 
 
 V4_UDP, V4_TCP, V6_UDP = "192.0.2.7 192.0.2.53 17", "192.0.2.7 192.0.2.53 6", "2001:db8::7 2001:db8::53 17"

@@ -118,7 +118,7 @@ def test_what_is_staged_leaves_no_trace_in_force() -> None:
     rules = [{"action": "Allow", "destination": {"domains": ["a.example"]}}]
     resources = [listed, staged("p", "fresh", egress=rules), staged_global("p", tier="missing", egress=rules)]
     assert compile_policy(resources) == compile_policy([listed])
-    assert "denies everything" in compile_policy(resources).warnings[0]
+    assert "'kns.fresh' does not exist" in compile_policy(resources).warnings[0]
     assert compile_policy(resources, View.PENDING).warnings == (
         "StagedGlobalNetworkPolicy/p: not enforced, since there is no tier 'missing'",
     )

@@ -51,7 +51,7 @@ class PolicyId:
     """The identity of a policy, of any kind."""
 
     kind: str
-    """``NetworkPolicy``, ``GlobalNetworkPolicy``, …"""
+    """``NetworkPolicy``, ``GlobalNetworkPolicy``, …; ``KubernetesNetworkPolicy`` is the one of networking.k8s.io."""
 
     namespace: str
     """Empty for kinds without a namespace."""
@@ -258,7 +258,7 @@ class MemberSet:
 
 @dataclass(frozen=True, slots=True)
 class PortSet:
-    """(address, protocol number, port) triples of one named port."""
+    """(address, protocol number, port) triples: where endpoints offer one of some port names."""
 
     id: str
     description: str

@@ -37,7 +37,7 @@ class Groups:
         self._with: dict[InForce, dict[Group, None]] = {}
         self._pool = ClassPool()
         self._left: dict[Group, None] = {}
-        self._stirred: set[InForce] = set()
+        self._regrouped: set[InForce] = set()
         """Policies of groups that an endpoint came to or left."""
 
     def __bool__(self) -> bool:
@@ -62,12 +62,12 @@ class Groups:
         if before is not None:
             del before.members[identity]
             self._left[before] = None
-            self._stirred |= before.key.policies
+            self._regrouped |= before.key.policies
         if key is not None:
             group = self._groups.get(key) or self._open(key)
             group.members[identity] = None
             self._of[identity] = group
-            self._stirred |= key.policies
+            self._regrouped |= key.policies
 
     def reclass(self, policies: Iterable[InForce]) -> Iterable[EndpointId]:
         """The policies judge elsewhere, or in another order: the endpoints that have other classes now."""
@@ -94,8 +94,8 @@ class Groups:
                     if not self._with[policy]:
                         del self._with[policy]
         self._left.clear()
-        stirred, self._stirred = self._stirred, set()
-        return stirred
+        regrouped, self._regrouped = self._regrouped, set()
+        return regrouped
 
     def _open(self, key: GroupKey) -> Group:
         group = self._groups[key] = Group(key, self._pool.hold(_classes(key)))

@@ -33,9 +33,9 @@ class PolicyAdvice:
         self._advice = advice
         self._asking: dict[Owner, InForce] = {}
 
-    def apply(self, policies: PolicyChanges, stirred: Iterable[InForce], outdated: set[Owner]) -> None:
+    def apply(self, policies: PolicyChanges, regrouped: Iterable[InForce], outdated: set[Owner]) -> None:
         """Takes on changed policies, those that select other endpoints, and owners who would be told otherwise now."""
-        for policy in {*stirred, *policies.moved, *policies.gone}:
+        for policy in {*regrouped, *policies.moved, *policies.gone}:
             self._advice.say((PolicyAdvice, policy.id), self._misplaced(policy))
         for policy in policies.gone:
             self._asking.pop(_Questions(policy.id), None)

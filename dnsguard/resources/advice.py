@@ -21,7 +21,7 @@ from dnsguard.resources.rule import EntityRule, Rule, ServiceAccounts
 from dnsguard.resources.selectors import Selector
 from dnsguard.selector import labels_in
 
-# A list of an entity that was written and is empty, as `attribute: what follows`.
+# Lists of an entity that may be written and empty: attribute, name as written, what follows.
 _EMPTY_LISTS = (
     ("nets", "nets", "matches nothing"),
     ("domains", "domains", "matches nothing"),

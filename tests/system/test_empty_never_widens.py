@@ -22,7 +22,8 @@ from dnsguard.controller.inputs import Inputs
 from dnsguard.resources import Resource, kind_of, to_dict
 from dnsguard.store.interface import Object, Store
 from dnsguard.store.sqlite import SqliteStore
-from tests.support.emptiness import ROWS, Manifest, Probe, Row, passing, read_plainly, surroundings
+from tests.support.emptiness import Manifest, Probe, Row, passing, read_plainly, surroundings
+from tests.support.emptyrows import ROWS
 
 TOKEN = "tests-may-know-this-token-0123456789"
 JSON = {"Content-Type": "application/json"}

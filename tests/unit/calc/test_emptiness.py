@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnsguard.resources import parse_object, to_dict
-from tests.support.emptiness import ROWS, WORLD, Row, manifest, passing, read_plainly, surroundings
+from tests.support.emptiness import WORLD, Row, manifest, passing, read_plainly, surroundings
+from tests.support.emptyrows import ROWS
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

@@ -174,10 +174,14 @@ class Forwarder:
             reasons.append("no policy: the controller was never there")
         if problem := self.enforcing.problem or self.committer.problem:
             reasons.append(f"leases cannot be written: {problem}")
+        return reasons + self._unanswered()
+
+    def _unanswered(self) -> list[str]:
+        """Which upstreams are down, where that is all of them."""
         upstreams = self._pool.status() if self._pool is not None else {}
-        if upstreams and all(state.startswith(DOWN) for state in upstreams.values()):
-            reasons += [f"upstream {server} is {state}" for server, state in upstreams.items()]
-        return reasons
+        if not all(state.startswith(DOWN) for state in upstreams.values()):
+            return []
+        return [f"upstream {server} is {state}" for server, state in upstreams.items()]
 
     def metrics(self) -> dict[str, int]:
         """Prometheus' names and values."""
@@ -199,7 +203,7 @@ class Forwarder:
     async def _report(self) -> None:
         counters = self.dns_counters.as_dict() | self.counters.as_dict()
         upstreams = self._pool.status() if self._pool is not None else {}
-        self.linking.client.report(Stats(counters, upstreams, self.configuring.problems))
+        self.linking.client.report(Stats(counters, upstreams, (*self.configuring.problems, *self._unanswered())))
 
     # What is done now and then.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dnsguard.dns.upstream.health import FAILURES_TO_DOWN
 from dnsguard.link.messages import DnsConfiguration, Snapshot
 from tests.system.forwarder import WORKLOAD, Rig, feed, identity, policy, rig
 
@@ -98,3 +99,20 @@ async def test_nobody_is_called_up_before_he_answered(here: Rig) -> None:
     assert here.http("/readyz") == (200, "ok\n")
     await here.ask("www.example.org")
     await here.until(lambda: upstreams() == ["up"], "it says who answered")
+
+
+async def test_that_no_upstream_answers_is_told_to_the_controller_until_one_does(here: Rig) -> None:
+    await here.enforced(configured())
+
+    def problems() -> tuple[str, ...]:
+        stats = here.link.forwarders[0].stats
+        return () if stats is None else stats.problems
+
+    here.upstream.script = lambda _asked: ()
+    for _ in range(FAILURES_TO_DOWN):
+        await here.ask("www.example.org")
+    await here.until(lambda: any("is down: " in problem for problem in problems()), "it says that nobody answers")
+    assert here.http("/readyz") != (200, "ok\n")
+    here.upstream.script = here.answer
+    await here.ask("www.example.org")
+    await here.until(lambda: problems() == (), "nothing is wrong any more")

@@ -40,7 +40,7 @@ from tests.support.compiled import (
     tier,
     workload,
 )
-from tests.support.interpreter import Run
+from tests.unit.dataplane.interpreter import Run
 
 ADDRESSES = {
     4: [ip_address(text) for text in ("10.65.0.2", "10.65.0.3", "192.0.2.10", "198.51.100.10")],

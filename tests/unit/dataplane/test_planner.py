@@ -48,7 +48,7 @@ from tests.support.compiled import (
     tier,
     workload,
 )
-from tests.support.kernelmodel import KernelModel
+from tests.unit.dataplane.kernelmodel import KernelModel
 
 HERE = Settings(node="here", interface_addresses=(("eth1", (ip_address("192.0.2.1"),)),))
 FOUNDATION = build_plan(Compiled(), HERE)

@@ -14,7 +14,7 @@ from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.resources import KubernetesNetworkPolicy, Resource, calico_spec, parse_object
 from dnsguard.resources.resource import NETWORKING, PROJECTCALICO
 from tests.support.kubernetes import Connection, Pod, allowed
-from tests.support.manifests import Manifest, kubernetes_ports, label_selectors, labels, peers
+from tests.unit.resources.strategies import Manifest, kubernetes_ports, label_selectors, labels, peers
 
 PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132}
 NAMESPACES = ("shop", "far", "bare")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dnsguard.resources import KINDS, calico_spec, parse_object, to_dict, warnings
 from dnsguard.resources.kubernetespolicy import KubernetesNetworkPolicy, StagedKubernetesNetworkPolicy
 from dnsguard.resources.manifest import load
-from tests.support.manifests import MANIFESTS, Manifest, manifests
+from tests.unit.resources.strategies import MANIFESTS, Manifest, manifests
 
 FILLED_IN = {
     # by kind: what reading adds to a spec

@@ -14,7 +14,7 @@ from dnsguard.controller.enforcement import Desired
 from dnsguard.controller.feeds import Feeds
 from dnsguard.controller.node import (
     InterfaceAddresses,
-    NodeResources,
+    SeenResources,
     dns_configuration,
     interface_addresses,
     plan_settings,
@@ -25,7 +25,6 @@ from dnsguard.dataplane.rules import Plan
 from dnsguard.resources import Resource
 from dnsguard.settings import Settings
 from dnsguard.settings.effective import Effective, effective
-from dnsguard.span import differing
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ class Computing:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._node_resources = NodeResources()
+        self._seen = SeenResources()
         self._compiler = Compiler()
         self._planner = Planner()
         self._feeds = Feeds(settings.table, settings.node_name, settings.query_policy)
@@ -62,25 +61,20 @@ class Computing:
 
     def _policy(self, resources: tuple[Resource, ...]) -> _Policy:
         """The last one when nothing changed: a forwarder that connects, or a kernel that refused, changes nothing."""
-        of_node = self._node_resources.among(resources)
-        interfaces = interface_addresses(of_node)
+        seen = self._seen
+        seen.see(resources)
+        interfaces = interface_addresses(seen.of_node)
         last = self._last
-        if last is not None and last.interfaces == interfaces and _same(last.resources, resources):
+        if last is not None and last.interfaces == interfaces and last.resources is seen.all:
             return last
-        compiled = self._compiler.compile(resources)
-        configuration = effective(self._settings, of_node)
+        compiled = self._compiler.compile(seen.all)
+        configuration = effective(self._settings, seen.of_node)
         for warning in configuration.warnings:
             if last is None or warning not in last.configuration.warnings:
                 log.warning("%s", warning)
         plan = self._planner.plan(compiled, plan_settings(self._settings, interfaces, configuration))
-        self._last = _Policy(resources, interfaces, compiled, plan, configuration)
+        self._last = _Policy(seen.all, interfaces, compiled, plan, configuration)
         return self._last
-
-
-def _same(some: tuple[Resource, ...], others: tuple[Resource, ...]) -> bool:
-    """Resources are frozen, and a changed one is another one."""
-    _, had, has = differing(some, others)
-    return not had and not has
 
 
 def egress_allows(compiled: Compiled) -> Allows:

@@ -53,21 +53,24 @@ def dns_configuration(configuration: Effective) -> DnsConfiguration:
     )
 
 
-class NodeResources:
-    """The few resources that speak of the node itself, kept from one list of all to the next."""
+class SeenResources:
+    """The list of all resources as it was last seen, and the few of them that speak of the node itself."""
 
     KINDS = (HostEndpoint, FelixConfiguration)
 
     def __init__(self) -> None:
-        self._all: tuple[Resource, ...] = ()
-        self._found: tuple[Resource, ...] = ()
+        self.all: tuple[Resource, ...] = ()
+        """The same tuple for as long as the resources are the same objects."""
 
-    def among(self, resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
-        """Those of a list; looked for again where one of them came or went."""
-        if any(isinstance(each, self.KINDS) for several in exchanged(self._all, resources) for each in several):
-            self._found = tuple(each for each in resources if isinstance(each, self.KINDS))
-        self._all = resources
-        return self._found
+        self.of_node: tuple[Resource, ...] = ()
+
+    def see(self, resources: tuple[Resource, ...]) -> None:
+        """Turn to this list; its order does not matter."""
+        gone, came = exchanged(self.all, resources)
+        if any(isinstance(each, self.KINDS) for several in (gone, came) for each in several):
+            self.of_node = tuple(each for each in resources if isinstance(each, self.KINDS))
+        if gone or came:
+            self.all = resources
 
 
 def interface_addresses(resources: tuple[Resource, ...]) -> InterfaceAddresses:

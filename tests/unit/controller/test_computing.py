@@ -1,4 +1,11 @@
+from unittest.mock import Mock
+
+import pytest
+
+from dnsguard.calc.compile import Compiler
 from dnsguard.controller.computing import Computing
+from dnsguard.controller.feeds import Feeds
+from dnsguard.dataplane.planner import Planner
 from dnsguard.dataplane.render import render
 from dnsguard.link.messages import DnsConfiguration
 from tests.unit.controller.running import LISTEN, SHOP, InForce, settings
@@ -42,6 +49,20 @@ def test_a_forwarder_that_connects_costs_no_compilation() -> None:
     assert after.plan is before.plan
     assert after.snapshot != before.snapshot
     assert compute(resources[:-1], LISTEN, 8).compiled != before.compiled
+
+
+def test_what_failed_half_way_is_not_taken_for_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, now = InForce(POLICY).inputs.resources, InForce(POLICY + DNS).inputs.resources
+    compute = Computing(settings())
+    for part, step in ((Planner, "plan"), (Compiler, "compile"), (Feeds, "snapshot")):
+        compute(before, LISTEN, 7)
+        with monkeypatch.context() as context:
+            context.setattr(part, step, Mock(side_effect=RuntimeError("half-way")))
+            with pytest.raises(RuntimeError, match="half-way"):
+                compute(now, LISTEN, 8)
+        after, anew = compute(now, LISTEN, 8), Computing(settings())(now, LISTEN, 8)
+        assert (after.compiled, after.snapshot) == (anew.compiled, anew.snapshot)
+        assert render(after.plan) == render(anew.plan)
 
 
 FELIX = """

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
 from dnsguard.controller import node
-from dnsguard.controller.node import InterfaceAddresses, NodeResources, interface_addresses, plan_settings
+from dnsguard.controller.node import InterfaceAddresses, SeenResources, interface_addresses, plan_settings
 from dnsguard.dataplane.settings import HostAction, Listen
 from dnsguard.resources import Resource, parse_object
 from tests.unit.controller.fakes import until
@@ -51,11 +51,13 @@ OBJECTS = [parse_object(each) for each in (host_endpoint(interfaceName="eth0"), 
 
 @given(st.lists(st.lists(st.sampled_from(OBJECTS), unique_by=id).map(tuple), max_size=6))
 def test_what_speaks_of_the_node_is_found_whatever_changes(lists: list[tuple[Resource, ...]]) -> None:
-    found = NodeResources()
+    seen, by_node = SeenResources(), {"HostEndpoint", "FelixConfiguration"}
     for resources in lists:
-        anew = NodeResources().among(resources)
-        assert [each.kind for each in anew] == [each.kind for each in resources if each.kind != "Tier"]
-        assert {id(each) for each in found.among(resources)} == {id(each) for each in anew}
+        before = seen.all
+        seen.see(resources)
+        assert {id(each) for each in seen.of_node} == {id(each) for each in resources if each.kind in by_node}
+        assert {id(each) for each in seen.all} == {id(each) for each in resources}
+        assert (seen.all is before) == ({id(each) for each in before} == {id(each) for each in resources})
 
 
 @pytest.mark.parametrize("bound", [{"interfaceName": "eth0"}, {"interfaceName": "*"}, {"expectedIPs": ["127.0.0.1"]}])

@@ -55,6 +55,20 @@ def test_a_class_is_judged_once() -> None:
     assert verdicts.asked == 2
 
 
+def test_what_was_judged_is_kept_until_policy_or_the_addresses_change() -> None:
+    cart = endpoint("cart", "192.0.2.7")
+    policy, classes, here, there = compiled(cart), EgressClasses(), LISTEN[:1], ("192.0.2.54#53",)
+    edited = replace(policy, policies={key: replace(each) for key, each in policy.policies.items()})
+    asked = []
+    for now, listen in ((policy, here), (policy, here), (policy, there), (policy, here), (edited, here)):
+        verdicts = Verdicts(V4_UDP, "192.0.2.7 192.0.2.54 6")
+        classes.follow(now, addresses_of(listen))
+        told = QueryRights(listen, lambda verdicts=verdicts: verdicts, classes).may_query(cart)  # type: ignore[misc]
+        assert told == (("udp/192.0.2.53",) if listen == here else ("tcp/192.0.2.54",))
+        asked.append(verdicts.asked)
+    assert asked == [2, 0, 2, 2, 2]
+
+
 def test_unless_a_rule_looks_at_the_source() -> None:
     many = [endpoint("cart", "192.0.2.7"), endpoint("web", "192.0.2.8")]
     rights = judging(compiled(*many, source=EntityMatch(members="s:x")), LISTEN, Verdicts(V4_UDP))

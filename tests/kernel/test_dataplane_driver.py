@@ -122,8 +122,7 @@ def test_counts_survive_the_replacement_of_a_chain() -> None:
         plans.append(build_plan(state, SETTINGS))
     chains = [{chain for chain in plan.chains if chain.name.startswith("np-")} for plan in plans]
     assert not chains[0] & chains[1]
-    with road() as way, way.node.entered(), NetfilterSocket() as socket:
-        way.driver = Driver(socket, FOUNDATION)
+    with road(SETTINGS) as way:
         way.driver.apply(plans[0])
         for turn in range(1, 7):
             assert way.send("a", "net", "198.51.100.10", 9) == "arrived"
@@ -301,8 +300,7 @@ def test_a_load_that_was_cut_short_is_completed(node: Namespace, socket: Netfilt
 
 
 def test_what_is_prepared_is_not_in_force() -> None:
-    with road() as way, way.node.entered(), NetfilterSocket() as socket:
-        way.driver = Driver(socket, FOUNDATION)
+    with road(SETTINGS) as way:
         way.driver.open()
         plan = plan_with(BY_MEMBER)
         way.driver.prepare(plan)
@@ -385,8 +383,7 @@ def test_no_packet_sees_a_mixture() -> None:
             members=[member_set("s:far", *OTHERS, *networks)],
         )
         plans.append(build_plan(state, replace(SETTINGS, workload_interfaces=interfaces)))
-    with road() as way, way.node.entered(), NetfilterSocket() as socket:
-        way.driver = Driver(socket, FOUNDATION)
+    with road(SETTINGS) as way:
         way.driver.apply(plans[0])
         assert way.send("a", "net", "198.51.100.10", 9) == "arrived"
         way.places["net"].run("nft -f -", ARRIVALS)

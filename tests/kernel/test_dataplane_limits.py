@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 
 from dnsguard.calc.compiled import Action, Compiled, CompiledPolicy, CompiledRule, Direction, EntityMatch, PolicyClass
-from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.planner import Planner
 from dnsguard.dataplane.rules import Goto, Plan, Rule
 from dnsguard.dataplane.sets import IntervalSet
 from dnsguard.dataplane.settings import Settings
-from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
+from dnsguard.netlink.socket import NetlinkError
 from tests.support.compiled import compiled, member_set, policy, policy_class, ports, tier, workload
 from tests.support.road import Road, road
 
@@ -27,12 +26,8 @@ ARRIVED = "arrived"
 
 @pytest.fixture(scope="module")
 def way() -> Iterator[Road]:
-    with road() as made:
-        with made.node.entered():
-            socket = NetfilterSocket()
-        with socket:
-            made.driver = Driver(socket, build_plan(Compiled(), SETTINGS))
-            yield made
+    with road(SETTINGS) as made:
+        yield made
 
 
 def state_of(egress: PolicyClass, *policies: CompiledPolicy) -> Compiled:
@@ -44,7 +39,6 @@ def state_of(egress: PolicyClass, *policies: CompiledPolicy) -> Compiled:
 
 
 def enforce(way: Road, egress: PolicyClass, *policies: CompiledPolicy) -> None:
-    assert way.driver is not None
     way.driver.apply(build_plan(state_of(egress, *policies), SETTINGS))
 
 
@@ -77,7 +71,6 @@ def test_a_thousand_policies_on_one_endpoint(way: Road) -> None:
 
 
 def test_a_policy_of_1024_rules_before_and_after_an_edit(way: Road) -> None:
-    assert way.driver is not None
     rules = [to_port(DENY if number % 2 else ALLOW, 1000 + number) for number in range(1024)]
     planner = Planner()
     for given in rules, [to_port(DENY, 1000), *rules[1:]]:
@@ -123,7 +116,6 @@ def broken_set(plan: Plan) -> Plan:
 def test_what_the_kernel_refuses_leaves_the_last_good_state(
     way: Road, breaking: Callable[[Plan], Plan], number: int, words: str
 ) -> None:
-    assert way.driver is not None
     web = policy("web", [BY_MEMBER])
     egress = policy_class(EGRESS, tier("application", web))
     good = build_plan(state_of(egress, web), SETTINGS)

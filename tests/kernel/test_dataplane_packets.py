@@ -6,12 +6,10 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, EntityMatch
-from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import Listen, Settings
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element
-from dnsguard.netlink.socket import NetfilterSocket
 from tests.support.compiled import (
     compiled,
     lease_set,
@@ -65,21 +63,17 @@ def policies() -> Compiled:
 
 @pytest.fixture(scope="module")
 def way() -> Iterator[Road]:
-    with road() as made:
-        with made.node.entered():
-            socket = NetfilterSocket()
-        with socket:
-            made.driver = Driver(socket, build_plan(Compiled(), SETTINGS))
-            made.driver.apply(build_plan(policies(), SETTINGS))
-            pair = ip_address(A).packed + ip_address(FAR).packed
-            pair6 = ip_address(A6).packed + ip_address(FAR6).packed
-            socket.transact(
-                [
-                    *nftables.add_elements("dnsguard", "d4-web", [Element(pair, 600_000)]),
-                    *nftables.add_elements("dnsguard", "d6-web", [Element(pair6, 600_000)]),
-                ]
-            )
-            yield made
+    with road(SETTINGS) as made:
+        made.driver.apply(build_plan(policies(), SETTINGS))
+        pair = ip_address(A).packed + ip_address(FAR).packed
+        pair6 = ip_address(A6).packed + ip_address(FAR6).packed
+        made.kernel.transact(
+            [
+                *nftables.add_elements("dnsguard", "d4-web", [Element(pair, 600_000)]),
+                *nftables.add_elements("dnsguard", "d6-web", [Element(pair6, 600_000)]),
+            ]
+        )
+        yield made
 
 
 ARRIVED = "arrived"

@@ -14,8 +14,7 @@ from struct import pack
 
 import pytest
 
-from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, EntityMatch, IcmpMatch, PortRange
-from dnsguard.dataplane.driver import Driver
+from dnsguard.calc.compiled import Action, CompiledRule, Direction, EntityMatch, IcmpMatch, PortRange
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import DenyAction, Settings
 from dnsguard.netlink import nftables
@@ -48,13 +47,9 @@ RULE = "np-app.p-egress-0"
 
 @pytest.fixture(scope="module")
 def way() -> Iterator[Road]:
-    with road() as made:
+    with road(SETTINGS) as made:
         made.node.run("sysctl -qw net.netfilter.nf_conntrack_checksum=0")
-        with made.node.entered():
-            opened = NetfilterSocket()
-        with opened:
-            made.driver = Driver(opened, build_plan(Compiled(), SETTINGS))
-            yield made
+        yield made
 
 
 def enforce(way: Road, *rules: CompiledRule, settings: Settings = SETTINGS) -> None:
@@ -69,7 +64,6 @@ def enforce(way: Road, *rules: CompiledRule, settings: Settings = SETTINGS) -> N
             port_set("s:nobody"),
         ],
     )
-    assert way.driver is not None
     way.driver.apply(build_plan(state, settings))
 
 
@@ -90,7 +84,6 @@ def transport(protocol: int, port: int = 0, kind: int = 0, code: int = 0) -> byt
 
 def raised(way: Road, send: Callable[[], None]) -> set[str]:
     """The policy's counters that a packet raises."""
-    assert way.driver is not None
     before = way.driver.counters()
     send()
     give_up = time.monotonic() + PATIENCE_SECONDS
@@ -284,7 +277,6 @@ def test_pass_in_the_last_tier_is_for_the_profiles(way: Road) -> None:
 
 def test_domains_open_what_is_leased_to_the_client_and_no_port_by_name(way: Road) -> None:
     enforce(way, CompiledRule(0, ALLOW, protocol=UDP, destination=EntityMatch(leases="s:web", ports=ports(9))))
-    assert way.driver is not None
     pair = ip_address(A).packed + ip_address(FAR[4]).packed
     with way.node.entered(), NetfilterSocket() as writer:
         writer.transact(nftables.add_elements("dnsguard", "d4-web", [Element(pair, 600_000)]))
@@ -301,14 +293,13 @@ def test_domains_open_what_is_leased_to_the_client_and_no_port_by_name(way: Road
 def test_a_log_rule_says_which_it_is_and_decides_nothing(way: Road) -> None:
     settings = replace(SETTINGS, log_per_second=3)
     enforce(way, CompiledRule(0, LOG, protocol=UDP), CompiledRule(0, ALLOW, protocol=UDP), settings=settings)
-    before = way.driver.counters() if way.driver else {}
+    before = way.driver.counters()
     with way.node.entered(), log_reader(settings.log_group) as reader:
         for _ in range(20):
             assert way.send("a", "net", FAR[4], 9) == "arrived"
         prefixes = prefixes_of(reader)
     assert set(prefixes) == {RULE}
     assert 3 <= len(prefixes) < 20
-    assert way.driver is not None
     assert way.driver.counters()[RULE].packets - (before[RULE].packets if RULE in before else 0) == 20
 
 

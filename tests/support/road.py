@@ -15,7 +15,11 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from dnsguard.calc.compiled import Compiled
 from dnsguard.dataplane.driver import Counted, Driver
+from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.settings import Settings
+from dnsguard.netlink.socket import NetfilterSocket
 from tests.support.netns import Namespace, link, namespace
 
 WORKLOADS = {"a": 2, "b": 3, "u": 9}
@@ -28,7 +32,12 @@ class Road:
 
     node: Namespace
     places: Mapping[str, Namespace]
-    driver: Driver | None = None
+    kernel: NetfilterSocket
+    """Where the node's tables are."""
+
+    driver: Driver
+    """Of our table, which is not there before somebody applies a plan."""
+
     _listening: dict[tuple[str, str, int], socket.socket] = field(default_factory=dict)
 
     def send(self, source: str, target: str, address: str, port: int, bind: str = "") -> str:
@@ -39,7 +48,7 @@ class Road:
         with contextlib.suppress(BlockingIOError):  # what came by other ways than this one
             while True:
                 receiver.recv(1)
-        before = self._counters()
+        before = self.driver.counters()
         with self.places[source].entered(), socket.socket(family, socket.SOCK_DGRAM) as sender:
             if bind:
                 sender.bind((bind, 0))
@@ -59,16 +68,11 @@ class Road:
 
     def counted(self, before: Mapping[str, Counted]) -> list[str]:
         """Counters that went up since."""
-        assert self.driver is not None
         return [name for name, count in self.driver.counters().items() if count.packets > _packets(before, name)]
 
     def close(self) -> None:
         for listening in self._listening.values():
             listening.close()
-
-    def _counters(self) -> Mapping[str, Counted]:
-        assert self.driver is not None
-        return self.driver.counters()
 
     def _outcome(self, receiver: socket.socket, before: Mapping[str, Counted]) -> str:
         give_up = time.monotonic() + PATIENCE_SECONDS
@@ -92,7 +96,8 @@ def _packets(counters: Mapping[str, Counted], name: str) -> int:
 
 
 @contextlib.contextmanager
-def road() -> Iterator[Road]:
+def road(settings: Settings) -> Iterator[Road]:
+    """All of it, with nothing in force yet."""
     with contextlib.ExitStack() as stack:
         node, net = stack.enter_context(namespace()), stack.enter_context(namespace())
         places = {"node": node, "net": net}
@@ -113,7 +118,9 @@ def road() -> Iterator[Road]:
         node.run("ip route add 2001:db8:d::/64 via 2001:db8:c::10")
         net.run("ip route add 10.65.0.0/16 via 192.0.2.1")
         net.run("ip route add 2001:db8:65::/64 via 2001:db8:c::1")
-        made = Road(node, places)
+        with node.entered():
+            kernel = stack.enter_context(NetfilterSocket())
+        made = Road(node, places, kernel, Driver(kernel, build_plan(Compiled(), settings)))
         try:
             yield made
         finally:

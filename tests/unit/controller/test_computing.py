@@ -52,7 +52,7 @@ def test_a_forwarder_that_connects_costs_no_compilation() -> None:
 
 
 def test_what_failed_half_way_is_not_taken_for_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, now = InForce(POLICY).inputs.resources, InForce(POLICY + DNS).inputs.resources
+    before, now = InForce(SHOP).inputs.resources, InForce(SHOP + DNS).inputs.resources
     compute = Computing(settings())
     for part, step in ((Planner, "plan"), (Compiler, "compile"), (Feeds, "snapshot")):
         compute(before, LISTEN, 7)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import partial
 from operator import is_
-from typing import Generic, TypeVar
+from typing import NamedTuple, TypeVar
 
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, MemberSet, PortSet
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
@@ -64,6 +64,30 @@ def _shape(settings: Settings) -> tuple[object, ...]:
     )
 
 
+class _Foot(NamedTuple):
+    """What a base depends on, besides the names of the classes of host endpoints."""
+
+    settings: Settings
+    host_endpoints: tuple[int, ...]
+    """Their identities; `_State` holds them."""
+
+    names: frozenset[str]
+    """Of the maps and sets of workload endpoints."""
+
+
+class _Base(NamedTuple):
+    """The base chains, and what they need besides classes and the sets of workload endpoints."""
+
+    foot: _Foot
+    hosts: Hosts
+    sets: tuple[Set, ...]
+    below: tuple[Chain, ...]
+    """Chains that the base chains refer to."""
+
+    chains: tuple[Chain, ...]
+    counters: tuple[str, ...]
+
+
 class _State:
     """What is kept from one plan to the next."""
 
@@ -72,7 +96,7 @@ class _State:
         self._node = settings.node
         self._builder = ClassBuilder(settings)
         self._workloads = Workloads(self._builder)
-        self._hosts: Hosts | None = None
+        self._base: _Base | None = None
         self._endpoints: list[CompiledEndpoint] = []
         self._host_endpoints: dict[int, CompiledEndpoint] = {}
         """By identity."""
@@ -80,14 +104,13 @@ class _State:
         self._lease_sets = Renderings[CompiledLeaseSet, LeaseSet](partial(lease_sets, settings.lease_gc_seconds))
         self._member_sets = Renderings[MemberSet, IntervalSet](member_sets)
         self._port_sets = Renderings[PortSet, HashSet](port_sets)
-        self._short_sets = _Short[Set]()
-        self._own_chains = _Short[Chain]()
         self._last = Plan(settings.table, (), (), ())
         self._counted: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
         """What the last plan's counters were gathered from."""
 
     def follow(self, compiled: Compiled, settings: Settings) -> Plan:
-        if self._builder.follow(compiled):
+        renamed = self._builder.follow(compiled)
+        if renamed:
             self._workloads.refresh()
         new, gone = self._turnover(list(compiled.endpoints.values()))
         for endpoint in new:  # first, so that a class in use before and after is not made anew
@@ -95,33 +118,44 @@ class _State:
         for endpoint in gone:
             self._take(endpoint)
 
-        additions = Additions(settings)
-        hosts = Hosts(self._builder, additions, self._host_endpoints.values())
-        if self._hosts is not None:
-            self._hosts.release()
-        self._hosts = hosts
-
         of_workloads = self._workloads.sets()
-        bases = list(base_chains(additions, hosts.stages, frozenset(item.name for item in of_workloads)))
-        short: list[Set] = [*hosts.maps, *cidr_sets(settings)]
+        foot = _Foot(settings, tuple(self._host_endpoints), frozenset(item.name for item in of_workloads))
+        if self._base is None or renamed or self._base.foot != foot:
+            self._base = self._laid(foot, self._base)
+        base = self._base
         sets: tuple[Set, ...] = (
             *self._lease_sets.of(compiled.lease_sets),
             *of_workloads,
-            *self._short_sets.as_before(short),
+            *base.sets,
             *self._member_sets.of(compiled.member_sets),
             *self._port_sets.of(compiled.port_sets),
             *self._builder.sets,
         )
-        made = self._own_chains.as_before([*additions.chains.values(), *bases])
-        chains = *made[: -len(bases)], *self._builder.chains, *made[-len(bases) :]
+        chains = *base.below, *self._builder.chains, *base.chains
         if _same_objects(chains, self._last.chains):
             chains = self._last.chains
-        warnings = (*self._workloads.warnings(), *hosts.warnings)
-        self._last = Plan(settings.table, sets, self._counters(additions), chains, warnings)
+        warnings = (*self._workloads.warnings(), *base.hosts.warnings)
+        self._last = Plan(settings.table, sets, self._counters(base.counters), chains, warnings)
         return self._last
 
-    def _counters(self, additions: Additions) -> tuple[str, ...]:
-        counted = self._builder.counters.sorted(), tuple(additions.counters)
+    def _laid(self, foot: _Foot, before: _Base | None) -> _Base:
+        additions = Additions(foot.settings)
+        hosts = Hosts(self._builder, additions, self._host_endpoints.values())
+        if before is not None:
+            before.hosts.release()
+        bases = list(base_chains(additions, hosts.stages, foot.names))
+        short: list[Set] = [*hosts.maps, *cidr_sets(foot.settings)]
+        return _Base(
+            foot,
+            hosts,
+            tuple(_as_before(before.sets if before else (), short)),
+            tuple(_as_before(before.below if before else (), additions.chains.values())),
+            tuple(_as_before(before.chains if before else (), bases)),
+            tuple(additions.counters),
+        )
+
+    def _counters(self, of_base: tuple[str, ...]) -> tuple[str, ...]:
+        counted = self._builder.counters.sorted(), of_base
         if counted[0] is self._counted[0] and counted[1] == self._counted[1]:
             return self._last.counters
         self._counted = counted
@@ -150,18 +184,10 @@ class _State:
             self._host_endpoints.pop(id(endpoint), None)
 
 
-class _Short(Generic[Named]):
-    """What is short and made anew each time."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, Named] = {}
-
-    def as_before(self, now: Iterable[Named]) -> list[Named]:
-        """``now``, with the last objects in the place of equal ones."""
-        wanted = {item.name: item for item in now}
-        known = self._last
-        self._last = {name: known[name] if known.get(name) == item else item for name, item in wanted.items()}
-        return list(self._last.values())
+def _as_before(before: Iterable[Named], now: Iterable[Named]) -> list[Named]:
+    """``now``, with the objects of ``before`` in the place of equal ones. For what is short and made anew each time."""
+    known = {item.name: item for item in before}
+    return [known[item.name] if known.get(item.name) == item else item for item in now]
 
 
 def _same_objects(some: tuple[object, ...], others: tuple[object, ...]) -> bool:

@@ -91,7 +91,8 @@ def member_sets(item: MemberSet, last: Made[MemberSet, IntervalSet] | None = Non
 def port_sets(item: PortSet, last: Made[PortSet, HashSet] | None = None) -> tuple[HashSet, ...]:
     if last is not None:
         before, made = last
-        gone, new = before.members - item.members, item.members - before.members
+        new = item.members - before.members
+        gone = before.members - item.members if len(before.members) + len(new) > len(item.members) else frozenset()
         return tuple(
             known.patched(_keys(gone, family), _keys(new, family)) for known, family in zip(made, FAMILIES, strict=True)
         )

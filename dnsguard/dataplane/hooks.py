@@ -139,10 +139,10 @@ class HostStage:
 HostStages = dict[tuple[Stage, Direction], HostStage]
 
 
-def base_chains(builder: Additions, stages: HostStages, sets: Container[str]) -> Iterator[Chain]:
+def base_chains(additions: Additions, stages: HostStages, sets: Container[str]) -> Iterator[Chain]:
     """All base chains, given what host endpoints there are, and which of the maps and sets of workload endpoints.
-    Adds the chains and counters they need to ``builder``."""
-    settings = builder.settings
+    Adds the chains and counters they need to ``additions``."""
+    settings = additions.settings
     untracked_in = stages.get((Stage.UNTRACKED, Direction.INGRESS))
     untracked_out = stages.get((Stage.UNTRACKED, Direction.EGRESS))
     pre_dnat = stages.get((Stage.PRE_DNAT, Direction.INGRESS))
@@ -158,10 +158,10 @@ def base_chains(builder: Additions, stages: HostStages, sets: Container[str]) ->
     if pre_dnat:
         earlier = allowed if untracked_in else forget
         yield _base(MANGLE_PREROUTING, [_ITSELF, earlier, _KNOWN_CONNECTION, *pre_dnat.rules()])
-    yield _base(INPUT, [*_input(builder, sets), *marked_in, *_host(stages, Stage.NORMAL, Direction.INGRESS)])
+    yield _base(INPUT, [*_input(additions, sets), *marked_in, *_host(stages, Stage.NORMAL, Direction.INGRESS)])
     yield _base(OUTPUT, [*_output(settings, sets), *marked_out, *_host(stages, Stage.NORMAL, Direction.EGRESS)])
-    yield _base(FORWARD_EGRESS, _forward(builder, Direction.EGRESS, sets))
-    yield _base(FORWARD_INGRESS, _forward(builder, Direction.INGRESS, sets))
+    yield _base(FORWARD_EGRESS, _forward(additions, Direction.EGRESS, sets))
+    yield _base(FORWARD_INGRESS, _forward(additions, Direction.INGRESS, sets))
     if (Stage.FORWARD, Direction.INGRESS) in stages:
         rules = _host(stages, Stage.FORWARD, Direction.INGRESS)
         yield _base(FORWARD_HOST_INGRESS, [_KNOWN_CONNECTION, *marked_in, *rules])
@@ -169,14 +169,14 @@ def base_chains(builder: Additions, stages: HostStages, sets: Container[str]) ->
         yield _base(FORWARD_HOST_EGRESS, [_KNOWN_CONNECTION, *_host(stages, Stage.FORWARD, Direction.EGRESS)])
 
 
-def failsafe_chain(builder: Additions, stage: Stage, direction: Direction) -> str | None:
+def failsafe_chain(additions: Additions, stage: Stage, direction: Direction) -> str | None:
     """The chain of ports that host endpoint policy of this stage cannot close; None where there is none.
 
     Before connection tracking replies are packets like any other, so there the reverse ports pass as well.
     """
     if stage is Stage.FORWARD:
         return None
-    failsafe = builder.settings.failsafe
+    failsafe = additions.settings.failsafe
     ingress = direction is Direction.INGRESS
     own, other = failsafe.inbound, failsafe.outbound
     if not ingress:
@@ -188,7 +188,7 @@ def failsafe_chain(builder: Additions, stage: Stage, direction: Direction) -> st
     if not rules:
         return None
     label = f"failsafe-{direction}" if stage is not Stage.UNTRACKED else f"failsafe-{direction}-{stage}"
-    return builder.add(content_chain(label, rules, f"ports that no {direction} policy of the host closes"))
+    return additions.add(content_chain(label, rules, f"ports that no {direction} policy of the host closes"))
 
 
 def _failsafe(item: FailsafePort, port_side: Side, remote: Side) -> Rule:
@@ -208,14 +208,14 @@ def _host(stages: HostStages, stage: Stage, direction: Direction) -> Iterable[Ru
     return found.rules() if found else ()
 
 
-def _forward(builder: Additions, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
+def _forward(additions: Additions, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
     egress = direction is Direction.EGRESS
     side = Side.SOURCE if egress else Side.DESTINATION
     yield _KNOWN_CONNECTION
     if egress:
-        yield from _spoofed_sources(builder, sets)
+        yield from _spoofed_sources(additions, sets)
     yield from _by_class(side, direction, sets)
-    yield from _unknown_workloads(builder, direction, sets)
+    yield from _unknown_workloads(additions, direction, sets)
 
 
 def _by_class(side: Side, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
@@ -225,14 +225,14 @@ def _by_class(side: Side, direction: Direction, sets: Container[str]) -> Iterato
             yield Rule((AddressMap(side, family, workload_map(direction, family)),))
 
 
-def _unknown_workloads(builder: Additions, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
+def _unknown_workloads(additions: Additions, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
     egress = direction is Direction.EGRESS
     way, side = (Way.IN, Side.SOURCE) if egress else (Way.OUT, Side.DESTINATION)
-    drop = builder.count(naming.counter_of_unknown_workload(direction)), Verdict.DROP
-    for interface in builder.settings.workload_interfaces:
+    drop = additions.count(naming.counter_of_unknown_workload(direction)), Verdict.DROP
+    for interface in additions.settings.workload_interfaces:
         yield Rule((Interface(way, interface), *drop), "a workload's interface, but no endpoint")
     for family in _FAMILIES:
-        if any(network.version == family for network in builder.settings.workload_cidrs):
+        if any(network.version == family for network in additions.settings.workload_cidrs):
             elsewhere = (
                 [AddressIn(side, family, remote_set(family), negated=True)] if remote_set(family) in sets else []
             )
@@ -240,33 +240,33 @@ def _unknown_workloads(builder: Additions, direction: Direction, sets: Container
             yield Rule((*elsewhere, within, *drop), "a workload's address, but no endpoint")
 
 
-def _spoofed_sources(builder: Additions, sets: Container[str]) -> Iterator[Rule]:
+def _spoofed_sources(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     """What comes from a workload's own interface has that workload's address, and what comes from the interface of a
     workload that nobody knows has the address of none; else it would borrow another's policy."""
     if INTERFACE_SET not in sets:
         return
-    drop = builder.count(naming.COUNTER_SPOOFED), Verdict.DROP
+    drop = additions.count(naming.COUNTER_SPOOFED), Verdict.DROP
     known = InterfaceIn(Way.IN, INTERFACE_SET)
     for family in _FAMILIES:
         elsewhere = ArrivesWith(family, source_set(family), negated=True)
         yield Rule((known, elsewhere, *drop), "not this workload's address")
         if local_set(family) in sets:
-            for interface in builder.settings.workload_interfaces:
+            for interface in additions.settings.workload_interfaces:
                 taken = AddressIn(Side.SOURCE, family, local_set(family))
                 yield Rule((Interface(Way.IN, interface), taken, elsewhere, *drop), "another workload's address")
 
 
-def _input(builder: Additions, sets: Container[str]) -> Iterator[Rule]:
+def _input(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     yield Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT))
     yield _KNOWN_CONNECTION
     yield from _neighbours(from_router=False)
-    yield from _spoofed_sources(builder, sets)
+    yield from _spoofed_sources(additions, sets)
     local = [family for family in _FAMILIES if local_set(family) in sets]
     if local:
-        workload = _workload_to_host(builder, sets)
+        workload = _workload_to_host(additions, sets)
         for family in local:
             yield Rule((AddressIn(Side.SOURCE, family, local_set(family)), Goto(workload)))
-    yield from _unknown_workloads(builder, Direction.EGRESS, sets)
+    yield from _unknown_workloads(additions, Direction.EGRESS, sets)
     yield from _neighbours(from_router=True)
 
 
@@ -291,9 +291,9 @@ def _neighbours(*, from_router: bool) -> Iterator[Rule]:
         yield Rule((Icmp(6, IcmpField.TYPE, first, last), HopLimit(hop_limit), Verdict.ACCEPT))
 
 
-def _workload_to_host(builder: Additions, sets: Container[str]) -> str:
-    settings = builder.settings
-    invalid = ConnectionState(STATE_INVALID), builder.count(naming.COUNTER_INVALID), Verdict.DROP
+def _workload_to_host(additions: Additions, sets: Container[str]) -> str:
+    settings = additions.settings
+    invalid = ConnectionState(STATE_INVALID), additions.count(naming.COUNTER_INVALID), Verdict.DROP
     rules = [Rule(invalid, "belongs to no connection")]
     for listen in settings.listen:
         for protocol in _UDP, _TCP:
@@ -303,10 +303,10 @@ def _workload_to_host(builder: Additions, sets: Container[str]) -> str:
                 at = port, AddressWithin(Side.DESTINATION, ip_network(listen.address))
             rules.append(Rule((*at, Verdict.ACCEPT), "the forwarder judges queries itself"))
     if settings.endpoint_to_host is HostAction.DROP:
-        end = builder.count(naming.COUNTER_WORKLOAD_TO_HOST)
+        end = additions.count(naming.COUNTER_WORKLOAD_TO_HOST)
         rules.append(Rule((end, Verdict.DROP), "workloads do not reach their node"))
     else:
         rules += _by_class(Side.SOURCE, Direction.EGRESS, sets)
-        end = builder.count(naming.counter_of_unknown_workload(Direction.EGRESS))
+        end = additions.count(naming.counter_of_unknown_workload(Direction.EGRESS))
         rules.append(Rule((end, Verdict.DROP)))
-    return builder.add(content_chain("workload-to-host", rules, "from this node's workloads to the node itself"))
+    return additions.add(content_chain("workload-to-host", rules, "from this node's workloads to the node itself"))

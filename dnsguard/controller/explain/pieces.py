@@ -8,9 +8,13 @@ from dnsguard.errors import DnsguardError
 
 MOST = 256
 _SPECIAL: tuple[Network, ...] = tuple(
-    ip_network(text) for text in ("127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "ff00::/8", "fe80::/10")
+    ip_network(text)
+    for text in (
+        *("0.0.0.0/32", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32"),
+        *("::/128", "::1/128", "ff00::/8", "fe80::/10"),
+    )
 )
-"""Networks that the node itself treats in another way."""
+"""Networks that the node itself treats in another way: 0.0.0.0 is itself, the next address a stranger."""
 
 Piece = tuple[Address, str]
 """Its first address, and all of it as text: CIDRs, or one address."""

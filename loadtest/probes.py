@@ -40,7 +40,7 @@ PROBES = (
     Probe("kernel", "dnsguard.netlink.socket", "NetfilterSocket.transact"),
     Probe("kernel", "dnsguard.netlink.socket", "NetfilterSocket.dump"),
     Probe("link", "dnsguard.controller.feeds", "Feeds.snapshot"),
-    Probe("link", "dnsguard.controller.enforcement", "_for_both"),
+    Probe("link", "dnsguard.controller.enforcement", "for_both"),
     Probe("link", "dnsguard.controller.enforcement", "opens"),
     Probe("link", "dnsguard.link.server", "LinkServer.publish"),
 )

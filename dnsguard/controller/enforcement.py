@@ -13,18 +13,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.inputs import Inputs
+from dnsguard.controller.transition import as_judged, for_both
 from dnsguard.errors import DnsguardError
-from dnsguard.leases import OUTSIDERS
 from dnsguard.link.difference import opens
-from dnsguard.link.messages import Identity, Snapshot
+from dnsguard.link.messages import Snapshot
 from dnsguard.resources import Resource
 from dnsguard.settings.effective import Effective
-from dnsguard.span import differing
 
 log = logging.getLogger(__name__)
 
@@ -258,7 +257,7 @@ class Enforcer(Generic[Plan]):
             return
         # One that kept everybody waiting once does so again only after it has caught up.
         still_late = self._late.intersection(self._link.laggards(self._published))
-        first = _as_judged(desired.snapshot, self._judged) if before is None else _for_both(before, desired.snapshot)
+        first = as_judged(desired.snapshot, self._judged) if before is None else for_both(before, desired.snapshot)
         self._published = self._link.publish(first)
         if before is None or opens(before, first):
             late = await self._link.acknowledged(self._published, self._pace.acknowledge, still_late)
@@ -282,50 +281,3 @@ class Enforcer(Generic[Plan]):
 
     async def _in_worker(self, call: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._worker, call, *arguments)
-
-
-def _as_judged(wanted: Snapshot, judged: Collection[str]) -> Snapshot:
-    """``wanted`` as far as rules of an earlier run judge its workloads, which have these addresses."""
-    identities = []
-    for each in wanted.identities:
-        if "/" in each.endpoint:
-            addresses = tuple(address for address in each.addresses if address in judged)
-            if not addresses:
-                continue
-            each = each if addresses == each.addresses else replace(each, addresses=addresses)
-        identities.append(each)
-    return replace(wanted, identities=tuple(identities))
-
-
-def _for_both(before: Snapshot, wanted: Snapshot) -> Snapshot:
-    """``wanted`` as far as endpoints have rules already, with the lease sets that those rules still look into."""
-    _, had_feeds, has_feeds = differing(before.lease_sets, wanted.lease_sets)
-    kept = {feed.id for feed in has_feeds}
-    leaving = tuple(feed for feed in had_feeds if feed.id not in kept)
-    return replace(
-        wanted,
-        lease_sets=(*wanted.lease_sets, *leaving) if leaving else wanted.lease_sets,
-        identities=_identities_for_both(before.identities, wanted.identities),
-    )
-
-
-def _identities_for_both(before: tuple[Identity, ...], wanted: tuple[Identity, ...]) -> tuple[Identity, ...]:
-    start, had, has = differing(before, wanted)
-    known = {identity.endpoint: identity for identity in had}
-    # No class of their own judges outsiders: what they may is in the sets alone, until no rule looks there any more.
-    outsiders = known.setdefault(OUTSIDERS, Identity(OUTSIDERS, (), (), ()))
-    both = [_for_both_rules(known[each.endpoint], each) for each in has if each.endpoint in known]
-    if outsiders.forwarded and not any(each.endpoint == OUTSIDERS for each in has):
-        both.insert(0, outsiders)
-    return (*wanted[:start], *both, *wanted[start + len(has) :]) if has or both else wanted
-
-
-def _for_both_rules(before: Identity, wanted: Identity) -> Identity:
-    if before is wanted or before == wanted:
-        return wanted
-    return replace(
-        wanted,
-        addresses=tuple(address for address in wanted.addresses if address in before.addresses),
-        lease_sets=tuple(sorted({*before.lease_sets, *wanted.lease_sets})),
-        forwarded=tuple(sorted({*before.forwarded, *wanted.forwarded})),
-    )

@@ -6,10 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dnsguard.controller.enforcement import Enforcer, Pace, _as_judged, _for_both
+from dnsguard.controller.enforcement import Enforcer, Pace
 from dnsguard.controller.inputs import Inputs
-from dnsguard.link.difference import opens
-from dnsguard.link.messages import Identity, Snapshot
 from tests.unit.controller.fakes import FakeKernel, FakeLink, compute, network_set, until
 
 PACE = Pace(coalesce=0, acknowledge=1, guard=0.005, first_pause=0.001, longest_pause=0.002)
@@ -92,13 +90,6 @@ async def test_what_the_old_rules_look_into_is_fed_until_they_are_gone() -> None
         loop.want("new")
         await loop.settled()
         assert fed == [{"old", "new"}, {"old", "new"}]
-
-
-async def test_an_address_that_an_endpoint_gets_is_unknown_until_its_rules_stand() -> None:
-    before = Identity("shop/cart", ("192.0.2.7", "192.0.2.8"), ("a",), ())
-    wanted = Identity("shop/cart", ("192.0.2.8", "192.0.2.9"), ("b",), ("udp/192.0.2.53",))
-    first = _for_both(Snapshot(1, "t", (), (before,)), Snapshot(0, "t", (), (wanted,)))
-    assert first.identities == (Identity("shop/cart", ("192.0.2.8",), ("a", "b"), ("udp/192.0.2.53",)),)
 
 
 async def test_taking_away_waits_for_nobody_and_the_set_outlives_a_forwarder_that_may_still_write_to_it() -> None:
@@ -251,20 +242,3 @@ async def test_where_nothing_is_in_force_rules_stand_before_the_first_answer() -
         loop.want("a", "pod-new")
         await loop.settled()
         assert loop.since() == ["open", "prepare a", "switch a", "publish a pod-new", "sweep"]
-
-
-def test_after_a_restart_hosts_and_addresses_with_rules_are_told_of_at_once() -> None:
-    host, outsiders = Identity("eth0", ("192.0.2.1",), (), ()), Identity("", (), (), (), ("a",))
-    cart = Identity("shop/cart", ("192.0.2.7", "192.0.2.8"), ("a",), ())
-    new = Identity("shop/new", ("192.0.2.9",), ("a",), ())
-    told = _as_judged(Snapshot(0, "t", (), (outsiders, host, cart, new)), {"192.0.2.7", "192.0.2.1"})
-    assert told.identities == (outsiders, host, replace(cart, addresses=("192.0.2.7",)))
-
-
-def test_what_outsiders_may_comes_before_the_rules_and_goes_after_them() -> None:
-    cart = Identity("shop/cart", ("192.0.2.7",), ("a",), ())
-    without = Snapshot(1, "t", (), (cart,))
-    with_them = Snapshot(2, "t", (), (Identity("", (), (), (), ("a",)), cart))
-    for before, wanted in ((without, with_them), (with_them, without)):
-        assert _for_both(before, wanted).identities == with_them.identities
-    assert opens(without, _for_both(without, with_them))

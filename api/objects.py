@@ -18,7 +18,7 @@ from dnsguard.resources import (
     Profile,
     Resource,
     Tier,
-    kind_of,
+    kind_of_resource,
     parse_object,
     to_dict,
     warnings,
@@ -83,7 +83,7 @@ class Objects:
     async def ensure_builtins(self) -> None:
         """Create the built-in objects that do not exist yet. Raises StoreUnavailable."""
         for resource in BUILTINS:
-            target = Target(kind_of(resource.kind, resource.api_version), resource.namespace)
+            target = Target(kind_of_resource(resource), resource.namespace)
             try:
                 await self.create(target, to_dict(resource))
             except AlreadyExists:

@@ -7,8 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 from dnsguard.cli.errors import REFUSED, code_hint
-from dnsguard.cli.files import add_file_flags, kind_of_resource, object_name, read_files
+from dnsguard.cli.files import add_file_flags, object_name, read_files
 from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
+from dnsguard.resources import kind_of_resource
 from dnsguard.resources.manifest import Document
 from dnsguard.resources.metadata import SERVER_SET
 

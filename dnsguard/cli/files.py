@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dnsguard.cli.errors import UsageError
-from dnsguard.resources import KINDS, Cause, Kind, Resource, kind_of
+from dnsguard.resources import KINDS, Cause, Kind, kind_of_resource
 from dnsguard.resources.manifest import Document, Fault, ManifestError, load
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -86,8 +86,3 @@ def _without_repeated(documents: Sequence[Document]) -> tuple[list[Document], li
 def object_name(document: Document) -> str:
     """As `Kind.called` has it."""
     return kind_of_resource(document.resource).called(document.resource.name)
-
-
-def kind_of_resource(resource: Resource) -> Kind:
-    """The kind that a resource is of: two groups have one of the name NetworkPolicy."""
-    return kind_of(resource.kind, resource.api_version)

@@ -13,7 +13,7 @@ from dnsguard.resources.policy import GlobalNetworkPolicy, NetworkPolicy, Policy
 from dnsguard.resources.ports import NamedPort, Port, PortRange, Protocol
 from dnsguard.resources.problems import Cause, InvalidResource
 from dnsguard.resources.profile import Profile
-from dnsguard.resources.registry import KINDS, Kind, UnknownKind, groups, kind_at, kind_named, kind_of
+from dnsguard.resources.registry import KINDS, Kind, UnknownKind, groups, kind_at, kind_named, kind_of, kind_of_resource
 from dnsguard.resources.resource import Resource
 from dnsguard.resources.rule import Action, EgressRule, EntityRule, IngressRule, Rule
 from dnsguard.resources.selectors import Selector
@@ -65,6 +65,7 @@ __all__ = [
     "kind_at",
     "kind_named",
     "kind_of",
+    "kind_of_resource",
     "parse_object",
     "to_dict",
     "warnings",

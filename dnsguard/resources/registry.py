@@ -98,6 +98,7 @@ def known_kinds() -> str:
 
 _BY_KIND = {(kind.group, kind.kind): kind for kind in KINDS}
 _FIRST_BY_KIND = {kind.kind: kind for kind in reversed(KINDS)}
+_BY_MODEL = {kind.model: kind for kind in KINDS}
 _BY_PLURAL = {(kind.group, kind.plural): kind for kind in KINDS}
 # Of two kinds with one name, the bare name means the first.
 _BY_ANY_NAME = {
@@ -128,6 +129,11 @@ def kind_of(kind: str, api_version: str = "") -> Kind:
         return _BY_KIND.get((api_version.rpartition("/")[0], kind)) or _FIRST_BY_KIND[kind]
     except KeyError:
         raise UnknownKind(kind) from None
+
+
+def kind_of_resource(resource: Resource) -> Kind:
+    """The kind that a resource is of."""
+    return _BY_MODEL[type(resource)]
 
 
 def kind_at(group: str, plural: str) -> Kind | None:

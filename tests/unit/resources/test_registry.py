@@ -12,9 +12,11 @@ from dnsguard.resources import (
     kind_at,
     kind_named,
     kind_of,
+    kind_of_resource,
     parse_object,
 )
 from dnsguard.resources.registry import Kind
+from tests.support.samples import SAMPLES
 
 NAMES = [
     # what a person writes, kind
@@ -86,6 +88,11 @@ def test_a_bare_name_means_our_policy(name: str, model: type) -> None:
 )
 def test_the_group_says_whose_policy_an_object_is(api_version: str, model: type) -> None:
     assert kind_of("NetworkPolicy", api_version).model is model
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.collection)
+def test_a_resource_knows_its_kind(kind: Kind) -> None:
+    assert kind_of_resource(parse_object(SAMPLES[kind.collection])) is kind
 
 
 def test_a_wrong_version_of_the_group_is_said() -> None:

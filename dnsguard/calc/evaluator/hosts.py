@@ -23,7 +23,7 @@ class HostEndpoints:
     @property
     def differ(self) -> bool:
         """Whether it takes the interface to tell which one judges."""
-        return any(each.interface != ALL_INTERFACES for each in self.all)
+        return bool(self._named) or any(not each.interface for each in self.all)
 
     def at(self, interface: str) -> CompiledEndpoint | None:
         """The endpoint of an interface; empty stands for one that has no endpoint of its own."""

@@ -54,3 +54,17 @@ def test_whose_an_interface_is(endpoints: list[Resource], of: dict[str, str]) ->
     hosts = HostEndpoints(compile_policy(endpoints).endpoints.values(), NODE)
     found = {name: hosts.at(name) for name, _ in NODE.interface_addresses}
     assert {name: each.id.name for name, each in found.items() if each is not None} == of
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "expected"),
+    [
+        ([EVERY], False),
+        ([EVERY, by_name("a", "lo"), by_name("b", "cali9")], False),
+        ([EVERY, by_name("a", "eth0")], True),
+        ([by_address("a", "10.9.7.7")], True),
+        ([], False),
+    ],
+)
+def test_whether_it_takes_the_interface_to_tell(endpoints: list[Resource], expected: bool) -> None:
+    assert HostEndpoints(compile_policy(endpoints).endpoints.values(), NODE).differ is expected

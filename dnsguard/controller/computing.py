@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from dnsguard.calc.compile import Compiler
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction, Stage
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE
-from dnsguard.calc.evaluator.judge import Judge
+from dnsguard.calc.evaluator.judge import Judge, Known
 from dnsguard.calc.evaluator.matching import nothing_leased
 from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.controller.egress import DNS_PORT
@@ -79,10 +79,13 @@ class Computing:
 
 def egress_allows(compiled: Compiled) -> Allows:
     """Judges port 53 by the one evaluator there is."""
+    # A thousand policies of one tenant make hundreds of classes: what a policy says is worked out once for them all.
+    known: dict[tuple[Address, int], Known] = {}
 
     def allows(endpoint: CompiledEndpoint, client: Address, server: Address, protocol: int) -> bool:
         packet = Packet(client, server, protocol, destination_port=DNS_PORT)
-        judge = Judge(compiled, packet, nothing_leased, DEFAULT_FAILSAFE)  # no failsafe concerns a workload
+        of_server = known.setdefault((server, protocol), {})
+        judge = Judge(compiled, packet, nothing_leased, DEFAULT_FAILSAFE, of_server)  # no failsafe concerns a workload
         return judge.judge(endpoint, Stage.NORMAL, Direction.EGRESS).decision.action is Action.ALLOW
 
     return allows

@@ -1,6 +1,7 @@
 """What one endpoint's policies say about a packet."""
 
 from dnsguard.calc.compiled import (
+    ANY,
     Action,
     Compiled,
     CompiledEndpoint,
@@ -15,15 +16,30 @@ from dnsguard.calc.evaluator.matching import LeaseLookup, why_not
 from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.calc.evaluator.trace import Decider, Decision, Judgement, PolicyTrace, ProfileTrace, RuleTrace, TierTrace
 
+_Tried = tuple[CompiledRule | None, tuple[RuleTrace, ...]]
+
+Known = dict[int, _Tried]
+"""What lists of rules say, by identity of the list. For packets of one compiled policy that differ in their source
+alone, which the lists do not look at."""
+
 
 class Judge:
     """Judges one packet. Rules are tried in the order of tiers, policies and rules; then profiles, then the end."""
 
-    def __init__(self, compiled: Compiled, packet: Packet, leased: LeaseLookup, failsafe: FailsafePorts) -> None:
+    def __init__(
+        self,
+        compiled: Compiled,
+        packet: Packet,
+        leased: LeaseLookup,
+        failsafe: FailsafePorts,
+        known: Known | None = None,
+    ) -> None:
+        """``known`` is read and added to; where there are leases, they must not depend on the source either."""
         self._compiled = compiled
         self._packet = packet
         self._leased = leased
         self._failsafe = failsafe
+        self._known = known
 
     def judge(self, endpoint: CompiledEndpoint, stage: Stage, direction: Direction) -> Judgement:
         """The judgement of one endpoint in one stage and direction."""
@@ -73,8 +89,18 @@ class Judge:
                 return Decision(Decider.PROFILE, found.action, profile=name, rule_index=found.index), tuple(traces)
         return Decision(Decider.NO_PROFILE, Action.DENY), tuple(traces)
 
-    def _rules(self, rules: tuple[CompiledRule, ...]) -> tuple[CompiledRule | None, tuple[RuleTrace, ...]]:
+    def _rules(self, rules: tuple[CompiledRule, ...]) -> _Tried:
         """The first rule that matches and is more than a note, and what was looked at."""
+        if self._known is None:
+            return self._tried(rules)
+        found = self._known.get(id(rules))
+        if found is None:
+            found = self._tried(rules)
+            if all(rule.source == ANY for rule in rules):
+                self._known[id(rules)] = found
+        return found
+
+    def _tried(self, rules: tuple[CompiledRule, ...]) -> _Tried:
         traces: list[RuleTrace] = []
         for rule in rules:
             reason = why_not(rule, self._packet, self._compiled, self._leased)

@@ -3,8 +3,11 @@
 import pytest
 
 from dnsguard.calc.compile import compile_policy
-from dnsguard.calc.compiled import Action, Direction, PolicyId
+from dnsguard.calc.compiled import Action, Direction, PolicyId, Stage
 from dnsguard.calc.evaluator.evaluate import Evaluator
+from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE
+from dnsguard.calc.evaluator.judge import Judge, Known
+from dnsguard.calc.evaluator.matching import nothing_leased
 from dnsguard.calc.evaluator.trace import Decider, Decision
 from dnsguard.resources import Resource
 from tests.unit.calc.builders import policy, profile, tier, workload
@@ -91,3 +94,24 @@ def test_the_trace_shows_everything_that_was_looked_at() -> None:
             ],
         ),
     ]
+
+
+def test_what_is_known_of_rules_holds_for_other_sources_where_no_rule_looks_there() -> None:
+    of_source = {"action": "Allow", "source": {"nets": ["10.0.0.1/32"]}}
+    of_others = {"action": "Deny", "destination": {"nets": ["192.0.2.0/24"]}}
+    compiled = compile_policy(
+        [workload("w", "10.0.0.1", "10.0.0.2"), egress(of_others), policy("q", types=["Egress"], egress=[of_source])]
+    )
+    known: Known = {}
+    decided = []
+    for source in "10.0.0.1", "10.0.0.2", "10.0.0.1":
+        own, shared = (
+            Judge(compiled, packet(source, OUT), nothing_leased, DEFAULT_FAILSAFE, given).judge(
+                compiled.endpoints[W], Stage.NORMAL, Direction.EGRESS
+            )
+            for given in (None, known)
+        )
+        assert own == shared
+        decided.append(own.decision.action)
+    assert decided == [Action.ALLOW, Action.DENY, Action.ALLOW]
+    assert list(known) == [id(compiled.policies[P].egress)]

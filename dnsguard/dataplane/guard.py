@@ -85,6 +85,8 @@ class Guard:
     def _expected_of(self, plan: Plan) -> "_Expected":
         if plan.chains is not self._expected.chains or plan.sets is not self._expected.sets:
             self._expected = _expected(plan)
+            # Sets that are called after their content come and go with every edit of a policy.
+            self._seen = {item.name: self._seen[item.name] for item in plan.sets if item.name in self._seen}
         return self._expected
 
     def _differences(self, plan: Plan) -> Iterator[bool]:

@@ -1,7 +1,9 @@
 """The table is always changed as a difference, and never anything but it."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
@@ -18,7 +20,7 @@ from dnsguard.dataplane.guard import LOOKS_PER_ROUND
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Chain, Jump, Plan, Rule
-from dnsguard.dataplane.sets import IntervalSet, KeyType
+from dnsguard.dataplane.sets import HashSet, IntervalSet, KeyType
 from dnsguard.dataplane.settings import Settings
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element
@@ -427,6 +429,20 @@ def test_leases_that_the_forwarder_writes_are_no_damage(socket: NetfilterSocket,
         socket.transact(nftables.add_elements("dnsguard", "d4-web", [Element(PAIR, 600_000)]))
         assert not driver.lost()
         socket.transact(nftables.delete_elements("dnsguard", "d4-web", [Element(PAIR)]))
+
+
+def test_what_a_look_saw_of_a_set_is_forgotten_with_the_set(socket: NetfilterSocket, driver: Driver) -> None:
+    keys = frozenset({ip_address("192.0.2.1").packed})
+    seen = weakref.ref(keys)
+    plan = replace(FOUNDATION, sets=(*FOUNDATION.sets, HashSet("n4-some", KeyType.IPV4, keys)))
+    del keys
+    for wanted, of_others in (plan, nftables.add_table("other")), (FOUNDATION, nftables.delete_table("other")):
+        driver.apply(wanted)
+        socket.transact([of_others])
+        assert not any(driver.lost() for _ in range(LOOKS_PER_ROUND))
+    del plan, wanted
+    gc.collect()
+    assert seen() is None
 
 
 def test_what_a_step_costs_is_counted(driver: Driver) -> None:

@@ -32,7 +32,7 @@ from dnsguard.dataplane.rules import (
 )
 from dnsguard.dataplane.sets import IntervalSet
 from dnsguard.dataplane.settings import Settings
-from dnsguard.dataplane.shelf import Shelf
+from dnsguard.dataplane.shared import Shared
 from dnsguard.netlink.expressions import STATE_INVALID
 
 
@@ -61,8 +61,8 @@ class ClassBuilder:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.doors = Doors(settings)
-        self.tiers = Shelf[Chain]()
-        self._classes = Shelf[Chain]()
+        self.tiers = Shared[Chain]()
+        self._classes = Shared[Chain]()
         self._built: dict[tuple[PolicyClass, str | None], ClassChain] = {}
         self._seen: dict[tuple[int, str | None], ClassChain] = {}
         """The same by identity: to hash a class costs more than the rest of an endpoint."""
@@ -74,7 +74,7 @@ class ClassBuilder:
         return (*doors.contents.sorted(), *doors.chains.sorted(), *self.tiers.sorted(), *self._classes.sorted())
 
     @property
-    def counters(self) -> Shelf[str]:
+    def counters(self) -> Shared[str]:
         return self.doors.counters
 
     @property

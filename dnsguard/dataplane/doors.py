@@ -22,7 +22,7 @@ from dnsguard.dataplane.purpose import purpose
 from dnsguard.dataplane.rules import Chain, Goto, Rule, SetMark, Verdict, content_chain
 from dnsguard.dataplane.sets import IntervalSet
 from dnsguard.dataplane.settings import DenyAction, Settings
-from dnsguard.dataplane.shelf import Shelf
+from dnsguard.dataplane.shared import Shared
 from dnsguard.dataplane.translate import Outcome, kernel_rules, literal_sets, passing
 
 MOST_RULES_IN_DOOR = 8
@@ -74,10 +74,10 @@ class Doors:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.contents = Shelf[Chain]()
-        self.chains = Shelf[Chain]()
-        self.counters = Shelf[str]()
-        self.sets = Shelf[IntervalSet]()
+        self.contents = Shared[Chain]()
+        self.chains = Shared[Chain]()
+        self.counters = Shared[str]()
+        self.sets = Shared[IntervalSet]()
         self.outcomes = {stage: outcome(settings, stage) for stage in Stage}
         self._compiled = Compiled()
         self._made_of: dict[int, CompiledPolicy | CompiledProfile] = {}

@@ -10,8 +10,8 @@ from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
 from dnsguard.dataplane.classes import ClassBuilder
 from dnsguard.dataplane.hooks import Additions, base_chains
 from dnsguard.dataplane.hosts import Hosts
-from dnsguard.dataplane.renderings import (
-    Renderings,
+from dnsguard.dataplane.policysets import (
+    PolicySets,
     cidr_sets,
     lease_sets,
     member_sets,
@@ -101,9 +101,9 @@ class _State:
         self._host_endpoints: dict[int, CompiledEndpoint] = {}
         """By identity."""
 
-        self._lease_sets = Renderings[CompiledLeaseSet, LeaseSet](partial(lease_sets, settings.lease_gc_seconds))
-        self._member_sets = Renderings[MemberSet, IntervalSet](member_sets)
-        self._port_sets = Renderings[PortSet, HashSet](port_sets)
+        self._lease_sets = PolicySets[CompiledLeaseSet, LeaseSet](partial(lease_sets, settings.lease_gc_seconds))
+        self._member_sets = PolicySets[MemberSet, IntervalSet](member_sets)
+        self._port_sets = PolicySets[PortSet, HashSet](port_sets)
         self._last = Plan(settings.table, (), (), ())
         self._counted: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
         """What the last plan's counters were gathered from."""

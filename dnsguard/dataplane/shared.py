@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Shelf(Generic[Item]):
+class Shared(Generic[Item]):
     """Items by name. What is taken twice is given back twice; then it is gone."""
 
     __slots__ = ("_items", "_sorted", "_users")

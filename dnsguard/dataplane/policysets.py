@@ -31,10 +31,10 @@ Made = tuple[Source, tuple[Kernel, ...]]
 
 
 @dataclass(slots=True)
-class Renderings(Generic[Source, Kernel]):
+class PolicySets(Generic[Source, Kernel]):
     """Kernel sets by identifier of what they are made of; made anew only for what is another object than last time."""
 
-    render: Callable[[Source, Made[Source, Kernel] | None], tuple[Kernel, ...]]
+    make: Callable[[Source, Made[Source, Kernel] | None], tuple[Kernel, ...]]
     """Is also given what came of the last source with this identifier; its description is the same."""
 
     _made: dict[str, Made[Source, Kernel]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Renderings(Generic[Source, Kernel]):
         for name, source in sources.items():
             last = self._made.get(name)
             if last is None or last[0] is not source:
-                rendered = self.render(source, last)
+                rendered = self.make(source, last)
                 if last is not None:
                     rendered = tuple(map(same_if_equal, last[1], rendered))
                 self._made[name] = source, rendered

@@ -24,9 +24,9 @@ from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain.model import ExplainModel
-from dnsguard.controller.files import read_objects, token, write_objects
+from dnsguard.controller.files import token
 from dnsguard.controller.following import follow
-from dnsguard.controller.inputs import Inputs, InvalidObject
+from dnsguard.controller.keptinputs import KeptInputs
 from dnsguard.controller.node import plan_settings, watch_addresses
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.dataplane.driver import Driver
@@ -66,21 +66,22 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         stack.callback(audit.close)
         listener = bind(settings.api_listen)
         stack.callback(listener.close)
-        inputs = Following(settings)
+        kept = KeptInputs(settings.state_dir / LAST_VALID_FILE)
+        inputs = kept.inputs
         link = LinkServer(settings.link_socket, lambda: enforcer.wake())
-        enforcer: Enforcer[Plan] = Enforcer(inputs.inputs, Computing(settings), driver, link, worker)
+        enforcer: Enforcer[Plan] = Enforcer(inputs, Computing(settings), driver, link, worker)
         await link.start()
         stack.push_async_callback(link.close)
 
         def troubles() -> Iterator[str]:
-            yield from filter(None, (inputs.trouble, audit.problem))
+            yield from filter(None, (kept.trouble, audit.problem))
 
         app = create_app(
             Services(
                 store=store,
                 tokens=HashedTokens({CALLER: token_digest(secret)}),
                 explain=ExplainModel(enforcer, link, driver.counters, worker, settings),
-                status=StatusModel(VERSION, inputs.inputs, enforcer, link, troubles, files_of(settings)),
+                status=StatusModel(VERSION, inputs, enforcer, link, troubles, files_of(settings)),
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=LeasesModel(enforcer, link),
                 audit=audit,
@@ -94,16 +95,14 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         api = ApiServer(app)
 
         def changed() -> None:
-            inputs.save_if_needed()
+            kept.save_if_needed()
             enforcer.changed()
 
         log.info("API on %s, token in %s, state in %s", settings.api_url, settings.token_file, settings.state_dir)
         async with asyncio.TaskGroup() as tasks:
             enforcing = tasks.create_task(enforcer.run(), name="enforcement")
-            following = tasks.create_task(follow(store, inputs.inputs, changed, inputs.failed), name="store")
-            watching = tasks.create_task(
-                watch_addresses(lambda: inputs.inputs.resources, enforcer.wake), name="addresses"
-            )
+            following = tasks.create_task(follow(store, inputs, changed, kept.failed), name="store")
+            watching = tasks.create_task(watch_addresses(lambda: inputs.resources, enforcer.wake), name="addresses")
             collecting = tasks.create_task(collect_when_quiet(lambda: enforcer.in_sync), name="collector")
             serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
             await stopped.wait()
@@ -113,8 +112,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             await app.state.streams.close()
             api.should_exit = True
             await serving
-        if inputs.inputs.revision:
-            inputs.save()
+        if inputs.revision:
+            kept.save()
         if settings.on_stop == "Remove":
             await asyncio.get_running_loop().run_in_executor(worker, driver.uninstall)
 
@@ -137,39 +136,3 @@ def files_of(settings: Settings) -> dict[str, str]:
         "link": str(settings.link_socket),
         "api": settings.api_url,
     }
-
-
-class Following:
-    """What is followed of the store, and what went wrong with that."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._path = settings.state_dir / LAST_VALID_FILE
-        self.inputs = Inputs()
-        self.inputs.remember(read_objects(self._path))
-        self._saved: tuple[InvalidObject, ...] = ()
-        self._store_trouble = ""
-        self._save_trouble = ""
-
-    @property
-    def trouble(self) -> str:
-        return "; ".join(filter(None, (self._store_trouble, self._save_trouble)))
-
-    def failed(self, why: str) -> None:
-        """The store cannot be followed; empty: it can again."""
-        self._store_trouble = why
-
-    def save_if_needed(self) -> None:
-        """Save when an object became invalid, or is so no longer. Rare, so it may block."""
-        if self.inputs.invalid != self._saved:
-            self.save()
-
-    def save(self) -> None:
-        """Write down the last valid version of every object: after a restart they stand in for invalid ones."""
-        try:
-            write_objects(self._path, self.inputs.valid_objects)
-        except OSError as error:
-            self._save_trouble = f"{self._path} cannot be written: {error.strerror}"
-            log.error("%s", self._save_trouble)
-        else:
-            self._saved = self.inputs.invalid
-            self._save_trouble = ""

@@ -14,15 +14,18 @@ from dnsguard.resources import (
     KINDS,
     InvalidResource,
     Kind,
+    Namespace,
     Policy,
     Profile,
     Resource,
     Tier,
+    kind_of,
     kind_of_resource,
     parse_object,
     to_dict,
     warnings,
 )
+from dnsguard.resources.metadata import ObjectMeta
 from dnsguard.resources.references import BUILTINS, deletion_causes, reference_causes, reference_warnings
 from dnsguard.store.interface import AlreadyExists, Conflict, Key, NotFound, Object, Store
 
@@ -188,10 +191,14 @@ class Objects:
         raise AssertionError("the last attempt returns or raises")
 
     async def _refuse_deletion(self, target: Target) -> None:
-        """Raises Failure where something built in, or something that policies are in, would go (V-23, V-24)."""
-        if target.kind.model not in (Tier, Profile):
+        """Raises Failure where something built in, or something that others are in, would go (V-23, V-24)."""
+        held: list[Resource] = []
+        if target.kind.model is Tier:
+            held = await self._policies_of(target.name)
+        elif target.kind.model is Namespace:
+            held = await self._objects_in(target.name)
+        elif target.kind.model is not Profile:
             return
-        held = await self._policies_of(target.name) if target.kind.model is Tier else []
         if causes := deletion_causes(_identity(target, {}), held):
             code, reason = (403, "Forbidden") if causes[0].code == "V-24" else (409, "Conflict")
             raise Failure(code, reason, "; ".join(cause.message for cause in causes), causes=causes)
@@ -205,6 +212,16 @@ class Objects:
                         metadata = value["metadata"]
                         target = Target(kind, metadata.get("namespace", ""), metadata["name"])
                         found.append(_identity(target, {"tier": tier}))
+        return found
+
+    async def _objects_in(self, namespace: str) -> list[Resource]:
+        """One that is created at the same moment may be missed: it then is as one created after the deletion, which
+        is no error, since objects do not need that of their namespace."""
+        found: list[Resource] = []
+        for value in (await self._store.list_objects(None, namespace))[0]:
+            kind = kind_of(value["kind"], value["apiVersion"])
+            metadata = ObjectMeta(name=value["metadata"]["name"], namespace=namespace)
+            found.append(kind.model.model_construct(api_version=kind.api_version, kind=kind.kind, metadata=metadata))
         return found
 
     async def _absent(self, key: Key) -> None:

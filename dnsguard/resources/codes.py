@@ -28,7 +28,7 @@ CODES: Mapping[str, str] = {
     "V-21": "A policy's selectors look at labels of endpoints: global() has no meaning there, all() chooses every one.",
     # tiers
     "V-22": "The built-in tiers keep their order and default action: write a tier of your own.",
-    "V-23": "A tier that holds policies, staged ones included, is not deleted: delete or move them first.",
+    "V-23": "A tier with policies, staged ones included, or a namespace with objects stays: delete or move them first.",
     "V-24": "What is built in is not deleted.",
     # endpoints
     "V-25": "A host endpoint names its node, as a lower-case DNS name: add or mend node.",

@@ -51,16 +51,20 @@ def reference_warnings(resource: Resource, tiers: Container[str]) -> tuple[str, 
 
 def deletion_causes(resource: Resource, others: Iterable[Resource]) -> tuple[Cause, ...]:
     """Why this object cannot be deleted while `others` exist (V-23, V-24); nothing when it can."""
-    if isinstance(resource, Profile) and resource.name == DEFAULT_ALLOW:
-        return (Cause("metadata.name", f"profile {DEFAULT_ALLOW} is built in and cannot be deleted", "V-24"),)
-    if not isinstance(resource, Tier):
+    kind = resource.kind.lower()
+    if any(type(builtin) is type(resource) and builtin.name == resource.name for builtin in BUILTINS):
+        return (Cause("metadata.name", f"{kind} {resource.name} is built in and cannot be deleted", "V-24"),)
+    if isinstance(resource, Tier):
+        held = [policy for policy in others if isinstance(policy, Policy) and policy.tier == resource.name]
+        what = "policies"
+    elif isinstance(resource, Namespace):
+        held = [other for other in others if other.namespace == resource.name]
+        what = "objects"
+    else:
         return ()
-    if resource.name in BUILTIN_TIERS:
-        return (Cause("metadata.name", f"tier {resource.name} is built in and cannot be deleted", "V-24"),)
-    held = [policy for policy in others if isinstance(policy, Policy) and policy.tier == resource.name]
     if not held:
         return ()
-    named = ", ".join(f"{policy.kind} {policy.namespace}/{policy.name}".replace(" /", " ") for policy in held[:5])
+    named = ", ".join(f"{type(each).__name__} {each.namespace}/{each.name}".replace(" /", " ") for each in held[:5])
     more = f" and {len(held) - 5} more" if len(held) > 5 else ""
-    message = f"tier {resource.name} still holds {len(held)} policies: {named}{more}; delete or move them first"
+    message = f"{kind} {resource.name} still holds {len(held)} {what}: {named}{more}; delete or move them first"
     return (Cause("metadata.name", message, "V-23"),)

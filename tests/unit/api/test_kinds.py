@@ -375,9 +375,32 @@ async def test_a_tier_that_holds_policies_stays(client: httpx.AsyncClient) -> No
     assert (await client.delete(f"{V3}/tiers/security")).status_code == 200
 
 
+async def test_a_namespace_that_holds_objects_stays(client: httpx.AsyncClient) -> None:
+    """Its labels would go, and with them every Deny by namespaceSelector."""
+    shop = "/api/v1/namespaces/shop"
+    await client.post("/api/v1/namespaces", json={"metadata": {"name": "shop", "labels": {"env": "prod"}}})
+    endpoint = {"metadata": {"name": "cart"}, "spec": {"interfaceName": "cali1", "ipNetworks": ["192.0.2.1"]}}
+    held = (
+        (f"{V3}/namespaces/shop/workloadendpoints", endpoint, "WorkloadEndpoint shop/cart"),
+        (SETS, network_set(), "NetworkSet shop/partners"),
+        (POLICIES, policy(), "NetworkPolicy shop/allow-web"),
+    )
+    for path, value, named in held:
+        assert (await client.post(path, json=value)).status_code == 201
+        for options in ("", "?dryRun=All"):
+            refused = await client.delete(shop + options)
+            assert failure(refused)[:2] == (409, "Conflict")
+            assert [cause["reason"] for cause in refused.json()["details"]["causes"]] == ["V-23"]
+            assert f": {named};" in refused.json()["message"]
+        await client.delete(f"{path}/{value['metadata']['name']}")
+    await client.post(f"{V3}/namespaces/other/networksets", json=network_set())
+    assert (await client.delete(shop)).status_code == 200
+
+
 async def test_what_is_built_in_stays_as_it_is(client: httpx.AsyncClient) -> None:
     for path in ("tiers/default", "tiers/kube-admin", "tiers/kube-baseline", "profiles/projectcalico-default-allow"):
         assert failure(await client.delete(f"{V3}/{path}"))[:2] == (403, "Forbidden")
+    assert failure(await client.delete("/api/v1/namespaces/default"))[:2] == (403, "Forbidden")
     changed = await client.patch(f"{V3}/tiers/default", content=b'{"spec":{"order":5}}', headers=MERGE)
     assert failure(changed)[:2] == (422, "Invalid")
     assert changed.json()["details"]["causes"][0]["reason"] == "V-22"

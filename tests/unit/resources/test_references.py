@@ -27,12 +27,7 @@ def test_the_built_in_objects() -> None:
 
 def test_built_in_objects_cannot_be_deleted() -> None:
     protected = [builtin for builtin in BUILTINS if deletion_causes(builtin, [])]
-    assert [builtin.name for builtin in protected] == [
-        "kube-admin",
-        "default",
-        "kube-baseline",
-        "projectcalico-default-allow",
-    ]
+    assert protected == list(BUILTINS)
     assert {cause.code for builtin in protected for cause in deletion_causes(builtin, [])} == {"V-24"}
     assert deletion_causes(read(obj("Profile")), []) == ()
 
@@ -43,6 +38,17 @@ def test_a_refusal_names_some_of_the_policies_that_a_tier_holds() -> None:
     (cause,) = deletion_causes(tier, held)
     assert "still holds 7 policies: NetworkPolicy default/p0" in cause.message
     assert "and 2 more" in cause.message
+
+
+def test_a_refusal_names_some_of_the_objects_that_a_namespace_holds() -> None:
+    shop = read(obj("Namespace", name="shop"))
+    inside = [read({**policy(), "metadata": {"name": f"p{number}", "namespace": "shop"}}) for number in range(7)]
+    outside = [read(policy()), read(obj("GlobalNetworkSet", {}, "shop"))]
+    (cause,) = deletion_causes(shop, [*outside, *inside])
+    assert cause.code == "V-23"
+    assert "namespace shop still holds 7 objects: NetworkPolicy shop/p0" in cause.message
+    assert "shop/p4 and 2 more" in cause.message
+    assert deletion_causes(shop, outside) == ()
 
 
 def test_only_policies_refer_to_tiers() -> None:

@@ -90,11 +90,13 @@ def _near(rule: Part) -> Iterator[str]:
 
 
 def _late(rule: Part) -> str:
-    return f"  rule {rule['rule']} of {rule['policy']}, but {rule['behind']} comes first"
+    where = f"{rule['direction']} of {rule['endpoint']}"
+    return f"  rule {rule['rule']} of {rule['policy']} ({where}), but {rule['behind']} comes first"
 
 
 def _unselecting(policy: Part) -> Iterator[str]:
-    yield f"  {policy['policy']} (rule {policy['rule']}, tier {policy['tier']})"
+    where = f"{policy['direction']} of {policy['endpoint']}"
+    yield f"  {policy['policy']} (rule {policy['rule']}, tier {policy['tier']}, {where})"
     yield from (f"    {missing}" for missing in policy["missing"])
 
 

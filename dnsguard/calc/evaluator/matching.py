@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from dnsguard.calc.compiled import Address, Compiled, CompiledRule, EntityMatch, IcmpMatch
 from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.calc.networks import contains
-from dnsguard.resources.ports import PROTOCOL_NUMBERS
+from dnsguard.resources.ports import PROTOCOL_NUMBERS, WITH_PORTS
 
 LeaseLookup = Callable[[str, Address, Address], bool]
 """`leased(lease_set, client, address)`: whether the set holds a lease for the client to reach the address."""
@@ -65,9 +65,9 @@ class _EntityTest:
         if selected and not self._is_member(entity.members, address) and not self._is_leased(entity.leases, address):
             yield f"{end} {address} {self._not_selected_text(entity)}"
         if entity.ports is not None and not (port is not None and any(port in ports for ports in entity.ports)):
-            yield f"{end} port {_port_text(port)} is none of {_listed(entity.ports)}"
+            yield self._port_text(end, port, "none of", _listed(entity.ports))
         elif entity.ports is None and entity.named_ports is not None:
-            yield f"{end} port {_port_text(port)} is no {self._compiled.port_sets[entity.named_ports].description}"
+            yield self._port_text(end, port, "no", self._compiled.port_sets[entity.named_ports].description)
 
     def _is_member(self, name: str | None, address: Address) -> bool:
         return name is not None and contains(self._compiled.member_sets[name].networks, address)
@@ -79,6 +79,12 @@ class _EntityTest:
         if name is None or port is None:
             return False
         return (address, self._packet.protocol, port) in self._compiled.port_sets[name].members
+
+    def _port_text(self, end: str, port: int | None, is_no: str, wanted: str) -> str:
+        protocol = self._packet.protocol
+        if port is None and protocol not in WITH_PORTS:
+            return f"{_protocol_text(protocol)} has no ports, and the rule asks for {end} port {wanted}"
+        return f"{end} port {'unknown' if port is None else port} is {is_no} {wanted}"
 
     def _not_selected_text(self, entity: EntityMatch) -> str:
         parts = []
@@ -107,7 +113,3 @@ def _listed(items: Collection[object], most: int = 5) -> str:
 
 def _protocol_text(protocol: int | None) -> str:
     return next((name for name, number in PROTOCOL_NUMBERS.items() if number == protocol), str(protocol))
-
-
-def _port_text(port: int | None) -> str:
-    return "unknown" if port is None else str(port)

@@ -44,7 +44,7 @@ def _of_judgement(
 ) -> Hints:
     words = state.words
     allowing = candidates(judgement, packet, state.compiled, leased)
-    behind = [each for each in allowing if not each.failing]
+    behind = [each for each in allowing if not each.failing and not each.is_general]
     closest = nearest(allowing, judgement.direction)
     others: tuple[UnselectingPolicy, ...] = ()
     if not behind and (closest is None or not closest.is_near) and judgement.stage in (Stage.NORMAL, Stage.FORWARD):

@@ -57,6 +57,11 @@ class Candidate:
         kinds = {kind for kind, _ in self.failing}
         return len(kinds) == 1 and not kinds & {"source", "destination"}
 
+    @property
+    def is_general(self) -> bool:
+        """A profile that allows everything: what stands there for whom no policy selects is no way out of one."""
+        return bool(self.profile) and not self.matching and not self.failing
+
 
 def candidates(judgement: Judgement, packet: Packet, compiled: Compiled, leased: LeaseLookup) -> list[Candidate]:
     """All rules that allow in this stage and direction, in the order of evaluation."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dnsguard.calc.compile import compile_policy
-from dnsguard.calc.compiled import Action, Compiled, CompiledEndpoint, CompiledPolicy, Direction, PolicyId
+from dnsguard.calc.compiled import Action, Compiled, CompiledEndpoint, CompiledPolicy, Direction, PolicyId, Stage
 from dnsguard.calc.evaluator.matching import LeaseLookup, why_not
 from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.calc.evaluator.trace import Decider, Judgement
@@ -44,9 +44,7 @@ def unselecting(
     for policy in written.policies.values():
         if policy.id in applying or (judgement.stage, judgement.direction) not in policy.places:
             continue
-        if (not endpoint.is_workload and policy.id.namespace) or not _comes_in_time(
-            policy, judgement, written.policies
-        ):
+        if _is_for_others(policy, endpoint, judgement) or not _comes_in_time(policy, judgement, written.policies):
             continue
         source = compiled if policy.id in compiled.policies else idle
         rule = _allowing(source.policies.get(policy.id), judgement.direction, packet, source, leased)
@@ -55,6 +53,13 @@ def unselecting(
             found.append(Unselecting(policy.id, policy.spec.tier, rule, missing))
     found.sort(key=lambda each: len(each.missing))  # a stable sort: equals stay in the order of evaluation
     return tuple(found[:MOST])
+
+
+def _is_for_others(policy: InForce, endpoint: CompiledEndpoint, judgement: Judgement) -> bool:
+    """Whether it is meant for workloads alone and this is a host, or the other way round."""
+    if endpoint.is_workload:
+        return (Stage.FORWARD, judgement.direction) in policy.places
+    return bool(policy.id.namespace)
 
 
 def _comes_in_time(policy: InForce, judgement: Judgement, policies: Mapping[PolicyId, InForce]) -> bool:

@@ -124,10 +124,10 @@ Nearest rule that allows
     but destination port 80 is none of [443]
 
 Rules that would allow it, and come too late
-  rule 2 of NetworkPolicy/shop/late, but rule 1 of NetworkPolicy/shop/names comes first
+  rule 2 of NetworkPolicy/shop/late (egress of shop/cart), but rule 1 of NetworkPolicy/shop/names comes first
 
 Policies that would allow it, and do not select the endpoint
-  NetworkPolicy/shop/web (rule 1, tier default)
+  NetworkPolicy/shop/web (rule 1, tier default, egress of shop/cart)
     it asks for has(web), but shop/cart has no such label
 
 What endpoint shop/cart knows of api.example.org
@@ -200,3 +200,27 @@ def test_what_is_staged_may_change_nothing() -> None:
     outcome = ExplainOutcome(verdict="Deny", flows=(), decision=END)
     same = PendingVerdict(verdict="Deny", differs=False, outcomes=(outcome,))
     assert shown(answer(outcome, pending=same)).splitlines()[-1] == "Pending, if what is staged were enforced: the same"
+
+
+def test_what_is_said_of_both_ends_says_of_which() -> None:
+    late = NearRule(
+        endpoint="shop/cart",
+        direction="egress",
+        stage="normal",
+        policy="GlobalNetworkPolicy/open",
+        rule=0,
+        behind="the end",
+    )
+    web = UnselectingPolicy(
+        endpoint="shop/cart", direction="egress", policy="GlobalNetworkPolicy/web", tier="default", rule=0, missing=()
+    )
+    other = {"endpoint": "shop/web", "direction": "ingress"}
+    outcome = ExplainOutcome(
+        verdict="Deny",
+        flows=(ExplainedFlow(source="10.0.0.7", destination="10.0.0.8"),),
+        decision=END,
+        behind=(late, late.model_copy(update=other)),
+        unselecting=(web, web.model_copy(update=other)),
+    )
+    lines = [line for line in shown(answer(outcome)).splitlines() if line]
+    assert len(lines) == len(set(lines))

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from dnsguard.calc.compiled import Action
-from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, UDP, Packet
+from dnsguard.calc.compiled import Action, Compiled, CompiledRule, EntityMatch, PortRange
+from dnsguard.calc.evaluator.matching import nothing_leased, why_not
+from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, TCP, UDP, Packet
 from dnsguard.calc.evaluator.trace import Decider
 from tests.unit.calc.builders import global_network_set, workload
 from tests.unit.calc.probes import OUT, egress, judged, packet
@@ -55,6 +56,18 @@ def test_a_rule_matches_packets(rule: dict[str, Any], probe: Packet, matches: bo
     assert judgement.decision.decider is (Decider.RULE if matches else Decider.END_OF_TIER)
     (trace,) = judgement.tiers[0].policies[0].rules
     assert (trace.matched, trace.why_not == "") == (matches, matches)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "says"),
+    [
+        (TCP, "destination port unknown is none of [53]"),
+        (ICMP, "ICMP has no ports, and the rule asks for destination port [53]"),
+    ],
+)
+def test_a_port_that_is_not_there_is_not_called_unknown(protocol: int, says: str) -> None:
+    rule = CompiledRule(0, Action.ALLOW, destination=EntityMatch(ports=(PortRange(53, 53),)))
+    assert why_not(rule, packet("10.0.0.1", OUT, protocol, None), Compiled(), nothing_leased) == says
 
 
 NAMED = [

@@ -188,6 +188,18 @@ async def test_an_earlier_deny_wins_and_the_later_allow_is_named(in_force: InFor
     )
 
 
+async def test_a_profile_that_allows_everything_is_no_rule_that_comes_too_late() -> None:
+    closed = """
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: closed}
+spec: {selector: app == 'web', types: [Egress]}
+"""
+    outcome = only(await explained(InForce(SHOP + closed), "203.0.113.1", source="shop/web"))
+    assert (outcome.verdict, outcome.behind) == ("Deny", ())
+
+
 async def test_a_leased_address_counts_when_it_is_asked_for_by_address(in_force: InForce) -> None:
     forwarders = FakeForwarders(lease("203.0.113.9", in_force.lease_set("*.example.org")))
     assert (await explained(in_force, "203.0.113.9", forwarders)).verdict == "Allow"

@@ -125,6 +125,9 @@ def test_labels_of_the_namespace_are_called_so() -> None:
             allowing("GlobalNetworkPolicy", "p", selector="x == 'y'", doNotTrack=True, applyOnForward=True),
             id="other stage",
         ),
+        pytest.param(
+            allowing("GlobalNetworkPolicy", "p", selector="x == 'y'", applyOnForward=True), id="meant for hosts"
+        ),
         pytest.param(allowing("GlobalNetworkPolicy", "p", selector="x == 'y'", tier="late"), id="tier after the end"),
         pytest.param(allowing("GlobalNetworkPolicy", "p", selector="x == 'y'", tier="nowhere"), id="no such tier"),
         pytest.param(allowing("StagedGlobalNetworkPolicy", "p", selector="x == 'y'"), id="staged"),
@@ -186,3 +189,12 @@ def test_policies_of_a_namespace_never_select_a_host() -> None:
     of_all = allowing("GlobalNetworkPolicy", "p", selector="role == 'other'")
     (only,) = found(of_namespace, of_all, endpoint=GATEWAY, base=BASE[:-1])
     assert only.missing == ("it asks for role == \"other\", but gw has role = 'gate'",)
+
+
+def test_a_host_is_offered_what_is_for_hosts() -> None:
+    (only,) = found(
+        allowing("GlobalNetworkPolicy", "p", selector="role == 'other'", applyOnForward=True),
+        endpoint=GATEWAY,
+        base=BASE[:-1],
+    )
+    assert only.policy.name == "p"

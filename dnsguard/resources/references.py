@@ -54,6 +54,7 @@ def deletion_causes(resource: Resource, others: Iterable[Resource]) -> tuple[Cau
     kind = resource.kind.lower()
     if any(type(builtin) is type(resource) and builtin.name == resource.name for builtin in BUILTINS):
         return (Cause("metadata.name", f"{kind} {resource.name} is built in and cannot be deleted", "V-24"),)
+    held: list[Resource]
     if isinstance(resource, Tier):
         held = [policy for policy in others if isinstance(policy, Policy) and policy.tier == resource.name]
         what = "policies"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, StrictBool, StrictStr
+from pydantic import ConfigDict, Field, JsonValue, PlainValidator, StrictBool, StrictStr
 
 from dnsguard.resources.durations import DurationField
 from dnsguard.resources.felixchoices import (
@@ -16,7 +16,7 @@ from dnsguard.resources.felixchoices import (
     EndpointToHostField,
     NftablesDnsPolicyModeField,
 )
-from dnsguard.resources.felixfields import unsupported
+from dnsguard.resources.felixfields import KEPT, unsupported
 from dnsguard.resources.metadata import MAX_NAME, SUBDOMAIN
 from dnsguard.resources.model import AS_TEXT, Model
 from dnsguard.resources.nets import RuleNet
@@ -66,7 +66,13 @@ _Count = Annotated[int, whole_number(0)]
 
 
 class FelixConfigurationSpec(Model):
-    """What is written; None is what is not. Keys are read in any case, and are written in this one (D-29)."""
+    """What is written; None is what is not. Keys are read in any case, and are written in this one (D-29).
+
+    `model_extra` holds the fields that are kept without effect, as they are written.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
 
     dns_trusted_servers: tuple[TrustedServerField, ...] | None = None
     dns_policy_mode: DnsPolicyModeField | None = None
@@ -116,17 +122,18 @@ class FelixConfigurationSpec(Model):
             if first != str(key):
                 problems.append(Problem((name,), "D-29", f"is written twice, as {first} and {key}: write one of them"))
             named.setdefault(name, value)
+        kept = {name: named.pop(name) for name in list(named) if name in KEPT}
         found, known = super()._known_fields(named)
-        return [*problems, *found], known
+        return [*problems, *found], {**known, **kept}
 
     @classmethod
     def unknown_field(cls, key: str) -> str:
-        """Calico's own fields that dnsguard does not have are named as such."""
+        """Calico's own fields that dnsguard refuses are named as such."""
         return unsupported(key) or super().unknown_field(key)
 
 
 def _canonical_names() -> dict[str, str]:
-    return {name.lower(): name for name in FelixConfigurationSpec.field_names()}
+    return {name.lower(): name for name in (*FelixConfigurationSpec.field_names(), *KEPT)}
 
 
 def other_spellings(spec: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,8 @@ def felix_warnings(spec: FelixConfigurationSpec) -> Iterator[str]:
     for field, attribute in spec.field_names().items():
         if attribute in written and field in IDLE:
             yield f"spec.{field}: is kept and has no effect: {IDLE[field]}"
+    if spec.model_extra:
+        yield f"spec: these fields are kept and have no effect here: {', '.join(sorted(spec.model_extra))}"
     if spec.dns_policy_mode is not None and spec.nftables_dns_policy_mode is not None:
         yield "spec.dnsPolicyMode: has no effect beside nftablesDNSPolicyMode"
     if spec.dns_trusted_servers == ():

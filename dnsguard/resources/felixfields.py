@@ -31,45 +31,74 @@ IDLE: Mapping[str, str] = {
 }
 """Field that is kept and has no effect → why."""
 
+# The line between what is kept and what is refused: leaving out a log, a counter, a timer or the tuning of another data
+# plane changes no packet, and Calico writes such fields itself. Whoever sets one of the others counts on packets that
+# are let through, dropped, encrypted, translated or routed by it, or on a program that is told; that is not ignored.
+
+_LOGS = """
+    debugDisableLogDropping flowLogsAggregationThresholdBytes flowLogsCollectProcessInfo flowLogsCollectProcessPath
+    flowLogsCollectTcpStats flowLogsCollectorDebugTrace flowLogsDestDomainsByClient flowLogsDynamicAggregationEnabled
+    flowLogsEnableHostEndpoint flowLogsEnableNetworkSets flowLogsFileAggregationKindForAllowed
+    flowLogsFileAggregationKindForDenied flowLogsFileDirectory flowLogsFileDomainsLimit flowLogsFileEnabled
+    flowLogsFileEnabledForAllowed flowLogsFileEnabledForDenied flowLogsFileIncludeLabels flowLogsFileIncludePolicies
+    flowLogsFileIncludeService flowLogsFileMaxFileSizeMB flowLogsFileMaxFiles flowLogsFileNatOutgoingPortLimit
+    flowLogsFilePerFlowProcessArgsLimit flowLogsFilePerFlowProcessLimit flowLogsFlushInterval flowLogsGoldmaneServer
+    flowLogsLocalReporter flowLogsMaxOriginalIPsIncluded flowLogsPolicyEvaluationMode flowLogsPositionFilePath
+    l7LogsFileEnabled logActionRateLimit logActionRateLimitBurst logDebugFilenameRegex logDropActionOverride logFilePath
+    logPrefix logSeverityFile logSeverityScreen logSeveritySys
+    """
+_METRICS_AND_HEALTH = """
+    dataplaneWatchdogTimeout debugMemoryProfilePath deletedMetricsRetentionSecs endpointReportingDelay
+    endpointReportingEnabled healthEnabled healthHost healthPort healthTimeoutOverrides prometheusGoMetricsEnabled
+    prometheusMetricsCAFile prometheusMetricsCertFile prometheusMetricsEnabled prometheusMetricsHost
+    prometheusMetricsKeyFile prometheusMetricsPort prometheusProcessMetricsEnabled prometheusReporterCAFile
+    prometheusReporterCertFile prometheusReporterEnabled prometheusReporterKeyFile prometheusReporterPort
+    prometheusWireGuardMetricsEnabled reportingInterval reportingTTL statsDumpFilePath usageReportingEnabled
+    usageReportingInitialDelay usageReportingInterval
+    """
+_TIMERS_AND_SIZES = """
+    awsRequestTimeout goGCThreshold goMaxProcs goMemoryLimitMB interfaceRefreshInterval ipipMTU ipsetsRefreshInterval
+    maxIpsetSize mtuIfacePattern netlinkTimeout routeRefreshInterval routeTableRange routeTableRanges vxlanMTU
+    vxlanMTUV6 vxlanVNI
+    """
+_OTHER_DATA_PLANES = """
+    bpfAttachType bpfCTLBLogFilter bpfConnectTimeLoadBalancing bpfConnectTimeLoadBalancingEnabled bpfConntrackLogLevel
+    bpfConntrackMode bpfConntrackTimeouts bpfDSROptoutCIDRs bpfDataIfacePattern bpfDisableGROForIfaces
+    bpfDisableUnprivileged bpfEnabled bpfExcludeCIDRsFromNAT bpfExtToServiceConnmark bpfExternalServiceMode
+    bpfForceTrackPacketsFromIfaces bpfHostConntrackBypass bpfHostNetworkedNATWithoutCTLB
+    bpfKubeProxyEndpointSlicesEnabled bpfKubeProxyIptablesCleanupEnabled bpfKubeProxyMinSyncPeriod bpfL3IfacePattern
+    bpfLogFilters bpfLogLevel bpfMapSizeConntrack bpfMapSizeIPSets bpfMapSizeIfState bpfMapSizeNATAffinity
+    bpfMapSizeNATBackend bpfMapSizeNATFrontend bpfMapSizeRoute bpfPSNATPorts bpfPolicyDebugEnabled bpfProfiling
+    bpfRedirectToPeer dataplaneDriver featureDetectOverride floatingIPs genericXDPEnabled iptablesBackend
+    iptablesLockFilePath iptablesLockProbeInterval iptablesLockTimeout iptablesMarkMask iptablesPostWriteCheckInterval
+    iptablesRefreshInterval nftablesMarkMask nftablesMode nftablesRefreshInterval sidecarAccelerationEnabled
+    useInternalDataplaneDriver windowsManageFirewallRules xdpEnabled xdpRefreshInterval
+    """
+
+KEPT = frozenset(f"{_LOGS} {_METRICS_AND_HEALTH} {_TIMERS_AND_SIZES} {_OTHER_DATA_PLANES}".split())
+"""Fields that are kept as they are written, whatever stands in them, and have no effect."""
+
 INSTEAD: Mapping[str, str] = {
     "interfacePrefix": "set workload_interfaces in dnsguard's own configuration",
     "iptablesFilterAllowAction": "write nftablesFilterAllowAction",
     "iptablesFilterDenyAction": "write nftablesFilterDenyAction",
     "iptablesMangleAllowAction": "write nftablesMangleAllowAction",
     "nodeSelector": "write an object named node. and the name of the node",
-    "prometheusMetricsHost": "set health_listen in dnsguard's own configuration",
-    "prometheusMetricsPort": "set health_listen in dnsguard's own configuration",
 }
 """Field that dnsguard does not have → what it has in its place."""
 
 OTHERS = frozenset(
     """
-    allowIPIPPacketsFromWorkloads allowVXLANPacketsFromWorkloads awsRequestTimeout awsSrcDstCheck
-    bpfAttachType bpfConnectTimeLoadBalancing bpfConnectTimeLoadBalancingEnabled bpfConntrackMode bpfConntrackTimeouts
-    bpfDataIfacePattern bpfDisableUnprivileged bpfEnabled bpfEnforceRPF bpfExtToServiceConnmark bpfExternalServiceMode
-    bpfHostConntrackBypass bpfHostNetworkedNATWithoutCTLB bpfKubeProxyIptablesCleanupEnabled bpfKubeProxyMinSyncPeriod
-    bpfL3IfacePattern bpfLogFilters bpfLogLevel bpfMapSizeConntrack bpfMapSizeIPSets bpfMapSizeNATBackend
-    bpfMapSizeNATFrontend bpfMapSizeRoute bpfPSNATPorts bpfPolicyDebugEnabled chainInsertMode dataplaneDriver
-    dataplaneWatchdogTimeout debugDisableLogDropping debugMemoryProfilePath deviceRouteProtocol
-    deviceRouteSourceAddress deviceRouteSourceAddressIPv6 disableConntrackInvalidCheck egressIPSupport
-    endpointReportingDelay endpointReportingEnabled endpointStatusPathPrefix externalNodesList featureDetectOverride
-    featureGates floatingIPs flowLogsCollectorDebugTrace flowLogsFileEnabled flowLogsFlushInterval
-    flowLogsGoldmaneServer flowLogsLocalReporter flowLogsPolicyEvaluationMode genericXDPEnabled goGCThreshold
-    goMaxProcs goMemoryLimitMB healthEnabled healthHost healthPort healthTimeoutOverrides interfaceExclude
-    interfaceRefreshInterval ipForwarding ipipEnabled ipipMTU ipsetsRefreshInterval iptablesBackend
-    iptablesLockProbeInterval iptablesLockTimeout iptablesMarkMask iptablesNATOutgoingInterfaceFilter
-    iptablesPostWriteCheckInterval iptablesRefreshInterval ipv6Support kubeNodePortRanges l7LogsFileEnabled
-    logActionRateLimit logActionRateLimitBurst logDebugFilenameRegex logFilePath logPrefix logSeverityFile
-    logSeverityScreen logSeveritySys maxIpsetSize metadataAddr metadataPort mtuIfacePattern natOutgoingAddress
-    natPortRange netlinkTimeout nftablesMarkMask nftablesMode nftablesRefreshInterval openstackRegion
-    policySyncPathPrefix prometheusGoMetricsEnabled prometheusMetricsEnabled prometheusProcessMetricsEnabled
-    prometheusWireGuardMetricsEnabled removeExternalRoutes reportingInterval reportingTTL routeRefreshInterval
-    routeSource routeSyncDisabled routeTableRange routeTableRanges serviceLoopPrevention sidecarAccelerationEnabled
-    tproxyMode usageReportingEnabled usageReportingInitialDelay usageReportingInterval useInternalDataplaneDriver
-    vxlanEnabled vxlanMTU vxlanMTUV6 vxlanPort vxlanVNI windowsManageFirewallRules wireguardEnabled
-    wireguardEnabledV6 wireguardHostEncryptionEnabled wireguardInterfaceName wireguardKeepAlive wireguardListeningPort
-    wireguardMTU wireguardRoutingRulePriority workloadSourceSpoofing xdpEnabled xdpRefreshInterval
-    """.split()  # noqa: SIM905 - 150 lines otherwise
+    allowIPIPPacketsFromWorkloads allowVXLANPacketsFromWorkloads
+    awsSrcDstCheck bpfEnforceRPF chainInsertMode
+    deviceRouteProtocol deviceRouteSourceAddress deviceRouteSourceAddressIPv6 disableConntrackInvalidCheck
+    egressIPSupport endpointStatusPathPrefix externalNodesList featureGates interfaceExclude ipForwarding ipipEnabled
+    iptablesNATOutgoingInterfaceFilter ipv6Support kubeNodePortRanges metadataAddr metadataPort natOutgoingAddress
+    natPortRange openstackRegion policySyncPathPrefix removeExternalRoutes routeSource routeSyncDisabled
+    serviceLoopPrevention tproxyMode vxlanEnabled vxlanPort wireguardEnabled wireguardEnabledV6
+    wireguardHostEncryptionEnabled wireguardInterfaceName wireguardKeepAlive wireguardListeningPort wireguardMTU
+    wireguardRoutingRulePriority workloadSourceSpoofing
+    """.split()  # noqa: SIM905 - 40 lines otherwise
 )
 """Further fields that dnsguard does not have."""
 

@@ -108,3 +108,15 @@ async def test_keys_of_other_kinds_are_exact(client: httpx.AsyncClient) -> None:
         f"{V3}/tiers/a", content='{"spec": {"Order": 5}}', headers={"Content-Type": "application/merge-patch+json"}
     )
     assert refused.status_code == 422
+
+
+async def test_fields_without_effect_come_back_as_they_were_written(client: httpx.AsyncClient) -> None:
+    spec = {"bpfEnabled": None, "logSeverityScreen": "Info", "healthTimeoutOverrides": [{"name": "x", "timeout": "9s"}]}
+    told = f'299 - "spec: these fields are kept and have no effect here: {", ".join(sorted(spec))}"'
+    made = await client.post(CONFIGURATIONS, json=configuration(**spec))
+    assert (made.status_code, made.headers.get_list("warning")) == (201, [told])
+    assert (await client.get(DEFAULT)).json()["spec"] == spec
+    patched = await patch(client, {"spec": {"LOGSEVERITYSCREEN": "Debug", "bpfEnabled": None}})
+    assert patched.status_code == 200
+    del spec["bpfEnabled"]
+    assert (await client.get(DEFAULT)).json()["spec"] == {**spec, "logSeverityScreen": "Debug"}

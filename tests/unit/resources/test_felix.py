@@ -7,7 +7,7 @@ import pytest
 from dnsguard.resources import FelixConfiguration, InvalidResource, parse_object, to_dict, warnings
 from dnsguard.resources.felix import FailsafeProtocol, FelixConfigurationSpec
 from dnsguard.resources.felixchoices import DnsPolicyMode, EndpointToHostAction
-from dnsguard.resources.felixfields import IDLE, INSTEAD, OTHERS
+from dnsguard.resources.felixfields import IDLE, INSTEAD, KEPT, OTHERS
 from dnsguard.resources.manifest import ManifestError, load
 from tests.unit.resources.objects import codes, faults, obj, read
 
@@ -92,7 +92,9 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"dropActionOverride": "Reject"}, "spec.dropActionOverride", "type"),
     ({"nftablesFilterDenyAction": "Accept"}, "spec.nftablesFilterDenyAction", "type"),
     ({"nftablesMangleAllowAction": "Drop"}, "spec.nftablesMangleAllowAction", "type"),
-    ({"bpfEnabled": True}, "spec.bpfEnabled", "D-01"),
+    ({"wireguardEnabled": True}, "spec.wireguardEnabled", "D-01"),
+    ({"bpfNewlyInvented": True}, "spec.bpfNewlyInvented", "D-01"),
+    ({"logSeverityScreen": "Info", "LogSeverityScreen": "Info"}, "spec.logSeverityScreen", "D-29"),
     ({"dnsPolicyMod": "NoDelay"}, "spec.dnsPolicyMod", "D-01"),
     ({"dnsPolicyMode": "NoDelay", "DNSPolicyMode": "NoDelay"}, "spec.dnsPolicyMode", "D-29"),
 ]  # fmt: skip
@@ -143,7 +145,7 @@ def message(**spec: Any) -> str:
 
 
 def test_a_field_that_only_calico_has_is_named_as_such() -> None:
-    assert message(bpfEnabled=False) == (
+    assert message(natOutgoingAddress="192.0.2.1") == (
         "is a field of Calico's FelixConfiguration that dnsguard does not have: leave it out"
     )
     assert message(InterfacePrefix="cali").endswith("set workload_interfaces in dnsguard's own configuration")
@@ -151,11 +153,67 @@ def test_a_field_that_only_calico_has_is_named_as_such() -> None:
     assert message(dnsTrustedServer=[]) == "unknown field; did you mean dnsTrustedServers?"
 
 
+REFUSED = [
+    # what passes, or is encrypted, translated or routed, depends on them; or a program waits for what they announce
+    "interfacePrefix", "interfaceExclude", "wireguardEnabled", "wireguardHostEncryptionEnabled",
+    "externalNodesList", "natOutgoingAddress", "natPortRange", "iptablesNATOutgoingInterfaceFilter", "chainInsertMode",
+    "serviceLoopPrevention", "policySyncPathPrefix", "egressIPSupport", "bpfEnforceRPF", "disableConntrackInvalidCheck",
+    "ipv6Support", "vxlanEnabled", "workloadSourceSpoofing", "iptablesFilterDenyAction", "nodeSelector",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", REFUSED)
+def test_a_field_that_changes_what_passes_is_refused(field: str) -> None:
+    assert faults(felix(**{field: "x"})) == {(f"spec.{field}", "D-01")}
+
+
 def test_no_field_is_in_two_lists() -> None:
-    known = set(FelixConfigurationSpec.field_names())
-    assert set(IDLE) <= known
-    assert not known & (OTHERS | set(INSTEAD))
-    assert not OTHERS & set(INSTEAD)
+    lists = [set(FelixConfigurationSpec.field_names()), set(KEPT), set(OTHERS), set(INSTEAD)]
+    assert set(IDLE) <= lists[0]
+    assert sum(map(len, lists)) == len(set().union(*lists))
+
+
+OF_A_CLUSTER: dict[str, Any] = {
+    "bpfConnectTimeLoadBalancing": "TCP",
+    "bpfEnabled": False,
+    "bpfLogLevel": "",
+    "floatingIPs": "Disabled",
+    "healthPort": 9099,
+    "healthTimeoutOverrides": [{"name": "CalculationGraph", "timeout": "90s"}],
+    "logSeverityScreen": "Info",
+    "prometheusMetricsEnabled": True,
+    "reportingInterval": "0s",
+}
+"""As Calico's own installer writes it."""
+
+
+def test_what_changes_no_packet_is_kept_with_one_warning() -> None:
+    made = read(felix(dnsExtraTTL="5s", **OF_A_CLUSTER))
+    assert to_dict(made)["spec"] == {"dnsExtraTTL": "5s", **OF_A_CLUSTER}
+    assert warnings(made) == (f"spec: these fields are kept and have no effect here: {', '.join(OF_A_CLUSTER)}",)
+    again = parse_object(to_dict(made))
+    assert again == made
+    assert again != read(felix(dnsExtraTTL="5s", **{**OF_A_CLUSTER, "bpfEnabled": True}))
+
+
+@pytest.mark.parametrize("value", [None, False, 0, 1.5, "", "x", [], [1, [None]], {}, {"a": {"b": None}}])
+def test_any_value_of_a_field_without_effect_is_kept(value: Any) -> None:
+    assert to_dict(read(felix(**dict.fromkeys(KEPT, value))))["spec"] == dict.fromkeys(KEPT, value)
+
+
+def test_a_value_that_json_does_not_have_is_refused() -> None:
+    ((field, _),) = faults(felix(goGCThreshold=float("nan")))
+    assert field.startswith("spec.goGCThreshold")
+
+
+def test_a_field_without_effect_is_written_in_its_canonical_spelling() -> None:
+    made = read(felix(LogSeverityScreen="Info", BPFENABLED=True))
+    assert to_dict(made)["spec"] == {"logSeverityScreen": "Info", "bpfEnabled": True}
+    assert warnings(made) == (
+        "spec.LogSeverityScreen: is written logSeverityScreen (D-29)",
+        "spec.BPFENABLED: is written bpfEnabled (D-29)",
+        "spec: these fields are kept and have no effect here: bpfEnabled, logSeverityScreen",
+    )
 
 
 def test_every_idle_field_is_warned_about() -> None:

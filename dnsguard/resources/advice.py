@@ -92,9 +92,6 @@ def _policy_warnings(policy: Policy) -> Iterator[str]:
         yield from _rule_list_warnings(field, rules, namespaced=namespaced)
     if isinstance(spec, GlobalPolicySpec):
         yield from _namespace_label_warnings("spec.namespaceSelector", spec.namespace_selector)
-        for flag, is_set in (("doNotTrack", spec.do_not_track), ("preDNAT", spec.pre_dnat)):
-            if is_set:
-                yield f"spec.{flag}: this applies to host endpoints only; workloads it selects are not affected"
 
 
 def _rule_list_warnings(field: str, rules: Iterable[Rule], *, namespaced: bool) -> Iterator[str]:

@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
             except ServerError as error:
                 if error.status == HTTPStatus.NOT_FOUND and arguments.ignore_not_found:
                     continue
-                print(f"dnsguard delete: {shown}: {error}", file=sys.stderr)
+                print(f"dnsguard delete: {error.said_of(shown)}", file=sys.stderr)
                 code = REFUSED
             else:
                 print(f"{shown} deleted")

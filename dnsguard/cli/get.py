@@ -13,7 +13,7 @@ import yaml
 from dnsguard.cli.errors import REFUSED, CommandError, UsageError
 from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
 from dnsguard.cli.table import aligned, columns, rows
-from dnsguard.cli.words import kinds_and_names, kinds_text
+from dnsguard.cli.words import kinds_and_names, kinds_text, meant_as_kinds
 from dnsguard.resources import Kind
 
 
@@ -34,6 +34,8 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("--watch takes one kind, or one object")
     if arguments.selector and any(name for _, name in asked):
         raise UsageError("--selector and a name exclude each other")
+    if arguments.all_namespaces and any(kind.namespaced and name for kind, name in asked):
+        raise UsageError(f"a name needs its namespace: write -n instead of -A{meant_as_kinds(arguments.words)}")
     with Server.of(arguments) as server:
         return _Getter(server, arguments).show(asked)
 
@@ -58,11 +60,12 @@ class _Getter:
                     values, version = self._list(kind)
                     found += [(kind, value) for value in values]
                 else:
-                    value = self._server.get(object_path(kind, self._namespace_of(kind), name))
+                    value = self._server.get(object_path(kind, self._namespace, name))
                     version = value["metadata"].get("resourceVersion", "")
                     found.append((kind, value))
             except ServerError as error:
-                print(f"dnsguard get: {kind.singular} {name or ''}: {error}", file=sys.stderr)
+                subject = f"{kind.singular} {name}" if name else kind.collection
+                print(f"dnsguard get: {error.said_of(subject)}", file=sys.stderr)
                 code = REFUSED
         self._print(found, single=len(asked) == 1 and asked[0][1] is not None)
         if not found and code == 0 and self._output in (None, "wide") and not self._watch:
@@ -72,11 +75,6 @@ class _Getter:
         if self._watch and code == 0:
             self._follow(*asked[0], version)
         return code
-
-    def _namespace_of(self, kind: Kind) -> str:
-        if kind.namespaced and self._all_namespaces:
-            raise UsageError("a name needs its namespace: write -n instead of -A")
-        return self._namespace
 
     def _list(self, kind: Kind) -> tuple[list[Object], str]:
         answer = self._server.get(object_path(kind, self._namespace), self._parameters())

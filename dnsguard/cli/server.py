@@ -30,6 +30,10 @@ class ServerError(CommandError):
         """What is wrong with the object, field by field; empty where it is something else."""
         super().__init__(message)
 
+    def said_of(self, subject: str) -> str:
+        """The server's words with what they are about before them, unless they name it: what is not there they do."""
+        return str(self) if self.status == httpx.codes.NOT_FOUND else f"{subject}: {self}"
+
 
 class UnreachableError(CommandError):
     """Nothing answers at the server's address."""

@@ -40,6 +40,16 @@ def kinds_text() -> str:
     return f"kinds: {', '.join(names)}"
 
 
+def meant_as_kinds(words: Sequence[str]) -> str:
+    """What to add to an error about names that are all names of kinds too, as in `snp sknp`; else nothing."""
+    try:
+        for word in words:
+            kind_named(word)
+    except UnknownKind:
+        return ""
+    return f"; several kinds stand with a comma between them: {','.join(words)}"
+
+
 def _kind(word: str) -> Kind:
     try:
         return kind_named(word)

@@ -155,9 +155,11 @@ def test_delete_by_name(run: Run, write: Write) -> None:
     run("apply", "-f", write("all.yaml", ALL))
     assert run("delete", "netsets/partners", "-n", "shop")[:2] == (0, "networkset.projectcalico.org/partners deleted\n")
     assert run("delete", "tier", "security")[0] == 1
-    code, _, err = run("delete", "networkset", "partners", "-n", "shop")
-    assert code == 1
-    assert err.startswith("dnsguard delete: networkset.projectcalico.org/partners: ")
+    assert run("delete", "networkset", "partners", "-n", "shop") == (
+        1,
+        "",
+        "dnsguard delete: networksets/shop/partners does not exist\n",
+    )
     assert run("delete", "networkset", "partners", "-n", "shop", "--ignore-not-found") == (0, "", "")
 
 

@@ -82,10 +82,9 @@ def test_nothing_there_is_said_and_is_no_error(run: Run) -> None:
     assert run("get", "hep") == (0, "", "no hostendpoints\n")
 
 
-def test_an_object_that_is_not_there(run: Run) -> None:
-    code, out, err = run("get", "tier", "nosuch")
-    assert (code, out) == (1, "")
-    assert err.startswith("dnsguard get: tier nosuch: ")
+def test_an_object_that_is_not_there_is_named_once(run: Run) -> None:
+    assert run("get", "tier", "nosuch") == (1, "", "dnsguard get: tiers/nosuch does not exist\n")
+    assert run("get", "snp", "sknp") == (1, "", "dnsguard get: stagednetworkpolicies/default/sknp does not exist\n")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +99,9 @@ def test_an_object_that_is_not_there(run: Run) -> None:
         (("wep", "shop/web"), "'shop/web': write the namespace for itself, as in -n shop wep web"),
         (("np,gnp", "a"), "'np,gnp': several kinds take no names"),
         (("np,", "-A"), "unknown kind ''"),
-        (("networkset/a", "-A"), "write -n instead of -A"),
+        (("networkset/a", "-A"), "write -n instead of -A\n"),
+        (("snp", "web", "-A"), "write -n instead of -A\n"),
+        (("snp", "sknp", "-A"), "write -n instead of -A; several kinds stand with a comma between them: snp,sknp\n"),
         (("tier", "a", "b", "-w"), "--watch takes one kind"),
         ((), "the following arguments are required"),
     ],

@@ -1,7 +1,7 @@
 """Policies that say what has no effect: to endpoints of the wrong kind, to workloads that are no pods, or about domains
 where only networks count."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from dnsguard.calc.advice import Advice
@@ -85,6 +85,11 @@ def _passed_over(policy: InForce, asking: Asking) -> Iterator[str]:
             f"{policy.id}: without effect on workloads that its podSelector matches and that are no pods:"
             " write orchestrator: k8s in their spec, or a policy of Calico's"
         )
+
+
+def passes_over(policy: InForce, labels: Mapping[str, str]) -> bool:
+    """Whether a policy of Kubernetes would select a workload with these labels if that were a pod."""
+    return policy.id.kind in _OF_KUBERNETES and _but_no_pod(policy.selector).matches(labels)
 
 
 def _but_no_pod(selector: Expression) -> Expression:

@@ -10,12 +10,14 @@ from api.services import ReadModelUnavailable
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.evaluator.node import Node
 from dnsguard.controller.enforcement import Desired, Enforcer
+from dnsguard.controller.explain.byname import taken_by_name
 from dnsguard.controller.explain.counters import counters_of
 from dnsguard.controller.explain.flows import Flow, flows_of
 from dnsguard.controller.explain.judging import Asked, Judged, verdict_of
 from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.explain.names import explained_name
 from dnsguard.controller.explain.notes import notes_on
+from dnsguard.controller.explain.passedover import passing_over
 from dnsguard.controller.explain.pending import PendingPolicy
 from dnsguard.controller.explain.policystate import PolicyState
 from dnsguard.controller.explain.queries import lease_sets_of, query_answer
@@ -70,9 +72,12 @@ class ExplainModel:
         node = await self._node(enforced, notes)
         flows = await asyncio.to_thread(flows_of, question, state.compiled, learned, node)
         flows, node = await self._routed(state, node, flows, notes)
+        flows, node, taken = await asyncio.to_thread(taken_by_name, question, state.compiled, node, flows)
+        notes += taken
         asked = Asked(question, flows, node, learned)
         found, told = await asyncio.to_thread(asked.judged, state)
         notes += notes_on(question, state.compiled, node, found)
+        notes += await asyncio.to_thread(passing_over, state, found)
         notes += await self._counter_notes(found)
         preview = await asyncio.to_thread(asked.pending, pending or state, told, always=query.pending)
         name = question.destination.name

@@ -40,6 +40,9 @@ class Party:
     name: bytes | None = None
     """Wire form of a domain name."""
 
+    by_name: bool = False
+    """Whether it is the endpoint that was asked for, and not one of its addresses."""
+
     @property
     def families(self) -> set[int]:
         """The IP versions that it has; a domain name may have both."""
@@ -127,7 +130,7 @@ def _party(text: str, field: str, compiled: Compiled) -> Party:
     if not endpoint.addresses:
         instead = "" if endpoint.is_workload else ": ask for an address of its node instead"
         raise CannotExplain(field, f"{_described(endpoint)} has no address{instead}")
-    return Party(_described(endpoint), str(endpoint.id), endpoint.addresses, endpoint)
+    return Party(_described(endpoint), str(endpoint.id), endpoint.addresses, endpoint, by_name=True)
 
 
 def _network(text: str) -> Network | None:

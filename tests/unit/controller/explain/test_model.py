@@ -20,7 +20,11 @@ kind: HostEndpoint
 metadata: {name: node}
 spec: {node: here, interfaceName: eth0, expectedIPs: [192.0.2.7]}
 """
-MACHINE = (("eth0", (ip_address("192.0.2.7"), ip_address("192.0.2.8"))), ("eth1", (ip_address("192.0.2.129"),)))
+MACHINE = (
+    ("eth0", (ip_address("192.0.2.7"), ip_address("192.0.2.8"))),
+    ("eth1", (ip_address("192.0.2.129"),)),
+    ("lo", (ip_address("192.0.2.200"),)),
+)
 OPEN = """
 ---
 apiVersion: projectcalico.org/v3
@@ -257,13 +261,70 @@ async def test_of_routes_a_few_are_named_and_none_of_an_address_that_nobody_aske
     assert not [note for note in by_name.notes if "route" in note]
 
 
-async def test_a_host_endpoint_whose_address_is_not_here_is_said_not_to_judge() -> None:
+async def test_an_address_of_a_host_endpoint_that_is_not_here_is_judged_as_one_elsewhere() -> None:
     gone = SHOP + "---" + HOST.replace("[192.0.2.7]", "[192.0.2.7, 192.0.2.99]")
-    answer = await explained(InForce(gone), "node", source="203.0.113.1")
+    answer = await explained(InForce(gone), "192.0.2.99", source="203.0.113.1")
     (note,) = [note for note in answer.notes if "no interface of this node has" in note]
     assert note == (
         "no interface of this node has 192.0.2.99 now: it is judged as an address elsewhere, not as host endpoint node"
     )
+
+
+@pytest.mark.parametrize(
+    ("spec", "notes"),
+    [
+        ("interfaceName: eth0, expectedIPs: [192.0.2.7]", []),
+        ("interfaceName: eth5, expectedIPs: [192.0.2.99]", ["interface eth5 of", "no interface of this node has"]),
+        ("interfaceName: eth0, expectedIPs: [192.0.2.99]", ["no interface of this node has"]),
+        ("interfaceName: eth1, expectedIPs: [192.0.2.129]", ["taken to pass by eth1"]),
+        ("interfaceName: eth5, expectedIPs: [192.0.2.7]", ["interface eth5 of", "taken to pass by eth5"]),
+        ("interfaceName: '*', expectedIPs: [192.0.2.99]", ["no interface of this node has"]),
+        ("expectedIPs: [192.0.2.99]", ["no interface of this node has"]),
+        ("expectedIPs: [192.0.2.129]", ["taken to pass by eth1"]),
+        ("expectedIPs: [192.0.2.200]", ["taken to pass by its interface"]),
+    ],
+)
+async def test_a_host_endpoint_that_is_asked_for_by_name_judges_wherever_its_interface_is(
+    spec: str, notes: list[str]
+) -> None:
+    host = f"""
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {{name: gate, labels: {{role: gate}}}}
+spec: {{node: here, {spec}}}
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {{name: guard}}
+spec: {{selector: role == 'gate', egress: [{{action: Deny}}], ingress: [{{action: Deny}}], types: [Ingress, Egress]}}
+"""
+    in_force = InForce(host)
+    for source, destination in (("gate", "203.0.113.1"), ("203.0.113.1", "gate")):
+        answer = await explained(in_force, destination, source=source, port=4000)
+        assert (answer.verdict, only(answer).decision.policy) == ("Deny", "GlobalNetworkPolicy/guard")
+        said = [note for note in answer.notes if "counter" not in note]
+        assert len(said) == len(notes), said
+        assert all(note.startswith(start) for note, start in zip(said, notes, strict=True)), said
+
+
+@pytest.mark.parametrize(("orchestrator", "noted"), [("", 1), (", orchestrator: k8s", 0)])
+async def test_a_policy_of_kubernetes_that_passes_over_what_is_no_pod_is_named(orchestrator: str, noted: int) -> None:
+    isolating = """
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: isolate, namespace: shop}
+spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress]}
+"""
+    shop = SHOP.replace("profiles: [kns.shop]", f"profiles: [kns.shop]{orchestrator}".replace(", ", "\n  "))
+    answer = await explained(InForce(shop + isolating), "203.0.113.1", source="shop/web")
+    assert answer.verdict == ("Allow" if noted else "Deny")
+    said = [note for note in answer.notes if "passes over" in note]
+    named = (
+        "KubernetesNetworkPolicy/shop/isolate passes over shop/web, which its podSelector matches, since that is no pod:"
+        " write orchestrator: k8s in its spec, or a policy of Calico's"
+    )
+    assert said == [named] * noted
 
 
 async def test_both_ends_are_judged_and_every_step_is_listed(in_force: InForce) -> None:

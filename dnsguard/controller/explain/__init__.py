@@ -5,7 +5,7 @@
     query ─► question ─► flows ─► routing ─► judging ─► words, summary
              who, what   pairs of  which      verdicts   ▲
                          addresses interfaces            ├─ hints: nearest, unselecting
-                         (pieces)                        └─ what a name led to: learned, names, queries
+                         (pieces)    (byname)            └─ what a name led to: learned, names, queries
 
 ``model`` asks each in turn, about one ``policystate``: policy in force, or what is ``pending``; compiled, and as it was
 ``written``.

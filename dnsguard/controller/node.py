@@ -36,6 +36,8 @@ def plan_settings(
         interface_addresses=interfaces,
         listen=tuple(Listen(listen.address, listen.port) for listen in settings.listen),
         endpoint_to_host=HostAction(configuration.endpoint_to_host),
+        allow_vxlan=configuration.allow_vxlan,
+        allow_ipip=configuration.allow_ipip,
         deny=DenyAction(configuration.deny),
         failsafe=configuration.failsafe,
     )

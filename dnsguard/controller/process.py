@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from importlib.metadata import version
 
 from api.app import create_app
@@ -58,7 +59,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         worker = ThreadPoolExecutor(1, "kernel")
         stack.callback(worker.shutdown)
         socket = stack.enter_context(NetfilterSocket())
-        driver = Driver(socket, build_plan(Compiled(), plan_settings(settings)))
+        driver = Driver(socket, build_plan(Compiled(), replace(plan_settings(settings), endpoints_known=False)))
         await _close_unknown(driver, worker)
         store = await SqliteStore.open(settings.state_dir / STORE_FILE)
         stack.push_async_callback(store.close)

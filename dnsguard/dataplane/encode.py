@@ -202,9 +202,9 @@ def _emit_match(out: _Emitted, match: Match) -> None:
         case HopLimit(value):
             out.require_family(6)
             out.add(ex.payload(ex.NETWORK_HEADER, _HOP_LIMIT_OFFSET, 1), ex.compare(ex.EQUAL, bytes((value,))))
-        case Interface(way, name):
+        case Interface(way, name, negated):
             compared = name[:-1].encode() if name.endswith("*") else name.encode().ljust(16, b"\0")
-            out.add(_interface(way), ex.compare(ex.EQUAL, compared))
+            out.add(_interface(way), ex.compare(ex.NOT_EQUAL if negated else ex.EQUAL, compared))
         case InterfaceIn(way, set_name):
             out.add(_interface(way), ex.lookup(set_name))
         case ArrivesWith(family, set_name, negated):

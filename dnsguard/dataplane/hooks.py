@@ -42,6 +42,7 @@ from dnsguard.dataplane.rules import (
     Marked,
     Match,
     Port,
+    Protocol,
     Rule,
     Side,
     Verdict,
@@ -52,7 +53,10 @@ from dnsguard.dataplane.settings import HostAction, Settings
 from dnsguard.netlink.expressions import STATE_ESTABLISHED, STATE_INVALID, STATE_RELATED
 from dnsguard.netlink.nftables import Hook
 
-_TCP, _UDP = 6, 17
+_IPIP, _TCP, _UDP = 4, 6, 17
+_VXLAN_PORT = 4789
+_LINK_LOCAL = ip_network("fe80::/10")
+_KNOWN = STATE_ESTABLISHED | STATE_RELATED
 
 RAW_PREROUTING = "raw-prerouting", Hook("filter", "prerouting", -300)
 MANGLE_PREROUTING = "mangle-prerouting", Hook("filter", "prerouting", -150)
@@ -64,7 +68,7 @@ FORWARD_HOST_EGRESS = "forward-host-egress", Hook("filter", "forward", -7)
 RAW_OUTPUT = "raw-output", Hook("filter", "output", -300)
 OUTPUT = "host-output", Hook("filter", "output", -10)
 
-_KNOWN_CONNECTION = Rule((ConnectionState(STATE_ESTABLISHED | STATE_RELATED), Verdict.ACCEPT), "was allowed before")
+_KNOWN_CONNECTION = Rule((ConnectionState(_KNOWN), Verdict.ACCEPT), "was allowed before")
 _ITSELF = Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT), "what the node tells itself")
 _FAMILIES = 4, 6
 
@@ -211,9 +215,10 @@ def _host(stages: HostStages, stage: Stage, direction: Direction) -> Iterable[Ru
 def _forward(additions: Additions, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
     egress = direction is Direction.EGRESS
     side = Side.SOURCE if egress else Side.DESTINATION
-    yield _KNOWN_CONNECTION
+    yield _known_connections(additions, direction, sets)
     if egress:
         yield from _spoofed_sources(additions, sets)
+        yield from _encapsulated(additions, sets)
     yield from _by_class(side, direction, sets)
     yield from _unknown_workloads(additions, direction, sets)
 
@@ -240,6 +245,50 @@ def _unknown_workloads(additions: Additions, direction: Direction, sets: Contain
             yield Rule((*elsewhere, within, *drop), "a workload's address, but no endpoint")
 
 
+def _known_connections(
+    additions: Additions, direction: Direction, sets: Container[str], *, to_node: bool = False
+) -> Rule:
+    """Known connections go on, but those of a workload end with its endpoint: whoever deletes that of a workload that
+    was broken into expects so.
+
+    By the interface alone. `workload_cidrs` may hold addresses of other nodes' workloads, and of such that no endpoint
+    describes yet; what comes from elsewhere with their addresses was judged when it began. The address counts
+    whichever of the interfaces it comes by, as that may be a bridge.
+    """
+    if not (additions.settings.workload_interfaces and additions.settings.endpoints_known):
+        return _KNOWN_CONNECTION
+    egress = direction is Direction.EGRESS
+    way, side = (Way.IN, Side.SOURCE) if egress else (Way.OUT, Side.DESTINATION)
+    elsewhere = (Interface(way, name, negated=True) for name in additions.settings.workload_interfaces)
+    rules = [Rule((*elsewhere, Verdict.ACCEPT), "of no workload")]
+    for family in _FAMILIES:
+        if local_set(family) in sets:
+            rules.append(Rule((AddressIn(side, family, local_set(family)), Verdict.ACCEPT), "its endpoint is there"))
+    if to_node:
+        # No endpoint lists the link-local address that its interface has all the same. A connection of such a one was
+        # begun by the node: the first packet of a workload is dropped.
+        rules.append(Rule((AddressWithin(side, _LINK_LOCAL), Verdict.ACCEPT), "the node began it"))
+    drop = additions.count(naming.counter_of_unknown_workload(direction)), Verdict.DROP
+    rules.append(Rule(drop, "its endpoint is gone"))
+    chain = content_chain(f"known-{direction}", rules, "connections that were allowed before")
+    return Rule((ConnectionState(_KNOWN), Goto(additions.add(chain))), "was allowed before")
+
+
+def _encapsulated(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
+    """What a workload wraps would pass policy unseen, and come out where the node's own tunnels end."""
+    settings = additions.settings
+    kinds: list[tuple[Match, str]] = []
+    if not settings.allow_vxlan:
+        kinds.append((Port(_UDP, Side.DESTINATION, _VXLAN_PORT, _VXLAN_PORT), "VXLAN from a workload"))
+    if not settings.allow_ipip:
+        kinds.append((Protocol(_IPIP), "IP in IP from a workload"))
+    for kind, comment in kinds:
+        for family in _FAMILIES:
+            if local_set(family) in sets:
+                own = AddressIn(Side.SOURCE, family, local_set(family))
+                yield Rule((kind, own, additions.count(naming.COUNTER_ENCAPSULATED), Verdict.DROP), comment)
+
+
 def _spoofed_sources(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     """What comes from a workload's own interface has that workload's address, and what comes from the interface of a
     workload that nobody knows has the address of none; else it would borrow another's policy."""
@@ -258,9 +307,10 @@ def _spoofed_sources(additions: Additions, sets: Container[str]) -> Iterator[Rul
 
 def _input(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     yield Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT))
-    yield _KNOWN_CONNECTION
+    yield _known_connections(additions, Direction.EGRESS, sets, to_node=True)
     yield from _neighbours(from_router=False)
     yield from _spoofed_sources(additions, sets)
+    yield from _encapsulated(additions, sets)
     local = [family for family in _FAMILIES if local_set(family) in sets]
     if local:
         workload = _workload_to_host(additions, sets)

@@ -79,6 +79,9 @@ COUNTER_WORKLOAD_TO_HOST = "workload-to-host"
 COUNTER_SPOOFED = "spoofed-source"
 """The counter of packets that a workload sent with an address that is not its own."""
 
+COUNTER_ENCAPSULATED = "encapsulated-from-workload"
+"""The counter of packets in which a workload wrapped others."""
+
 COUNTER_INVALID = "invalid-connection-state"
 """The counter of packets that belong to no connection and cannot start one."""
 

@@ -205,8 +205,8 @@ def _match_text(match: Match | Statement) -> str:
             return f"{'icmp' if family == 4 else 'icmpv6'} {field} {_not(negated)}{values}"
         case HopLimit(value):
             return f"ip6 hoplimit {value}"
-        case Interface(way, name):
-            return f'{way} "{name}"'
+        case Interface(way, name, negated):
+            return f'{way} {_not(negated)}"{name}"'
         case InterfaceIn(way, set_name):
             return f"{way} @{set_name}"
         case ArrivesWith(family, set_name, negated):

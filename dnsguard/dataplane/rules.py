@@ -130,6 +130,7 @@ class Interface:
 
     way: Way
     name: str
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

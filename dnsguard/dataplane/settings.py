@@ -27,6 +27,9 @@ class Settings:
     workload_interfaces: tuple[str, ...] = ("cali*",)
     """Names, a trailing ``*`` is a wildcard. What comes or goes there and is no endpoint is dropped."""
 
+    endpoints_known: bool = True
+    """False where no policy was read yet: then no connection is taken for one of a deleted workload."""
+
     workload_cidrs: tuple[Network, ...] = ()
     """The same by address."""
 
@@ -35,6 +38,12 @@ class Settings:
 
     listen: tuple[Listen, ...] = ()
     endpoint_to_host: HostAction = HostAction.DROP
+    allow_vxlan: bool = False
+    """Whether workloads may send VXLAN; policy judges it then."""
+
+    allow_ipip: bool = False
+    """The same for IP in IP."""
+
     deny: DenyAction = DenyAction.DROP
     failsafe: FailsafePorts = DEFAULT_FAILSAFE
     pass_mark: int = 0x0001_0000

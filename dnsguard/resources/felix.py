@@ -104,6 +104,8 @@ class FelixConfigurationSpec(Model):
     """None for the built-in list; an empty one opens no port."""
     failsafe_outbound_host_ports: _FailsafeEntries | None = None
     default_endpoint_to_host_action: EndpointToHostField | None = None
+    allow_vxlan_packets_from_workloads: StrictBool | None = Field(default=None, alias="allowVXLANPacketsFromWorkloads")
+    allow_ipip_packets_from_workloads: StrictBool | None = Field(default=None, alias="allowIPIPPacketsFromWorkloads")
     drop_action_override: DropActionField | None = None
     nftables_filter_deny_action: DenyActionField | None = None
     nftables_filter_allow_action: AllowActionField | None = None

@@ -89,7 +89,6 @@ INSTEAD: Mapping[str, str] = {
 
 OTHERS = frozenset(
     """
-    allowIPIPPacketsFromWorkloads allowVXLANPacketsFromWorkloads
     awsSrcDstCheck bpfEnforceRPF chainInsertMode
     deviceRouteProtocol deviceRouteSourceAddress deviceRouteSourceAddressIPv6 disableConntrackInvalidCheck
     egressIPSupport endpointStatusPathPrefix externalNodesList featureGates interfaceExclude ipForwarding ipipEnabled

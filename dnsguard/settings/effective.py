@@ -44,6 +44,12 @@ class Effective:
     endpoint_to_host: str
     """``Drop``, ``Accept`` or ``Return``."""
 
+    allow_vxlan: bool
+    """Whether workloads may send VXLAN."""
+
+    allow_ipip: bool
+    """Whether workloads may send IP in IP."""
+
     deny: str
     """``Drop`` or ``Reject``."""
 
@@ -88,6 +94,8 @@ class _Choice:
         )
         to_host = self._choose("default_endpoint_to_host_action", str, str(settings.endpoint_to_host_action),
                                "endpoint_to_host_action")  # fmt: skip
+        vxlan = self._choose("allow_vxlan_packets_from_workloads", bool, False)
+        ipip = self._choose("allow_ipip_packets_from_workloads", bool, False)
         deny = self._choose("nftables_filter_deny_action", str, "Drop")
         # An empty list is one that nobody can be asked by: the forwarder refuses it and says so, as any such list.
         trusted = self._choose(
@@ -104,6 +112,8 @@ class _Choice:
         return Effective(
             failsafe=failsafe,
             endpoint_to_host=to_host,
+            allow_vxlan=vxlan,
+            allow_ipip=ipip,
             deny=deny,
             trusted_servers=trusted if self._by_resource("dns_trusted_servers", "upstreams") else None,
             extra_ttl=extra if self._by_resource("dns_extra_ttl", "dns_extra_ttl") else None,
@@ -208,6 +218,8 @@ def _failsafe_port(entry: FailsafeEntry) -> FailsafePort:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     return f"{value:g}s" if isinstance(value, float) else str(value)

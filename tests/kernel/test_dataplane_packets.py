@@ -1,6 +1,9 @@
 """What the rules do to packets."""
 
+import contextlib
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -128,3 +131,95 @@ def test_a_workload_cannot_borrow_the_address_of_another(way: Road, target: str,
         assert way.send("a", target, address, port, bind=A) == ARRIVED
     finally:
         way.places["b"].run(f"ip addr del {A}/32 dev eth0")
+
+
+@pytest.fixture
+def connected(way: Road) -> Iterator[Road]:
+    """The policy in force again, whatever a test made of it."""
+    yield way
+    way.driver.apply(build_plan(policies(), SETTINGS))
+
+
+def without(*names: str) -> Compiled:
+    state = policies()
+    return replace(state, endpoints={key: each for key, each in state.endpoints.items() if key.name not in names})
+
+
+GONE = "unknown-workload-egress", "unknown-workload-ingress"
+SERVICE, SERVICE6 = "10.65.0.1", "2001:db8:65::1"
+
+
+@pytest.mark.parametrize("deleted", [("a",), ("a", "b")], ids=["one", "the last"])
+@pytest.mark.parametrize(
+    ("target", "address", "own"),
+    [("net", FAR, A), ("net", FAR6, A6), ("node", SERVICE, A), ("node", SERVICE6, A6)],
+)
+def test_a_connection_ends_with_the_endpoint_and_goes_on_when_that_is_back(
+    connected: Road, target: str, address: str, own: str, deleted: tuple[str, ...]
+) -> None:
+    way, port = connected, 53 if target == "node" else 443
+    there = way.listen(target, address, port)
+    with way.places["a"].entered(), socket.socket(there.family, socket.SOCK_DGRAM) as here:
+        here.bind((own, 0))
+        here.setblocking(False)
+        client = here.getsockname()
+        assert way.pass_on(here, there, (address, port)) == ARRIVED
+        assert way.pass_on(there, here, client) == ARRIVED
+        way.driver.apply(build_plan(without(*deleted), SETTINGS))
+        assert way.pass_on(here, there, (address, port)) == GONE[0]
+        assert way.pass_on(there, here, client) == (GONE[1] if target == "net" else ARRIVED)
+        way.driver.apply(build_plan(policies(), SETTINGS))
+        assert way.pass_on(here, there, (address, port)) == ARRIVED
+        assert way.pass_on(there, here, client) == ARRIVED
+
+
+def test_the_connections_of_others_go_on(connected: Road) -> None:
+    way = connected
+    there = way.listen("net", FAR, 443)
+    with way.places["a"].entered(), socket.socket(there.family, socket.SOCK_DGRAM) as here:
+        here.bind((A, 0))
+        here.setblocking(False)
+        assert way.pass_on(here, there, (FAR, 443)) == ARRIVED
+        way.driver.apply(build_plan(without("b"), SETTINGS))
+        assert way.pass_on(there, here, here.getsockname()) == ARRIVED
+        assert way.pass_on(here, there, (FAR, 443)) == ARRIVED
+
+
+def test_the_node_talks_to_a_workload_by_its_link_local_address(connected: Road) -> None:
+    """No endpoint lists such an address, and the answers come from it."""
+    inside = connected.places["b"]
+    inside.run("ip addr add fe80::b/64 dev eth0 nodad")
+    with contextlib.ExitStack() as stack:
+        sockets = []
+        for place, interface, address in (connected.node, "cali-b", "fe80::1"), (inside, "eth0", "fe80::b"):
+            with place.entered():
+                made = stack.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+                made.bind((address, 7000, 0, socket.if_nametoindex(interface)))
+            made.setblocking(False)
+            sockets.append(made)
+        here, there = sockets
+        assert connected.pass_on(here, there, ("fe80::b", 7000, 0, here.getsockname()[3])) == ARRIVED
+        assert connected.pass_on(there, here, ("fe80::1", 7000, 0, there.getsockname()[3])) == ARRIVED
+
+
+def test_vxlan_from_a_workload_is_dropped_before_policy(connected: Road) -> None:
+    """``b`` may send anything; ``a`` may send it nothing, so nobody else's rule is meant."""
+    wrapped = "encapsulated-from-workload"
+    for target, address in ("net", FAR), ("net", FAR6), ("node", SERVICE):
+        assert connected.send("b", target, address, 4789) == wrapped
+    assert connected.send("b", "net", FAR, 4790) == ARRIVED
+    assert connected.send("net", "a", A, 4789) == ARRIVED
+    connected.driver.apply(build_plan(policies(), replace(SETTINGS, allow_vxlan=True)))
+    assert connected.send("b", "net", FAR, 4789) == ARRIVED
+
+
+@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, FAR), (socket.AF_INET6, FAR6)])
+@pytest.mark.parametrize("allowed", [False, True])
+def test_ip_in_ip_from_a_workload_is_dropped_before_policy(
+    connected: Road, family: socket.AddressFamily, address: str, allowed: bool
+) -> None:
+    connected.driver.apply(build_plan(policies(), replace(SETTINGS, allow_ipip=allowed)))
+    before = connected.driver.counters()
+    with connected.places["b"].entered(), socket.socket(family, socket.SOCK_RAW, 4) as sender:
+        sender.sendto(bytes(20), (address, 0))
+    assert ("encapsulated-from-workload" in connected.counted(before)) is not allowed

@@ -56,6 +56,12 @@ class Road:
                 sender.sendto(b"?", (address, port))
             return self._outcome(receiver, before)
 
+    def pass_on(self, sender: socket.socket, receiver: socket.socket, to: tuple[str | int, ...]) -> str:
+        """What becomes of one more datagram between two sockets; as `send` says it."""
+        before = self.driver.counters()
+        sender.sendto(b"!", to)
+        return self._outcome(receiver, before)
+
     def listen(self, place: str, address: str, port: int) -> socket.socket:
         key = place, address, port
         if key not in self._listening:

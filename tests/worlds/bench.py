@@ -20,7 +20,7 @@ from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.resources import Resource
 from tests.worlds import counting
 from tests.worlds.comparing import leaves_untracked, problem_with, shown_by
-from tests.worlds.flows import can_be_followed, connection_of, error_about, next_of, reply_to
+from tests.worlds.flows import can_be_followed, connection_of, error_about, next_answer, next_of, reply_to
 from tests.worlds.naive import Naive
 from tests.worlds.packets import Packets
 from tests.worlds.scene import Scene, scene
@@ -76,16 +76,28 @@ class Bench:
         decides."""
         found = self._run(world, world.seed, packets)
         if not found:
-            less = world.without(Random(world.seed).randrange(len(world.manifests)))
+            less = world.without(self._one_less(world))
             found = self._run(less, ~world.seed, packets // SMALLER)
         self.tally.worlds += 1
         self.tally.mismatches += len(found)
         return found
 
+    def _one_less(self, world: World) -> int:
+        """Which object goes: half the time an endpoint that a connection goes on of."""
+        random = Random(world.seed)
+        ends = {str(end) for shot in self._going_on for end in (shot.packet.source, shot.packet.destination)}
+        met = [
+            number
+            for number, each in enumerate(world.manifests)
+            if each["kind"] == "WorkloadEndpoint" and ends.intersection(each["spec"]["ipNetworks"])
+        ]
+        return random.choice(met) if met and random.random() < 0.5 else random.randrange(len(world.manifests))
+
     def _run(self, world: World, seed: int, packets: int) -> list[Mismatch]:
         found = self.enforce(world)
         shots = self._telling(Packets(seed).draw(packets * CHOICE), packets)
         found += self._misread(world, shots)
+        found += self._misread(world, self._going_on)
         found += self.try_all(self._going_on)
         self.tally.followed += len(self._going_on)
         self._wire.forget_connections()
@@ -93,7 +105,7 @@ class Bench:
         self._going_on = []
         firsts = {connection_of(shot): shot for shot in shots if can_be_followed(shot)}
         for shot in firsts.values():
-            if len(self._going_on) < FLOWS and self.expected(shot).action is not Action.DENY:
+            if len(self._going_on) < 2 * FLOWS and self.expected(shot).action is not Action.DENY:
                 found += self._follow(shot)
         self.tally.packets += len(shots)
         return found
@@ -143,6 +155,8 @@ class Bench:
         found = []
         for shot in shots:
             verdict = self.expected(shot)
+            if problem := naive.problem_with(shot, verdict):
+                found.append(self._mismatch(problem, shot, verdict))
             for each in verdict.judgements:
                 who, decision = each.endpoint, each.decision
                 read = naive.decide(who.name, who.kind, each.stage, each.direction, shot.packet)
@@ -199,9 +213,10 @@ class Bench:
         reply = reply_to(first, 2)
         found = self.try_all([reply, error_about(first, 3)])
         if not found and not self._is_untracked(reply) and self.expected(reply).action is not Action.DENY:
-            following = next_of(first, 100 + len(self._going_on))
-            found = self.try_all([following])
-            self._going_on.append(following)
+            number = 100 + len(self._going_on)
+            following, answer = next_of(first, number), next_answer(reply, first, number + 1)
+            found = self.try_all([following, answer])
+            self._going_on += [following, answer]
         return found
 
     def _is_untracked(self, shot: Shot) -> bool:

@@ -10,6 +10,7 @@ _UNKNOWN = "unknown-workload"
 _OF_NODE = {
     Decider.INVALID: naming.COUNTER_INVALID,
     Decider.SPOOFED: naming.COUNTER_SPOOFED,
+    Decider.ENCAPSULATED: naming.COUNTER_ENCAPSULATED,
     Decider.OWN_NODE: naming.COUNTER_WORKLOAD_TO_HOST,
     Decider.UNKNOWN_WORKLOAD: _UNKNOWN,
 }

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, TCP, UDP, Packet, PacketState
+from tests.worlds.scene import ROUTES
 from tests.worlds.shot import ACK, SYN, Shot
 
 _REPLY_TYPES = {ICMP: {8: 0, 13: 14}, ICMPV6: {128: 129}}
@@ -43,7 +44,14 @@ def reply_to(shot: Shot, number: int) -> Shot:
         kind = _REPLY_TYPES[packet.protocol][shot.packet.icmp_type or 0]
         packet = replace(packet, icmp_type=kind, icmp_code=shot.packet.icmp_code)
     return Shot(
-        number, packet, shot.leaves, shot.arrives, SYN | ACK, (5000, shot.sequence[0] + 1), goes_on=True, note="reply"
+        number,
+        packet,
+        shot.leaves,
+        _way_back(shot),
+        SYN | ACK,
+        (5000, shot.sequence[0] + 1),
+        goes_on=True,
+        note="reply",
     )
 
 
@@ -52,7 +60,7 @@ def error_about(shot: Shot, number: int) -> Shot:
     protocol, kind, code = _UNREACHABLE[shot.packet.ip_version]
     packet = replace(_back(shot), protocol=protocol, icmp_type=kind, icmp_code=code, state=PacketState.RELATED)
     about = shot.bytes()[: 28 if shot.packet.ip_version == 4 else 48]
-    return Shot(number, packet, shot.leaves, shot.arrives, about=about, note="error about it")
+    return Shot(number, packet, shot.leaves, _way_back(shot), about=about, note="error about it")
 
 
 def next_of(shot: Shot, number: int) -> Shot:
@@ -60,6 +68,18 @@ def next_of(shot: Shot, number: int) -> Shot:
     packet = replace(shot.packet, state=PacketState.ESTABLISHED)
     sequence = shot.sequence[0] + 1, 5001
     return replace(shot, number=number, packet=packet, flags=ACK, sequence=sequence, goes_on=True, note="goes on")
+
+
+def next_answer(reply: Shot, first: Shot, number: int) -> Shot:
+    """The next packet from the other end."""
+    return replace(
+        reply, number=number, flags=ACK, sequence=(5001, first.sequence[0] + 1), note="goes on, the other end"
+    )
+
+
+def _way_back(shot: Shot) -> str:
+    """Where the node sends an answer; that is not where the packet came by, if its sender borrowed an address."""
+    return shot.arrives and ROUTES.get(shot.packet.source, shot.arrives)
 
 
 def _back(shot: Shot) -> Packet:

@@ -1,18 +1,21 @@
 """What policy means, read straight from the manifests: as simple as it can be, and slow.
 
-It shares nothing with the product but the packet: no parser, no selectors, no labels, no sets, no order. What the
-compiler makes of a world is held against it.
+It shares nothing with the product but packet and verdict: no parser, no selectors, no labels, no sets, no order. What
+the compiler makes of a world is held against it.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
-from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.calc.compiled import Action
+from dnsguard.calc.evaluator.packet import Packet, PacketState
+from dnsguard.calc.evaluator.trace import Decider, Verdict
 from tests.support.kubernetes import selects
 from tests.worlds.dice import Manifest
 from tests.worlds.meaning import ACCOUNT, MEANING, NAMESPACE, Labels, below, both, has, selected
+from tests.worlds.shot import Shot
 from tests.worlds.world import World
 
 PROTOCOLS = {"ICMP": 1, "TCP": 6, "UDP": 17, "ICMPv6": 58, "SCTP": 132, "UDPLite": 136}
@@ -106,6 +109,43 @@ class Naive:
             domains = tuple(each["spec"].get("allowedEgressDomains", ()))
             found.append(Thing(each, self.labels_of(each), networks, domains))
         return found
+
+    # The node
+
+    def problem_with(self, shot: Shot, verdict: Verdict) -> str:
+        """What the node drops whatever policy says, where the verdict has it otherwise; else empty."""
+        decider = verdict.decision.decider if verdict.decision else None
+        if self.is_of_deleted(shot) and verdict.action is not Action.DENY:
+            return "a connection of a workload that has no endpoint goes on"
+        wrapped = self.is_wrapped(shot)
+        if wrapped and verdict.action is not Action.DENY:
+            return "a workload sends packets in packets"
+        if decider is Decider.ENCAPSULATED and not wrapped:
+            return "is no packet in a packet, or is allowed to be"
+        if decider is Decider.UNKNOWN_WORKLOAD and shot.packet.state is PacketState.ESTABLISHED:
+            untracked = any(each["spec"].get("doNotTrack") for each in self.of("GlobalNetworkPolicy"))
+            if not untracked and not self.is_of_deleted(shot):
+                return "a connection of endpoints that are there is cut"
+        return ""
+
+    @cached_property
+    def here(self) -> set[Any]:
+        """Addresses of this node's workloads."""
+        found = [each["spec"] for each in self.of("WorkloadEndpoint") if each["spec"]["node"] == self.world.node.name]
+        return {ip_address(text) for spec in found for text in spec["ipNetworks"]}
+
+    def is_of_deleted(self, shot: Shot) -> bool:
+        packet = shot.packet
+        ends = [(shot.arrives, packet.source), *([(shot.leaves, packet.destination)] if shot.arrives else [])]
+        goes_on = packet.state in (PacketState.ESTABLISHED, PacketState.RELATED)
+        return goes_on and any(name.startswith("cali") and address not in self.here for name, address in ends)
+
+    def is_wrapped(self, shot: Shot) -> bool:
+        packet, node = shot.packet, self.world.node
+        vxlan = (packet.protocol, packet.destination_port, node.allow_vxlan) == (17, 4789, False)
+        ipip = (packet.protocol, node.allow_ipip) == (4, False)
+        started = packet.state is PacketState.NEW and shot.arrives.startswith("cali") and packet.source in self.here
+        return started and (vxlan or ipip)
 
     # Policies
 

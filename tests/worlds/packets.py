@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from random import Random
 
 from dnsguard.calc.compiled import Address
-from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, SCTP, TCP, UDP, Packet, PacketState
+from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, IPIP, SCTP, TCP, UDP, Packet, PacketState
 from tests.worlds.dice import PORTS, Dice
 from tests.worlds.scene import ADDRESSES, BEHIND, OUTSIDE, OWN, ROUTES, SERVICE, WORKLOADS, addresses_of, link_local
 from tests.worlds.shot import ACK, RST, SYN, Shot
@@ -16,7 +16,7 @@ _NEW_TYPES = {ICMP: (8, 13), ICMPV6: (128, 139)}
 _STRAY_TYPES = {ICMP: (0, 3, 11), ICMPV6: (129, 1, 3)}
 _WAYS = {
     "in": 10, "out": 12, "between": 12, "to node": 10, "from node": 9, "own to node": 6, "query": 3, "node to own": 2,
-    "through": 11, "stranger": 3, "spoofed": 2, "borrowed": 2, "discovery": 2, "group": 1, "self": 1,
+    "through": 11, "stranger": 3, "spoofed": 2, "borrowed": 2, "wrapped": 3, "discovery": 2, "group": 1, "self": 1,
 }  # fmt: skip
 
 
@@ -67,6 +67,9 @@ class Packets:
                 pretended = dice.one([self._behind(other, version), outside])
                 target = dice.one([self._own(near, version), dice.one(self._strangers(far, version))])
                 return self._between(pretended, target, mine, way)
+            case "wrapped":
+                target = dice.one([self._own(near, version), outside, self._behind(other, version)])
+                return self._wrapped(self._between(self._behind(mine, version), target, mine, way))
             case "borrowed":  # a workload's address, from outside
                 target = dice.one([self._own(near, version), self._behind(other, version)])
                 return self._between(self._behind(mine, version), target, near, way)
@@ -110,6 +113,13 @@ class Packets:
             if flags != ACK:  # a connection may be picked up in its middle
                 packet = replace(packet, state=PacketState.INVALID)
         return Shot(0, packet, arrives, ROUTES.get(destination, ""), flags=flags, note=note)
+
+    def _wrapped(self, shot: Shot) -> Shot:
+        """The same way as VXLAN, as IP in IP, or nearly so."""
+        protocol, port = self._dice.one(((UDP, 4789), (UDP, 4789), (IPIP, None), (IPIP, None), (UDP, 4790), (41, None)))
+        source = None if port is None else 40001
+        packet = Packet(shot.packet.source, shot.packet.destination, protocol, source, port)
+        return replace(shot, packet=packet, flags=SYN)
 
     def _discovery(self, interface: str) -> Shot:
         dice = self._dice

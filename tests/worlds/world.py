@@ -37,6 +37,8 @@ class World:
             interface_addresses=node.interface_addresses,
             listen=node.listen,
             endpoint_to_host=node.endpoint_to_host,
+            allow_vxlan=node.allow_vxlan,
+            allow_ipip=node.allow_ipip,
             deny=self.deny,
             failsafe=node.failsafe,
         )
@@ -79,6 +81,8 @@ def _node(dice: Dice) -> Node:
         workload_cidrs=(ip_network("10.65.0.0/16"), ip_network("2001:db8:65::/48")) if dice.often(0.5) else (),
         listen=(Listen(ip_address("0.0.0.0")), Listen(ip_address("::"))) if dice.often(0.1) else listen,
         endpoint_to_host=dice.one((HostAction.DROP, HostAction.ACCEPT, HostAction.ACCEPT, HostAction.RETURN)),
+        allow_vxlan=dice.often(0.3),
+        allow_ipip=dice.often(0.3),
         failsafe=dice.one((DEFAULT_FAILSAFE, FailsafePorts((), ()), _NARROW, _NARROW)),
     )
 

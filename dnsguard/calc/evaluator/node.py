@@ -6,9 +6,10 @@ from enum import StrEnum
 
 from dnsguard.calc.compiled import Address, CompiledEndpoint, Network
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePorts
-from dnsguard.calc.evaluator.packet import TCP, UDP, Packet
+from dnsguard.calc.evaluator.packet import IPIP, TCP, UDP, Packet
 
 LOOPBACK = "lo"
+VXLAN_PORT = 4789
 
 
 class HostAction(StrEnum):
@@ -65,6 +66,12 @@ class Node:
 
     listen: tuple[Listen, ...] = ()
     endpoint_to_host: HostAction = HostAction.DROP
+    allow_vxlan: bool = False
+    """Whether workloads may send VXLAN; policy judges it then."""
+
+    allow_ipip: bool = False
+    """The same for IP in IP."""
+
     failsafe: FailsafePorts = DEFAULT_FAILSAFE
 
     def has(self, endpoint: CompiledEndpoint) -> bool:
@@ -74,6 +81,11 @@ class Node:
     def is_for_workloads(self, interface: str) -> bool:
         """Whether the name is one of a workload's interface."""
         return is_one_of(interface, self.workload_interfaces)
+
+    def takes_for_encapsulated(self, packet: Packet) -> bool:
+        """Whether it is a packet with another one in it that workloads may not send."""
+        vxlan = packet.protocol == UDP and packet.destination_port == VXLAN_PORT
+        return (vxlan and not self.allow_vxlan) or (packet.protocol == IPIP and not self.allow_ipip)
 
     def interface_with(self, address: Address) -> str:
         """The interface that has the address; empty where none is known to."""

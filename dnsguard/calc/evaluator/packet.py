@@ -6,6 +6,7 @@ from enum import StrEnum
 from dnsguard.calc.compiled import Address
 from dnsguard.errors import DnsguardError
 
+IPIP = 4
 TCP = 6
 UDP = 17
 ICMP = 1

@@ -5,7 +5,7 @@
     from outside, or from a workload                                   from the node itself
       untracked ingress of the host endpoint it arrives by               untracked egress of the one it leaves by
       pre-DNAT ingress of the same                                       known connections pass
-      known connections pass                                             to own workloads always
+      known connections pass, those of deleted workloads not             to own workloads always
       ├─ to the node:  own workloads by the host action,                 normal egress
       │                others by the host endpoint's normal ingress
       └─ forwarded:    egress of the source, ingress of the destination,
@@ -109,8 +109,10 @@ class Passage:
 
     def _received_by_node(self, host: CompiledEndpoint | None) -> None:
         source = self.around.local.get(self.packet.source)
+        # No endpoint lists the link-local address that its interface has all the same.
+        listed = self.packet.source.version == 4 or not self.packet.source.is_link_local
         if self._is_known():
-            self._allow(Decider.ESTABLISHED)
+            self._go_on(gone=listed and self._is_nobody(self.arrives, self.packet.source))
         elif self.packet.is_discovery(from_router=False):
             self._allow(Decider.NEIGHBOUR_DISCOVERY)
         elif self._is_spoofed():
@@ -125,6 +127,7 @@ class Passage:
             self._pass(host, Stage.NORMAL, Direction.INGRESS)
 
     def _from_own_workload(self, source: CompiledEndpoint) -> None:
+        self._unwrapped()
         if self._is_invalid():
             self._deny(Decider.INVALID)
         elif any(listen.takes(self.packet) for listen in self.around.node.listen):
@@ -136,13 +139,15 @@ class Passage:
 
     def _forwarded(self, host: CompiledEndpoint | None) -> None:
         if self._is_known():
-            self._allow(Decider.ESTABLISHED)
+            ends = (self.arrives, self.packet.source), (self.leaves, self.packet.destination)
+            self._go_on(gone=any(self._is_nobody(*end) for end in ends))
             return
         source = self.around.local.get(self.packet.source)
         destination = self.around.local.get(self.packet.destination)
         if self._is_spoofed():
             self._deny(Decider.SPOOFED)
         elif source is not None:
+            self._unwrapped()
             self._pass(source, Stage.NORMAL, Direction.EGRESS)
         elif self._is_unknown(self.arrives, self.packet.source):
             self._deny(Decider.UNKNOWN_WORKLOAD)
@@ -202,6 +207,23 @@ class Passage:
         node = self.around.node
         within = any(address in network for network in node.workload_cidrs)
         return node.is_for_workloads(interface) or (within and address not in self.around.remote)
+
+    def _is_nobody(self, interface: str, address: Address) -> bool:
+        """Whether an end at a workload's interface is no endpoint of this node. By the interface alone: it is only
+        asked of connections that were allowed, and an address may be a workload's elsewhere."""
+        return self.around.node.is_for_workloads(interface) and address not in self.around.local
+
+    def _go_on(self, *, gone: bool) -> None:
+        """A known connection ends when an endpoint of it does."""
+        if gone:
+            self._deny(Decider.UNKNOWN_WORKLOAD)
+        else:
+            self._allow(Decider.ESTABLISHED)
+
+    def _unwrapped(self) -> None:
+        """What a workload wraps is dropped before policy sees it."""
+        if self.around.node.takes_for_encapsulated(self.packet):
+            self._deny(Decider.ENCAPSULATED)
 
     def _allow(self, decider: Decider) -> None:
         self.decisions.append(Decision(decider, Action.ALLOW))

@@ -26,6 +26,7 @@ class Decider(StrEnum):
     INVALID = "belongs to no connection"
     SPOOFED = "not the address of the workload behind that interface"
     UNKNOWN_WORKLOAD = "a workload that no endpoint describes"
+    ENCAPSULATED = "encapsulated packets from workloads are dropped"
     OWN_NODE = "workloads do not reach their own node"
     FORWARDER = "a query to the forwarder, which judges it itself"
     NEIGHBOUR_DISCOVERY = "IPv6 neighbour discovery"

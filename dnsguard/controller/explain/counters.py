@@ -45,6 +45,8 @@ def _counter_of_node(decider: Decider, verdict: Verdict) -> str | None:
             return naming.counter_of_unknown_workload(Direction.INGRESS if known else Direction.EGRESS)
         case Decider.OWN_NODE:
             return naming.COUNTER_WORKLOAD_TO_HOST
+        case Decider.ENCAPSULATED:
+            return naming.COUNTER_ENCAPSULATED
         case Decider.SPOOFED:
             return naming.COUNTER_SPOOFED
         case Decider.INVALID:

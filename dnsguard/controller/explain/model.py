@@ -131,6 +131,8 @@ class ExplainModel:
             workload_cidrs=plan.workload_cidrs,
             listen=plan.listen,
             endpoint_to_host=plan.endpoint_to_host,
+            allow_vxlan=plan.allow_vxlan,
+            allow_ipip=plan.allow_ipip,
             failsafe=plan.failsafe,
         )
 

@@ -12,6 +12,10 @@ MOST_ROUTES = 4
 """Notes on routes, before the rest is counted."""
 _ADVICE = {
     Decider.UNKNOWN_WORKLOAD: "a WorkloadEndpoint with that address and its interface makes it known",
+    Decider.ENCAPSULATED: (
+        "allowVXLANPacketsFromWorkloads or allowIPIPPacketsFromWorkloads: true leaves it to policy, which sees only the"
+        " outer packet"
+    ),
     Decider.OWN_NODE: "defaultEndpointToHostAction: Accept lets workloads reach their node",
     Decider.SPOOFED: "its WorkloadEndpoint names another interface, or the address is another workload's",
 }

@@ -23,6 +23,7 @@ _SENTENCES = {
     Decider.INVALID: "since it belongs to no connection and starts none",
     Decider.SPOOFED: "since the source is not an address of the workload behind that interface",
     Decider.UNKNOWN_WORKLOAD: "since one end is a workload that no endpoint describes",
+    Decider.ENCAPSULATED: "since encapsulated packets from workloads are dropped",
     Decider.OWN_NODE: "since workloads do not reach their own node",
     Decider.FORWARDER: "since it goes to the forwarder, which judges each query itself",
     Decider.NEIGHBOUR_DISCOVERY: "since it is IPv6 neighbour discovery",

@@ -72,6 +72,7 @@ kind: FelixConfiguration
 metadata: {name: default}
 spec:
   defaultEndpointToHostAction: Accept
+  allowVXLANPacketsFromWorkloads: true
   nftablesFilterDenyAction: Reject
   failsafeInboundHostPorts: []
   dnsCacheEpoch: 7
@@ -90,6 +91,8 @@ def test_felix_configuration_shapes_rules_and_what_the_forwarder_is_told() -> No
     assert "reject" in render(felix.plan)
     assert "reject" not in render(plain.plan)
     assert felix.configuration.failsafe.inbound == ()
+    assert [text in render(plain.plan) for text in ("VXLAN from", "IP in IP from")] == [True, True]
+    assert [text in render(felix.plan) for text in ("VXLAN from", "IP in IP from")] == [False, True]
     assert plain.snapshot.configuration == DnsConfiguration()
     # The test's settings name an upstream, and settings come first.
     assert felix.snapshot.configuration == DnsConfiguration(extra_ttl=10.0, cache_epoch=7, no_delay=True)

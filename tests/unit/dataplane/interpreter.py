@@ -162,9 +162,9 @@ class Run:
                 value = self.packet.icmp_type if part is IcmpField.TYPE else self.packet.icmp_code
                 right = self._version == family and self.packet.protocol == _ICMP[family]
                 return right and (first <= (value or 0) <= last) != negated
-            case Interface(way, name):
+            case Interface(way, name, negated):
                 actual = self.interfaces.get(way, "")
-                return actual.startswith(name[:-1]) if name.endswith("*") else actual == name
+                return (actual.startswith(name[:-1]) if name.endswith("*") else actual == name) != negated
             case InterfaceIn(way, name):
                 return interface_key(self.interfaces.get(way, "")) in self._set(name).keys
             case ArrivesWith(family, name, negated):

@@ -209,5 +209,6 @@ SAMPLES = {
     "every-match": (every_match, NODE),
     "tiers": (tiers, NODE),
     "hosts": (hosts, HOST_NODE),
+    "workloads-may-wrap": (domains, replace(NODE, allow_vxlan=True, allow_ipip=True)),
     "host-accepts": (domains, replace(NODE, endpoint_to_host=HostAction.ACCEPT)),
 }

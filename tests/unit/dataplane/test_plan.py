@@ -53,6 +53,14 @@ def test_maps_and_sets_of_endpoints_are_there_when_they_hold_something(
     assert asked(plan, base_only=True) == sets - {"remote-workloads-4"}
 
 
+@pytest.mark.parametrize(("known", "ends"), [(True, True), (False, False)])
+def test_before_endpoints_are_known_no_connection_is_that_of_a_deleted_one(known: bool, ends: bool) -> None:
+    plan = build_plan(Compiled(), Settings(endpoints_known=known))
+    comments = {rule.comment for chain in plan.chains for rule in chain.rules}
+    assert ("its endpoint is gone" in comments) is ends
+    assert "a workload's interface, but no endpoint" in comments
+
+
 def test_interfaces_of_workloads_and_loopback_have_no_host_endpoint_of_their_own() -> None:
     settings = Settings(interface_addresses=(("cali9", (ip_address("192.0.2.1"),)), ("lo", (ip_address("192.0.2.2"),))))
     untracked = policy_class(Direction.INGRESS, stage=Stage.UNTRACKED)

@@ -57,6 +57,7 @@ TIERS = ("first", "second", "third")
 SETTINGS = [
     HERE,
     replace(HERE, endpoint_to_host=HostAction.ACCEPT),
+    replace(HERE, allow_vxlan=True),
     replace(HERE, failsafe=FailsafePorts((FailsafePort(6, 22),), (FailsafePort(17, 53),))),
     replace(HERE, workload_interfaces=("cali*", "veth*"), workload_cidrs=(ip_network("10.65.0.0/16"),)),
     replace(HERE, deny=DenyAction.REJECT),

@@ -57,6 +57,7 @@ FROM, TO = Side.SOURCE, Side.DESTINATION
         ((Icmp(4, IcmpField.TYPE, 8, 8), Icmp(4, IcmpField.CODE, 0, 0)), "icmp type 8 icmp code 0"),
         ((Icmp(6, IcmpField.TYPE, 130, 132), HopLimit(1)), "icmpv6 type 130-132 ip6 hoplimit 1"),
         ((Interface(Way.IN, "cali*"),), 'iifname "cali*"'),
+        ((Interface(Way.OUT, "cali*", negated=True),), 'oifname != "cali*"'),
         ((ConnectionState(6),), "ct state established,related"),
         ((Marked(0x10000), Goto("rest-a")), "meta mark & 0x00010000 == 0x00010000 goto rest-a"),
         ((SetMark(0x10000), Verdict.RETURN), "meta mark set meta mark | 0x00010000 return"),

@@ -196,6 +196,8 @@ _felix = optional(
     dnsLogsFileEnabled=st.booleans(),
     failsafeInboundHostPorts=st.lists(failsafe_entries, max_size=2),
     failsafeOutboundHostPorts=st.lists(failsafe_entries, max_size=2),
+    allowVXLANPacketsFromWorkloads=st.booleans(),
+    allowIPIPPacketsFromWorkloads=st.booleans(),
     defaultEndpointToHostAction=st.sampled_from(["Drop", "Accept", "Return"]),
     dropActionOverride=st.sampled_from(["Drop", "Accept", "LogAndDrop", "LogAndAccept"]),
     nftablesFilterDenyAction=st.sampled_from(["Drop", "Reject"]),

@@ -70,6 +70,22 @@ def test_each_value_has_its_own_origin() -> None:
     assert origin(found, "failsafeInboundHostPorts")[1] == "built-in"
 
 
+def test_what_workloads_may_wrap_is_said_by_resources_alone() -> None:
+    found = effective(settings(), [])
+    assert (found.allow_vxlan, found.allow_ipip) == (False, False)
+    assert origin(found, "allowVXLANPacketsFromWorkloads") == ("false", "built-in")
+    found = effective(
+        settings(),
+        [
+            said("node.here", allowVXLANPacketsFromWorkloads=False),
+            said("default", allowVXLANPacketsFromWorkloads=True, allowIPIPPacketsFromWorkloads=True),
+        ],
+    )
+    assert (found.allow_vxlan, found.allow_ipip) == (False, True)
+    assert origin(found, "allowVXLANPacketsFromWorkloads") == ("false", "FelixConfiguration/node.here")
+    assert origin(found, "allowIPIPPacketsFromWorkloads") == ("true", "FelixConfiguration/default")
+
+
 def test_failsafe_ports_replace_the_list_and_an_empty_one_opens_none() -> None:
     ports = [{"protocol": "udp", "port": 53, "net": "192.0.2.0/24"}, {"port": 22}]
     found = effective(settings(), [said("default", failsafeInboundHostPorts=ports, failsafeOutboundHostPorts=[])])

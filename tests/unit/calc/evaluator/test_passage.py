@@ -13,7 +13,7 @@ from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action
 from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.node import HostAction, Listen, Node
-from dnsguard.calc.evaluator.packet import ICMPV6, TCP, UDP, PacketState
+from dnsguard.calc.evaluator.packet import ICMPV6, IPIP, TCP, UDP, PacketState
 from dnsguard.calc.evaluator.trace import Verdict
 from dnsguard.resources import Resource
 from tests.unit.calc.builders import global_policy, host, policy, workload
@@ -285,7 +285,66 @@ def test_discovery_that_crossed_a_router_is_none() -> None:
     assert shown(run([ETH0], LINK_LOCAL, "ff02::1:ff00:1", **IN, **more)) == "deny: no profile"
 
 
+WRAPPED = "deny: encapsulated packets from workloads are dropped"
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "ways", "probe", "outcome"),
+    [
+        (W, OUT, {}, (UDP, 4789), WRAPPED),
+        (W, OUT, {}, (IPIP, None), WRAPPED),
+        (W6, "fd00:9::9", {}, (IPIP, None), WRAPPED),
+        (W, V, {}, (UDP, 4789), WRAPPED),
+        (W, OWN, {}, (IPIP, None), WRAPPED),
+        (W, OUT, {}, (UDP, 4790), "allow: profile kns.shop"),
+        (W, OUT, {}, (TCP, 4789), "allow: profile kns.shop"),
+        (W, OUT, {}, (41, None), "allow: profile kns.shop"),
+        (OUT, W, {"arrives": "eth1"}, (UDP, 4789), "allow: profile kns.shop"),
+        (OWN, W, {}, (IPIP, None), "allow: the node reaches its own workloads always"),
+        (V, FAR, {"arrives": "cali-w"}, (IPIP, None), SPOOFED),
+    ],
+)
+def test_what_workloads_wrap(source: str, destination: str, ways: Any, probe: tuple[int, Any], outcome: str) -> None:
+    protocol, port = probe
+    node = replace(NODE, endpoint_to_host=HostAction.ACCEPT)
+    assert shown(run([], source, destination, node, port, protocol=protocol, **ways)) == outcome
+    node = replace(node, allow_vxlan=True, allow_ipip=True)
+    allowed = outcome if outcome != WRAPPED else "allow: profile kns.shop"
+    assert shown(run([], source, destination, node, port, protocol=protocol, **ways)) == allowed
+
+
+def test_each_kind_of_wrapping_is_allowed_by_itself() -> None:
+    for node, denied in ((replace(NODE, allow_vxlan=True), IPIP), (replace(NODE, allow_ipip=True), UDP)):
+        found = [protocol for protocol in (IPIP, UDP) if not run([], W, OUT, node, 4789, protocol=protocol).allowed]
+        assert found == [denied]
+
+
 KNOWN = "allow: a connection that was allowed before"
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "ways", "outcome"),
+    [
+        pytest.param(STRANGER, OUT, {"arrives": "cali-s", "leaves": "eth0"}, UNKNOWN, id="from it"),
+        pytest.param(OUT, STRANGER, {"arrives": "eth0", "leaves": "cali-s"}, UNKNOWN, id="to it"),
+        pytest.param(STRANGER, OWN, {"arrives": "cali-s"}, UNKNOWN, id="to the node"),
+        pytest.param(OWN, STRANGER, {"leaves": "cali-s"}, KNOWN, id="the node to it"),
+        pytest.param(STRANGER, W, {"arrives": "cali-s"}, UNKNOWN, id="to a workload"),
+        pytest.param(W, STRANGER, {"leaves": "cali-s"}, UNKNOWN, id="from a workload"),
+        pytest.param(STRANGER, OUT, {"arrives": "eth1", "leaves": "eth0"}, KNOWN, id="by its address alone"),
+        pytest.param(STRANGER, OUT, {}, KNOWN, id="the interface is not known"),
+        pytest.param(W, OUT, {"arrives": "cali-bridge", "leaves": "eth0"}, KNOWN, id="by another interface"),
+        pytest.param(OUT, W, {"arrives": "eth0", "leaves": "cali-bridge"}, KNOWN, id="by another interface, to it"),
+        pytest.param(LINK_LOCAL, "fe80::1", {"arrives": "cali-w"}, KNOWN, id="a workload's link-local address"),
+    ],
+)
+@pytest.mark.parametrize("state", [PacketState.ESTABLISHED, PacketState.RELATED])
+def test_connections_of_a_deleted_workload(
+    source: str, destination: str, ways: Any, outcome: str, state: PacketState
+) -> None:
+    assert shown(run([], source, destination, state=state, **ways)) == outcome
+
+
 INVALID = "deny: belongs to no connection"
 
 

@@ -434,6 +434,24 @@ async def test_a_workload_and_its_own_node(action: str, port: int, verdict: str,
     assert (await explained(in_force, "192.0.2.9", source="shop/web", port=port)).verdict == "Allow"
 
 
+FELIX = """
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: default}
+spec: {allowVXLANPacketsFromWorkloads: true}
+"""
+
+
+async def test_packets_in_packets_are_dropped_before_policy_unless_the_configuration_says_so() -> None:
+    answer = await explained(InForce(SHOP + OPEN), "203.0.113.1", source="shop/web", port=4789, protocol="UDP")
+    assert answer.verdict == "Deny"
+    assert answer.summary.endswith("denied since encapsulated packets from workloads are dropped")
+    assert any("allowVXLANPacketsFromWorkloads" in note for note in answer.notes)
+    answer = await explained(InForce(SHOP + OPEN + FELIX), "203.0.113.1", source="shop/web", port=4789, protocol="UDP")
+    assert answer.verdict == "Allow"
+
+
 @pytest.mark.parametrize(("interface", "verdict"), [('"*"', "Deny"), ("eth0", "Deny"), ("eth1", "Allow")])
 async def test_the_host_endpoint_on_the_way_judges_what_is_forwarded(interface: str, verdict: str) -> None:
     in_force = InForce(SHOP + OPEN + ON_FORWARD.replace('"*"', interface))

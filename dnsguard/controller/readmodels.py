@@ -17,6 +17,7 @@ from api.models import (
 from api.services import BadClient, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, Direction, PolicyClass
 from dnsguard.controller.enforcement import Enforcer
+from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
 from dnsguard.controller.inputs import Inputs
 from dnsguard.dataplane.rules import Plan
@@ -188,12 +189,9 @@ class LeasesModel:
         answers = await asyncio.gather(*(self._link.leases(question, LEASES_SECONDS) for question in questions))
         if not all(answers):
             raise ReadModelUnavailable(f"no forwarder answered within {LEASES_SECONDS:g} s")
-        replies = [reply for answer in answers for reply in answer]
-        return LeaseStates(
-            # Of an endpoint with several addresses each answer holds all that is leased to any of them.
-            leases=tuple(dict.fromkeys(lease_state(lease) for reply in replies for lease in reply.leases)),
-            truncated=any(reply.truncated for reply in replies),
-        )
+        # Of an endpoint with several addresses each answer holds all that is leased to any of them.
+        learned = Learned.of(reply for answer in answers for reply in answer)
+        return LeaseStates(leases=tuple(map(lease_state, learned.leases)), truncated=learned.truncated)
 
     def _addresses_of(self, client: str) -> tuple[str, ...]:
         try:

@@ -1,7 +1,7 @@
 """What DNS has taught about a client, and what it would teach. Pure."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address, Compiled
@@ -20,13 +20,11 @@ class Learned:
 
     @classmethod
     def of(cls, replies: Iterable[LeasesReply]) -> "Learned":
-        """All of them together, each thing once."""
+        """All of them together, each thing once, though the seconds it has left differ between replies."""
         replies = tuple(replies)
-        return cls(
-            tuple(dict.fromkeys(lease for reply in replies for lease in reply.leases)),
-            tuple(dict.fromkeys(alias for reply in replies for alias in reply.aliases)),
-            any(reply.truncated for reply in replies),
-        )
+        leases = {replace(lease, seconds_left=0): lease for reply in replies for lease in reply.leases}
+        aliases = {replace(alias, seconds_left=0): alias for reply in replies for alias in reply.aliases}
+        return cls(tuple(leases.values()), tuple(aliases.values()), any(reply.truncated for reply in replies))
 
     def leased(self, lease_set: str, client: Address, address: Address) -> bool:
         """A ``LeaseLookup``: what the kernel's sets hold now."""

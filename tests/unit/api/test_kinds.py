@@ -379,7 +379,8 @@ async def test_a_namespace_that_holds_objects_stays(client: httpx.AsyncClient) -
     """Its labels would go, and with them every Deny by namespaceSelector."""
     shop = "/api/v1/namespaces/shop"
     await client.post("/api/v1/namespaces", json={"metadata": {"name": "shop", "labels": {"env": "prod"}}})
-    endpoint: dict[str, Any] = {"metadata": {"name": "cart"}, "spec": {"interfaceName": "cali1", "ipNetworks": ["192.0.2.1"]}}
+    spec = {"interfaceName": "cali1", "ipNetworks": ["192.0.2.1"]}
+    endpoint: dict[str, Any] = {"metadata": {"name": "cart"}, "spec": spec}
     held = (
         (f"{V3}/namespaces/shop/workloadendpoints", endpoint, "WorkloadEndpoint shop/cart"),
         (SETS, network_set(), "NetworkSet shop/partners"),

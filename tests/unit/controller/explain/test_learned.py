@@ -1,3 +1,4 @@
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -17,6 +18,15 @@ def test_the_replies_of_all_forwarders_are_one() -> None:
     step = LearnedAlias("a.example.org", "b.example.org", 5.0)
     learned = Learned.of([LeasesReply(1, (one,), aliases=(step,)), LeasesReply(2, (one, other), True, (step,))])
     assert (learned.leases, learned.aliases, learned.truncated) == ((one, other), (step,), True)
+
+
+def test_what_two_answers_say_a_moment_apart_is_one_thing() -> None:
+    earlier, later = (replace(lease("203.0.113.9"), seconds_left=seconds) for seconds in (5.0, 4.999))
+    steps = [LearnedAlias("a.example.org", "b.example.org", seconds) for seconds in (5.0, 4.999)]
+    learned = Learned.of(
+        [LeasesReply(1, (earlier,), aliases=(steps[0],)), LeasesReply(2, (later,), aliases=(steps[1],))]
+    )
+    assert (learned.leases, learned.aliases) == ((later,), (steps[1],))
 
 
 @pytest.mark.parametrize(

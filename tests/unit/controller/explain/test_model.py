@@ -321,8 +321,8 @@ spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress]}
     assert answer.verdict == ("Allow" if noted else "Deny")
     said = [note for note in answer.notes if "passes over" in note]
     named = (
-        "KubernetesNetworkPolicy/shop/isolate passes over shop/web, which its podSelector matches, since that is no pod:"
-        " write orchestrator: k8s in its spec, or a policy of Calico's"
+        "KubernetesNetworkPolicy/shop/isolate passes over shop/web, which its podSelector matches, since that is no "
+        "pod: write orchestrator: k8s in its spec, or a policy of Calico's"
     )
     assert said == [named] * noted
 

@@ -2,7 +2,7 @@
 #
 #   make demo      real connections in a lab of network namespaces, against what policy says
 #   make test      everything: format, lint, types, import contracts, tests
-#   make soak      the long runs: 10 000 look-ups, each followed at once by a connection; 20 000 packets through 500
+#   make soak      the long runs: 10 000 look-ups, each followed at once by a connection; 25 000 packets through 500
 #                  random worlds, against what the evaluator says
 #   make loadtest  with 10 000 endpoints: how long a change of policy takes, and what the first packet of a connection
 #                  costs; SIZE="--endpoints 1000" for another size

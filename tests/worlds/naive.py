@@ -322,13 +322,22 @@ class Naive:
         ports = rule.get("ports") or []
         return not ports or any(self.is_port(each, packet) for each in ports)
 
+    @cached_property
+    def pods(self) -> list[Thing]:
+        """What Kubernetes' policies speak of; their port names, too, are those of pods."""
+        return [
+            each
+            for each in self.endpoints
+            if NAMESPACE in each.labels and each.labels.get("projectcalico.org/orchestrator") == "k8s"
+        ]
+
     def is_peer(self, peer: Manifest, namespace: str, address: Any) -> bool:
         if "ipBlock" in peer:
             block = peer["ipBlock"]
             inside = address in ip_network(block["cidr"])
             return inside and not any(address in ip_network(text) for text in block.get("except", ()))
-        for pod in self.endpoints:
-            if pod.labels.get("projectcalico.org/orchestrator") != "k8s" or not pod.holds(address):
+        for pod in self.pods:
+            if not pod.holds(address):
                 continue
             if "namespaceSelector" in peer:
                 wanted = peer["namespaceSelector"].get("matchLabels", {})
@@ -349,9 +358,9 @@ class Naive:
         if isinstance(first, str):
             return any(
                 (offer["name"], PROTOCOLS[offer["protocol"]], offer["port"]) == (first, packet.protocol, port)
-                for each in self.endpoints
-                if each.holds(packet.destination)
-                for offer in each.spec.get("ports", ())
+                for pod in self.pods
+                if pod.holds(packet.destination)
+                for offer in pod.spec.get("ports", ())
             )
         return port is not None and bool(first <= port <= wanted.get("endPort", first))
 

@@ -53,6 +53,8 @@ class Counters:
     """Questions put again without an OPT record."""
 
     upstream_tcp: int = 0
+    upstream_hedged: int = 0
+    """Questions put a second time because the answer was late for its server."""
 
     udp_received: int = 0
     udp_send_errors: int = 0

@@ -18,7 +18,7 @@ import os
 from collections.abc import Awaitable, Callable
 
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.eligible import ineligible
+from dnsguard.dns.eligible import UnleasedNets, ineligible
 from dnsguard.dns.relay import Relay, RelaySettings
 from dnsguard.dns.upstream.health import DOWN
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
@@ -76,9 +76,10 @@ class Forwarder:
             (address.packed for address in settings.shared_resolvers), settings.workload_cidrs, settings.served_clients
         )
         self._loop = loop = asyncio.get_running_loop()
+        unleased = UnleasedNets(settings.unleased_nets)
         self.book = LeaseBook(
             Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
-            eligible=lambda address: ineligible(address, self.clients.own) is None,
+            eligible=lambda address: ineligible(address, self.clients.own, unleased) is None,
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
         self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time)

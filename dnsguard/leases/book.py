@@ -166,9 +166,13 @@ class LeaseBook:
         """Take note of what a process before us left in the kernel, which the saved data may not account for.
 
         Such an element may stay, until policy changes for its set and client: nobody can say then what it is there for.
+        To an address that may not be leased any more none stays.
         """
         for element in elements:
-            self.held.inherit(element.place, element.expires)
+            if self.eligible(element.place.address):
+                self.held.inherit(element.place, element.expires)
+            else:
+                self.held.doom(element.place)
 
     def reconcile(self, now: float, *, rewrite: bool = False) -> Changes:
         """Everything that the kernel lacks or holds without reason.

@@ -25,6 +25,7 @@ from dnsguard.settings.forms import (
     read_seconds,
     read_socket_address,
     read_table,
+    read_unleased_nets,
     read_upstream,
 )
 
@@ -86,6 +87,10 @@ class Settings(BaseModel):
     lease_scope: Literal["Client", "Node"] = "Client"
     lease_floor: Annotated[float, PlainValidator(read_seconds)] = 60.0
     """No lease is shorter."""
+
+    unleased_nets: Annotated[tuple[Network, ...], PlainValidator(read_unleased_nets)] = ()
+    """Networks whose addresses no name opens, in whatever form; `private` stands for all private ones. None unless set:
+    names of services inside lead to private addresses. What a name outside leads to is up to whoever owns the name."""
 
     commit_deadline: Annotated[float, PlainValidator(read_seconds)] = 0.25
     """How long an answer waits for its lease before it becomes SERVFAIL."""

@@ -48,6 +48,7 @@ FLAGS: Mapping[str, str] = {
     "dns_extra_ttl": "added to every lease (10s, 5m)",
     "lease_scope": "Client or Node: for whom a look-up opens an address",
     "lease_floor": "no lease is shorter",
+    "unleased_nets": "CIDRs that no name opens, separated by commas; private: all private ones",
     "commit_deadline": "how long an answer waits for its lease",
     "query_policy": "AllowAll or AllowListed: are names that no policy allows answered",
     "on_stop": "Keep or Remove: does enforcement go on when dnsguard stops",

@@ -24,9 +24,11 @@ from dnsguard.controller.explain.queries import lease_sets_of, query_answer
 from dnsguard.controller.explain.question import Question, question_of
 from dnsguard.controller.explain.routing import ROUTING_SECONDS, Routing, kernel_routing
 from dnsguard.controller.explain.summary import summary
+from dnsguard.controller.explain.unleased import unleased
 from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
 from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface, plan_settings
 from dnsguard.dataplane.rules import Plan
+from dnsguard.dns.eligible import UnleasedNets
 from dnsguard.errors import DnsguardError
 from dnsguard.settings import Settings
 
@@ -77,6 +79,7 @@ class ExplainModel:
         asked = Asked(question, flows, node, learned)
         found, told = await asyncio.to_thread(asked.judged, state)
         notes += notes_on(question, state.compiled, node, found)
+        notes += unleased(found, UnleasedNets(self._settings.unleased_nets))
         notes += await asyncio.to_thread(passing_over, state, found)
         notes += await self._counter_notes(found)
         preview = await asyncio.to_thread(asked.pending, pending or state, told, always=query.pending)

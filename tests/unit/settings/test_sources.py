@@ -8,6 +8,7 @@ import pytest
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE
 from dnsguard.locations import default_run_dir, default_state_dir
 from dnsguard.settings import Settings, SettingsError, add_flags, settings_from, settings_from_argv
+from dnsguard.settings.forms import PRIVATE
 from dnsguard.settings.sources import FLAGS, system_resolvers
 
 UPSTREAM = ("--upstreams", "192.0.2.53")
@@ -157,6 +158,24 @@ def test_where_things_are() -> None:
     found = read("--state-dir", "/x/../y/state", "--run-dir", "/z")
     assert (found.token_file, found.link_socket) == (Path("/x/../y/state/token"), Path("/z/link.sock"))
     assert read("--state-dir", "/y/state").run_dir == Path("/y/state/run")
+
+
+@pytest.mark.parametrize(
+    ("text", "nets"),
+    [
+        ("none", []),
+        ("192.0.2.0/24", ["192.0.2.0/24"]),
+        ("private,198.18.0.0/15", [*map(str, PRIVATE), "198.18.0.0/15"]),
+    ],
+)
+def test_networks_that_no_name_opens(text: str, nets: list[str]) -> None:
+    assert [str(net) for net in read("--unleased-nets", text).unleased_nets] == nets
+
+
+def test_a_network_that_is_none_is_quoted() -> None:
+    assert problems("--unleased-nets", "private,lan", *UPSTREAM) == [
+        "--unleased-nets: 'lan' is no network: write 192.0.2.0/24 or 2001:db8::/32"
+    ]
 
 
 def test_an_empty_state_dir_is_said_once() -> None:

@@ -22,6 +22,7 @@ from dnsguard.dns.eligible import UnleasedNets, ineligible
 from dnsguard.dns.relay import Relay, RelaySettings
 from dnsguard.dns.upstream.health import DOWN
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
+from dnsguard.domains import wire_name
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
 from dnsguard.forwarder import statefile
@@ -37,6 +38,7 @@ from dnsguard.forwarder.health import HealthServer
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.linking import Linking
+from dnsguard.forwarder.refusing import Refusing
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.leases import LeaseBook, Terms
@@ -82,7 +84,8 @@ class Forwarder:
             eligible=lambda address: ineligible(address, self.clients.own, unleased) is None,
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
-        self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time)
+        refusing = Refusing(map(wire_name, settings.search_domains), nxdomain=settings.query_refusal == "NXDomain")
+        self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time, refusing)
         self.leasing = Leasing(
             self.book, self.committer, self.clients, self.counters, Complaints(log),
             node_wide=settings.lease_scope == "Node",

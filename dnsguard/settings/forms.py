@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.calc.evaluator.packet import TCP, UDP
+from dnsguard.domains import DomainNameError, name_text, wire_name
 from dnsguard.servers import DNS_PORT, read_server
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP}
@@ -99,6 +100,17 @@ def read_unleased_nets(value: Any) -> tuple[Network, ...]:
     if not isinstance(listed, list | tuple):
         raise ValueError(f"{value!r} is no list: write networks, or private for all private ones")
     return tuple(net for each in listed for net in (PRIVATE if each == "private" else (read_net(each),)))
+
+
+def read_domain(value: Any) -> str:
+    """A domain name, in lower case and without a dot at its end."""
+    try:
+        wire = wire_name(str(value).strip())
+    except DomainNameError as error:
+        raise ValueError(str(error)) from None
+    if wire == b"\0":
+        raise ValueError(f"{value!r} is the root: every name is below it")
+    return name_text(wire)
 
 
 def read_address(value: Any) -> Address:

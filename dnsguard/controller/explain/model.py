@@ -20,7 +20,7 @@ from dnsguard.controller.explain.notes import notes_on
 from dnsguard.controller.explain.passedover import passing_over
 from dnsguard.controller.explain.pending import PendingPolicy
 from dnsguard.controller.explain.policystate import PolicyState
-from dnsguard.controller.explain.queries import lease_sets_of, query_answer
+from dnsguard.controller.explain.queries import answer_to_denied, lease_sets_of, query_answer
 from dnsguard.controller.explain.question import Question, question_of
 from dnsguard.controller.explain.routing import ROUTING_SECONDS, Routing, kernel_routing
 from dnsguard.controller.explain.summary import summary
@@ -170,7 +170,8 @@ class ExplainModel:
     def _name(self, enforced: Desired[Plan], state: PolicyState, asked: Asked, name: bytes) -> ExplainedName:
         client = asked.question.source.endpoint
         listen = tuple(address for forwarder in self._link.forwarders for address in forwarder.listen)
-        query = query_answer(name, client, state.compiled, enforced.snapshot, asked.node, listen)
+        denied = answer_to_denied(name, self._settings.search_domains, self._settings.query_refusal)
+        query = query_answer(name, client, state.compiled, enforced.snapshot, asked.node, listen, denied)
         used = lease_sets_of(client, enforced.snapshot)
         return explained_name(name, used, state.compiled, asked.learned, state.origins, query)
 

@@ -12,6 +12,7 @@ from dnsguard.leases.graph import Graph
 from dnsguard.leases.held import Held
 from dnsguard.leases.library import Facts, Library
 from dnsguard.leases.listing import Lease, list_leases
+from dnsguard.leases.prolonging import Pair, ending, prolonged
 from dnsguard.leases.revision import revise
 from dnsguard.leases.roster import Roster
 from dnsguard.leases.rule import Rule
@@ -222,6 +223,16 @@ class LeaseBook:
             graph = self.library.get(scope)
             if graph is not None and graph.unsettled.get(name) == serial:
                 del graph.unsettled[name]
+
+    def ending(self, before: float, now: float) -> Iterator[list[Pair]]:
+        """Who has a lease to what that the kernel holds now and not ``before`` any more, in small steps, between which
+        anything may be done with the book. A pair comes once for every set that has it."""
+        return ending(self.held, before, now)
+
+    def prolong(self, pairs: Iterable[Pair], until: float, now: float) -> Iterator[Changes]:
+        """Let these leases last ``until`` at least where policy wants them now, see ``prolonging``; in small steps,
+        between which anything may be done with the book. What each returns is to be written."""
+        return prolonged(self.roster, self.library, self._rule, pairs, until, now)
 
     def expire(self, now: float, budget: int | None = None) -> None:
         """Forget what has expired. With a budget: look at about that many records, and go on from there next time."""

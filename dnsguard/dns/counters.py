@@ -5,12 +5,16 @@ from dataclasses import dataclass, fields
 
 @dataclass(slots=True)
 class Counters:
-    """Every query ends in exactly one of ``released``, ``refused``, ``failed``, ``rejected`` or ``dropped``."""
+    """Every query ends in exactly one of ``released``, ``refused``, ``search_expansions``, ``failed``, ``rejected`` or
+    ``dropped``."""
 
     queries: int = 0
     released: int = 0
     refused: int = 0
     """By the judge."""
+
+    search_expansions: int = 0
+    """Names below a search domain that no policy allows: NXDOMAIN, though nobody may have meant them."""
 
     failed: int = 0
     """SERVFAIL: upstream, lease, or a limit for all clients together."""

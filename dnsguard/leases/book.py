@@ -14,6 +14,7 @@ from dnsguard.leases.graph import Graph
 from dnsguard.leases.held import Held
 from dnsguard.leases.library import Facts, Library
 from dnsguard.leases.listing import Lease, list_leases
+from dnsguard.leases.prolonging import Pair, ending, prolonged
 from dnsguard.leases.revision import revise
 from dnsguard.leases.roster import Roster
 from dnsguard.leases.rule import Rule
@@ -174,9 +175,13 @@ class LeaseBook:
         """Take note of what a process before us left in the kernel, which the saved data may not account for.
 
         Such an element may stay, until policy changes for its set and client: nobody can say then what it is there for.
+        To an address that may not be leased any more none stays.
         """
         for element in elements:
-            self.held.inherit(element.place, element.expires)
+            if self.eligible(element.place.address):
+                self.held.inherit(element.place, element.expires)
+            else:
+                self.held.doom(element.place)
 
     def reconcile(self, now: float, *, rewrite: bool = False) -> Changes:
         """Everything that the kernel lacks or holds without reason.
@@ -227,6 +232,16 @@ class LeaseBook:
             graph = self.library.get(scope)
             if graph is not None and graph.unsettled.get(name) == serial:
                 del graph.unsettled[name]
+
+    def ending(self, before: float, now: float) -> Iterator[list[Pair]]:
+        """Who has a lease to what that the kernel holds now and not ``before`` any more, in small steps, between which
+        anything may be done with the book. A pair comes once for every set that has it."""
+        return ending(self.held, before, now)
+
+    def prolong(self, pairs: Iterable[Pair], until: float, now: float) -> Iterator[Changes]:
+        """Let these leases last ``until`` at least where policy wants them now, see ``prolonging``; in small steps,
+        between which anything may be done with the book. What each returns is to be written."""
+        return prolonged(self.roster, self.library, self._rule, pairs, until, now)
 
     def expire(self, now: float, budget: int | None = None) -> None:
         """Forget what has expired. With a budget: look at that many records, and go on from there next time."""

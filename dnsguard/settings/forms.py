@@ -124,6 +124,20 @@ def read_address(value: Any) -> Address:
     return address
 
 
+MAX_COUNT = 10_000
+
+
+def read_count(value: Any) -> int:
+    """A whole number from 1 to ``MAX_COUNT``."""
+    if (
+        isinstance(value, bool)
+        or not re.fullmatch(r"[0-9]{1,5}", str(value).strip())
+        or not 1 <= int(value) <= MAX_COUNT
+    ):
+        raise ValueError(f"{value!r} is no such number: write 1 to {MAX_COUNT}")
+    return int(value)
+
+
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 

@@ -54,6 +54,10 @@ FLAGS: Mapping[str, str] = {
     "query_refusal": "Refused or NXDomain: how names that policy denies are answered",
     "search_domains": "domains that resolvers append to names, separated by commas: there a denied name is NXDOMAIN;"
     " default: cluster.local and those of /etc/resolv.conf",
+    "dns_log": "Off, Denied or All: which queries are written to the DNS log",
+    "dns_log_file": "where the DNS log is; default: dns-log.jsonl in the state directory",
+    "dns_log_max_files": "files of the DNS log together, full ones among them",
+    "dns_log_max_file_size_mb": "megabytes of one of them",
     "on_stop": "Keep or Remove: does enforcement go on when dnsguard stops",
     "table": "name of the nftables table",
     "endpoint_to_host_action": "Drop, Accept or Return: a workload's packets to its own host",
@@ -75,7 +79,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def _default_text(name: str) -> str:
     """What `--help` adds about the default, where it is the same on every machine."""
     field = Settings.model_fields[name]
-    if field.is_required() or name in ("upstreams", "search_domains"):
+    if field.is_required() or field.default is None or name in ("upstreams", "search_domains"):
         return ""
     values = field.default if isinstance(field.default, tuple | list) else (field.default,)
     if isinstance(field.default, SocketAddress):

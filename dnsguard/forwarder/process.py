@@ -95,7 +95,9 @@ class Forwarder:
         )  # fmt: skip
         self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE)
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
-        self.enforcing = Enforcing(self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take)
+        self.enforcing = Enforcing(
+            self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take, self._forget_ready
+        )
         self.linking = Linking(
             settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello
         )
@@ -125,7 +127,7 @@ class Forwarder:
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
         try:
-            await self.sockets.open(settings.listen, relay.handle, self.dns_counters)
+            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready)
             await self._open_health()
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
@@ -256,11 +258,16 @@ class Forwarder:
     async def _look_at_addresses(self) -> None:
         try:
             if self.clients.set_own(await asyncio.to_thread(own_addresses)):
+                self._forget_ready()
                 log.info("the node's addresses have changed")
                 self.trusted.look_again()
                 self.configuring.ask_the_trusted()
         except OSError as error:
             log.error("the node's addresses cannot be read: %s", error)
+
+    def _forget_ready(self) -> None:
+        if self._relay is not None:
+            self._relay.ready.clear()
 
     async def _look_up_servers(self) -> None:
         try:

@@ -7,6 +7,7 @@ from dnsguard.dns.client import Handler
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
 from dnsguard.dns.listen.udp import UdpListener
+from dnsguard.dns.ready import ReadyAnswers
 from dnsguard.forwarder.faults import CannotStart
 from dnsguard.settings import SocketAddress
 
@@ -19,12 +20,14 @@ class DnsSockets:
         self.addresses: list[tuple[str, int]] = []
         """Address and port of each, wildcards as they are."""
 
-    async def open(self, where: Iterable[SocketAddress], handler: Handler, counters: Counters) -> None:
+    async def open(
+        self, where: Iterable[SocketAddress], handler: Handler, counters: Counters, ready: ReadyAnswers
+    ) -> None:
         """Listen, or ``CannotStart``."""
         for wanted in where:
             address, port = str(wanted.address), wanted.port
             try:
-                udp = UdpListener(address, port, handler, counters)
+                udp = UdpListener(address, port, handler, counters, ready)
                 self._listeners.append(udp)
                 tcp = TcpListener(handler, counters, TcpSettings())
                 self._listeners.append(tcp)

@@ -17,7 +17,7 @@ _REASONS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method
 class HealthServer:
     """Serves what the two callables say; each request costs one call."""
 
-    def __init__(self, unready: Callable[[], list[str]], metrics: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(self, unready: Callable[[], list[str]], metrics: Callable[[], Mapping[str, float]]) -> None:
         """``unready``: why the process is not ready, empty when it is."""
         self._unready = unready
         self._metrics = metrics

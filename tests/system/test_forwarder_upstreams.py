@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dnsguard.dns.upstream.health import FAILURES_TO_DOWN
 from dnsguard.link.messages import DnsConfiguration, Snapshot
 from tests.support.certificates import Authority, Certificate
 from tests.support.fake_upstream import FakeUpstream
@@ -147,8 +148,9 @@ async def test_unbound_over_tls_dies_and_comes_back(here: Rig) -> None:
             assert len((await here.ask(f"n{number}.example.org")).rr) == 1
         unbound.kill()
         await unbound.wait()
+        for number in range(FAILURES_TO_DOWN):
+            assert (await here.ask(f"late{number}.example.org")).header.rcode == 2
         await here.until(lambda: states(here)[written].startswith("down: "), "it is seen to be gone")
-        assert (await here.ask("late.example.org")).header.rcode == 2
         unbound = await started(config)
         await here.until(lambda: states(here)[written].startswith("up"), "it is seen to be back")
         assert len((await here.ask("back.example.org")).rr) == 1

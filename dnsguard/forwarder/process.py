@@ -58,7 +58,6 @@ TRUSTED_FILE = "trusted-servers.last-good"
 
 _STATS_SECONDS = 2.0
 _ADDRESSES_SECONDS = 10.0
-_SERVERS_SECONDS = 60.0
 _EXPIRE_SECONDS = 0.1
 _EXPIRE_BUDGET = 2_000
 """Records looked at in each step: under a millisecond, and a million in a minute."""
@@ -116,7 +115,9 @@ class Forwarder:
         make_directory(settings.run_dir)
         self.clients.set_own(await asyncio.to_thread(own_addresses))
         await self.trusted.look_up()
-        pool = self._pool = UpstreamPool(self.trusted.in_force, UpstreamSettings(), self.dns_counters)
+        pool = self._pool = UpstreamPool(
+            self.trusted.in_force, UpstreamSettings(authorities=settings.upstream_ca_file), self.dns_counters
+        )
         relay = self._relay = Relay(
             pool.ask, self.judge, self.leasing, RelaySettings(commit_deadline=settings.commit_deadline),
             self.dns_counters,
@@ -150,7 +151,7 @@ class Forwarder:
         await self._save()
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        running = [
+        return [
             tasks.create_task(self.enforcing.run(), name="enforcing"),
             tasks.create_task(self.linking.client.run(), name="link"),
             tasks.create_task(self.linking.keep_last_good(), name="last-good"),
@@ -160,10 +161,8 @@ class Forwarder:
             tasks.create_task(_every(TICK_SECONDS, self.dns_log.tick), name="dns-log"),
             tasks.create_task(_every(_STATS_SECONDS, self._report), name="stats"),
             tasks.create_task(_every(_ADDRESSES_SECONDS, self._look_at_addresses), name="addresses"),
+            tasks.create_task(self.trusted.keep_looking(self._ask_where_they_are_now), name="servers"),
         ]
-        if self.trusted.has_names:
-            running.append(tasks.create_task(_every(_SERVERS_SECONDS, self._look_up_servers), name="servers"))
-        return running
 
     async def _open_health(self) -> None:
         where = self.settings.health_listen
@@ -207,7 +206,7 @@ class Forwarder:
                    "Answers not learned for lack of room, where no policy asked for them.", self.book.unlearned),
             *metrics.durations(self.dns_log),
             *metrics.logged(self.dns_log),
-            metrics.upstreams(self._pool.status() if self._pool is not None else {}),
+            *metrics.upstreams(self._pool.healths() if self._pool is not None else {}),
             number("dnsguard_forwarder_learned_records", "gauge", "Records learned and not forgotten.",
                    self.book.library.edges),
             number("dnsguard_forwarder_elements", "gauge", "Elements that the kernel holds for leases.",
@@ -224,7 +223,7 @@ class Forwarder:
 
     async def _report(self) -> None:
         counters = self.dns_counters.as_dict() | self.counters.as_dict()
-        upstreams = self._pool.status() if self._pool is not None else {}
+        upstreams = self._pool.described() if self._pool is not None else {}
         self.linking.client.report(
             Stats(counters, upstreams, (*self.configuring.problems, *self.dns_log.problems, *self._unanswered()))
         )
@@ -269,13 +268,9 @@ class Forwarder:
         if self._relay is not None:
             self._relay.ready.clear()
 
-    async def _look_up_servers(self) -> None:
-        try:
-            await self.trusted.look_up()
-        except DnsguardError as error:
-            log.warning("the upstreams stay as they are: %s", error)
-        else:
-            self.configuring.ask_the_trusted()
+    def _ask_where_they_are_now(self) -> None:
+        """The same servers at other addresses: what they said is as good as it was."""
+        self.configuring.ask_the_trusted(forget=False)
 
 
 async def run(settings: Settings, stopped: asyncio.Event) -> None:

@@ -17,6 +17,7 @@ from dnsguard.settings.forms import (
     SocketAddress,
     comma_separated,
     read_address,
+    read_certificates,
     read_count,
     read_domain,
     read_failsafe_port,
@@ -59,6 +60,10 @@ class Settings(BaseModel):
 
     upstreams: Annotated[tuple[Annotated[str, PlainValidator(read_upstream)], ...], _LIST] = ()
     """Trusted DNS servers, in the forms of dnsTrustedServers. `settings_from` fills in those of /etc/resolv.conf."""
+
+    upstream_ca_file: Annotated[Path | None, PlainValidator(read_certificates)] = None
+    """Certificates, in PEM, of who may sign those of upstreams that are asked over TLS. None: those the system trusts,
+    for so do all other programs on this machine."""
 
     api_listen: Annotated[SocketAddress, PlainValidator(lambda value: read_socket_address(value, API_PORT))] = (
         SocketAddress(IPv4Address("127.0.0.1"), API_PORT)

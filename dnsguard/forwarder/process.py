@@ -9,6 +9,8 @@
              Leasing ─► lease book ◄────────────┤
                 │                               │
                 └─────► Committer ─► kernel ◄───┘
+                            ▲           │ connections
+                            └─ FlowKeeper ◄─ (leases that end and are in use)
 """
 
 import asyncio
@@ -35,6 +37,7 @@ from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.faults import CannotStart
+from dnsguard.forwarder.flows import FlowKeeper
 from dnsguard.forwarder.health import HealthServer
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.leasing import Leasing
@@ -45,6 +48,7 @@ from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.leases import LeaseBook, Terms
 from dnsguard.link.messages import Hello, Stats
+from dnsguard.netlink.flowlist import FlowList
 from dnsguard.netlink.probe import readding_updates_timeout
 from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.observe.exposition import exposition, number
@@ -92,6 +96,8 @@ class Forwarder:
             self.book, self.committer, self.clients, self.counters, Complaints(log),
             node_wide=settings.lease_scope == "Node",
         )  # fmt: skip
+        self._flow_list = FlowList()
+        self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters, Complaints(log))
         self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE)
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
         self.enforcing = Enforcing(
@@ -147,6 +153,7 @@ class Forwarder:
             relay.close()
             self.sockets.close()
             self.health.close()
+            self._flow_list.close()
         await self.dns_log.close()
         await self._save()
 
@@ -157,6 +164,7 @@ class Forwarder:
             tasks.create_task(self.linking.keep_last_good(), name="last-good"),
             tasks.create_task(self._keep_saved(), name="save"),
             tasks.create_task(_every(_EXPIRE_SECONDS, self._expire), name="expire"),
+            tasks.create_task(self.flows.run(), name="flows"),
             tasks.create_task(_every(_RETRY_SECONDS, self._retry), name="retry"),
             tasks.create_task(_every(TICK_SECONDS, self.dns_log.tick), name="dns-log"),
             tasks.create_task(_every(_STATS_SECONDS, self._report), name="stats"),

@@ -15,7 +15,7 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import ineligible
@@ -39,6 +39,7 @@ from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.linking import Linking
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.trusted import TrustedServers
+from dnsguard.handover import Handed, handed_down
 from dnsguard.leases import LeaseBook, Terms
 from dnsguard.link.messages import Hello, Stats
 from dnsguard.netlink.probe import readding_updates_timeout
@@ -67,9 +68,12 @@ _DRAIN_SECONDS = 1.0
 class Forwarder:
     """One forwarder. Must be made inside a running loop; ``run`` once."""
 
-    def __init__(self, settings: Settings, kernel: NetfilterSocket, *, renews: bool) -> None:
+    def __init__(
+        self, settings: Settings, kernel: NetfilterSocket, *, renews: bool, handed: Sequence[Handed] = ()
+    ) -> None:
         """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it."""
         self.settings = settings
+        self._handed = handed
         self.dns_counters = Counters()
         self.counters = ForwarderCounters()
         self.clients = Clients(
@@ -115,7 +119,7 @@ class Forwarder:
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
         try:
-            await self.sockets.open(settings.listen, relay.handle, self.dns_counters)
+            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, self._handed)
             await self._open_health()
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
@@ -251,12 +255,13 @@ class Forwarder:
 
 async def run(settings: Settings, stopped: asyncio.Event) -> None:
     """Open the kernel and run until ``stopped``. Raises ``DnsguardError`` when it cannot start."""
+    handed = handed_down()
     with NetfilterSocket() as kernel:
         try:
             renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")
         except DnsguardError as error:
             raise CannotStart(f"nftables cannot be used: {error}") from None
-        await Forwarder(settings, kernel, renews=renews).run(stopped)
+        await Forwarder(settings, kernel, renews=renews, handed=handed).run(stopped)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from dnsguard.dns.client import Client, Handler
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.listen.binding import bound_udp, prepare_udp
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,6 @@ _ROOM: Final = 4096
 """Octets read at once: a name, an OPT record and its options. What is longer arrives cut and is malformed."""
 
 _ANCILLARY: Final = 128
-_BUFFER: Final = 4 * 1024 * 1024
 
 _pktinfo4 = Struct("=I4s4s")
 _pktinfo6 = Struct("=16sI")
@@ -29,8 +29,10 @@ _MAPPED: Final = bytes(10) + b"\xff\xff"
 class UdpListener:
     """One UDP socket. ``address`` may be a wildcard; then each answer leaves from the address its query went to."""
 
-    def __init__(self, address: str, port: int, handler: Handler, counters: Counters) -> None:
-        """Listens at once. Raises ``OSError``."""
+    def __init__(
+        self, address: str, port: int, handler: Handler, counters: Counters, sock: socket.socket | None = None
+    ) -> None:
+        """Listens at once, on a socket of its own, or on one that was bound to that place. Raises ``OSError``."""
         parsed = ip_address(address)
         self._ipv6 = parsed.version == 6
         self._address = parsed.packed
@@ -38,13 +40,9 @@ class UdpListener:
         self._handler = handler
         self._counters = counters
         self._loop = asyncio.get_running_loop()
-        self._sock = socket.socket(socket.AF_INET6 if self._ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            self._configure()
-            self._sock.bind((address, port))
-        except OSError:
-            self._sock.close()
-            raise
+        if sock is not None:
+            prepare_udp(sock, wildcard=self._wildcard)
+        self._sock = bound_udp(address, port) if sock is None else sock
         self.port: int = self._sock.getsockname()[1]
         """The one in use, also where 0 was asked for."""
 
@@ -61,19 +59,6 @@ class UdpListener:
         if self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock.fileno())
             self._sock.close()
-
-    def _configure(self) -> None:
-        sock = self._sock
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        if self._ipv6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if self._wildcard:
-            if self._ipv6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-            else:
-                sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
 
     def _drain_one(self) -> None:
         """Bound to one address: that is what was asked."""

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterable, Sequence
 
-from dnsguard.dns.listen.binding import TCP_NAME, UDP_NAME, bound_tcp, bound_udp
+from dnsguard.dns.listen.binding import TCP_NAME, UDP_NAME, bound_tcp, bound_udp, stamp
 from dnsguard.dns.listen.handed import pairs
 from dnsguard.handover import Handed
 from dnsguard.settings import SocketAddress
@@ -33,6 +33,12 @@ class HeldSockets:
             except OSError:
                 self._close()
         return tuple(self._sockets)
+
+    def wait(self) -> None:
+        """Nobody reads them for now: whoever comes next is to know how long each query has waited."""
+        for each in self._sockets:
+            if each.socket.type == socket.SOCK_DGRAM:
+                stamp(each.socket, wanted=True)
 
     def _keep(self, name: str, sock: socket.socket) -> None:
         self._sockets.append(Handed(name.format(_WORKER), sock))

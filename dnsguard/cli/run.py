@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
         print(whereabouts(settings), flush=True)
         children = [
             Child("controller", own_command("controller", *argv)),
-            Child("forwarder", own_command("forwarder", *argv, *listen), held.to_hand_down),
+            Child("forwarder", own_command("forwarder", *argv, *listen), held),
         ]
         return Supervisor(children, _say).run()
 

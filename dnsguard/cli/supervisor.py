@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from dnsguard.handover import Handed, become_handed, descriptors_kept_free
 
@@ -43,14 +44,24 @@ class Backoff:
         return wait
 
 
+class Sockets(Protocol):
+    """Sockets that a child serves; those who talk to it notice nothing of its death but that it takes longer."""
+
+    def to_hand_down(self) -> Sequence[Handed]:
+        """Those for the child that starts now."""
+
+    def wait(self) -> None:
+        """Called when the child has ended."""
+
+
 @dataclass(slots=True)
 class Child:
     """One process that should run."""
 
     name: str
     command: Sequence[str]
-    sockets: Callable[[], Sequence[Handed]] = tuple
-    """What to hand down, asked before each start."""
+    sockets: Sockets | None = None
+    """What it serves, and we hold."""
 
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
@@ -102,7 +113,7 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         parent = os.getpid()
-        sockets = child.sockets()
+        sockets = child.sockets.to_hand_down() if child.sockets is not None else ()
 
         def in_child() -> None:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, self._watched)
@@ -124,6 +135,8 @@ class Supervisor:
         child.process = None
         if process is None:
             return True
+        if child.sockets is not None:
+            child.sockets.wait()
         now = time.monotonic()
         lived = now - child.started
         child.was_well = child.was_well or lived >= WELL_AFTER

@@ -124,6 +124,7 @@ class Forwarder:
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
                 running = self._start_tasks(tasks)
+                running.append(tasks.create_task(self.sockets.take_backlog(lambda: relay.waiting), name="backlog"))
                 log.info("answering on %s, upstream %s", ", ".join(map(str, settings.listen)),
                          ", ".join(pool.status()))  # fmt: skip
                 started()

@@ -1,16 +1,21 @@
 """The sockets on which DNS is answered: UDP and TCP on every address of the settings."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 
 from dnsguard.dns.client import Handler
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.listen.backlog import take_backlog
 from dnsguard.dns.listen.handed import Pair, pairs
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
 from dnsguard.dns.listen.udp import UdpListener
 from dnsguard.forwarder.faults import CannotStart
 from dnsguard.handover import Handed
 from dnsguard.settings import SocketAddress
+
+log = logging.getLogger(__name__)
 
 _OF_OUR_OWN = Pair(None, None)
 
@@ -20,6 +25,7 @@ class DnsSockets:
 
     def __init__(self) -> None:
         self._listeners: list[UdpListener | TcpListener] = []
+        self._waited_in: list[UdpListener] = []
         self.addresses: list[tuple[str, int]] = []
         """Address and port of each, wildcards as they are."""
 
@@ -34,6 +40,8 @@ class DnsSockets:
             try:
                 udp = UdpListener(*place, handler, counters, pair.udp)
                 self._listeners.append(udp)
+                if pair.udp is not None:
+                    self._waited_in.append(udp)
                 tcp = TcpListener(handler, counters, TcpSettings())
                 self._listeners.append(tcp)
                 await tcp.open(place[0], udp.port, pair.tcp)
@@ -41,6 +49,12 @@ class DnsSockets:
                 self.close()
                 raise CannotStart(f"listen: cannot listen on {said}: {error.strerror or error}") from None
             self.addresses.append((place[0], udp.port))
+
+    async def take_backlog(self, waiting: Callable[[], int]) -> None:
+        """Answer what waited in sockets that were handed down; ``waiting``: queries without an answer yet."""
+        backlogs = [take_backlog(each, waiting) for each in self._waited_in]
+        if discarded := sum(await asyncio.gather(*backlogs)):
+            log.warning("%d queries had waited too long to be answered", discarded)
 
     def stop(self) -> None:
         """Take no more queries."""

@@ -16,8 +16,9 @@ RECEIVE_OCTETS: Final = 32 * 1024 * 1024
 is asked for: this is 5 000 queries a second for as long as a client is patient (5 s), three times over. No memory is
 taken before it is used."""
 
+SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h; Python lacks it, and the two below
 _SEND_OCTETS: Final = 4 * 1024 * 1024
-_IP_PKTINFO: Final = 8  # linux/in.h; Python 3.11 lacks it
+_IP_PKTINFO: Final = 8
 _SO_RCVBUFFORCE: Final = 33
 
 
@@ -64,3 +65,8 @@ def prepare_udp(sock: socket.socket, *, wildcard: bool) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     elif wildcard:
         sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+
+
+def stamp(sock: socket.socket, *, wanted: bool) -> None:
+    """Have the kernel note from now on when each packet came, or no more. For while nobody reads."""
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, wanted)

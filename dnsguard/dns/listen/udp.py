@@ -32,7 +32,8 @@ class UdpListener:
     def __init__(
         self, address: str, port: int, handler: Handler, counters: Counters, sock: socket.socket | None = None
     ) -> None:
-        """Listens at once, on a socket of its own, or on one that was bound to that place. Raises ``OSError``."""
+        """Listens at once, on a socket of its own. One that was bound to that place may hold what waits there: it is
+        read from ``start`` on. Raises ``OSError``."""
         parsed = ip_address(address)
         self._ipv6 = parsed.version == 6
         self._address = parsed.packed
@@ -42,15 +43,25 @@ class UdpListener:
         self._loop = asyncio.get_running_loop()
         if sock is not None:
             prepare_udp(sock, wildcard=self._wildcard)
-        self._sock = bound_udp(address, port) if sock is None else sock
+        self.sock = self._sock = bound_udp(address, port) if sock is None else sock
         self.port: int = self._sock.getsockname()[1]
         """The one in use, also where 0 was asked for."""
 
-        drain = self._drain_any if self._wildcard else self._drain_one
-        self._loop.add_reader(self._sock.fileno(), drain)
+        self.stopped = False
+        self.drain = self._drain_any if self._wildcard else self._drain_one
+        """Takes a batch of what is there."""
+
+        if sock is None:
+            self.start()
+
+    def start(self) -> None:
+        """Read whenever there is something to read."""
+        if not self.stopped:
+            self._loop.add_reader(self._sock.fileno(), self.drain)
 
     def stop(self) -> None:
         """Take no more queries; answers to those that were taken still go out."""
+        self.stopped = True
         if self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock.fileno())
 

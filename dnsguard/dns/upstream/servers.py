@@ -3,8 +3,6 @@
 import ipaddress
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
-import aiodns
-
 from dnsguard.errors import DnsguardError
 from dnsguard.servers import NamedServer, Server, read_server
 
@@ -65,6 +63,8 @@ async def lookup_host(name: str) -> list[str]:
 
     A fresh resolver each time, because they cache. Raises ``BadTrustedServer``.
     """
+    import aiodns  # takes time, and most name their servers by address: nobody is answered before we have started
+
     async with aiodns.DNSResolver(timeout=1.0, tries=2) as resolver:
         try:
             result = await resolver.getaddrinfo(name)

@@ -31,7 +31,7 @@ class HeldSockets:
                     self._keep(UDP_NAME, bound_udp(*place))
                     self._keep(TCP_NAME, bound_tcp(*place))
             except OSError:
-                self._close()
+                self.close()
         return tuple(self._sockets)
 
     def wait(self) -> None:
@@ -43,7 +43,8 @@ class HeldSockets:
     def _keep(self, name: str, sock: socket.socket) -> None:
         self._sockets.append(Handed(name.format(_WORKER), sock))
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of them: from now on the kernel says that nobody is there."""
         for each in self._sockets:
             each.socket.close()
         self._sockets.clear()

@@ -59,7 +59,7 @@ def _what_it_is(sock: socket.socket) -> tuple[Place, str]:
     if sock.family not in (socket.AF_INET, socket.AF_INET6) or sock.type not in _KINDS:
         raise _Unsuitable("is neither UDP nor TCP")
     protocol = socket.IPPROTO_UDP if sock.type == socket.SOCK_DGRAM else socket.IPPROTO_TCP
-    if sock.proto != protocol:
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) != protocol:
         raise _Unsuitable("is neither UDP nor TCP")
     address, port = sock.getsockname()[:2]
     if not port:

@@ -32,10 +32,10 @@ child = Child("answers", [sys.executable, "-u", "-c", sys.argv[2]], held)
 sys.exit(Supervisor([child], lambda text: None).run())
 """
 ANSWERS_ONE = """
-import os
+import os, socket
 from dnsguard.handover import handed_down
 udp, tcp = (each.socket for each in handed_down())
-print(os.getpid())
+print(os.getpid(), udp.getsockopt(socket.SOL_SOCKET, 35))
 udp.setblocking(True)
 data, peer = udp.recvfrom(100)
 udp.sendto(data + b" by %d" % os.getpid(), peer)
@@ -101,7 +101,8 @@ def test_what_is_asked_while_nobody_is_there_is_answered_by_the_next() -> None:
     )
     try:
         assert supervisor.stdout is not None
-        first = int(supervisor.stdout.readline())
+        first, noted = map(int, supervisor.stdout.readline().split())
+        assert not noted
         os.kill(first, signal.SIGSTOP)
         with (
             closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as udp,
@@ -112,8 +113,9 @@ def test_what_is_asked_while_nobody_is_there_is_answered_by_the_next() -> None:
             os.kill(first, signal.SIGKILL)
             udp.send(b"question")
             tcp.sendall(b"question")
-            second = int(supervisor.stdout.readline())
+            second, noted = map(int, supervisor.stdout.readline().split())
             assert second != first
+            assert noted, "when each query came"
             assert udp.recv(100) == b"question by %d" % second
             assert tcp.recv(100) == b"question by %d" % second
     finally:

@@ -32,8 +32,10 @@ class Enforcing:
         counters: ForwarderCounters,
         kernel: Lists,
         configure: Callable[[DnsConfiguration], Changes],
+        changed: Callable[[], None],
     ) -> None:
-        """``configure`` puts configuration in force and returns what has to leave the kernel for it."""
+        """``configure`` puts configuration in force and returns what has to leave the kernel for it. ``changed`` is
+        called whenever what may be answered is something else from now on."""
         self.problem = ""
         """What could not be put in force; tried again until it can."""
 
@@ -44,6 +46,7 @@ class Enforcing:
         self._loop = asyncio.get_running_loop()
         self._kernel = kernel
         self._configure = configure
+        self._changed = changed
         self._continues = False
         self._retry_at = 0.0
         self._healed: Callable[[], None] = lambda: None
@@ -121,6 +124,7 @@ class Enforcing:
             self._book.inherit(left)
             self._configure(snapshot.configuration)
             self._book.replace_policy(feeds, clients, now)
+        self._changed()
         # A snapshot also comes when the table was lost and made anew: nothing counts as written.
         return self._book.reconcile(now, rewrite=True)
 
@@ -140,6 +144,7 @@ class Enforcing:
             delta.removed_identities,
             self._loop.time(),
         )
+        self._changed()
         for each in discarded:
             changes = each.joined(changes)
         return changes

@@ -11,6 +11,7 @@ from dnsguard.dns.listen.backlog import take_backlog
 from dnsguard.dns.listen.handed import Pair, pairs
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
 from dnsguard.dns.listen.udp import UdpListener
+from dnsguard.dns.ready import ReadyAnswers
 from dnsguard.forwarder.faults import CannotStart
 from dnsguard.handover import Handed
 from dnsguard.settings import SocketAddress
@@ -30,7 +31,12 @@ class DnsSockets:
         """Address and port of each, wildcards as they are."""
 
     async def open(
-        self, where: Iterable[SocketAddress], handler: Handler, counters: Counters, handed: Sequence[Handed] = ()
+        self,
+        where: Iterable[SocketAddress],
+        handler: Handler,
+        counters: Counters,
+        ready: ReadyAnswers,
+        handed: Sequence[Handed] = (),
     ) -> None:
         """Listen, on what was handed down where anything was. Raises CannotStart, BadHandover."""
         wanted = [(wanted, (str(wanted.address), wanted.port)) for wanted in where]
@@ -38,7 +44,7 @@ class DnsSockets:
         for said, place in wanted:
             pair = given.get(place, _OF_OUR_OWN)
             try:
-                udp = UdpListener(*place, handler, counters, pair.udp)
+                udp = UdpListener(*place, handler, counters, ready, pair.udp)
                 self._listeners.append(udp)
                 if pair.udp is not None:
                     self._waited_in.append(udp)

@@ -149,12 +149,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server gives no other
         self.transport = transport
-        host, port = transport.get_extra_info("peername")[:2]
-        self.client_address = _packed(host)
+        self.client_address = _packed(transport.get_extra_info("peername")[0])
         if not self._listener.admit(self):
             transport.abort()
             return
-        self._client = Client(self.client_address, port, _packed(transport.get_extra_info("sockname")[0]), "tcp")
+        self._client = Client(self.client_address, _packed(transport.get_extra_info("sockname")[0]), "tcp")
         transport.set_write_buffer_limits(high=self._listener.settings.unread_octets)
 
     def data_received(self, data: bytes) -> None:

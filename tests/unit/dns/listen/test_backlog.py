@@ -70,7 +70,7 @@ async def client(held: socket.socket) -> AsyncIterator[socket.socket]:
 
 def listening(held: socket.socket, desk: Desk) -> UdpListener:
     address, port = held.getsockname()[:2]
-    return UdpListener(address, port, desk.handle, Counters(), held)
+    return UdpListener(address, port, desk.handle, Counters(), sock=held)
 
 
 def numbered(count: int) -> list[bytes]:

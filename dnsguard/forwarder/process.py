@@ -25,7 +25,7 @@ from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
 from dnsguard.domains import wire_name
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
-from dnsguard.forwarder import metrics, statefile
+from dnsguard.forwarder import metrics
 from dnsguard.forwarder.addresses import own_addresses
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.committer import Committer
@@ -42,6 +42,7 @@ from dnsguard.forwarder.linking import Linking
 from dnsguard.forwarder.observing import TICK_SECONDS
 from dnsguard.forwarder.refusing import Refusing
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
+from dnsguard.forwarder.statefile import LearnedFile
 from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.handover import Handed, handed_down
 from dnsguard.leases import LeaseBook, Terms
@@ -109,7 +110,7 @@ class Forwarder:
         self.linking.dns_log = self.configuring.dns_log = self.dns_log
         self.health = HealthServer(self.unready, self.metrics)
         self.sockets = DnsSockets()
-        self._learned = settings.state_dir / LEARNED_FILE
+        self._learned = LearnedFile(self.book, settings.state_dir / LEARNED_FILE)
         self._pool: UpstreamPool | None = None
         self._relay: Relay | None = None
 
@@ -127,7 +128,7 @@ class Forwarder:
         )  # fmt: skip
         self.configuring.pool, self.configuring.relay = pool, relay
         self.dns_log.attach(relay)
-        statefile.load_into(self.book, self._learned, self._loop.time())
+        self._learned.open()
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
         try:
@@ -156,7 +157,7 @@ class Forwarder:
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         running = [
-            tasks.create_task(self.enforcing.run(), name="enforcing"),
+            tasks.create_task(self._enforce(), name="enforcing"),
             tasks.create_task(self.linking.client.run(), name="link"),
             tasks.create_task(self.linking.keep_last_good(), name="last-good"),
             tasks.create_task(self._keep_saved(), name="save"),
@@ -183,6 +184,14 @@ class Forwarder:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 50, 100)
+
+    async def _enforce(self) -> None:
+        """Follow the controller once what was learned before is known again: until then nobody could say what has lost
+        its reason. Answers go out meanwhile, by the policy and with the leases that the process before us left."""
+        await self._learned.load()
+        await self.enforcing.catch_up()
+        gc.freeze()
+        await self.enforcing.run()
 
     # What is said about us.
 
@@ -249,10 +258,10 @@ class Forwarder:
 
     async def _save(self) -> None:
         try:
-            await statefile.save(self.book, self._learned)
+            await self._learned.save()
         except OSError as error:
             self.counters.saves_failed += 1
-            log.error("%s cannot be written: %s", self._learned, error.strerror)
+            log.error("%s cannot be written: %s", LEARNED_FILE, error.strerror)
 
     async def _expire(self) -> None:
         self.book.expire(self._loop.time(), _EXPIRE_BUDGET)

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.5
 """After a write that the kernel refused; everything owed is tried again then."""
 
+PLACES = 50
+"""Clients in a set that are looked at between two answers: a millisecond or two."""
+
 
 class Enforcing:
     """The one writer of policy on this side. ``run`` is its task; ``put`` never waits."""
@@ -59,6 +62,17 @@ class Enforcing:
         """Start with the policy that was in force when the process before us ended. Before ``run``, or not at all."""
         self._continues = True
         await self._take(snapshot, lambda revision, problem: None)  # noqa: ARG005 - nobody waits for it
+
+    async def catch_up(self) -> None:
+        """Write what is due for what the book was given since ``continue_from``. Before ``run``."""
+        places = self._book.places()
+        for at in range(0, len(places), PLACES):
+            changes = self._book.reconcile_part(places[at : at + PLACES], self._loop.time())
+            if problem := await self._committer.write(changes):
+                self._retry_at = self._loop.time() + RETRY_SECONDS
+                self._note(problem)
+                return  # all of it is tried again by run
+            await asyncio.sleep(0)
 
     def put(self, message: Snapshot | Delta, acknowledge: Acknowledge) -> None:
         """Have it put in force; ``acknowledge(revision, problem)`` is called then, or when it could not be wholly."""

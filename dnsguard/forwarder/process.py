@@ -17,7 +17,7 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import UnleasedNets, ineligible
@@ -27,7 +27,7 @@ from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
 from dnsguard.domains import wire_name
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
-from dnsguard.forwarder import metrics, statefile
+from dnsguard.forwarder import metrics
 from dnsguard.forwarder.addresses import own_addresses
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.committer import Committer
@@ -45,7 +45,9 @@ from dnsguard.forwarder.linking import Linking
 from dnsguard.forwarder.observing import TICK_SECONDS
 from dnsguard.forwarder.refusing import Refusing
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
+from dnsguard.forwarder.statefile import LearnedFile
 from dnsguard.forwarder.trusted import TrustedServers
+from dnsguard.handover import Handed, handed_down
 from dnsguard.leases import LeaseBook, Terms
 from dnsguard.link.messages import Hello, Stats
 from dnsguard.netlink.flowlist import FlowList
@@ -75,9 +77,12 @@ _DRAIN_SECONDS = 1.0
 class Forwarder:
     """One forwarder. Must be made inside a running loop; ``run`` once."""
 
-    def __init__(self, settings: Settings, kernel: NetfilterSocket, *, renews: bool) -> None:
+    def __init__(
+        self, settings: Settings, kernel: NetfilterSocket, *, renews: bool, handed: Sequence[Handed] = ()
+    ) -> None:
         """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it."""
         self.settings = settings
+        self._handed = handed
         self.dns_counters = Counters()
         self.counters = ForwarderCounters()
         self.clients = Clients(
@@ -110,7 +115,7 @@ class Forwarder:
         self.linking.dns_log = self.configuring.dns_log = self.dns_log
         self.health = HealthServer(self.unready, self.metrics)
         self.sockets = DnsSockets()
-        self._learned = settings.state_dir / LEARNED_FILE
+        self._learned = LearnedFile(self.book, settings.state_dir / LEARNED_FILE)
         self._pool: UpstreamPool | None = None
         self._relay: Relay | None = None
 
@@ -130,15 +135,16 @@ class Forwarder:
         )  # fmt: skip
         self.configuring.pool, self.configuring.relay = pool, relay
         self.dns_log.attach(relay)
-        statefile.load_into(self.book, self._learned, self._loop.time())
+        self._learned.open()
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
         try:
-            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready)
+            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, self._handed)
             await self._open_health()
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
                 running = self._start_tasks(tasks)
+                running.append(tasks.create_task(self.sockets.take_backlog(lambda: relay.waiting), name="backlog"))
                 log.info("answering on %s, upstream %s", ", ".join(map(str, settings.listen)),
                          ", ".join(pool.status()))  # fmt: skip
                 started()
@@ -159,7 +165,7 @@ class Forwarder:
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         return [
-            tasks.create_task(self.enforcing.run(), name="enforcing"),
+            tasks.create_task(self._enforce(), name="enforcing"),
             tasks.create_task(self.linking.client.run(), name="link"),
             tasks.create_task(self.linking.keep_last_good(), name="last-good"),
             tasks.create_task(self._keep_saved(), name="save"),
@@ -185,6 +191,14 @@ class Forwarder:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 50, 100)
+
+    async def _enforce(self) -> None:
+        """Follow the controller once what was learned before is known again: until then nobody could say what has lost
+        its reason. Answers go out meanwhile, by the policy and with the leases that the process before us left."""
+        await self._learned.load()
+        await self.enforcing.catch_up()
+        gc.freeze()
+        await self.enforcing.run()
 
     # What is said about us.
 
@@ -251,10 +265,10 @@ class Forwarder:
 
     async def _save(self) -> None:
         try:
-            await statefile.save(self.book, self._learned)
+            await self._learned.save()
         except OSError as error:
             self.counters.saves_failed += 1
-            log.error("%s cannot be written: %s", self._learned, error.strerror)
+            log.error("%s cannot be written: %s", LEARNED_FILE, error.strerror)
 
     async def _expire(self) -> None:
         self.book.expire(self._loop.time(), _EXPIRE_BUDGET)
@@ -283,12 +297,13 @@ class Forwarder:
 
 async def run(settings: Settings, stopped: asyncio.Event) -> None:
     """Open the kernel and run until ``stopped``. Raises ``DnsguardError`` when it cannot start."""
+    handed = handed_down()
     with NetfilterSocket() as kernel:
         try:
             renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")
         except DnsguardError as error:
             raise CannotStart(f"nftables cannot be used: {error}") from None
-        await Forwarder(settings, kernel, renews=renews).run(stopped)
+        await Forwarder(settings, kernel, renews=renews, handed=handed).run(stopped)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -6,11 +6,10 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator
-
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
 from dnsguard.locations import API_PORT, DNS_LOG_FILE, HEALTH_PORT, TOKEN_FILE
 from dnsguard.servers import DNS_PORT
+from dnsguard.settings.checked import BeforeValidator, Checked, PlainValidator
 from dnsguard.settings.forms import (
     Address,
     Network,
@@ -41,10 +40,8 @@ def default_node_name() -> str:
     return name or "node"
 
 
-class Settings(BaseModel):
+class Settings(Checked):
     """All settings; durations are seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     state_dir: Annotated[Path, PlainValidator(read_path)]
     """What must survive a restart: store, token, learned names."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from dnsguard.dns.client import Client, Handler
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.listen.binding import bound_udp, prepare_udp
 from dnsguard.dns.ready import Ready, ReadyAnswers
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,6 @@ _ROOM: Final = 4096
 _ANCILLARY: Final = 128
 _REMEMBERED: Final = 16_384
 """Clients whose addresses need not be read again."""
-_BUFFER: Final = 4 * 1024 * 1024
 
 _pktinfo4 = Struct("=I4s4s")
 _pktinfo6 = Struct("=16sI")
@@ -33,9 +33,16 @@ class UdpListener:
     """One UDP socket. ``address`` may be a wildcard; then each answer leaves from the address its query went to."""
 
     def __init__(
-        self, address: str, port: int, handler: Handler, counters: Counters, ready: ReadyAnswers | None = None
+        self,
+        address: str,
+        port: int,
+        handler: Handler,
+        counters: Counters,
+        ready: ReadyAnswers | None = None,
+        sock: socket.socket | None = None,
     ) -> None:
-        """Listens at once. What is ``ready`` is sent without asking the handler. Raises ``OSError``."""
+        """Listens at once, on a socket of its own. One that was bound to that place may hold what waits there: it is
+        read from ``start`` on. What is ``ready`` is sent without asking the handler. Raises ``OSError``."""
         parsed = ip_address(address)
         self._ipv6 = parsed.version == 6
         self._address = parsed.packed
@@ -47,21 +54,27 @@ class UdpListener:
         """Sender and address asked → the client, and what is ready for it."""
 
         self._loop = asyncio.get_running_loop()
-        self._sock = socket.socket(socket.AF_INET6 if self._ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            self._configure()
-            self._sock.bind((address, port))
-        except OSError:
-            self._sock.close()
-            raise
+        if sock is not None:
+            prepare_udp(sock, wildcard=self._wildcard)
+        self.sock = self._sock = bound_udp(address, port) if sock is None else sock
         self.port: int = self._sock.getsockname()[1]
         """The one in use, also where 0 was asked for."""
 
-        drain = self._drain_any if self._wildcard else self._drain_one
-        self._loop.add_reader(self._sock.fileno(), drain)
+        self.stopped = False
+        self.drain = self._drain_any if self._wildcard else self._drain_one
+        """Takes a batch of what is there."""
+
+        if sock is None:
+            self.start()
+
+    def start(self) -> None:
+        """Read whenever there is something to read."""
+        if not self.stopped:
+            self._loop.add_reader(self._sock.fileno(), self.drain)
 
     def stop(self) -> None:
         """Take no more queries; answers to those that were taken still go out."""
+        self.stopped = True
         if self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock.fileno())
 
@@ -70,19 +83,6 @@ class UdpListener:
         if self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock.fileno())
             self._sock.close()
-
-    def _configure(self) -> None:
-        sock = self._sock
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        if self._ipv6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if self._wildcard:
-            if self._ipv6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-            else:
-                sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
 
     def _drain_one(self) -> None:
         """Bound to one address: that is what was asked."""

@@ -20,7 +20,7 @@ from shutil import which
 from loadtest import report
 from loadtest.dns import guard, names
 from loadtest.dns.contender import Contender, Running
-from loadtest.dns.measuring import Cell, Profiles, measure
+from loadtest.dns.measuring import NO_PROFILES, Cell, Profiles, measure
 from loadtest.dns.peers import PEERS
 from loadtest.dns.query import NotStarted
 from loadtest.dns.scenario import CLIENTS, SCENARIOS, Scenario, Size
@@ -34,6 +34,9 @@ DIRECT = "no forwarder"
 ALL = (guard.CONTENDER, *PEERS)
 _PROFILED = 25
 """Lines of a profile."""
+
+_SHOWN = 200
+"""Letters of a problem; what is behind it stands at the end of a log."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -85,7 +88,7 @@ def run(
     workers: Sequence[int],
     rounds: int,
     seconds: float,
-    profiles: Profiles = Profiles(),
+    profiles: Profiles = NO_PROFILES,
     *,
     is_direct: bool = True,
 ) -> list[Cell]:
@@ -152,7 +155,7 @@ def _rows(cells: Sequence[Cell]) -> Iterator[str]:
     ours = next((cell.typical("cpu") for cell in cells if cell.contender == guard.NAME and cell.samples), None)
     for cell in cells:
         if not cell.samples:
-            yield f"  {cell.contender:<24} NOT MEASURED: {cell.problem}"
+            yield f"  {cell.contender:<24} NOT MEASURED: {cell.problem[-_SHOWN:]}"
             continue
         times = [cell.typical("cpu"), *(edge(sample.cpu for sample in cell.samples) for edge in (min, max))]
         values = [f"{1e6 * each:.1f}" for each in times]

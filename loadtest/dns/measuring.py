@@ -71,6 +71,9 @@ class Profiles:
     """Of everything down into the kernel, by perf."""
 
 
+NO_PROFILES = Profiles()
+
+
 def measure(
     place: Site,
     size: Size,
@@ -78,7 +81,7 @@ def measure(
     rounds: int,
     seconds: float,
     tell: Callable[[str], None],
-    profiles: Profiles = Profiles(),
+    profiles: Profiles = NO_PROFILES,
 ) -> list[Cell]:
     """All cells, round after round. ``seconds``: the longest that one load goes on."""
     found = [Cell(scenario.name, contender.name, workers, []) for scenario, contender, workers in cells]

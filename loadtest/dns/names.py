@@ -47,4 +47,5 @@ def zone_text(count: int) -> Iterator[str]:
     for number in range(count):
         yield f"h{number}.h A {address(number)}"
         yield f"z{number}.z 0 A {address(number)}"
-        yield f"c{number}.c CNAME a{number}.alias\na{number}.alias CNAME b{number}.cdn\nb{number}.cdn A {address(number)}"
+        yield f"c{number}.c CNAME a{number}.alias\na{number}.alias CNAME b{number}.cdn"
+        yield f"b{number}.cdn A {address(number)}"

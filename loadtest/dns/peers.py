@@ -184,13 +184,15 @@ _PROGRAMS = {
 DNSMASQ_WITH_SETS = "dnsmasq --nftset"
 DNSMASQ_WITH_SETS_CACHED = "dnsmasq --nftset, cache"
 DNSMASQ = "dnsmasq"
+DNSMASQ_CACHED = "dnsmasq, cache"
 
 PEERS = (
     Contender(DNSMASQ_WITH_SETS, "dnsmasq", "dnsmasq-base", partial(_dnsmasq_with_sets, kept=0), leases=True),
     Contender(
         DNSMASQ_WITH_SETS_CACHED, "dnsmasq", "dnsmasq-base", partial(_dnsmasq_with_sets, kept=_KEPT), leases=True
     ),
-    contender(DNSMASQ, "dnsmasq-base", partial(_dnsmasq, kept=_KEPT)),
+    contender(DNSMASQ, "dnsmasq-base", partial(_dnsmasq, kept=0)),
+    contender(DNSMASQ_CACHED, "dnsmasq-base", partial(_dnsmasq, kept=_KEPT)),
     contender("unbound", "unbound", _unbound, 2),
     contender("dnsdist", "dnsdist", _dnsdist, 2),
     contender("knot-resolver", "knot-resolver", _knot_resolver),

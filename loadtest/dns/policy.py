@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -109,16 +109,16 @@ class Controller:
         self._thread.join()
         self._loop.close()
 
-    def _run(self, coroutine: "asyncio._CoroutineLike[None]") -> None:
+    def _run(self, coroutine: Coroutine[None, None, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_PATIENCE)
 
     def _publish(self) -> None:
         self._link.publish(self._policy.snapshot)
 
     async def _acknowledged(self) -> None:
-        async with asyncio.timeout(_PATIENCE):
-            while not (found := self._link.forwarders) or found[0].acked_revision < self._link.revision:
-                await asyncio.sleep(0.01)
+        late = await self._link.acknowledged(self._link.revision, _PATIENCE)
+        if late or not self._link.forwarders:
+            raise TimeoutError(f"policy is not in force: {late or 'no forwarder is connected'}")
 
     async def _churn(self) -> None:
         """Each change at its time, however long the others took."""

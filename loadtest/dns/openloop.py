@@ -13,13 +13,17 @@ import os
 import select
 import socket
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
+from loadtest.dns.dnsperf import LoadError
 from loadtest.dns.query import is_answer, question
+from tests.support.netns import Namespace
 
 SOCKETS = 8
 PATIENCE = 5.0
@@ -136,10 +140,9 @@ class _Run:
             self._ask(number, questions)
             number += 1
         end = clock() + int(PATIENCE * _BILLION)
-        while clock() < end and (not plan.retry_after or 0 in self._came[-int(PATIENCE * plan.rate) :]):
+        recent = self._came[max(0, count - int(2 * PATIENCE * plan.rate)) :]
+        while clock() < end and 0 in recent:
             retries.until(clock())
-            if 0 not in self._came[max(0, count - int(2 * PATIENCE * plan.rate)) :]:
-                break
             time.sleep(0.01)
         return first
 
@@ -193,7 +196,7 @@ class _Run:
             answered.append(0 if is_late else came if came <= 0 else came - due)
         arrivals = sorted(came for came in self._came if came > 0)
         ends = [first, *arrivals, int(max(first + (self._plan.count - 1) * interval, arrivals[-1] if arrivals else 0))]
-        silence = max(after - before for before, after in zip(ends, ends[1:], strict=False)) / _BILLION
+        silence = max(after - before for before, after in pairwise(ends)) / _BILLION
         return Found(answered, late, silence)
 
 
@@ -216,21 +219,21 @@ class _Retries:
             self._next += 2
 
 
+def asked(place: Namespace, plan: Plan) -> Found:
+    """Carry the plan out in this network. Raises LoadError."""
+    with place.entered():
+        words = [sys.executable, "-m", "loadtest.dns.openloop", json.dumps(asdict(plan))]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LoadError(f"the load generator: {done.stderr.strip()}")
+    values: dict[str, Any] = json.loads(done.stdout)
+    return Found(**values)
+
+
 def main() -> None:
     """The plan is the only argument."""
     found = _Run(Plan(**json.loads(sys.argv[1]))).measure()
     json.dump(asdict(found), sys.stdout)
-
-
-def as_argument(plan: Plan) -> str:
-    """What `main` takes."""
-    return json.dumps(asdict(plan))
-
-
-def found_in(text: str) -> Found:
-    """What `main` printed."""
-    values: dict[str, Any] = json.loads(text)
-    return Found(**values)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def lines(rows: Sequence[Row]) -> Iterator[str]:
 
 LEGEND = (
     "From the time a question was due until its answer arrived. +: against the upstream asked directly, over the same\n"
-    "way. lost: no answer in 5 s; failed: an answer that says no. sent late: p50/p99 of what the generator itself adds,\n"
+    "way. lost: no answer in 5 s; failed: an answer that says no. sent late: p50/p99 of what the generator adds,\n"
     "which is in every row alike, that of asking directly included."
 )
 

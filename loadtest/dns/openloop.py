@@ -54,7 +54,7 @@ class Plan:
 
     count: int
     names: str
-    """With ``{}`` for a number."""
+    """With ``{0}`` for a number, or ``{1}`` and ``{2}`` for its higher octets and its lowest one."""
 
     distinct: int
     """Numbers go from 0 up to here, and start again."""
@@ -96,7 +96,7 @@ class _Run:
     def measure(self) -> Found:
         plan = self._plan
         numbers = range(min(plan.distinct, plan.count))
-        questions = [question(plan.names.format(number)) for number in numbers]
+        questions = [question(plan.names.format(number, *divmod(number, 256))) for number in numbers]
         reading, writing = os.pipe()
         receiver = os.fork()
         if not receiver:

@@ -43,9 +43,9 @@ def until_answered(place: Site, server: str, process: subprocess.Popen[bytes], l
         asker.connect((server, 53))
         while True:
             if process.poll() is not None:
-                raise NotStarted(f"it ended with status {process.returncode}: {_tail(log)}")
+                raise NotStarted(f"it ended with status {process.returncode}: {tail(log)}")
             if time.monotonic() > give_up:
-                raise NotStarted(f"it does not answer: {_tail(log)}")
+                raise NotStarted(f"it does not answer: {tail(log)}")
             began = time.monotonic()
             try:
                 asker.send(query)
@@ -56,5 +56,6 @@ def until_answered(place: Site, server: str, process: subprocess.Popen[bytes], l
             time.sleep(max(0.0, began + _WAIT - time.monotonic()))
 
 
-def _tail(log: Path) -> str:
+def tail(log: Path) -> str:
+    """The end of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:])

@@ -3,6 +3,7 @@
 One process sends, another one notes when answers came, by the kernel's clock (SO_TIMESTAMPNS): neither waits for the
 forwarder or for the other one, so that a pause of the forwarder is felt by every question that falls into it
 (no coordinated omission). Run as a program in the network that asks; takes a plan as JSON, prints what it found.
+SIGTERM ends the questions, not the waiting for answers.
 """
 
 import ctypes
@@ -11,6 +12,7 @@ import json
 import mmap
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -78,6 +80,9 @@ class Found:
     silence: float
     """The longest time without a good answer, in seconds, from first to last question."""
 
+    first: int
+    """When the first question was due, on the clock of `time.time_ns`."""
+
 
 class _Times:
     """Nanoseconds for every question, in memory that both processes see."""
@@ -91,6 +96,7 @@ class _Run:
         self._plan = plan
         self._sent, self._came = _Times(plan.count).values, _Times(plan.count).values
         self._progress = _Times(1).values
+        self._stopped = False
         self._sockets = [self._opened(number) for number in range(plan.sockets)]
 
     def measure(self) -> Found:
@@ -108,10 +114,14 @@ class _Run:
         os.close(reading)
         gc.disable()
         ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1)
+        signal.signal(signal.SIGTERM, self._stop)
         due = self._send(questions)
         os.close(writing)
         os.waitpid(receiver, 0)
         return self._found(due)
+
+    def _stop(self, *_: object) -> None:
+        self._stopped = True
 
     def _opened(self, number: int) -> socket.socket:
         made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -129,7 +139,7 @@ class _Run:
         clock, count, number = time.time_ns, plan.count, 0
         retries = _Retries(plan, sent, self._came, lambda number: self._ask(number, questions))
         first = clock() + _BILLION // 10
-        while number < count:
+        while number < count and not self._stopped:
             wait = first + number * interval - clock()
             if wait > 0:
                 retries.until(clock())
@@ -140,7 +150,7 @@ class _Run:
             self._ask(number, questions)
             number += 1
         end = clock() + int(PATIENCE * _BILLION)
-        recent = self._came[max(0, count - int(2 * PATIENCE * plan.rate)) :]
+        recent = self._came[max(0, number - int(2 * PATIENCE * plan.rate)) : number]
         while clock() < end and 0 in recent:
             retries.until(clock())
             time.sleep(0.01)
@@ -189,15 +199,17 @@ class _Run:
     def _found(self, first: int) -> Found:
         interval = _BILLION / self._plan.rate
         answered, late = [], []
-        for number, (sent, came) in enumerate(zip(self._sent, self._came, strict=True)):
+        asked = self._progress[0]
+        for number, (sent, came) in enumerate(zip(self._sent[:asked], self._came[:asked], strict=True)):
             due = int(first + number * interval)
             late.append(sent - due)
             is_late = came > 0 and came - due > PATIENCE * _BILLION
             answered.append(0 if is_late else came if came <= 0 else came - due)
         arrivals = sorted(came for came in self._came if came > 0)
-        ends = [first, *arrivals, int(max(first + (self._plan.count - 1) * interval, arrivals[-1] if arrivals else 0))]
+        last = int(first + (asked - 1) * interval)
+        ends = [first, *arrivals, max(last, arrivals[-1] if arrivals else 0)]
         silence = max(after - before for before, after in pairwise(ends)) / _BILLION
-        return Found(answered, late, silence)
+        return Found(answered, late, silence, first)
 
 
 class _Retries:
@@ -222,11 +234,20 @@ class _Retries:
 def asked(place: Namespace, plan: Plan) -> Found:
     """Carry the plan out in this network. Raises LoadError."""
     with place.entered():
-        words = [sys.executable, "-m", "loadtest.dns.openloop", json.dumps(asdict(plan))]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = subprocess.run(command(plan), capture_output=True, text=True, check=False)
     if done.returncode:
         raise LoadError(f"the load generator: {done.stderr.strip()}")
-    values: dict[str, Any] = json.loads(done.stdout)
+    return found_in(done.stdout)
+
+
+def command(plan: Plan) -> list[str]:
+    """The program that carries it out."""
+    return [sys.executable, "-m", "loadtest.dns.openloop", json.dumps(asdict(plan))]
+
+
+def found_in(text: str) -> Found:
+    """What the program printed."""
+    values: dict[str, Any] = json.loads(text)
     return Found(**values)
 
 

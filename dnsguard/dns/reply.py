@@ -9,13 +9,14 @@ from struct import Struct
 from typing import Final, NamedTuple, Self
 
 from dnsguard.dns.codes import NOERROR, NXDOMAIN
-from dnsguard.dns.message import FLAG_AA, Layout, Query
-from dnsguard.dns.synthesis import OPT_PLAIN, opt_record, truncated_answer
+from dnsguard.dns.message import FLAG_AA, FLAG_RA, FLAG_TC, Layout, Query
+from dnsguard.dns.synthesis import OPT_PLAIN, opt_record
 
 MAX_LIFETIME: Final = 86_400
 MAX_NEGATIVE_LIFETIME: Final = 10_800  # RFC 2308 §5
 
 _count = Struct("!H")
+_sections = Struct("!HHH").pack
 _ttl = Struct("!I").pack_into
 
 
@@ -56,24 +57,46 @@ def lifetime(layout: Layout) -> int:
 def reply(stored: StoredAnswer, query: Query, age: int, max_ttl: int | None, limit: int) -> bytes | bytearray:
     """The bytes for the client of ``query``: TTLs less ``age`` seconds and at most ``max_ttl``.
 
-    Truncated above ``limit`` octets. ``query`` asks what ``stored`` answers, save for casing.
+    Cut above ``limit`` octets. ``query`` asks what ``stored`` answers, save for casing.
     """
     layout = stored.layout
     out = bytearray(stored.body)
     question = query.question
     out[:2] = _count.pack(query.id)
     out[12 : 12 + len(question)] = question
+    # Here recursion is available, whatever the server said for itself (RFC 1035 §4.1.1). glibc takes an empty answer
+    # with neither RA nor AA for that of a lame server, a cut one and one without records among them.
+    out[3] |= FLAG_RA
     if age:
         out[2] &= ~(FLAG_AA >> 8) & 0xFF  # authority does not speak from a cache (RFC 1035 §4.1.1)
     if age or (max_ttl is not None and max_ttl < stored.max_ttl):
         patch_ttls(out, layout.ttl_offsets, layout.ttls, age, max_ttl)
+    opt = b""
     if query.edns:
-        options = layout.options
-        out += opt_record(query.do, options) if options else OPT_PLAIN[query.do]
+        opt = opt_record(query.do, layout.options) if layout.options else OPT_PLAIN[query.do]
+        out += opt
         out[10:12] = _count.pack(layout.additional + 1)
     if len(out) > limit:
-        return truncated_answer(query, int.from_bytes(out[2:4], "big"), layout.options)
+        return _cut(out, layout, 12 + len(question), opt, limit)
     return out
+
+
+def _cut(message: bytearray, layout: Layout, end: int, opt: bytes, limit: int) -> bytearray:
+    """As many records of the answer section as fit before ``opt``, with TC; ``end`` is where the question ends.
+
+    The client comes back over TCP for all. One that cannot, as musl before 1.2.4, has what fits (RFC 2181 §9).
+    """
+    answers = 0
+    for offset in layout.ttl_offsets[: int.from_bytes(message[6:8], "big")]:
+        after = offset + 6 + int.from_bytes(message[offset + 4 : offset + 6], "big")
+        if after + len(opt) > limit:
+            break
+        end = after
+        answers += 1
+    message[2] |= FLAG_TC >> 8
+    message[6:12] = _sections(answers, 0, 1 if opt else 0)
+    message[end:] = opt
+    return message
 
 
 def patch_ttls(message: bytearray, offsets: Sequence[int], ttls: Sequence[int], age: int, max_ttl: int | None) -> None:

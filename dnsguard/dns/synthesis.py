@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Final
 
 from dnsguard.dns.codes import OPT
-from dnsguard.dns.message import FLAG_CD, FLAG_QR, FLAG_RA, FLAG_RD, FLAG_TC, MASK_OPCODE, Query
+from dnsguard.dns.message import FLAG_CD, FLAG_QR, FLAG_RA, FLAG_RD, MASK_OPCODE, Query
 from dnsguard.dns.wire import OPTION_EDE
 
 UDP_SIZE: Final = 1232
@@ -35,12 +35,6 @@ def error_answer(query: Query, rcode: int, extended: int | None = None, text: st
     if not query.edns:
         return message
     return message + opt_record(query.do, b"" if extended is None else extended_error(extended, text), rcode >> 4)
-
-
-def truncated_answer(query: Query, flags: int, options: bytes) -> bytes:
-    """``flags`` of the answer that did not fit, with TC and no records: the client comes back over TCP."""
-    message = _header(query.id, flags | FLAG_TC, 1, 0, 0, 1 if query.edns else 0) + query.question
-    return message + opt_record(query.do, options) if query.edns else message
 
 
 def opt_record(do: bool, options: bytes = b"", extended_rcode: int = 0) -> bytes:

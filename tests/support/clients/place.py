@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from tests.support.lab.process import inside, run
@@ -92,7 +93,7 @@ class Place:
             if address == "-":
                 errors[name] = outcome
             else:
-                outcomes.setdefault(name, {})[address] = outcome
+                outcomes.setdefault(name, {})[str(ip_address(address))] = outcome
         return Said(outcomes, errors, self._reset(), self._retransmitted() - retransmitted)
 
     def _reset(self) -> dict[str, int]:

@@ -24,7 +24,7 @@ class StoredAnswer(NamedTuple):
     """An answer as it is kept while clients wait for it, and in the cache. Shared: nobody writes to it."""
 
     body: bytes
-    """The message without its OPT record, ARCOUNT to match."""
+    """The message without its OPT record, ARCOUNT to match, and with RA."""
 
     layout: Layout
     max_ttl: int
@@ -38,6 +38,10 @@ class StoredAnswer(NamedTuple):
         body = data
         if layout.end != len(data):
             body = data[:10] + _count.pack(layout.additional) + data[12 : layout.end]
+        if not body[3] & FLAG_RA:
+            # Here recursion is available, whatever the server says of itself (RFC 1035 §4.1.1). glibc takes an answer
+            # without records and with neither RA nor AA, as one from a cache, for that of a lame server.
+            body = body[:3] + bytes((body[3] | FLAG_RA,)) + body[4:]
         ttls = layout.ttls
         return tuple.__new__(cls, (body, layout, max(ttls) if ttls else 0, now, now + lifetime(layout)))
 
@@ -64,9 +68,6 @@ def reply(stored: StoredAnswer, query: Query, age: int, max_ttl: int | None, lim
     question = query.question
     out[:2] = _count.pack(query.id)
     out[12 : 12 + len(question)] = question
-    # Here recursion is available, whatever the server said for itself (RFC 1035 §4.1.1). glibc takes an empty answer
-    # with neither RA nor AA for that of a lame server, a cut one and one without records among them.
-    out[3] |= FLAG_RA
     if age:
         out[2] &= ~(FLAG_AA >> 8) & 0xFF  # authority does not speak from a cache (RFC 1035 §4.1.1)
     if age or (max_ttl is not None and max_ttl < stored.max_ttl):

@@ -182,7 +182,7 @@ class Relay:
             log.exception("the judge failed")
             refusal = Refusal(SERVFAIL, EDE_OTHER, "policy could not be evaluated")
         if refusal is not None:
-            self._fail(pending, *refusal)
+            self._refuse(pending, refusal)
             return
         if self._waiting >= self._settings.max_in_flight:
             counters.over_limit += 1
@@ -283,6 +283,16 @@ class Relay:
         else:
             self._counters.refused += 1
         self._end(pending, error_answer(pending.query, rcode, extended, text))
+
+    def _refuse(self, pending: _Pending, refusal: Refusal) -> None:
+        rcode, extended, text, negative_ttl, is_denial = refusal
+        if rcode == SERVFAIL:
+            self._counters.failed += 1
+        elif is_denial:
+            self._counters.refused += 1
+        else:
+            self._counters.search_expansions += 1
+        self._end(pending, error_answer(pending.query, rcode, extended, text, negative_ttl))
 
     def _reject(self, pending: _Pending, rcode: int, extended: int | None, text: str) -> None:
         self._counters.rejected += 1

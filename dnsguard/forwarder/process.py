@@ -18,10 +18,11 @@ import os
 from collections.abc import Awaitable, Callable
 
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.eligible import ineligible
+from dnsguard.dns.eligible import UnleasedNets, ineligible
 from dnsguard.dns.relay import Relay, RelaySettings
 from dnsguard.dns.upstream.health import DOWN
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
+from dnsguard.domains import wire_name
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
 from dnsguard.forwarder import statefile
@@ -37,6 +38,7 @@ from dnsguard.forwarder.health import HealthServer
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.linking import Linking
+from dnsguard.forwarder.refusing import Refusing
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.leases import LeaseBook, Terms
@@ -76,12 +78,14 @@ class Forwarder:
             (address.packed for address in settings.shared_resolvers), settings.workload_cidrs, settings.served_clients
         )
         self._loop = loop = asyncio.get_running_loop()
+        unleased = UnleasedNets(settings.unleased_nets)
         self.book = LeaseBook(
             Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
-            eligible=lambda address: ineligible(address, self.clients.own) is None,
+            eligible=lambda address: ineligible(address, self.clients.own, unleased) is None,
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
-        self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time)
+        refusing = Refusing(map(wire_name, settings.search_domains), nxdomain=settings.query_refusal == "NXDomain")
+        self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time, refusing)
         self.leasing = Leasing(
             self.book, self.committer, self.clients, self.counters, Complaints(log),
             node_wide=settings.lease_scope == "Node",

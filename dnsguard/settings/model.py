@@ -17,6 +17,7 @@ from dnsguard.settings.forms import (
     SocketAddress,
     comma_separated,
     read_address,
+    read_domain,
     read_failsafe_port,
     read_interface_prefix,
     read_net,
@@ -25,6 +26,7 @@ from dnsguard.settings.forms import (
     read_seconds,
     read_socket_address,
     read_table,
+    read_unleased_nets,
     read_upstream,
 )
 
@@ -87,11 +89,24 @@ class Settings(BaseModel):
     lease_floor: Annotated[float, PlainValidator(read_seconds)] = 60.0
     """No lease is shorter."""
 
+    unleased_nets: Annotated[tuple[Network, ...], PlainValidator(read_unleased_nets)] = ()
+    """Networks whose addresses no name opens, in whatever form; `private` stands for all private ones. None unless set:
+    names of services inside lead to private addresses. What a name outside leads to is up to whoever owns the name."""
+
     commit_deadline: Annotated[float, PlainValidator(read_seconds)] = 0.25
     """How long an answer waits for its lease before it becomes SERVFAIL."""
 
     query_policy: Literal["AllowAll", "AllowListed"] = "AllowAll"
     """Whether names that no policy of the client allows are answered, where policy lets it ask at all."""
+
+    query_refusal: Literal["Refused", "NXDomain"] = "Refused"
+    """How a name that policy denies is answered. REFUSED says what it is, but a program with musl waits it out, and one
+    with glibc asks its other servers first; NXDOMAIN is final for both, and looks like a name that does not exist."""
+
+    search_domains: Annotated[tuple[Annotated[str, PlainValidator(read_domain)], ...], _LIST] = ("cluster.local",)
+    """Domains that resolvers of workloads append to names. A name below one is answered as policy has it; where policy
+    denies it, NXDOMAIN it is, so that the resolver goes on with its list. `settings_from` adds those of
+    /etc/resolv.conf, which containers take over; cluster.local, because Kubernetes calls its own so by default."""
 
     on_stop: Literal["Keep", "Remove"] = "Keep"
     """Whether enforcement goes on when dnsguard stops. Remove is for demonstrations."""

@@ -31,8 +31,17 @@ class Program:
 
     build: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    obeys_options: bool = True
-    """Whether it heeds ``use-vc`` in ``resolv.conf``."""
+    refused: str = "Temporary failure in name resolution"
+    """What it says of a name that is REFUSED."""
+
+    absent: str = "Name or service not known"
+    """What it says of a name that does not exist."""
+
+    heeds_use_vc: bool = True
+    """Whether it asks over TCP where ``resolv.conf`` says so."""
+
+    searches: bool = True
+    """Whether it goes through the search list of ``resolv.conf``."""
 
     retries_truncated: bool = True
     """Whether it asks again over TCP when an answer was cut."""
@@ -43,34 +52,70 @@ class Program:
     port: int = 443
 
 
+
 _PYTHON = (sys.executable, "{source}/resolve.py")
-_GO = {"needs": {"go": "golang-go", "gcc": "gcc"}, "build": ("go", "build", "-o", "{built}/go", "{source}/resolve.go")}
-_NODE = {"needs": {"node": "nodejs"}}
+_ARES_ABSENT = "Domain name not found"
+_GO = {"go": "golang-go", "gcc": "gcc"}
+_BUILD_GO = ("go", "build", "-o", "{built}/go", "{source}/resolve.go")
+_NODE = {"node": "nodejs"}
 
 PROGRAMS: Mapping[str, Program] = {
     "python": Program((*_PYTHON, "getaddrinfo")),
-    "aiodns getaddrinfo": Program((*_PYTHON, "ares")),
-    "aiodns query": Program((*_PYTHON, "query")),
-    "curl": Program(("{source}/curl.sh",), {"curl": "curl"}, every_address=False, port=8000),
+    # pycares gives c-ares flags of its own, which then reads none from resolv.conf.
+    "aiodns getaddrinfo": Program(
+        (*_PYTHON, "ares"), refused="DNS server refused query", absent=_ARES_ABSENT, heeds_use_vc=False
+    ),
+    "aiodns query": Program(
+        (*_PYTHON, "query"),
+        refused="DNS server refused query",
+        absent=_ARES_ABSENT,
+        heeds_use_vc=False,
+        searches=False,
+    ),
+    "curl": Program(
+        ("{source}/curl.sh",),
+        {"curl": "curl"},
+        refused="6 Could not resolve host",
+        absent="6 Could not resolve host",
+        every_address=False,
+        port=8000,
+    ),
     "C with glibc": Program(
-        ("{built}/glibc",), {"gcc": "gcc"}, ("gcc", "-O", "-o", "{built}/glibc", "{source}/resolve.c")
+        ("{built}/glibc",),
+        {"gcc": "gcc"},
+        ("gcc", "-O", "-o", "{built}/glibc", "{source}/resolve.c"),
+        refused="EAI_AGAIN",
+        absent="EAI_NONAME",
     ),
     "C with musl": Program(
         ("{built}/musl",),
         {"musl-gcc": "musl-tools"},
         ("musl-gcc", "-static", "-O", "-o", "{built}/musl", "{source}/resolve.c"),
-        obeys_options=False,
+        refused="EAI_AGAIN",
+        absent="EAI_NONAME",
+        heeds_use_vc=False,
         retries_truncated=False,  # until version 1.2.4
     ),
-    "Go": Program(("{built}/go",), **_GO, environment={"GODEBUG": "netdns=go"}),
-    "Go with cgo": Program(("{built}/go",), **_GO, environment={"GODEBUG": "netdns=cgo"}),
+    "Go": Program(
+        ("{built}/go",),
+        _GO,
+        _BUILD_GO,
+        {"GODEBUG": "netdns=go"},
+        refused="server misbehaving",
+        absent="no such host",
+    ),
+    "Go with cgo": Program(("{built}/go",), _GO, _BUILD_GO, {"GODEBUG": "netdns=cgo"}, absent="no such host"),
     "Java": Program(
         ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", "{built}", "Resolve"),
         {"javac": "default-jdk-headless"},
         ("javac", "-d", "{built}", "{source}/Resolve.java"),
     ),
-    "Node dns.lookup": Program(("node", "{source}/resolve.js", "lookup"), **_NODE),
-    "Node dns.resolve": Program(("node", "{source}/resolve.js", "resolve"), **_NODE),
+    "Node dns.lookup": Program(
+        ("node", "{source}/resolve.js", "lookup"), _NODE, refused="EAI_AGAIN", absent="ENOTFOUND"
+    ),
+    "Node dns.resolve": Program(
+        ("node", "{source}/resolve.js", "resolve"), _NODE, refused="EREFUSED", absent="ENOTFOUND", searches=False
+    ),
 }
 
 

@@ -12,7 +12,12 @@ async function lookup(name) {
 
 async function resolve(name) {
     const wanted = { 0: [dns.resolve4, dns.resolve6], 4: [dns.resolve4], 6: [dns.resolve6] }[family];
-    return (await Promise.all(wanted.map((ask) => ask(name)))).flat();
+    const answers = await Promise.allSettled(wanted.map((ask) => ask(name)));
+    const addresses = answers.flatMap((each) => each.value ?? []);
+    if (addresses.length === 0) {
+        throw answers[0].reason;
+    }
+    return addresses;
 }
 
 function attempt(address) {

@@ -26,8 +26,12 @@ async def ares(name: str, family: int) -> list[str]:
 async def query(name: str, family: int) -> list[str]:
     resolver = aiodns.DNSResolver()
     kinds = {0: ("A", "AAAA"), 4: ("A",), 6: ("AAAA",)}[family]
-    answers = await asyncio.gather(*(resolver.query_dns(name, kind) for kind in kinds))
-    return [record.data.addr for each in answers for record in each.answer if hasattr(record.data, "addr")]
+    answers = await asyncio.gather(*(resolver.query_dns(name, kind) for kind in kinds), return_exceptions=True)
+    records = [record for each in answers if not isinstance(each, BaseException) for record in each.answer]
+    for problem in answers:
+        if isinstance(problem, BaseException) and not records:
+            raise problem
+    return [record.data.addr for record in records if hasattr(record.data, "addr")]
 
 
 def attempt(address: str, port: int, wait: float) -> str:

@@ -4,12 +4,16 @@
 #   make test      everything: format, lint, types, import contracts, tests
 #   make soak      the long runs: 10 000 look-ups, each followed at once by a connection; 25 000 packets through 500
 #                  random worlds, against what the evaluator says
+#   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour;
+#                  FUZZ_SECONDS=60 for a minute. Part of make soak
 #   make loadtest  with 10 000 endpoints: how long a change of policy takes, and what the first packet of a connection
 #                  costs; SIZE="--endpoints 1000" for another size
 
 BIN := .venv/bin
 
-.PHONY: test demo soak loadtest setup lint types contracts unit
+FUZZ_SECONDS ?= 3600
+
+.PHONY: test demo soak fuzz loadtest setup lint types contracts unit
 
 test: lint types contracts
 	$(BIN)/pytest -n auto --dist loadgroup
@@ -17,9 +21,13 @@ test: lint types contracts
 demo: setup
 	$(BIN)/python -m tests.demo
 
-soak: setup
+soak: setup fuzz
 	$(BIN)/python -m tests.demo.soak
 	$(BIN)/python -m tests.worlds --worlds 500 --packets 40
+
+fuzz: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python -m tests.fuzz.scanner --seconds $(FUZZ_SECONDS)
 
 loadtest: setup
 	$(BIN)/python -m loadtest.policy $(SIZE)

@@ -5,6 +5,7 @@ The controller is only its end of the link. The table is made here, as the datap
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -115,9 +116,9 @@ class Rig:
 
     # The process.
 
-    async def start(self, *flags: str) -> None:
+    async def start(self, *flags: str, first: str = "pass") -> None:
         """Start it, and return once it answers its health address."""
-        self.launch(*flags)
+        self.launch(*flags, first=first)
         give_up = time.monotonic() + PATIENCE
         while self.http("/healthz") is None:
             assert self._process is not None
@@ -125,8 +126,9 @@ class Rig:
             assert time.monotonic() < give_up, self.log
             await asyncio.sleep(0.02)
 
-    def launch(self, *flags: str) -> None:
-        code = "import sys; from dnsguard.forwarder.main import main; sys.exit(main(sys.argv[1:]))"
+    def launch(self, *flags: str, first: str = "pass") -> None:
+        """``first``: Python that the process runs before the program, in one line."""
+        code = f"{first}; import sys; from dnsguard.forwarder.main import main; sys.exit(main(sys.argv[1:]))"
         settings = {
             "--state-dir": str(self.directory / "state"),
             "--run-dir": str(self.directory / "run"),
@@ -136,6 +138,23 @@ class Rig:
         }
         words = [word for flag in settings.items() for word in flag] + list(flags)
         self._process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=self._log)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def resident(self) -> int:
+        """Octets of memory that the process holds."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def metric(self, name: str) -> int:
+        """One of its figures, without ``dnsguard_``."""
+        status, body = self.http("/metrics") or (0, "")
+        assert status == 200
+        return next(int(line.split()[1]) for line in body.splitlines() if line.split()[0] == f"dnsguard_{name}")
 
     def signal(self, number: int = signal.SIGTERM) -> None:
         assert self._process is not None
@@ -197,13 +216,17 @@ class Rig:
 
     async def send(self, query: DNSRecord, source: str = WORKLOAD) -> bytes:
         """The answer to this very query, as it came."""
+        return await self.exchange(query.pack(), source)
+
+    async def exchange(self, query: bytes, source: str = WORKLOAD) -> bytes:
+        """The same with whatever octets."""
         loop = asyncio.get_running_loop()
         asker = self.socket_of(source)
-        await loop.sock_sendall(asker, query.pack())
+        await loop.sock_sendall(asker, query)
         async with asyncio.timeout(PATIENCE):
             while True:
                 reply = await loop.sock_recv(asker, 65536)
-                if reply[:2] == query.header.id.to_bytes(2, "big"):
+                if reply[:2] == query[:2]:
                     return reply
 
     def close(self) -> None:

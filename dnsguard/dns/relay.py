@@ -36,7 +36,7 @@ from dnsguard.dns.codes import (
     UNASKABLE,
 )
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.hooks import Judge, Lease, Leased, LeaseOutcome, Refusal
+from dnsguard.dns.hooks import Handled, Judge, Lease, Leased, LeaseOutcome, Observe, Refusal, Source
 from dnsguard.dns.message import FLAG_QR, MASK_OPCODE, MalformedMessage, Query
 from dnsguard.dns.reply import StoredAnswer, reply
 from dnsguard.dns.scan import scan_query
@@ -79,7 +79,8 @@ class RelaySettings:
 class _Pending:
     """One query that waits for upstream, or for its lease."""
 
-    __slots__ = ("client", "counted", "due", "ended", "query", "relay", "respond", "started", "stored")
+    __slots__ = ("answered", "client", "counted", "due", "ended", "query", "relay", "respond", "server", "started",
+                 "stored")  # fmt: skip
 
     def __init__(self, relay: "Relay", query: Query, client: Client, respond: Respond, started: float) -> None:
         self.relay = relay
@@ -91,6 +92,9 @@ class _Pending:
         self.ended = False
         self.due = 0.0
         self.stored: StoredAnswer | None = None
+        self.server = ""
+        self.answered = 0.0
+        """When upstream had answered, or could not; 0 where it was not asked."""
 
     def leased(self, outcome: LeaseOutcome) -> None:
         """What the lease hook calls."""
@@ -119,6 +123,11 @@ class Relay:
         self._waiting_by_client: dict[bytes, int] = {}
         self._held: deque[_Pending] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self.observe: Observe | None = None
+        """Hears of every query that ends."""
+
+        self.observe_errors: Observe | None = None
+        """Hears of those alone that end with an answer of our own, while ``observe`` is None."""
 
     @property
     def waiting(self) -> int:
@@ -139,7 +148,7 @@ class Relay:
             self._timer.cancel()
             self._timer = None
         for pending in self._held:
-            self._fail(pending, SERVFAIL, EDE_NOT_READY, "shutting down")
+            self._fail(pending, SERVFAIL, EDE_NOT_READY, "shutting down", "error")
         self._held.clear()
 
     def handle(self, data: bytes, client: Client, respond: Respond) -> None:
@@ -165,32 +174,33 @@ class Relay:
             self._handle(pending)
         except Exception:
             log.exception("a query could not be handled")
-            self._fail(pending, SERVFAIL, EDE_OTHER, "internal error")
+            self._fail(pending, SERVFAIL, EDE_OTHER, "internal error", "error")
 
     def _handle(self, pending: _Pending) -> None:
         query, client, counters = pending.query, pending.client, self._counters
         if query.version:
-            self._reject(pending, BADVERS, None, "EDNS version")
+            self._reject(pending, BADVERS, None, "EDNS version", "error")
             return
         if query.qclass != IN or query.qtype in UNASKABLE:
-            self._reject(pending, NOTIMP, EDE_NOT_SUPPORTED, "only class IN, and no meta types")
+            self._reject(pending, NOTIMP, EDE_NOT_SUPPORTED, "only class IN, and no meta types", "error")
             return
         try:
             refusal = self._judge(client, query.name, query.qtype)
         except Exception:
             counters.hook_errors += 1
             log.exception("the judge failed")
-            refusal = Refusal(SERVFAIL, EDE_OTHER, "policy could not be evaluated")
+            self._fail(pending, SERVFAIL, EDE_OTHER, "policy could not be evaluated", "error")
+            return
         if refusal is not None:
-            self._fail(pending, *refusal)
+            self._refuse(pending, refusal)
             return
         if self._waiting >= self._settings.max_in_flight:
             counters.over_limit += 1
-            self._fail(pending, SERVFAIL, EDE_NOT_READY, "too many queries are waiting")
+            self._fail(pending, SERVFAIL, EDE_NOT_READY, "too many queries are waiting", "limit")
             return
         if self._waiting_by_client.get(client.address, 0) >= self._settings.max_in_flight_per_client:
             counters.over_client_limit += 1
-            self._reject(pending, REFUSED, EDE_NOT_READY, "too many queries of this client are waiting")
+            self._reject(pending, REFUSED, EDE_NOT_READY, "too many queries of this client are waiting", "limit")
             return
         key = cache_key(query)
         stored = self._cache.get(key, pending.started)
@@ -210,13 +220,16 @@ class Relay:
         """Upstream has spoken: to everybody who asked this."""
         waiters = self._questions.pop(key)
         if isinstance(result, Unanswered):
+            now = self._loop.time()
             for pending in waiters:
-                self._fail(pending, SERVFAIL, result.extended, result.reason)
+                pending.answered = now
+                self._fail(pending, SERVFAIL, result.extended, result.reason, "error")
             return
         now = self._loop.time()
         stored = StoredAnswer.make(result.data, result.layout, now)
         self._cache.put(key, stored)
         for pending in waiters:
+            pending.answered, pending.server = now, result.server
             self._hold(pending, stored, now)
 
     def _hold(self, pending: _Pending, stored: StoredAnswer, now: float) -> None:
@@ -246,7 +259,7 @@ class Relay:
             self._counters.lease_late += 1
         else:
             self._counters.lease_failed += 1
-            self._fail(pending, SERVFAIL, outcome.extended, outcome.text)
+            self._fail(pending, SERVFAIL, outcome.extended, outcome.text, "error")
 
     def _sweep(self) -> None:
         now = self._loop.time()
@@ -255,7 +268,7 @@ class Relay:
             pending = held.popleft()
             if not pending.ended:
                 self._counters.lease_deadline += 1
-                self._fail(pending, SERVFAIL, EDE_NOT_READY, "leases were not acknowledged in time")
+                self._fail(pending, SERVFAIL, EDE_NOT_READY, "leases were not acknowledged in time", "error")
         self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep) if held else None
 
     # Ends: every query comes through exactly one of these.
@@ -274,25 +287,61 @@ class Relay:
         if out[2] & 0x02:
             counters.released_truncated += 1
         self._end(pending, out)
+        if self.observe is not None:
+            source: Source = "cache" if stored.arrived < pending.started else "upstream"
+            self._tell(self.observe, pending, stored.layout.answer.rcode, source, None, "")
 
-    def _fail(self, pending: _Pending, rcode: int, extended: int, text: str) -> None:
+    def _fail(self, pending: _Pending, rcode: int, extended: int, text: str, source: Source) -> None:
         if pending.ended:
             return
         if rcode == SERVFAIL:
             self._counters.failed += 1
         else:
             self._counters.refused += 1
-        self._end(pending, error_answer(pending.query, rcode, extended, text))
+        self._answer_ourselves(pending, rcode, extended, text, source)
 
-    def _reject(self, pending: _Pending, rcode: int, extended: int | None, text: str) -> None:
+    def _refuse(self, pending: _Pending, refusal: Refusal) -> None:
+        rcode, extended, text, negative_ttl, is_denial = refusal
+        if rcode == SERVFAIL:
+            self._counters.failed += 1
+        elif is_denial:
+            self._counters.refused += 1
+        else:
+            self._counters.search_expansions += 1
+        self._answer_ourselves(pending, rcode, extended, text, "policy", negative_ttl)
+
+    def _reject(self, pending: _Pending, rcode: int, extended: int | None, text: str, source: Source) -> None:
         self._counters.rejected += 1
-        self._end(pending, error_answer(pending.query, rcode, extended, text))
+        self._answer_ourselves(pending, rcode, extended, text, source)
+
+    def _answer_ourselves(
+        self, pending: _Pending, rcode: int, extended: int | None, text: str, source: Source, negative_ttl: int = 0
+    ) -> None:
+        self._end(pending, error_answer(pending.query, rcode, extended, text, negative_ttl))
+        observe = self.observe or self.observe_errors
+        if observe is not None:
+            self._tell(observe, pending, rcode, source, extended, text)
 
     def _end(self, pending: _Pending, out: bytes | bytearray) -> None:
         pending.ended = True
         if pending.counted:
             self._uncount(pending.client.address)
         pending.respond(out)
+
+    def _tell(
+        self, observe: Observe, pending: _Pending, rcode: int, source: Source, extended: int | None, text: str
+    ) -> None:
+        """Nobody waits for the observer, and nobody suffers from it."""
+        now, started, stored = self._loop.time(), pending.started, pending.stored
+        answered = pending.answered or started
+        held = now - answered if stored is not None else 0.0
+        answer = stored.layout.answer if stored is not None else None
+        try:
+            observe(Handled(pending.client, pending.query, started, rcode, source, extended, text, pending.server,
+                            answer, answered - started, held))  # fmt: skip
+        except Exception:
+            self._counters.hook_errors += 1
+            log.exception("the observer failed")
 
     def _count(self, pending: _Pending) -> None:
         if not pending.counted:

@@ -18,31 +18,36 @@ import os
 from collections.abc import Awaitable, Callable
 
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.eligible import ineligible
+from dnsguard.dns.eligible import UnleasedNets, ineligible
 from dnsguard.dns.relay import Relay, RelaySettings
 from dnsguard.dns.upstream.health import DOWN
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
+from dnsguard.domains import wire_name
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
-from dnsguard.forwarder import statefile
+from dnsguard.forwarder import metrics, statefile
 from dnsguard.forwarder.addresses import own_addresses
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.configuring import Configuring
 from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.faults import CannotStart
 from dnsguard.forwarder.health import HealthServer
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.linking import Linking
+from dnsguard.forwarder.observing import TICK_SECONDS
+from dnsguard.forwarder.refusing import Refusing
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.leases import LeaseBook, Terms
 from dnsguard.link.messages import Hello, Stats
 from dnsguard.netlink.probe import readding_updates_timeout
 from dnsguard.netlink.socket import NetfilterSocket
+from dnsguard.observe.exposition import exposition, number
 from dnsguard.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -76,12 +81,14 @@ class Forwarder:
             (address.packed for address in settings.shared_resolvers), settings.workload_cidrs, settings.served_clients
         )
         self._loop = loop = asyncio.get_running_loop()
+        unleased = UnleasedNets(settings.unleased_nets)
         self.book = LeaseBook(
             Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
-            eligible=lambda address: ineligible(address, self.clients.own) is None,
+            eligible=lambda address: ineligible(address, self.clients.own, unleased) is None,
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
-        self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time)
+        refusing = Refusing(map(wire_name, settings.search_domains), nxdomain=settings.query_refusal == "NXDomain")
+        self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time, refusing)
         self.leasing = Leasing(
             self.book, self.committer, self.clients, self.counters, Complaints(log),
             node_wide=settings.lease_scope == "Node",
@@ -92,6 +99,8 @@ class Forwarder:
         self.linking = Linking(
             settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello
         )
+        self.dns_log = DnsLog(settings, self.book, self.clients, self.leasing.scope, self.linking.client)
+        self.linking.dns_log = self.configuring.dns_log = self.dns_log
         self.health = HealthServer(self.unready, self.metrics)
         self.sockets = DnsSockets()
         self._learned = settings.state_dir / LEARNED_FILE
@@ -111,6 +120,7 @@ class Forwarder:
             self.dns_counters,
         )  # fmt: skip
         self.configuring.pool, self.configuring.relay = pool, relay
+        self.dns_log.attach(relay)
         statefile.load_into(self.book, self._learned, self._loop.time())
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
@@ -134,6 +144,7 @@ class Forwarder:
             relay.close()
             self.sockets.close()
             self.health.close()
+        await self.dns_log.close()
         await self._save()
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
@@ -144,6 +155,7 @@ class Forwarder:
             tasks.create_task(self._keep_saved(), name="save"),
             tasks.create_task(_every(_EXPIRE_SECONDS, self._expire), name="expire"),
             tasks.create_task(_every(_RETRY_SECONDS, self._retry), name="retry"),
+            tasks.create_task(_every(TICK_SECONDS, self.dns_log.tick), name="dns-log"),
             tasks.create_task(_every(_STATS_SECONDS, self._report), name="stats"),
             tasks.create_task(_every(_ADDRESSES_SECONDS, self._look_at_addresses), name="addresses"),
         ]
@@ -183,18 +195,26 @@ class Forwarder:
             return []
         return [f"upstream {server} is {state}" for server, state in upstreams.items()]
 
-    def metrics(self) -> dict[str, int]:
-        """Prometheus' names and values."""
-        totals = {f"dnsguard_dns_{name}_total": value for name, value in self.dns_counters.as_dict().items()}
-        totals |= {f"dnsguard_forwarder_{name}_total": value for name, value in self.counters.as_dict().items()}
-        return totals | {
-            "dnsguard_forwarder_unlearned_total": self.book.unlearned,
-            "dnsguard_forwarder_learned_records": self.book.library.edges,
-            "dnsguard_forwarder_elements": self.book.held.count,
-            "dnsguard_forwarder_waiting_queries": self._relay.waiting if self._relay is not None else 0,
-            "dnsguard_forwarder_controller_connected": int(self.linking.client.connected),
-            "dnsguard_forwarder_ready": int(not self.unready()),
-        }
+    def metrics(self) -> str:
+        """What a scrape is answered with."""
+        waiting = self._relay.waiting if self._relay is not None else 0
+        connected, ready = self.linking.client.connected, not self.unready()
+        return exposition((
+            *metrics.counted(self.dns_counters, self.counters),
+            number("dnsguard_forwarder_unlearned_total", "counter",
+                   "Answers not learned for lack of room, where no policy asked for them.", self.book.unlearned),
+            *metrics.durations(self.dns_log),
+            *metrics.logged(self.dns_log),
+            metrics.upstreams(self._pool.status() if self._pool is not None else {}),
+            number("dnsguard_forwarder_learned_records", "gauge", "Records learned and not forgotten.",
+                   self.book.library.edges),
+            number("dnsguard_forwarder_elements", "gauge", "Elements that the kernel holds for leases.",
+                   self.book.held.count),
+            number("dnsguard_forwarder_waiting_queries", "gauge", "Queries that have no answer yet.", waiting),
+            number("dnsguard_forwarder_controller_connected", "gauge", "Whether the controller is there: 1 or 0.",
+                   int(connected)),
+            number("dnsguard_forwarder_ready", "gauge", "Whether all is well: 1 or 0.", int(ready)),
+        ))  # fmt: skip
 
     def _hello(self) -> Hello:
         revision = self.judge.policy.revision if self.judge.policy is not None else 0
@@ -203,7 +223,9 @@ class Forwarder:
     async def _report(self) -> None:
         counters = self.dns_counters.as_dict() | self.counters.as_dict()
         upstreams = self._pool.status() if self._pool is not None else {}
-        self.linking.client.report(Stats(counters, upstreams, (*self.configuring.problems, *self._unanswered())))
+        self.linking.client.report(
+            Stats(counters, upstreams, (*self.configuring.problems, *self.dns_log.problems, *self._unanswered()))
+        )
 
     # What is done now and then.
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from itertools import islice
 from pathlib import Path
 
 from dnsguard.files import replace_file
@@ -11,8 +12,8 @@ from dnsguard.leases.statefile import UnusableStateFile, header, load, scope_lin
 
 log = logging.getLogger(__name__)
 
-_STEP = 256 * 1024
-"""Bytes made between two looks at the event loop: a few milliseconds."""
+_STEP = 100
+"""Lines made between two looks at the event loop: about a millisecond."""
 
 
 async def save(book: LeaseBook, path: Path) -> None:
@@ -20,14 +21,10 @@ async def save(book: LeaseBook, path: Path) -> None:
     loop = asyncio.get_running_loop()
     wall = time.time()
     pieces = [header(book.epoch, wall)]
-    size = 0
     for scope in book.library.scopes():
-        now = loop.time()
-        lines = b"".join(scope_lines(book, scope, now, time.time()))
-        pieces.append(lines)
-        size += len(lines)
-        if size >= _STEP:
-            size = 0
+        lines = scope_lines(book, scope, loop.time(), time.time())
+        while piece := b"".join(islice(lines, _STEP)):
+            pieces.append(piece)
             await asyncio.sleep(0)
     await asyncio.to_thread(replace_file, path, pieces)
 

@@ -27,12 +27,12 @@ def header(epoch: int, wall: float) -> bytes:
 
 
 def scope_lines(book: LeaseBook, scope: Scope, now: float, wall: float) -> Iterator[bytes]:
-    """The lines of one scope, without what has expired. The book must not change before the last is taken."""
+    """The lines of one scope, without what has expired. What the book learns meanwhile may be in them or not."""
     graph = book.library.get(scope)
     if graph is None:
         return
     to_wall = wall - now
-    for name in graph.owners():
+    for name in list(graph.owners()):
         addresses = {to.hex(): _rounded(e + to_wall) for to, e in graph.addresses.get(name, {}).items() if e > now}
         aliases = {_text(to): _rounded(e + to_wall) for to, e in graph.aliases.get(name, {}).items() if e > now}
         if addresses or aliases:

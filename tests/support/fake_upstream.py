@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -15,7 +16,7 @@ class Asked:
     """One question as it arrived."""
 
     data: bytes
-    transport: Literal["udp", "tcp"]
+    transport: Literal["udp", "tcp", "tls"]
     peer: tuple[str, int]
 
     @property
@@ -43,9 +44,13 @@ def silence(_: Asked) -> Iterable[bytes]:
 
 
 class FakeUpstream:
-    """UDP and TCP on one port. Use ``async with``."""
+    """UDP and TCP on one port, TLS instead of TCP where ``tls`` says how. Use ``async with``."""
 
-    def __init__(self, script: Script = silence, address: str = "127.0.0.1") -> None:
+    def __init__(self, script: Script = silence, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
+        self.resumed = 0
+        """Connections over TLS that went on with an earlier session."""
+
         self.script = script
         self.address = address
         self.port = 0
@@ -64,7 +69,7 @@ class FakeUpstream:
             )
             self.port = self._udp.get_extra_info("sockname")[1]
             try:
-                self._tcp = await asyncio.start_server(self._serve, self.address, self.port)
+                self._tcp = await asyncio.start_server(self._serve, self.address, self.port, ssl=self.tls)
             except OSError:  # free for UDP is not free for TCP: somebody's connection has the port
                 self._udp.close()
         return self
@@ -100,13 +105,21 @@ class FakeUpstream:
         for writer in list(self._writers):
             writer.transport.abort()
 
+    def close_connections(self) -> None:
+        """Close every TCP connection in order, as an idle server does."""
+        for writer in list(self._writers):
+            writer.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        secured: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+        self.resumed += secured is not None and bool(secured.session_reused)
+        transport: Literal["tcp", "tls"] = "tcp" if secured is None else "tls"
         try:
             while True:
                 length = int.from_bytes(await reader.readexactly(2), "big")
                 data = await reader.readexactly(length)
-                for packet in self.answer(Asked(data, "tcp", writer.get_extra_info("peername")[:2])):
+                for packet in self.answer(Asked(data, transport, writer.get_extra_info("peername")[:2])):
                     writer.write(len(packet).to_bytes(2, "big") + packet)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsguard.dns.client import Client
-from dnsguard.dns.codes import EDE_NETWORK_ERROR, FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
+from dnsguard.dns.codes import EDE_BLOCKED, EDE_NETWORK_ERROR, FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.message import Answer
 from dnsguard.dns.relay import Leased, LeaseOutcome, Refusal, Relay, RelaySettings
@@ -68,7 +68,7 @@ class Stage:
 
     def ended(self) -> int:
         c = self.counters
-        return c.released + c.refused + c.failed + c.rejected + c.dropped
+        return c.released + c.refused + c.search_expansions + c.failed + c.rejected + c.dropped
 
 
 @pytest.fixture
@@ -275,6 +275,17 @@ async def test_a_refused_query_goes_no_further(make: Make) -> None:
     assert extended(answers) == 18
     assert len(stage.leases) == 1
     assert stage.counters.refused == 1
+
+
+async def test_a_refusal_may_be_one_that_caches_keep_and_one_that_is_no_denial(make: Make) -> None:
+    stage = make()
+    stage.refusal = Refusal(NXDOMAIN, EDE_BLOCKED, "not for you", 5)
+    answers = stage.query(query_bytes(edns=1232))
+    (soa,) = parsed(answers).auth
+    assert (parsed(answers).header.rcode, extended(answers), soa.ttl) == (NXDOMAIN, EDE_BLOCKED, 5)
+    stage.refusal = stage.refusal._replace(is_denial=False)
+    assert parsed(stage.query()).header.rcode == NXDOMAIN
+    assert (stage.counters.refused, stage.counters.search_expansions) == (1, 1)
 
 
 async def test_a_judge_that_fails_lets_nothing_pass(make: Make) -> None:

@@ -12,14 +12,14 @@ _NETFILTER = 12
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def netfilter_socket(pid: int) -> socket.socket:
-    """The very socket, not a copy, through which the process writes to nf_tables."""
+def netfilter_sockets(pid: int) -> list[socket.socket]:
+    """The very sockets, not copies, through which the process speaks to nf_tables and conntrack."""
     rows = [line.split() for line in Path(f"/proc/{pid}/net/netlink").read_text().splitlines()[1:]]
     inodes = {row[9] for row in rows if int(row[1]) == _NETFILTER}
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        if str(link.readlink()).removeprefix("socket:[").rstrip("]") in inodes:
-            return _shared(pid, int(link.name))
-    raise AssertionError(f"process {pid} has no socket to nf_tables")
+    open_files = {link.name: str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    found = [int(name) for name, to in open_files.items() if to.removeprefix("socket:[").rstrip("]") in inodes]
+    assert found, f"process {pid} has no socket to nf_tables"
+    return [_shared(pid, number) for number in found]
 
 
 def _shared(pid: int, number: int) -> socket.socket:

@@ -1,6 +1,7 @@
 """Netlink sockets die in several ways, and the table may be refused: answers wait, others are served, and it heals."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -52,8 +53,9 @@ async def healed(here: Rig, numbers: range) -> int:
 async def test_a_netlink_socket_that_dies_is_made_anew(here: Rig, disease: str) -> None:
     """Cilium's and Calico's agents have had sockets that nobody looked at again."""
     await started(here)
-    with surgery.netfilter_socket(here.pid) as theirs:
-        surgery.DISEASES[disease](theirs)
+    for theirs in surgery.netfilter_sockets(here.pid):
+        with theirs:
+            surgery.DISEASES[disease](theirs)
     assert outcome(await here.ask("www.example.net")) == "NOERROR", "what opens nothing needs no kernel"
     await healed(here, range(2, 60))
     await here.until(lambda: here.http("/readyz") == (200, "ok\n"), "it is ready again")
@@ -70,8 +72,6 @@ signal.signal(signal.SIGUSR1, lambda *_: ctypes.CDLL(None).capset((ctypes.c_uint
 
 async def test_without_the_right_to_write_nothing_is_answered_that_opens_something(here: Rig) -> None:
     """A process that lost CAP_NET_ADMIN says so, and serves what needs no lease."""
-    import signal
-
     await started(here, LOSE_CAPABILITIES)
     here.signal(signal.SIGUSR1)
     for number in range(2, 6):

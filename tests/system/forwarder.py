@@ -150,6 +150,10 @@ class Rig:
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def open_files(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
     def metric(self, name: str) -> int:
         """One of its figures, without ``dnsguard_``."""
         status, body = self.http("/metrics") or (0, "")

@@ -156,8 +156,8 @@ class Rig:
 
     def metric(self, name: str) -> int:
         """One of its figures, without ``dnsguard_``."""
-        status, body = self.http("/metrics") or (0, "")
-        assert status == 200
+        status, body = self.http("/metrics") or (0, "nobody answers")
+        assert status == 200, f"{body}\n{self.log}"
         return next(int(line.split()[1]) for line in body.splitlines() if line.split()[0] == f"dnsguard_{name}")
 
     def signal(self, number: int = signal.SIGTERM) -> None:
@@ -213,6 +213,15 @@ class Rig:
                 made.connect((LISTEN6 if six else LISTEN, 53))
             self._asker[source] = made
         return self._asker[source]
+
+    async def connection(self, source: str = WORKLOAD) -> socket.socket:
+        """A TCP connection of the workload to the forwarder."""
+        with self.workload.entered():
+            sock = socket.socket()
+        sock.setblocking(False)
+        sock.bind((source, 0))
+        await asyncio.get_running_loop().sock_connect(sock, (LISTEN, 53))
+        return sock
 
     async def ask(self, name: str, kind: str = "A", source: str = WORKLOAD) -> DNSRecord:
         """The forwarder's answer over UDP."""

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import resource
-import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from dnslib import RCODE
 from tests.support import dnswire
 from tests.support.dnswire import ASKED, address, record, wire
 from tests.support.fake_upstream import Asked, silence
-from tests.system.forwarder import LISTEN, NEIGHBOUR, WORKLOAD, Rig, feed, identity, policy, rig
+from tests.system.forwarder import NEIGHBOUR, WORKLOAD, Rig, feed, identity, policy, rig
 
 FEED = feed("web", "*.example.org")
 WEB = identity("shop/web", [WORKLOAD], ["web"])
@@ -50,19 +49,10 @@ async def others_are_served(here: Rig, label: str) -> None:
     assert (NEIGHBOUR, GOOD) in here.elements("d4-web")
 
 
-async def connected(here: Rig, source: str) -> socket.socket:
-    with here.workload.entered():
-        sock = socket.socket()
-    sock.setblocking(False)
-    sock.bind((source, 0))
-    await asyncio.get_running_loop().sock_connect(sock, (LISTEN, 53))
-    return sock
-
-
 async def ask_over_tcp(here: Rig, name: str, source: str = NEIGHBOUR) -> bytes:
     query = dnswire.query(dnswire.question(name))
     async with asyncio.timeout(20):
-        reader, writer = await asyncio.open_connection(sock=await connected(here, source))
+        reader, writer = await asyncio.open_connection(sock=await here.connection(source))
         writer.write(struct.pack("!H", len(query)) + query)
         reply = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
     writer.close()
@@ -163,7 +153,7 @@ async def test_ten_thousand_connections_of_one_client(here: Rig) -> None:
     with many_files() as most, contextlib.ExitStack() as held:
         for _ in range(min(10_000, most - 200)):
             with contextlib.suppress(ConnectionError):
-                held.enter_context(await connected(here, WORKLOAD))
+                held.enter_context(await here.connection())
         await others_are_served(here, "meanwhile")
         assert here.open_files - before <= 100
         assert here.metric("dns_tcp_refused_total") > 1_000
@@ -175,10 +165,10 @@ async def test_an_octet_now_and_then_is_no_query(here: Rig) -> None:
     """Whoever sends too slowly is cut off, however long he goes on; a query in small pieces is one all the same."""
     loop = asyncio.get_running_loop()
     query = dnswire.query(dnswire.question("slow.example.org"))
-    slow = [await connected(here, WORKLOAD) for _ in range(60)]
+    slow = [await here.connection() for _ in range(60)]
     for each in slow:
         await loop.sock_sendall(each, struct.pack("!H", 500))
-    piecemeal = await connected(here, WORKLOAD)
+    piecemeal = await here.connection()
     for octet in struct.pack("!H", len(query)) + query:
         await loop.sock_sendall(piecemeal, bytes([octet]))
     assert len(await loop.sock_recv(piecemeal, 512)) > 12

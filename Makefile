@@ -8,16 +8,19 @@
 #   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour, and a whole
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
 #   make loadtest  with 10 000 endpoints: how long a change of policy takes, and what the first packet of a connection
-#                  costs; SIZE="--endpoints 1000" for another size
+#                  costs; SIZE="--endpoints 1000" for another size. Then look-ups: what one costs beside other forwarders
+#                  (which are installed for it), how long it takes, what is lost of a million, and over 100 restarts;
+#                  about an hour and a half
 
 BIN := .venv/bin
 
 FUZZ_SECONDS ?= 3600
 SOAK_SECONDS ?= 600
 SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_others_leases.py \
-	tests/system/test_forwarder_withstands.py tests/unit/leases/test_names_for_hours.py
+	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
+	tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo soak fuzz loadtest setup lint types contracts unit
+.PHONY: test demo soak fuzz loadtest setup peers lint types contracts unit
 
 test: lint types contracts
 	$(BIN)/pytest -n auto --dist loadgroup
@@ -35,9 +38,13 @@ fuzz: setup
 	$(BIN)/python -m tests.fuzz.scanner --seconds $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.forwarder --seconds $(FUZZ_SECONDS)
 
-loadtest: setup
+loadtest: peers
 	$(BIN)/python -m loadtest.policy $(SIZE)
 	$(BIN)/python -m loadtest.packets $(SIZE)
+	$(BIN)/python -m loadtest.lookups
+	$(BIN)/python -m loadtest.latency
+	$(BIN)/python -m loadtest.promise
+	$(BIN)/python -m loadtest.restarts
 
 unit: setup
 	$(BIN)/pytest -n auto tests/unit tests/conformance
@@ -56,3 +63,6 @@ contracts: setup
 
 setup:
 	@deploy/setup
+
+peers:
+	@deploy/setup --peers

@@ -49,6 +49,10 @@ class LeaseOutcome(NamedTuple):
 
     text: str = ""
 
+    again_until: float = 0.0
+    """Clock seconds until which the same answer would be found leased once more, and ``max_ttl`` be right within a
+    second; 0 where that is not known."""
+
 
 Leased = Callable[[LeaseOutcome], None]
 

@@ -10,15 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from dnsguard.errors import DnsguardError
 from dnsguard.locations import RESOLV_CONF, default_run_dir, default_state_dir
 from dnsguard.servers import DNS_PORT
+from dnsguard.settings.checked import Fault, InvalidValues
 from dnsguard.settings.forms import SocketAddress, read_address, read_domain, read_path
 from dnsguard.settings.model import Settings, default_node_name
-from dnsguard.yamltext import YamlError, documents
 
 ENV_PREFIX = "DNSGUARD_"
 
@@ -38,6 +35,7 @@ FLAGS: Mapping[str, str] = {
     "run_dir": "sockets between the processes; default for root: /run/dnsguard",
     "listen": "addresses to answer DNS on, separated by commas",
     "upstreams": "trusted DNS servers, separated by commas; default: those of /etc/resolv.conf",
+    "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; none: whom the system trusts",
     "api_listen": "address of the admin API",
     "health_listen": "address of the forwarder's health and metrics",
     "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",
@@ -116,8 +114,8 @@ def settings_from(
     given = frozenset(values)
     try:
         settings = Settings.model_validate(values)
-    except ValidationError as error:
-        problems += [_problem(detail, origins) for detail in error.errors(include_url=False)]
+    except InvalidValues as error:
+        problems += [_problem(fault, origins) for fault in error.faults]
         raise SettingsError(problems) from None
     if "search_domains" not in given:
         settings = _with_search_domains(settings)
@@ -129,14 +127,9 @@ def settings_from(
     return settings
 
 
-def _problem(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
-    name = str(detail["loc"][0])
-    index = "".join(f"[{step}]" for step in detail["loc"][1:] if isinstance(step, int))
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "literal_error":
-        choices = detail["ctx"]["expected"].replace("'", "")
-        message = f"{detail['input']!r} is none of the choices: write {choices}"
-    return f"{origins.get(name, name)}{index}: {message}"
+def _problem(fault: Fault, origins: Mapping[str, str]) -> str:
+    place = "".join(f"[{step}]" for step in fault.place)
+    return f"{origins.get(fault.name, fault.name)}{place}: {fault.text}"
 
 
 def _unknown(name: str) -> str:
@@ -147,6 +140,8 @@ def _unknown(name: str) -> str:
 def _from_file(path: str | None, problems: list[str]) -> list[tuple[str, str, Any]]:
     if not path:
         return []
+    from dnsguard.yamltext import YamlError, documents  # takes time, and most have no file
+
     try:
         read = [document.value for document in documents(Path(path).read_text(encoding="utf-8"))]
     except (OSError, UnicodeDecodeError) as error:

@@ -64,6 +64,9 @@ class Rig:
         self.kernel = NetfilterSocket()
         self.link = LinkServer(directory / "run" / "link.sock", lambda: None)
         self.flags: list[str] = []
+        self.gives_upstreams = True
+        """Whether the settings name them; else they are those of resolv.conf, and resources come first."""
+
         self._process: subprocess.Popen[bytes] | None = None
         self._log = (directory / "log").open("ab")
         self._asker: dict[str, socket.socket] = {}
@@ -136,6 +139,8 @@ class Rig:
             "--listen": f"{LISTEN},[{LISTEN6}]",
             "--workload-cidrs": "10.9.0.0/24,fd09::/64",
         }
+        if not self.gives_upstreams:
+            del settings["--upstreams"]
         words = [word for flag in settings.items() for word in flag] + list(flags)
         self._process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=self._log)
 

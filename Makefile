@@ -21,7 +21,7 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
 	tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo soak fuzz loadtest setup peers lint types contracts unit
+.PHONY: test demo soak fuzz compiled loadtest setup peers lint types contracts unit
 
 test: lint types contracts
 	$(BIN)/pytest -n auto --dist loadgroup

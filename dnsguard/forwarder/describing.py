@@ -93,7 +93,9 @@ class Describing:
             known = self._patterns[name, lease_set] = feed, tuple(matching(name, feed.patterns))
         return known[1]
 
-    def _leased(self, scope: Scope, addresses: Sequence[Address], feeds: Mapping[bytes, frozenset[str]], now: float) -> list[Leased]:
+    def _leased(
+        self, scope: Scope, addresses: Sequence[Address], feeds: Mapping[bytes, frozenset[str]], now: float
+    ) -> list[Leased]:
         """What the kernel holds of the answer's addresses, and for how long."""
         roster, held = self._book.roster, self._book.held
         clients: dict[str, list[bytes]] = {}

@@ -34,7 +34,6 @@ from dnsguard.leases import Feed, LeaseBook, LocalClient
 from dnsguard.link.messages import DnsLogReply
 from dnsguard.observe.logfile import LogFile
 from dnsguard.observe.record import unlogged_line
-from dnsguard.observe.shares import Shares
 from dnsguard.observe.writer import LineWriter
 
 CLIENT = Client(b"\x0a\0\0\2", 5353, b"\x0a\0\0\1", "udp")
@@ -62,8 +61,7 @@ class Bench:
         self.book.replace_policy([feed], [LocalClient("shop/web", (CLIENT.address,), frozenset(["web"]))], 0.0)
         self.relay = Relay(self._ask, lambda *_: None, self._lease, RelaySettings(), Counters())
         describing = Describing(self.book, Clients((), (), ()), self.book.scope_of)
-        self.observing = Observing(describing, Nobody())
-        self.observing._shares = Shares(lines=10**9, octets=10**12)
+        self.observing = Observing(describing, Nobody(), client_lines=10**9)
         self.file = LogFile(directory / "log", 100_000_000, 2)
         self.writer = LineWriter(self.file, lambda count: unlogged_line(0.0, count, ""))
         self.queries = [bytes(DNSRecord.question(f"host{number}.example.org").pack()) for number in range(names)]

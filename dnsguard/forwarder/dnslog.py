@@ -36,7 +36,7 @@ class DnsLog:
         """``scope``: in whose name a client's look-ups count; ``outlet``: how records go to the controller."""
         self._settings = settings
         self._describing = Describing(book, clients, scope)
-        self.observing = Observing(self._describing, outlet)
+        self.observing = Observing(self._describing, outlet, settings.dns_log_client_lines)
         self.policies: dict[str, tuple[str, ...]] = {}
         self._describing.policies = self.policies
         megabytes = settings.dns_log_max_file_size_mb

@@ -69,7 +69,8 @@ class _Kept(NamedTuple):
 class Observing:
     """Belongs to one event loop. ``tick`` is to be called every ``TICK_SECONDS``."""
 
-    def __init__(self, describe: Describe, outlet: Outlet, ring: int = RING) -> None:
+    def __init__(self, describe: Describe, outlet: Outlet, client_lines: int, ring: int = RING) -> None:
+        """``client_lines``: how many records a second there are of one client, at most."""
         self.latencies = Latencies()
         self.records = 0
         """Made since the beginning."""
@@ -82,8 +83,8 @@ class Observing:
         self._logs = OFF
         self._relay: Relay | None = None
         self._loop = asyncio.get_running_loop()
-        self._shares = Shares()
-        self._shares_denied = Shares()
+        self._shares = Shares(client_lines)
+        self._shares_denied = Shares(client_lines)
         """Apart, so that nobody hides a refusal behind many look-ups that are allowed."""
 
         self._ring: Ring[tuple[Handled, float]] = Ring(ring)

@@ -13,12 +13,13 @@ from dnsguard.forwarder.observing import ALL, DENIED, OFF, RECENT, RING, SAMPLE,
 from dnsguard.link.messages import DnsLogQuery, DnsLogReply
 from dnsguard.observe.logfile import LogFile
 from dnsguard.observe.record import Record, unlogged_line
-from dnsguard.observe.shares import MAX_LINES
 from dnsguard.observe.writer import LineWriter
 from tests.unit.dns.messages import query_bytes
 from tests.unit.dns.test_relay import GOOD, Stage
 from tests.unit.forwarder.test_tails import Outlet
 from tests.unit.observe.test_record import record
+
+MAX_LINES = 1_200
 
 
 class Bench:
@@ -30,7 +31,7 @@ class Bench:
         self.file = LogFile(path, 10**9, 2)
         self.writer = LineWriter(self.file, lambda count: unlogged_line(0.0, count, "file"))
         self.described: list[Handled] = []
-        self.observing = Observing(self.describe, self.outlet, ring)
+        self.observing = Observing(self.describe, self.outlet, MAX_LINES, ring)
         self.observing.attach(self.stage.relay)
         self.fault: Exception | None = None
 

@@ -77,7 +77,7 @@ class Outage:
     def __str__(self) -> str:
         lost, refused = self.lost("connection", "answered"), self.lost("allowed", "answered")
         return (
-            f"{self.number.name} to the {self.role}: queries unanswered for {self.unanswered_seconds:.2f} s, ready again "
+            f"{self.number.name} to the {self.role}: no answer for {self.unanswered_seconds:.2f} s, ready again "
             f"after {self.healed_seconds:.2f} s; {len(self.rounds)} look-ups, {self.failed_lookups} failed, slowest "
             f"{self.slowest_lookup:.2f} s; connections lost after an answer {lost}, to open addresses {refused}, "
             f"let through to closed ones {self.lost('denied', 'timeout')}"

@@ -3,12 +3,12 @@
 Made a moment after the answer went out, a few at a time, so that it costs no answer anything.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 from dnsguard.dns.hooks import Handled
-from dnsguard.dns.message import Answer
+from dnsguard.dns.message import Address
 from dnsguard.domains.matching import matching
 from dnsguard.forwarder.clients import Clients
 from dnsguard.leases import Feed, LeaseBook, Scope
@@ -40,9 +40,10 @@ class Describing:
         address = client.address
         scope = self._scope(address)
         names = [query.name]
-        if answer is not None:
+        if answer is not None and answer.aliases:
             names += [alias.target for alias in answer.aliases[:MAX_ALIASES]]
         feeds = {name: matched for name in names if (matched := self._feeds(scope, name))}
+        aliases, addresses = (answer.aliases, answer.addresses) if answer is not None else ((), ())
         return Record(
             time=handled.started + wall,
             client=self._book.roster.owners.get(address) or self._clients.standing(address).value,
@@ -57,10 +58,10 @@ class Describing:
             extended=handled.extended,
             text=handled.text,
             server=handled.server,
-            aliases=answer.aliases if answer is not None else (),
-            addresses=answer.addresses if answer is not None else (),
+            aliases=aliases,
+            addresses=addresses,
             matches=self._matches(feeds) if feeds else (),
-            leased=self._leased(scope, answer, feeds, now) if feeds and answer is not None else (),
+            leased=self._leased(scope, addresses, feeds, now) if feeds and addresses else (),
             asked=handled.asked,
             held=handled.held,
         )
@@ -72,11 +73,13 @@ class Describing:
         return library.serves(scope, matched) if matched else matched
 
     def _matches(self, feeds: Mapping[bytes, frozenset[str]]) -> list[Match]:
-        found: dict[str, dict[str, None]] = {}
+        found: dict[str, tuple[str, ...]] = {}
         for name, lease_sets in feeds.items():
             for lease_set in lease_sets:
-                found.setdefault(lease_set, {}).update(dict.fromkeys(self._patterns_of(lease_set, name)))
-        return [Match(each, tuple(found[each]), self.policies.get(each, ())) for each in sorted(found)]
+                patterns = self._patterns_of(lease_set, name)
+                known = found.get(lease_set)
+                found[lease_set] = tuple(dict.fromkeys((*known, *patterns))) if known else patterns
+        return [Match(each, found[each], self.policies.get(each, ())) for each in sorted(found)]
 
     def _patterns_of(self, lease_set: str, name: bytes) -> tuple[str, ...]:
         feed = self._book.roster.feeds.get(lease_set)
@@ -89,18 +92,29 @@ class Describing:
             known = self._patterns[name, lease_set] = feed, tuple(matching(name, feed.patterns))
         return known[1]
 
-    def _leased(self, scope: Scope, answer: Answer, feeds: Mapping[bytes, frozenset[str]], now: float) -> list[Leased]:
+    def _leased(
+        self, scope: Scope, addresses: Sequence[Address], feeds: Mapping[bytes, frozenset[str]], now: float
+    ) -> list[Leased]:
         """What the kernel holds of the answer's addresses, and for how long."""
-        book = self._book
+        roster, held = self._book.roster, self._book.held
+        clients: dict[str, list[bytes]] = {}
         left: dict[str, float] = {}
-        for record in answer.addresses[:MAX_ADDRESSES]:
-            for lease_set in frozenset().union(*(feeds[name] for name in record.names if name in feeds)):
-                feed = book.roster.feeds.get(lease_set)
+        names: tuple[bytes, ...] = ()
+        wanted: set[str] = set()
+        for record in addresses[:MAX_ADDRESSES]:
+            address = record.address
+            if record.names is not names:
+                names = record.names
+                wanted = {lease_set for name in names for lease_set in feeds.get(name, ())}
+            for lease_set in wanted:
+                feed = roster.feeds.get(lease_set)
                 if feed is None:
                     continue
-                kernel_set = feed.kernel_set(record.address)
-                for client in islice(book.roster.served_by(scope, lease_set), _MOST_CLIENTS):
-                    expires = book.held.of(kernel_set, client).get(record.address, 0.0)
+                if lease_set not in clients:
+                    clients[lease_set] = list(islice(roster.served_by(scope, lease_set), _MOST_CLIENTS))
+                kernel_set = feed.kernel_set(address)
+                for client in clients[lease_set]:
+                    expires = held.of(kernel_set, client).get(address, 0.0)
                     if expires > now:
                         left[lease_set] = min(left.get(lease_set, expires - now), expires - now)
                         break

@@ -48,6 +48,9 @@ SLICE: Final = 16
 LAST: Final = 2_048
 """Records made at the end, at most: in some 30 ms."""
 
+FLUSH: Final = 512
+"""Lines that are handed to the file before the next tick."""
+
 TICK_SECONDS: Final = 0.1
 SAMPLE: Final = 100
 """Queries of each tick that are measured while none are logged: all of them up to 1 000 a second."""
@@ -206,6 +209,8 @@ class Observing:
             if self.writer is not None and (self._logs == ALL or (self._logs == DENIED and record.denied)):
                 self.writer.put(line)
             self._tails.offer(record, line)
+        if self.writer is not None and self.writer.waiting >= FLUSH:
+            self.writer.flush()
 
     def _report_gaps(self) -> None:
         """Say what is missing, in the file and to whoever watches."""

@@ -9,6 +9,8 @@
              Leasing ─► lease book ◄────────────┤
                 │                               │
                 └─────► Committer ─► kernel ◄───┘
+                            ▲           │ connections
+                            └─ FlowKeeper ◄─ (leases that end and are in use)
 """
 
 import asyncio
@@ -35,6 +37,7 @@ from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.faults import CannotStart
+from dnsguard.forwarder.flows import FlowKeeper
 from dnsguard.forwarder.health import HealthServer
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.leasing import Leasing
@@ -47,6 +50,7 @@ from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.handover import Handed, handed_down
 from dnsguard.leases import LeaseBook, Terms
 from dnsguard.link.messages import Hello, Stats
+from dnsguard.netlink.flowlist import FlowList
 from dnsguard.netlink.probe import readding_updates_timeout
 from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.observe.exposition import exposition, number
@@ -60,7 +64,6 @@ TRUSTED_FILE = "trusted-servers.last-good"
 
 _STATS_SECONDS = 2.0
 _ADDRESSES_SECONDS = 10.0
-_SERVERS_SECONDS = 60.0
 _EXPIRE_SECONDS = 0.1
 _EXPIRE_BUDGET = 2_000
 """Records looked at in each step: under a millisecond, and a million in a minute."""
@@ -98,6 +101,8 @@ class Forwarder:
             self.book, self.committer, self.clients, self.counters, Complaints(log),
             node_wide=settings.lease_scope == "Node",
         )  # fmt: skip
+        self._flow_list = FlowList()
+        self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters, Complaints(log))
         self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE)
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
         self.enforcing = Enforcing(
@@ -121,7 +126,9 @@ class Forwarder:
         make_directory(settings.run_dir)
         self.clients.set_own(await asyncio.to_thread(own_addresses))
         await self.trusted.look_up()
-        pool = self._pool = UpstreamPool(self.trusted.in_force, UpstreamSettings(), self.dns_counters)
+        pool = self._pool = UpstreamPool(
+            self.trusted.in_force, UpstreamSettings(authorities=settings.upstream_ca_file), self.dns_counters
+        )
         relay = self._relay = Relay(
             pool.ask, self.judge, self.leasing, RelaySettings(commit_deadline=settings.commit_deadline),
             self.dns_counters,
@@ -152,24 +159,24 @@ class Forwarder:
             relay.close()
             self.sockets.close()
             self.health.close()
+            self._flow_list.close()
         await self.dns_log.close()
         await self._save()
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        running = [
+        return [
             tasks.create_task(self._enforce(), name="enforcing"),
             tasks.create_task(self.linking.client.run(), name="link"),
             tasks.create_task(self.linking.keep_last_good(), name="last-good"),
             tasks.create_task(self._keep_saved(), name="save"),
             tasks.create_task(_every(_EXPIRE_SECONDS, self._expire), name="expire"),
+            tasks.create_task(self.flows.run(), name="flows"),
             tasks.create_task(_every(_RETRY_SECONDS, self._retry), name="retry"),
             tasks.create_task(_every(TICK_SECONDS, self.dns_log.tick), name="dns-log"),
             tasks.create_task(_every(_STATS_SECONDS, self._report), name="stats"),
             tasks.create_task(_every(_ADDRESSES_SECONDS, self._look_at_addresses), name="addresses"),
+            tasks.create_task(self.trusted.keep_looking(self._ask_where_they_are_now), name="servers"),
         ]
-        if self.trusted.has_names:
-            running.append(tasks.create_task(_every(_SERVERS_SECONDS, self._look_up_servers), name="servers"))
-        return running
 
     async def _open_health(self) -> None:
         where = self.settings.health_listen
@@ -221,7 +228,7 @@ class Forwarder:
                    "Answers not learned for lack of room, where no policy asked for them.", self.book.unlearned),
             *metrics.durations(self.dns_log),
             *metrics.logged(self.dns_log),
-            metrics.upstreams(self._pool.status() if self._pool is not None else {}),
+            *metrics.upstreams(self._pool.healths() if self._pool is not None else {}),
             number("dnsguard_forwarder_learned_records", "gauge", "Records learned and not forgotten.",
                    self.book.library.edges),
             number("dnsguard_forwarder_elements", "gauge", "Elements that the kernel holds for leases.",
@@ -238,7 +245,7 @@ class Forwarder:
 
     async def _report(self) -> None:
         counters = self.dns_counters.as_dict() | self.counters.as_dict()
-        upstreams = self._pool.status() if self._pool is not None else {}
+        upstreams = self._pool.described() if self._pool is not None else {}
         self.linking.client.report(
             Stats(counters, upstreams, (*self.configuring.problems, *self.dns_log.problems, *self._unanswered()))
         )
@@ -283,13 +290,9 @@ class Forwarder:
         if self._relay is not None:
             self._relay.ready.clear()
 
-    async def _look_up_servers(self) -> None:
-        try:
-            await self.trusted.look_up()
-        except DnsguardError as error:
-            log.warning("the upstreams stay as they are: %s", error)
-        else:
-            self.configuring.ask_the_trusted()
+    def _ask_where_they_are_now(self) -> None:
+        """The same servers at other addresses: what they said is as good as it was."""
+        self.configuring.ask_the_trusted(forget=False)
 
 
 async def run(settings: Settings, stopped: asyncio.Event) -> None:

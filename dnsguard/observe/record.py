@@ -5,7 +5,7 @@ What does not apply is left out. Bounded: what one answer can make a line hold i
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
@@ -22,7 +22,9 @@ MAX_NAMED: Final = 4
 """Patterns, and policies, of each set."""
 
 _quoted = json.JSONEncoder().encode
-_NO_TEXT: Final = ""
+
+Aliases = Sequence[tuple[bytes, bytes, int]]
+Addresses = Sequence[tuple[bytes, int, tuple[bytes, ...], bool]]
 
 
 class Match(NamedTuple):
@@ -68,10 +70,10 @@ class Record(NamedTuple):
     extended: int | None = None
     text: str = ""
     server: str = ""
-    aliases: Sequence[tuple[bytes, bytes, int]] = ()
+    aliases: Aliases = ()
     """(Owner, target, TTL) in the order of the chain."""
 
-    addresses: Sequence[tuple[bytes, int, tuple[bytes, ...], bool]] = ()
+    addresses: Addresses = ()
     """(Address, TTL, chain that leads there, whether it is a hint); TTLs as upstream gave them."""
 
     matches: Sequence[Match] = ()
@@ -89,10 +91,7 @@ class Record(NamedTuple):
 
     def line(self) -> str:
         """The record as it is written, without a newline; below 64 kB."""
-        return "".join(self._pieces())
-
-    def _pieces(self) -> Iterator[str]:
-        yield (
+        line = (
             f'{{"time":"{time_text(self.time)}","type":"LOG","client":{_quoted(self.client)},'
             f'"client_ip":"{_address(self.client_address)}",'
             f'"asked_ip":"{_address(self.asked_address)}","transport":"{self.transport}",'
@@ -100,36 +99,22 @@ class Record(NamedTuple):
             f'"source":"{self.source}"'
         )
         if self.extended is not None:
-            yield f',"extended_error":{self.extended}'
+            line += f',"extended_error":{self.extended}'
         if self.text:
-            yield f',"extended_text":{_quoted(self.text[:MAX_TEXT])}'
+            line += f',"extended_text":{_quoted(self.text[:MAX_TEXT])}'
         if self.server:
-            yield f',"upstream":{_quoted(self.server)}'
-        if self.aliases:
-            yield from _list(
-                "aliases", MAX_ALIASES, len(self.aliases),
-                (f'{{"name":{_name(owner)},"target":{_name(target)},"ttl":{ttl}}}'
-                 for owner, target, ttl in self.aliases[:MAX_ALIASES]),
-            )  # fmt: skip
-        if self.addresses:
-            yield from _list(
-                "addresses", MAX_ADDRESSES, len(self.addresses),
-                (f'{{"ip":"{_address(address)}","ttl":{ttl}{_HINT if hint else _NO_TEXT}}}'
-                 for address, ttl, _, hint in self.addresses[:MAX_ADDRESSES]),
-            )  # fmt: skip
+            line += f',"upstream":{_quoted(self.server)}'
+        if self.aliases or self.addresses:
+            line += _answer(self.aliases, self.addresses)
         if self.matches:
-            yield from _list("policy_match", MAX_SETS, len(self.matches), map(_match, self.matches[:MAX_SETS]))
+            line += _list("policy_match", len(self.matches), map(_match, self.matches[:MAX_SETS]))
         if self.leased:
-            yield from _list(
-                "leased", MAX_SETS, len(self.leased),
-                (f'{{"set":{_quoted(each.lease_set)},"seconds":{each.seconds:.0f}}}'
-                 for each in self.leased[:MAX_SETS]),
-            )  # fmt: skip
+            line += _list("leased", len(self.leased), map(_leased, self.leased[:MAX_SETS]))
         if self.asked:
-            yield f',"upstream_ms":{self.asked * 1000:.3f}'
+            line += f',"upstream_ms":{self.asked * 1000:.3f}'
         if self.held:
-            yield f',"lease_ms":{self.held * 1000:.3f}'
-        yield f',"total_ms":{self.total * 1000:.3f}}}'
+            line += f',"lease_ms":{self.held * 1000:.3f}'
+        return f'{line},"total_ms":{self.total * 1000:.3f}}}'
 
 
 def unlogged_line(time: float, count: int, reason: str, client_address: bytes = b"") -> str:
@@ -145,12 +130,42 @@ def time_text(time: float) -> str:
 
 
 _HINT: Final = ',"hint":true'
+_NO_HINT: Final = ""
+_MAX_ANSWERS: Final = 1_024
+_SMALL: Final = 4
+"""Records of an answer whose text is kept; what names of 255 octets may fill stays below ten megabytes."""
 
 
-def _list(key: str, most: int, count: int, items: Iterable[str]) -> Iterator[str]:
-    yield f',"{key}":[{",".join(items)}]'
-    if count > most:
-        yield f',"{key}_left_out":{count - most}'
+def _answer(aliases: Aliases, addresses: Addresses) -> str:
+    """What an answer says. Most answers are given many times."""
+    if len(aliases) <= _SMALL and len(addresses) <= _SMALL:
+        return _small_answer(tuple(aliases), tuple(addresses))
+    return _answer_text(aliases, addresses)
+
+
+def _answer_text(aliases: Aliases, addresses: Addresses) -> str:
+    text = ""
+    if aliases:
+        text = _list("aliases", len(aliases), [
+            f'{{"name":{_name(owner)},"target":{_name(target)},"ttl":{ttl}}}'
+            for owner, target, ttl in aliases[:MAX_ALIASES]
+        ])  # fmt: skip
+    if addresses:
+        text += _list("addresses", len(addresses), [
+            f'{{"ip":"{_address(address)}","ttl":{ttl}{_HINT if hint else _NO_HINT}}}'
+            for address, ttl, _, hint in addresses[:MAX_ADDRESSES]
+        ])  # fmt: skip
+    return text
+
+
+_small_answer = lru_cache(_MAX_ANSWERS)(_answer_text)
+
+
+def _list(key: str, count: int, items: Iterable[str]) -> str:
+    """As many items as there are; ``count`` is how many there were."""
+    items = list(items)
+    left_out = f',"{key}_left_out":{count - len(items)}' if count > len(items) else ""
+    return f',"{key}":[{",".join(items)}]{left_out}'
 
 
 def _match(match: Match) -> str:
@@ -160,12 +175,16 @@ def _match(match: Match) -> str:
     return f'{{"set":{_quoted(match.lease_set)},"patterns":[{patterns}]{named}}}'
 
 
+def _leased(leased: Leased) -> str:
+    return f'{{"set":{_quoted(leased.lease_set)},"seconds":{leased.seconds:.0f}}}'
+
+
 @lru_cache(16)
 def _second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-@lru_cache(8192)
+@lru_cache(4096)
 def _name(wire: bytes) -> str:
     """A name in presentation form, quoted: what is not plain is escaped twice, for DNS and for JSON."""
     return _quoted(name_text(wire))

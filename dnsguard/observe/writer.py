@@ -22,8 +22,8 @@ MAX_LINES: Final = 65_536
 MAX_BYTES: Final = 16 * 1024 * 1024
 """The same in bytes; beyond it the oldest go, too."""
 
-BATCH: Final = 512
-"""Lines of one batch: 200 kB, which a disk takes in a millisecond."""
+BATCH: Final = 1_024
+"""Lines of one batch, at most: half a megabyte, which is put together in a fifth of a millisecond."""
 
 
 class LineWriter:

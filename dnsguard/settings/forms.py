@@ -178,6 +178,20 @@ def read_path(value: Any) -> Path:
     return Path(str(value)).expanduser().absolute()
 
 
+def read_certificates(value: Any) -> Path | None:
+    """A file of certificates in PEM, made absolute; `none` for none of our own."""
+    if value is None or str(value).strip() == "none":
+        return None
+    path = read_path(value)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    if b"-----BEGIN CERTIFICATE-----" not in text:
+        raise ValueError(f"{path} holds no certificates in PEM")
+    return path
+
+
 def comma_separated(value: Any) -> Any:
     """Environment and flags give one text for a list; `none` is the empty list."""
     if not isinstance(value, str):

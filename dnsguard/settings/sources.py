@@ -35,6 +35,7 @@ FLAGS: Mapping[str, str] = {
     "run_dir": "sockets between the processes; default for root: /run/dnsguard",
     "listen": "addresses to answer DNS on, separated by commas",
     "upstreams": "trusted DNS servers, separated by commas; default: those of /etc/resolv.conf",
+    "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; none: whom the system trusts",
     "api_listen": "address of the admin API",
     "health_listen": "address of the forwarder's health and metrics",
     "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",

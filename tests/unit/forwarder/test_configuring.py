@@ -62,7 +62,9 @@ class Bench:
     def connect(self, *servers: FakeUpstream) -> Relay:
         """Put the relay and its upstreams in place."""
         to = [Server("127.0.0.1", server.port) for server in servers]
-        self.made.pool = UpstreamPool(to, UpstreamSettings(deadline=20.0, patience=(10.0,)), self.dns_counters)
+        self.made.pool = UpstreamPool(
+            to, UpstreamSettings(deadline=20.0, patience=(10.0,), probes=False), self.dns_counters
+        )
         self.made.relay = Relay(
             self.made.pool.ask, lambda *_: None, self.leasing, RelaySettings(commit_deadline=0.25), self.dns_counters
         )

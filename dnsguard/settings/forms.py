@@ -125,16 +125,22 @@ def read_address(value: Any) -> Address:
 
 
 MAX_COUNT = 10_000
+MAX_WORKERS = 64
 
 
 def read_count(value: Any) -> int:
     """A whole number from 1 to ``MAX_COUNT``."""
-    if (
-        isinstance(value, bool)
-        or not re.fullmatch(r"[0-9]{1,5}", str(value).strip())
-        or not 1 <= int(value) <= MAX_COUNT
-    ):
-        raise ValueError(f"{value!r} is no such number: write 1 to {MAX_COUNT}")
+    return _whole_number(value, MAX_COUNT)
+
+
+def read_workers(value: Any) -> int:
+    """A whole number from 1 to ``MAX_WORKERS``."""
+    return _whole_number(value, MAX_WORKERS)
+
+
+def _whole_number(value: Any, most: int) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", str(value).strip()) or not 1 <= int(value) <= most:
+        raise ValueError(f"{value!r} is no such number: write 1 to {most}")
     return int(value)
 
 

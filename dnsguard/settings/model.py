@@ -29,6 +29,7 @@ from dnsguard.settings.forms import (
     read_table,
     read_unleased_nets,
     read_upstream,
+    read_workers,
 )
 
 _LIST = BeforeValidator(comma_separated)
@@ -98,6 +99,18 @@ class Settings(Checked):
 
     commit_deadline: Annotated[float, PlainValidator(read_seconds)] = 0.25
     """How long an answer waits for its lease before it becomes SERVFAIL."""
+
+    workers: Annotated[int, PlainValidator(read_workers)] = 1
+    """Processes that answer. More than one is for nodes where one processor is not enough: each asks and caches by
+    itself, and has what its answers open written by the first."""
+
+    prefetch: Literal["On", "Off"] = "On"
+    """Whether a name that is asked for when its answer in the cache is about to expire is fetched anew at once: for a
+    tenth more questions upstream nobody waits for names that are in use."""
+
+    serve_stale: Annotated[float, PlainValidator(read_seconds)] = 0.0
+    """How long an expired answer may still be given when no server answers (RFC 8767), its lease as short as they come.
+    Off: an address may have another owner by then."""
 
     query_policy: Literal["AllowAll", "AllowListed"] = "AllowAll"
     """Whether names that no policy of the client allows are answered, where policy lets it ask at all."""

@@ -35,7 +35,7 @@ FLAGS: Mapping[str, str] = {
     "run_dir": "sockets between the processes; default for root: /run/dnsguard",
     "listen": "addresses to answer DNS on, separated by commas",
     "upstreams": "trusted DNS servers, separated by commas; default: those of /etc/resolv.conf",
-    "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; none: whom the system trusts",
+    "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; default: whom the system trusts",
     "api_listen": "address of the admin API",
     "health_listen": "address of the forwarder's health and metrics",
     "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",
@@ -48,6 +48,9 @@ FLAGS: Mapping[str, str] = {
     "lease_floor": "no lease is shorter",
     "unleased_nets": "CIDRs that no name opens, separated by commas; private: all private ones",
     "commit_deadline": "how long an answer waits for its lease",
+    "workers": "processes that answer DNS",
+    "prefetch": "On or Off: are answers that are about to expire fetched anew when they are asked for",
+    "serve_stale": "how long an expired answer may be given when no server answers",
     "query_policy": "AllowAll or AllowListed: are names that no policy allows answered",
     "query_refusal": "Refused or NXDomain: how names that policy denies are answered",
     "search_domains": "domains that resolvers append to names, separated by commas: there a denied name is NXDOMAIN;"

@@ -44,7 +44,7 @@ from dnsguard.forwarder.linking import Linking
 from dnsguard.forwarder.refusing import Refusing
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.trusted import TrustedServers
-from dnsguard.leases import LeaseBook, Terms
+from dnsguard.leases import LeaseBook, Limits, Terms
 from dnsguard.link.messages import Hello, Stats
 from dnsguard.netlink.flowlist import FlowList
 from dnsguard.netlink.probe import readding_updates_timeout
@@ -85,6 +85,7 @@ class Forwarder:
         unleased = UnleasedNets(settings.unleased_nets)
         self.book = LeaseBook(
             Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
+            limits_of(settings),
             eligible=lambda address: ineligible(address, self.clients.own, unleased) is None,
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
@@ -259,6 +260,18 @@ class Forwarder:
             log.warning("the upstreams stay as they are: %s", error)
         else:
             self.configuring.ask_the_trusted()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The bounds of what is learned; those that are no setting follow from those that are."""
+    total = settings.leases_in_total
+    return Limits(
+        edges_per_scope=settings.leases_per_client,
+        edges_of_node=max(settings.leases_per_client, total // 4),
+        addresses_per_name=settings.leases_per_name,
+        edges=total,
+        elements=total,
+    )
 
 
 async def run(settings: Settings, stopped: asyncio.Event) -> None:

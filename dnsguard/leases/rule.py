@@ -17,7 +17,7 @@ from dnsguard.leases.held import Held
 from dnsguard.leases.library import Library
 from dnsguard.leases.roster import Roster
 from dnsguard.leases.scope import NODE, OUTSIDERS, Scope
-from dnsguard.leases.terms import LimitReached, Limits
+from dnsguard.leases.terms import KERNEL_FULL, LimitReached, Limits
 
 
 class _Due:
@@ -63,7 +63,7 @@ class Rule:
         debts = self._indebt(scope, graph, owners)
         room = self._room()
         if len(wanted) > room and sum(map(self._is_new, wanted)) > room:
-            raise LimitReached("elements", self._limits.elements)
+            raise LimitReached(KERNEL_FULL, self._limits.elements)
         return Changes(tuple([Element(*each) for each in wanted.items()]), (), debts, self.generation)
 
     def settle(self, touched: Iterable[tuple[str, bytes]], now: float, *, spare_inherited: bool = False) -> Changes:

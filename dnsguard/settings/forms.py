@@ -124,6 +124,13 @@ def read_address(value: Any) -> Address:
     return address
 
 
+def read_bound(value: Any) -> int:
+    """How many there may be: a whole number from 1."""
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,9}", str(value)) or not int(value):
+        raise ValueError(f"{value!r} is no bound: write a whole number from 1 to 999999999")
+    return int(value)
+
+
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 

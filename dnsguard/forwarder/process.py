@@ -82,7 +82,7 @@ class Forwarder:
             (address.packed for address in settings.shared_resolvers), settings.workload_cidrs, settings.served_clients
         )
         self._loop = loop = asyncio.get_running_loop()
-        unleased = UnleasedNets(settings.unleased_nets)
+        unleased = UnleasedNets(settings.unleased_nets) if settings.unleased_nets else None
         self.book = LeaseBook(
             Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
             limits_of(settings),

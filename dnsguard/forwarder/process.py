@@ -96,7 +96,7 @@ class Forwarder:
             node_wide=settings.lease_scope == "Node",
         )  # fmt: skip
         self._flow_list = FlowList()
-        self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters, Complaints(log))
+        self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters)
         self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE)
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
         self.enforcing = Enforcing(self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take)
@@ -216,7 +216,8 @@ class Forwarder:
     async def _report(self) -> None:
         counters = self.dns_counters.as_dict() | self.counters.as_dict()
         upstreams = self._pool.status() if self._pool is not None else {}
-        self.linking.client.report(Stats(counters, upstreams, (*self.configuring.problems, *self._unanswered())))
+        problems = (*self.configuring.problems, *self._unanswered(), *filter(None, [self.flows.problem]))
+        self.linking.client.report(Stats(counters, upstreams, problems))
 
     # What is done now and then.
 

@@ -26,7 +26,16 @@ class Counters:
     """No answer: too short, or an answer itself."""
 
     released_cached: int = 0
+    released_ready: int = 0
+    """Of them those that went out once more as they were."""
+
+    released_stale: int = 0
+    """Expired answers that were given because no server answered."""
+
     released_truncated: int = 0
+    prefetched: int = 0
+    """Questions put for names in the cache that were about to expire."""
+
     malformed_queries: int = 0
     over_limit: int = 0
     over_client_limit: int = 0
@@ -57,6 +66,8 @@ class Counters:
     """Questions put again without an OPT record."""
 
     upstream_tcp: int = 0
+    upstream_hedged: int = 0
+    """Questions put a second time because the answer was late for its server."""
 
     udp_received: int = 0
     udp_send_errors: int = 0

@@ -5,9 +5,11 @@ leads there asks for it again, and ``reconcile`` asks for all of it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 
 from dnsguard.leases.changes import NOTHING, Changes, Element, Learned
 from dnsguard.leases.feeds import AnswerFacts, Feed, LocalClient
+from dnsguard.leases.first import FirstLookUp
 from dnsguard.leases.graph import Graph
 from dnsguard.leases.held import Held
 from dnsguard.leases.library import Facts, Library
@@ -49,7 +51,7 @@ class LeaseBook:
 
         self.eligible = eligible
         self._rule = Rule(self.limits, self.roster, self.library, self.held)
-        self._sweep: Iterator[int] = iter(())
+        self._first = FirstLookUp(self.library, self.held, self._rule)
 
     def scope_of(self, address: bytes) -> Scope:
         """The scope of a client that is no part of the node: its endpoint, or the address itself."""
@@ -61,8 +63,12 @@ class LeaseBook:
         Raises ``LimitReached`` when there is no room for a lease that the answer leads to.
         """
         graph = self.library.get(scope)
-        if graph is not None and (until := self._settled_until(graph, answer, now, age)):
-            return Learned(NOTHING, until)
+        if graph is not None:
+            if until := self._settled_until(graph, answer, now, age):
+                return tuple.__new__(Learned, (NOTHING, until))
+            learned = self._first.learn(graph, answer, now, age, self.terms, self.eligible)
+            if learned is not None:
+                return learned
         facts = self._facts(answer, now, age)
         if not facts.aliases and not facts.addresses:
             return Learned(NOTHING, _FOREVER)
@@ -96,9 +102,11 @@ class LeaseBook:
             owner = record.names[-1]
             edges = graph.addresses.get(owner)
             expires = edges.get(record.address, 0.0) if edges is not None else 0.0
+            if not expires:
+                if self.eligible(record.address):
+                    return 0.0
+                continue
             if expires < now + lease(record.ttl - age) or owner in unsettled:
-                if not expires and not self.eligible(record.address):
-                    continue
                 return 0.0
             if expires < first:
                 first = expires
@@ -186,6 +194,15 @@ class LeaseBook:
             changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
         return changes._replace(remove=self.held.all_doomed())
 
+    def places(self) -> list[tuple[str, bytes]]:
+        """Every (kernel set, client) that holds something or may: for ``reconcile_part``."""
+        return list(self._rule.everything())
+
+    def reconcile_part(self, places: Iterable[tuple[str, bytes]], now: float) -> Changes:
+        """What the kernel lacks, or holds without reason, of these. What came of the part before is to be written
+        first."""
+        return self._rule.settle(places, now, spare_inherited=True)
+
     def discard(self, now: float, epoch: int) -> Changes:
         """Forget all that was learned, by a process before us too: nothing that stands in the kernel has a reason.
         What is learned from now on is of this epoch."""
@@ -200,18 +217,19 @@ class LeaseBook:
 
         To be asked right before writing, and the acknowledgement given before anything else is asked of the book.
         """
-        current = changes.generation == self._rule.generation
-        add = tuple([
-            element for element in changes.add
-            if element.expires > now and element.expires > self._held_until(element.place)
-            and (current or self._rule.justifies(element.place, now))
-        ])  # fmt: skip
-        remove = tuple([place for place in changes.remove if self.held.doomed(place)])
-        return Changes(add, remove, changes.debts, changes.generation)
-
-    def _held_until(self, place: tuple[str, bytes, bytes]) -> float:
-        kernel_set, client, address = place
-        return self.held.of(kernel_set, client).get(address, 0.0)
+        current, held = changes.generation == self._rule.generation, self.held.of
+        add = []
+        for element in changes.add:
+            place, expires = element
+            kernel_set, client, address = place
+            if (
+                expires > now
+                and expires > held(kernel_set, client).get(address, 0.0)
+                and (current or self._rule.justifies(place, now))
+            ):
+                add.append(element)
+        remove = tuple([place for place in changes.remove if self.held.doomed(place)]) if changes.remove else ()
+        return tuple.__new__(Changes, (tuple(add), remove, changes.debts, changes.generation))
 
     def acknowledged(self, changes: Changes) -> None:
         """The kernel has these."""
@@ -235,25 +253,9 @@ class LeaseBook:
         return prolonged(self.roster, self.library, self._rule, pairs, until, now)
 
     def expire(self, now: float, budget: int | None = None) -> None:
-        """Forget what has expired. With a budget: look at about that many records, and go on from there next time."""
-        if budget is None:
-            self._sweep = iter(())
-            for _ in self._sweeper(now):
-                pass
-            return
-        while budget > 0:
-            looked_at = next(self._sweep, None)
-            if looked_at is None:
-                self._sweep = self._sweeper(now)
-                return
-            budget -= looked_at + 1
-
-    def _sweeper(self, now: float) -> Iterator[int]:
-        for scope in self.library.scopes():
-            yield self.library.expire(scope, now)
-        self.held.expire_inherited(now)
-        for kernel_set, client in list(self.held.keys()):
-            yield self.held.expire(kernel_set, client, now)
+        """Forget what has expired. With a budget: look at that many records, and go on from there next time."""
+        for _ in islice(chain(self.library.expire_due(now), self.held.expire_due(now)), budget):
+            pass
 
     def leases(self, scopes: Iterable[Scope], now: float) -> Iterator[Lease]:
         """What these scopes have learned and what the kernel holds of it, for people."""

@@ -124,10 +124,19 @@ def read_address(value: Any) -> Address:
     return address
 
 
+MAX_COUNT = 10_000
+MAX_BOUND = 1_000_000_000
+
+
 def read_bound(value: Any) -> int:
-    """How many there may be: a whole number from 1."""
-    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,9}", str(value)) or not int(value):
-        raise ValueError(f"{value!r} is no bound: write a whole number from 1 to 999999999")
+    """How many there may be of what is counted in thousands: a whole number from 1 to ``MAX_BOUND``."""
+    return read_count(value, MAX_BOUND)
+
+
+def read_count(value: Any, most: int = MAX_COUNT) -> int:
+    """A whole number from 1 to ``most``."""
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,10}", str(value).strip()) or not 1 <= int(value) <= most:
+        raise ValueError(f"{value!r} is no such number: write 1 to {most}")
     return int(value)
 
 
@@ -169,6 +178,20 @@ def read_path(value: Any) -> Path:
     if not str(value).strip():
         raise ValueError("is empty: write a path")
     return Path(str(value)).expanduser().absolute()
+
+
+def read_certificates(value: Any) -> Path | None:
+    """A file of certificates in PEM, made absolute; `none` for none of our own."""
+    if value is None or str(value).strip() == "none":
+        return None
+    path = read_path(value)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    if b"-----BEGIN CERTIFICATE-----" not in text:
+        raise ValueError(f"{path} holds no certificates in PEM")
+    return path
 
 
 def comma_separated(value: Any) -> Any:

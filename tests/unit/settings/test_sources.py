@@ -208,6 +208,6 @@ def test_a_search_domain_is_a_name(text: str, said: str) -> None:
 def test_bounds_are_whole_numbers() -> None:
     assert read("--leases-per-name", "7").leases_per_name == 7
     assert problems("--leases-per-client", "0", "--leases-in-total", "1e6", *UPSTREAM) == [
-        "--leases-per-client: '0' is no bound: write a whole number from 1 to 999999999",
-        "--leases-in-total: '1e6' is no bound: write a whole number from 1 to 999999999",
+        "--leases-per-client: '0' is no such number: write 1 to 1000000000",
+        "--leases-in-total: '1e6' is no such number: write 1 to 1000000000",
     ]

@@ -27,7 +27,7 @@ class _Prefix(NamedTuple):
 
 
 class UnleasedNets:
-    """Networks whose addresses no name opens. Without any it costs one look at an empty tuple."""
+    """Networks whose addresses no name opens."""
 
     __slots__ = ("_prefixes",)
 
@@ -49,14 +49,11 @@ class UnleasedNets:
         return None
 
 
-NO_NETS: Final = UnleasedNets()
-
-
-def ineligible(address: bytes, own: Container[bytes] = (), nets: UnleasedNets = NO_NETS) -> str | None:
+def ineligible(address: bytes, own: Container[bytes] = (), nets: UnleasedNets | None = None) -> str | None:
     """Why the packed ``address`` is never leased, ``None`` where it may be. ``own``: packed addresses of this node."""
     if address in own:
         return "the node's own address"
-    if (net := nets.holding(address)) is not None:
+    if nets is not None and (net := nets.holding(address)) is not None:
         return f"in {net} of unleased_nets"
     if len(address) == 4:
         return _special_ipv4(address)

@@ -53,7 +53,7 @@ from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.statefile import LearnedFile
 from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.handover import Handed, handed_down
-from dnsguard.leases import LeaseBook, Terms
+from dnsguard.leases import LeaseBook, Limits, Terms
 from dnsguard.link.messages import Hello, Stats
 from dnsguard.netlink.flowlist import FlowList
 from dnsguard.netlink.probe import readding_updates_timeout
@@ -105,9 +105,10 @@ class Forwarder:
             (address.packed for address in settings.shared_resolvers), settings.workload_cidrs, settings.served_clients
         )
         self._loop = loop = asyncio.get_running_loop()
-        unleased = UnleasedNets(settings.unleased_nets)
+        unleased = UnleasedNets(settings.unleased_nets) if settings.unleased_nets else None
         self.book = LeaseBook(
             Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
+            limits_of(settings),
             eligible=lambda address: ineligible(address, self.clients.own, unleased) is None,
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
@@ -118,7 +119,7 @@ class Forwarder:
             node_wide=settings.lease_scope == "Node",
         )  # fmt: skip
         self._flow_list = FlowList()
-        self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters, Complaints(log))
+        self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters)
         self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE)
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
         self.enforcing = Enforcing(
@@ -296,9 +297,13 @@ class Forwarder:
     async def _report(self) -> None:
         counters = self.counted()
         upstreams = self._pool.described() if self._pool is not None else {}
-        self.linking.client.report(
-            Stats(counters, upstreams, (*self.configuring.problems, *self.dns_log.problems, *self._unanswered()))
+        problems = (
+            *self.configuring.problems,
+            *self.dns_log.problems,
+            *self._unanswered(),
+            *filter(None, [self.flows.problem]),
         )
+        self.linking.client.report(Stats(counters, upstreams, problems))
 
     # What is done now and then.
 
@@ -343,6 +348,18 @@ class Forwarder:
     def _ask_where_they_are_now(self) -> None:
         """The same servers at other addresses: what they said is as good as it was."""
         self.configuring.ask_the_trusted(forget=False)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The bounds of what is learned; those that are no setting follow from those that are."""
+    total = settings.leases_in_total
+    return Limits(
+        edges_per_scope=settings.leases_per_client,
+        edges_of_node=max(settings.leases_per_client, total // 4),
+        addresses_per_name=settings.leases_per_name,
+        edges=total,
+        elements=total,
+    )
 
 
 async def run(settings: Settings, stopped: asyncio.Event, *, argv: Sequence[str]) -> None:

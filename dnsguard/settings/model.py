@@ -16,6 +16,7 @@ from dnsguard.settings.forms import (
     SocketAddress,
     comma_separated,
     read_address,
+    read_bound,
     read_certificates,
     read_count,
     read_domain,
@@ -96,6 +97,17 @@ class Settings(Checked):
     unleased_nets: Annotated[tuple[Network, ...], PlainValidator(read_unleased_nets)] = ()
     """Networks whose addresses no name opens, in whatever form; `private` stands for all private ones. None unless set:
     names of services inside lead to private addresses. What a name outside leads to is up to whoever owns the name."""
+
+    leases_per_client: Annotated[int, PlainValidator(read_bound)] = 16_384
+    """Records that one client may learn: many times what a crawler of the web needs in a minute, and a sixtieth of all,
+    so that who asks for endless children of an allowed wildcard fills only its own part."""
+
+    leases_per_name: Annotated[int, PlainValidator(read_bound)] = 1_000
+    """Addresses that one name may lead a client to: names of large content networks lead to hundreds within an hour."""
+
+    leases_in_total: Annotated[int, PlainValidator(read_bound)] = 1_000_000
+    """Records learned, and elements in the kernel: each a hundred octets or two of memory, here and there. At each of
+    the three bounds the answer that would need more is SERVFAIL; no lease that lives is given up for another."""
 
     commit_deadline: Annotated[float, PlainValidator(read_seconds)] = 0.25
     """How long an answer waits for its lease before it becomes SERVFAIL."""

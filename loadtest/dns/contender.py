@@ -13,6 +13,10 @@ from loadtest.dns.site import LISTEN, Site, ended, started
 from loadtest.dns.task import Task
 
 
+MANY = 64
+"""Workers, where there may be any number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A forwarder that answers."""

@@ -21,6 +21,12 @@ class Refusal(NamedTuple):
     text: str = ""
     """Free text for people, UTF-8, at most 128 bytes; it names no rule of somebody else's."""
 
+    negative_ttl: int = 0
+    """Seconds for which a cache may keep it, by an SOA record that goes along (RFC 2308); 0: none goes."""
+
+    is_denial: bool = True
+    """Not where the client's resolver only tried its search list: that is counted apart."""
+
 
 Judge = Callable[[Client, bytes, int], Refusal | None]
 """``judge(client, name, qtype)``: ``None`` where the query may be answered. ``name`` is lower-cased wire form with its
@@ -42,6 +48,10 @@ class LeaseOutcome(NamedTuple):
     """Only if not ``ok``: extended error code and text of the SERVFAIL."""
 
     text: str = ""
+
+    again_until: float = 0.0
+    """Clock seconds until which the same answer would be found leased once more, and ``max_ttl`` be right within a
+    second; 0 where that is not known."""
 
 
 Leased = Callable[[LeaseOutcome], None]

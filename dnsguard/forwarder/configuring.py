@@ -80,12 +80,15 @@ class Configuring:
         self.ask_the_trusted()
         return self._discard(said.cache_epoch) if said.cache_epoch != self._book.epoch else NOTHING
 
-    def ask_the_trusted(self) -> None:
-        """Turn to the servers that are trusted now. A question whose server is gone is asked anew."""
+    def ask_the_trusted(self, *, forget: bool = True) -> None:
+        """Turn to the servers that are trusted now. A question whose server is gone is asked anew.
+
+        ``forget``: they are others than before, and so may be what they say.
+        """
         servers = self._trusted.in_force
         if self.pool is not None and servers and self.pool.set_servers(servers):
             log.info("the upstreams are now %s", ", ".join(map(str, servers)))
-            if self.relay is not None:
+            if self.relay is not None and forget:
                 # What the ones before knew may be the reason why they were exchanged.
                 self.relay.clear_cache()
 

@@ -48,7 +48,6 @@ class Describing:
             time=handled.started + wall,
             client=self._book.roster.owners.get(address) or self._clients.standing(address).value,
             client_address=address,
-            client_port=client.port,
             asked_address=client.asked,
             transport=client.transport,
             name=query.name,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.upstream.health import DOWN
+from dnsguard.dns.upstream.health import Health
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.observe.exposition import Metric, number
@@ -91,11 +91,29 @@ def durations(log: DnsLog) -> Iterator[Metric]:
     )  # fmt: skip
 
 
-def upstreams(states: Mapping[str, str]) -> Metric:
-    """Which upstreams are up. ``states``: as ``UpstreamPool.status`` has them."""
-    return Metric(
+def upstreams(healths: Mapping[str, Health]) -> Iterator[Metric]:
+    """How the upstreams are, by their names."""
+    labels = {server: (("server", server),) for server in healths}
+    yield Metric(
         "dnsguard_upstream_up", "gauge", "Whether an upstream answers, as far as is known: 1 or 0.",
-        {(("server", server),): int(not state.startswith(DOWN)) for server, state in states.items()},
+        {labels[each]: int(health.has_answered and health.down_since is None) for each, health in healths.items()},
+    )  # fmt: skip
+    yield Metric(
+        "dnsguard_upstream_answers_total", "counter", "Well-formed answers of an upstream.",
+        {labels[each]: health.answers for each, health in healths.items()},
+    )  # fmt: skip
+    yield Metric(
+        "dnsguard_upstream_failures_total", "counter", "Attempts that it did not answer, or not usably.",
+        {labels[each]: health.failures_in_all for each, health in healths.items()},
+    )  # fmt: skip
+    yield Metric(
+        "dnsguard_upstream_answer_seconds", "gauge", "Within how many seconds it answers half and nearly all of them.",
+        {
+            (*labels[each], ("quantile", f"{share:g}")): seconds
+            for each, health in healths.items()
+            for share in (0.5, 0.99)
+            if (seconds := health.latency.quantile(share)) is not None
+        },
     )  # fmt: skip
 
 

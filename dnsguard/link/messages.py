@@ -244,7 +244,7 @@ class Stats:
 
     counters: dict[str, int]
     upstreams: dict[str, str]
-    """Server → ``up``, ``not asked yet``, or why it is not up."""
+    """Server → ``up`` and how fast it answers, ``not asked yet``, or why it is not up."""
 
     problems: tuple[str, ...] = ()
     """What of its configuration it cannot follow, each with what it does instead."""

@@ -59,7 +59,6 @@ class Record(NamedTuple):
     """Endpoint as ``namespace/name``; of one that is no endpoint, what it is to us."""
 
     client_address: bytes
-    client_port: int
     asked_address: bytes
     transport: str
     name: bytes
@@ -97,7 +96,7 @@ class Record(NamedTuple):
         """The record as it is written, without a newline; below 64 kB."""
         line = (
             f'{{"time":"{time_text(self.time)}","type":"LOG","client":{_quoted(self.client)},'
-            f'"client_ip":"{_address(self.client_address)}","client_port":{self.client_port},'
+            f'"client_ip":"{_address(self.client_address)}",'
             f'"asked_ip":"{_address(self.asked_address)}","transport":"{self.transport}",'
             f'"qname":{_name(self.name)},"qtype":"{type_text(self.qtype)}","rcode":"{rcode_text(self.rcode)}",'
             f'"source":"{self.source}"'

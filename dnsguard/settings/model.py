@@ -137,7 +137,7 @@ class Settings(Checked):
     /etc/resolv.conf, which containers take over; cluster.local, because Kubernetes calls its own so by default."""
     dns_log: Literal["Off", "Denied", "All"] = "Off"
     """Which queries are written to the DNS log: none, those that were refused or failed, or all. Off, as in Calico: to
-    write one down takes some 20 µs, more than to answer it from the cache, and who asked what may be nobody's business.
+    write one down takes some 25 µs, more than to answer it from the cache, and who asked what may be nobody's business.
     The last thousand that were refused or failed are kept in memory either way."""
 
     dns_log_file: Annotated[Path | None, PlainValidator(read_path)] = None

@@ -70,7 +70,7 @@ def addresses(of: dict[int, set[str]], family: int) -> set[str]:
     return set().union(*(texts for version, texts in of.items() if family in (0, version)))
 
 
-def _policy(name: str, *rules: dict[str, Any]) -> dict[str, Any]:
+def policy(name: str, *rules: dict[str, Any]) -> dict[str, Any]:
     domains = {"action": "Allow", "destination": {"domains": ["*.open.example", f"*.{topology.BULK_DOMAIN}"]}}
     return {
         "apiVersion": "projectcalico.org/v3",
@@ -81,7 +81,7 @@ def _policy(name: str, *rules: dict[str, Any]) -> dict[str, Any]:
 
 
 ASK = [{"action": "Allow", "protocol": each, "destination": {"ports": [53]}} for each in ("UDP", "TCP")]
-POLICIES = [_policy("open", *ASK), _policy("strict")]
+POLICIES = [policy("open", *ASK), policy("strict")]
 
 
 @contextlib.contextmanager
@@ -102,9 +102,11 @@ def _web_server() -> Iterator[None]:
         inside(topology.INTERNET, command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as server:
         assert server.stdout is not None
-        assert b"Serving HTTP" in server.stdout.readline()
-        yield
-        server.kill()
+        try:
+            assert b"Serving HTTP" in server.stdout.readline()
+            yield
+        finally:
+            server.kill()
 
 
 def place(lab: Lab, workload: Workload) -> Place:

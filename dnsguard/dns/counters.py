@@ -26,7 +26,16 @@ class Counters:
     """No answer: too short, or an answer itself."""
 
     released_cached: int = 0
+    released_ready: int = 0
+    """Of them those that went out once more as they were."""
+
+    released_stale: int = 0
+    """Expired answers that were given because no server answered."""
+
     released_truncated: int = 0
+    prefetched: int = 0
+    """Questions put for names in the cache that were about to expire."""
+
     malformed_queries: int = 0
     over_limit: int = 0
     over_client_limit: int = 0

@@ -194,6 +194,15 @@ class LeaseBook:
             changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
         return changes._replace(remove=self.held.all_doomed())
 
+    def places(self) -> list[tuple[str, bytes]]:
+        """Every (kernel set, client) that holds something or may: for ``reconcile_part``."""
+        return list(self._rule.everything())
+
+    def reconcile_part(self, places: Iterable[tuple[str, bytes]], now: float) -> Changes:
+        """What the kernel lacks, or holds without reason, of these. What came of the part before is to be written
+        first."""
+        return self._rule.settle(places, now, spare_inherited=True)
+
     def discard(self, now: float, epoch: int) -> Changes:
         """Forget all that was learned, by a process before us too: nothing that stands in the kernel has a reason.
         What is learned from now on is of this epoch."""

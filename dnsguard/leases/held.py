@@ -49,6 +49,14 @@ class Held:
             for client in clients:
                 yield kernel_set, client
 
+    def kernel_sets(self) -> list[str]:
+        """Those that hold something."""
+        return list(self._sets)
+
+    def clients(self, kernel_set: str) -> list[bytes]:
+        """The clients that one set holds something of."""
+        return list(self._sets.get(kernel_set, ()))
+
     def added(self, element: Element) -> None:
         """The kernel acknowledged an element."""
         place, expires = element

@@ -32,13 +32,14 @@ def ending(held: Held, before: float, now: float) -> Iterator[list[Pair]]:
     """What the kernel holds now and not ``before`` any more, in steps between which leases may change."""
     found: list[Pair] = []
     looked_at = 0
-    for kernel_set, client in list(held.keys()):
-        addresses = held.of(kernel_set, client)
-        found += [Pair(client, address) for address, expires in addresses.items() if now < expires < before]
-        looked_at += len(addresses)
-        if looked_at >= STEP:
-            yield found
-            found, looked_at = [], 0
+    for kernel_set in held.kernel_sets():
+        for client in held.clients(kernel_set):
+            addresses = held.of(kernel_set, client)
+            found += [Pair(client, address) for address, expires in addresses.items() if now < expires < before]
+            looked_at += len(addresses)
+            if looked_at >= STEP:
+                yield found
+                found, looked_at = [], 0
     yield found
 
 

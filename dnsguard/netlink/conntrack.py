@@ -71,15 +71,16 @@ class Flow(NamedTuple):
 
 
 def list_request(family: int, source: bytes | None = None) -> bytes:
-    """The body of a list request: answered connections of one family, with ``source`` those that it opened.
+    """The body of a list request: answered connections of one family, with an IPv4 ``source`` those that it opened.
 
-    Kernels before 5.8 know no filter by source, those before 5.19 none by status: they list more.
+    A kernel that knows a filter not (before 5.8 none by source) lists more.
     """
     body = bytes((family, 0, 0, 0)) + be32(_STATUS, SEEN_REPLY) + be32(_STATUS_MASK, SEEN_REPLY)
     if source is None:
         return body
-    address = attribute(1 if len(source) == 4 else 3, source)
-    return body + nested(_TUPLE_ORIG, nested(1, address)) + nested(_FILTER, attribute(1, _word(_SOURCE_ONLY)))
+    return (
+        body + nested(_TUPLE_ORIG, nested(1, attribute(1, source))) + nested(_FILTER, attribute(1, _word(_SOURCE_ONLY)))
+    )
 
 
 def opened_by(body: bytes) -> bytes:

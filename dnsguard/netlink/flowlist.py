@@ -14,9 +14,13 @@ from dnsguard.netlink.socket import NetlinkError, NoAcknowledgementError
 
 _NETLINK_NETFILTER: Final = 12
 _ERROR, _DONE, _REQUEST = 2, 3, 1
-_DATAGRAM: Final = 8192
-"""Octets: some thirty connections. Between two datagrams other threads get their turn; with the 32 KB that the kernel
-would fill, the thread that answers would wait four times as long."""
+_DATAGRAM: Final = 16_384
+"""Octets: some sixty connections."""
+
+_TURN: Final = 50e-6
+"""Seconds that other threads have to themselves after each datagram. A thread that only lets go of the interpreter has
+it back before the one that waits for it wakes up: that one, which answers everybody, would wait 5 ms each time. With
+100 000 connections, its 99th percentile fell from 6 ms to 0.4 ms."""
 
 FEW: Final = 10
 """Clients for each of which the kernel is asked by itself; of more the whole table is read."""
@@ -47,8 +51,10 @@ class FlowList:
         give_up = time.monotonic() + deadline_s
         for family, length in ((conntrack.IPV4, 4), (conntrack.IPV6, 16)):
             ours = frozenset(client for client in clients if len(client) == length)
-            # The kernel goes through all of its table for each list, and does so at ten times our speed.
-            for source in ours if len(ours) <= FEW else (None,):
+            # The kernel goes through all of its table for each list, and does so at ten times our speed. Asked for one
+            # IPv6 source, Linux up to 6.18 at least leaves out just that: its comparison is the wrong way round.
+            one_by_one = family == conntrack.IPV4 and len(ours) <= FEW
+            for source in ours if one_by_one else (None,) if ours else ():
                 yield from self._list(family, source, ours, give_up)
 
     def _list(
@@ -60,6 +66,7 @@ class FlowList:
         kind = conntrack.SUBSYSTEM << 8 | conntrack.GET
         self._socket.send(header(len(body), kind, _REQUEST | conntrack.FLAG_DUMP, sequence) + body)
         while True:
+            time.sleep(_TURN)
             for got, _, number, body in packets(self._receive(give_up)):
                 if number != sequence:
                     continue  # of a list that was given up

@@ -124,6 +124,20 @@ def read_address(value: Any) -> Address:
     return address
 
 
+MAX_COUNT = 10_000
+
+
+def read_count(value: Any) -> int:
+    """A whole number from 1 to ``MAX_COUNT``."""
+    if (
+        isinstance(value, bool)
+        or not re.fullmatch(r"[0-9]{1,5}", str(value).strip())
+        or not 1 <= int(value) <= MAX_COUNT
+    ):
+        raise ValueError(f"{value!r} is no such number: write 1 to {MAX_COUNT}")
+    return int(value)
+
+
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -162,6 +176,20 @@ def read_path(value: Any) -> Path:
     if not str(value).strip():
         raise ValueError("is empty: write a path")
     return Path(str(value)).expanduser().absolute()
+
+
+def read_certificates(value: Any) -> Path | None:
+    """A file of certificates in PEM, made absolute; `none` for none of our own."""
+    if value is None or str(value).strip() == "none":
+        return None
+    path = read_path(value)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    if b"-----BEGIN CERTIFICATE-----" not in text:
+        raise ValueError(f"{path} holds no certificates in PEM")
+    return path
 
 
 def comma_separated(value: Any) -> Any:

@@ -20,6 +20,11 @@ class Asked:
     peer: tuple[str, int]
 
     @property
+    def ident(self) -> int:
+        """The message ID."""
+        return int.from_bytes(self.data[:2], "big")
+
+    @property
     def question(self) -> bytes:
         """The question section, casing kept."""
         end = 12
@@ -41,7 +46,10 @@ def silence(_: Asked) -> Iterable[bytes]:
 class FakeUpstream:
     """UDP and TCP on one port, TLS instead of TCP where ``tls`` says how. Use ``async with``."""
 
-    def __init__(self, script: Script = silence, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, script: Script = silence, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None, port: int = 0
+    ) -> None:
+        self._wanted_port = port
         self.tls = tls
         self.resumed = 0
         """Connections over TLS that went on with an earlier session."""
@@ -60,7 +68,7 @@ class FakeUpstream:
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
         while self._tcp is None:
             self._udp, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self), local_addr=(self.address, 0), family=family
+                lambda: _Datagrams(self), local_addr=(self.address, self._wanted_port), family=family
             )
             self.port = self._udp.get_extra_info("sockname")[1]
             try:

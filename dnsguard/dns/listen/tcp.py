@@ -15,8 +15,10 @@ from typing import Final
 
 from dnsguard.dns.client import Client, Handler
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.listen.binding import ACCEPT_QUEUE, bound_tcp
 
-_BACKLOG: Final = 512
+_ACCEPTED_AT_ONCE: Final = 128
+"""Connections taken between two looks at everything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +53,18 @@ class TcpListener:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def open(self, address: str, port: int) -> None:
-        """Listen. Raises ``OSError``."""
-        ipv6 = ip_address(address).version == 6
-        # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then.
-        sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    async def open(self, address: str, port: int, sock: socket.socket | None = None) -> None:
+        """Listen, on a socket of its own or on one that listens there. Raises ``OSError``."""
+        if sock is None:
+            sock = bound_tcp(address, port)
         try:
             sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if ipv6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind((address, port))
             self.port = sock.getsockname()[1]
-            self._server = await self._loop.create_server(lambda: _Connection(self), sock=sock, backlog=_BACKLOG)
+            self._server = await self._loop.create_server(
+                lambda: _Connection(self), sock=sock, backlog=_ACCEPTED_AT_ONCE
+            )
+            # asyncio takes one number for both; what waits in the kernel while we restart may be more.
+            sock.listen(ACCEPT_QUEUE)
         except OSError:
             sock.close()
             raise
@@ -148,12 +149,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server gives no other
         self.transport = transport
-        host, port = transport.get_extra_info("peername")[:2]
-        self.client_address = _packed(host)
+        self.client_address = _packed(transport.get_extra_info("peername")[0])
         if not self._listener.admit(self):
             transport.abort()
             return
-        self._client = Client(self.client_address, port, _packed(transport.get_extra_info("sockname")[0]), "tcp")
+        self._client = Client(self.client_address, _packed(transport.get_extra_info("sockname")[0]), "tcp")
         transport.set_write_buffer_limits(high=self._listener.settings.unread_octets)
 
     def data_received(self, data: bytes) -> None:

@@ -56,7 +56,7 @@ def test_who_may_ask_what(
     allow_listed: Refusal | None,
     before: Refusal | None,
 ) -> None:
-    asked = Client(packed(address), 5353, packed("10.9.0.1"), transport)
+    asked = Client(packed(address), packed("10.9.0.1"), transport)
     said = [judge(policy)(asked, wire_name(name), 1) for policy in ("AllowAll", "AllowListed", None)]
     assert said == [allow_all, allow_listed, before]
 
@@ -80,7 +80,7 @@ SEARCH = [wire_name("cluster.local"), wire_name("corp.example")]
 )
 @pytest.mark.parametrize("nxdomain", [False, True])
 def test_names_below_a_search_domain_are_denied_otherwise(name: str, said: Refusal | None, nxdomain: bool) -> None:
-    asked = Client(packed("10.9.0.8"), 5353, packed("10.9.0.1"), "udp")
+    asked = Client(packed("10.9.0.8"), packed("10.9.0.1"), "udp")
     made = judge("AllowAll", Refusing(SEARCH, nxdomain=nxdomain))
     if said is DENIED and nxdomain:
         said = DENIED._replace(rcode=NXDOMAIN, negative_ttl=NEGATIVE_TTL)
@@ -91,14 +91,14 @@ def test_names_below_a_search_domain_are_denied_otherwise(name: str, said: Refus
 def test_a_name_below_a_search_domain_that_policy_allows_is_answered() -> None:
     made = judge("AllowListed", Refusing([wire_name("example.org")]))
     for address in ("10.9.0.7", "10.9.0.8"):
-        asked = Client(packed(address), 5353, packed("10.9.0.1"), "udp")
+        asked = Client(packed(address), packed("10.9.0.1"), "udp")
         assert made(asked, wire_name("www.example.org"), 1) is None
-    may_ask = Client(packed("10.9.0.7"), 5353, packed("10.9.0.1"), "udp")
+    may_ask = Client(packed("10.9.0.7"), packed("10.9.0.1"), "udp")
     assert judge("AllowAll", Refusing(SEARCH))(may_ask, wire_name("www.example.org.cluster.local"), 1) is None
 
 
 @pytest.mark.parametrize("address", ["10.9.0.9", "198.51.100.1"])
 def test_who_is_not_ours_is_refused_whatever_the_name(address: str) -> None:
-    asked = Client(packed(address), 5353, packed("10.9.0.1"), "udp")
+    asked = Client(packed(address), packed("10.9.0.1"), "udp")
     said = judge("AllowAll", Refusing(SEARCH, nxdomain=True))(asked, wire_name("a.cluster.local"), 1)
     assert said in (UNKNOWN, STRANGER)

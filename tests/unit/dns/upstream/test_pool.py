@@ -10,6 +10,7 @@ from dnslib import DNSRecord
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.upstream import stream
 from dnsguard.dns.upstream.exchange import Found, Unanswered
+from dnsguard.dns.upstream.hedging import BURST, SHARE
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
 from dnsguard.dns.upstream.question import Question
 from dnsguard.dns.upstream.sockets import SO_MARK
@@ -437,3 +438,68 @@ async def test_one_that_finds_fault_with_everything_is_not_asked_for_ever(bench:
         assert isinstance(result, Found)
         assert result.layout.answer.rcode == 1
         assert len(server.asked) == 2
+
+
+HEDGING = UpstreamSettings(deadline=20.0, patience=(10.0, 1.0), probes=False)
+
+
+async def warm(pool: UpstreamPool) -> None:
+    """Ask until the pool knows how fast the first server is, and goes by that."""
+    while pool._hedge_after >= HEDGING.patience[0]:
+        await ask(pool)
+
+
+async def test_an_answer_that_is_late_for_its_server_is_asked_for_elsewhere_at_once(bench: Bench) -> None:
+    async with FakeUpstream(good) as first, FakeUpstream(good) as second:
+        pool = bench.pool(first, second, settings=HEDGING)
+        await warm(pool)
+        assert second.asked == []
+        first.script = silence
+        assert addresses(await ask(pool)) == ["192.0.2.1"]
+        assert (len(second.asked), bench.counters.upstream_hedged) == (1, 1)
+
+
+async def test_a_server_that_slows_down_is_not_asked_twice_as_much(bench: Bench) -> None:
+    async with FakeUpstream(good) as server:
+        pool = bench.pool(server, settings=HEDGING)
+        await warm(pool)
+        asked_before = len(server.asked)
+
+        def script(asked: Asked) -> Iterable[bytes]:
+            asyncio.get_running_loop().call_later(0.3, server.send, answer_bytes(asked.data, GOOD), asked.peer)
+            return ()
+
+        server.script = script
+        await asyncio.gather(*(ask(pool, f"n{i}.example.org") for i in range(200)))
+        hedged = len(server.asked) - asked_before - 200
+        assert BURST <= hedged <= BURST + (asked_before + 200) * SHARE
+        assert bench.counters.upstream_hedged == hedged
+
+
+async def test_how_fast_servers_answer_is_told(bench: Bench) -> None:
+    async with FakeUpstream(good) as server:
+        pool = bench.pool(server, settings=HEDGING)
+        await warm(pool)
+        (said,) = pool.described().values()
+        assert said.startswith("up, answers within ")
+        assert pool.measures()[f'dnsguard_upstream_up{{server="127.0.0.1:{server.port}"}}'] == 1
+
+
+async def test_one_that_nobody_asks_is_probed_and_seen_to_vanish_and_to_come_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pause in ("IDLE_PAUSE", "DOUBT_PAUSE", "FIRST_PAUSE"):
+        monkeypatch.setattr(f"dnsguard.dns.upstream.health.{pause}", 0.1)
+    async with FakeUpstream(good) as server:
+        pool = bench.pool(server, settings=UpstreamSettings(deadline=0.3, patience=()))
+
+        async def until(state: str) -> None:
+            async with asyncio.timeout(20):
+                while not pool.status()[f"127.0.0.1:{server.port}"].startswith(state):  # noqa: ASYNC110 - no event
+                    await asyncio.sleep(0.01)
+
+        await until("up")
+        for script, state in ((silence, "down: no answer"), (good, "up"), (silence, "down: no answer"), (good, "up")):
+            server.script = script
+            await until(state)
+        assert {asked.name for asked in server.asked} == {b"\0"}

@@ -3,6 +3,7 @@
 Their answers are kept by somebody who does not ask us again until the TTL is over: it never outlives the lease.
 """
 
+import contextlib
 import json
 import re
 import time
@@ -15,30 +16,42 @@ from tests.support.clients.caches import CACHES, running
 from tests.support.clients.catalogue import PROGRAMS, Workshop
 from tests.support.clients.place import Place
 from tests.support.lab import topology
-from tests.support.lab.guard import Guard
 from tests.support.lab.lab import Lab
 from tests.support.lab.process import run
-from tests.support.lab.topology import Workload
+from tests.support.lab.topology import Record, Workload
 from tests.system import realclients as world
 from tests.system.realclients import place, resolv_conf
 
 pytestmark = [pytest.mark.xdist_group("node caches"), pytest.mark.timeout(180)]
 
-ON_NODE = "10.96.0.53"
-POD = Workload("cache", "shop", ("10.244.8.53",), {"app": "cache"})
-ARGUMENTS = ["--endpoint-to-host-action", "Accept", "--shared-resolvers", POD.address()]
-PLACES = {
-    # where the cache is: namespace, address
-    "on the node": (topology.NODE, ON_NODE),
-    "a shared resolver": (POD.name, POD.address()),
-}
-CASES = [(cache, where) for cache in CACHES for where in PLACES]
+CASES = [(cache, where) for cache in CACHES for where in ("on the node", "a shared resolver")]
+
+
+def pod(number: int) -> Workload:
+    return Workload(f"cache{number}", "shop", (f"10.244.8.{number}",), {"app": "cache"})
+
+
+PODS = {number: pod(number) for number, (_, where) in enumerate(CASES) if where != "on the node"}
+ON_NODE = {number: f"10.96.0.{60 + number}" for number in range(len(CASES)) if number not in PODS}
+ARGUMENTS = [
+    *("--endpoint-to-host-action", "Accept"),
+    *("--shared-resolvers", ",".join(each.address() for each in PODS.values())),
+]
+
+
+def own(number: int, ttl: int) -> Record:
+    """A name that only one cache is asked for."""
+    return Record(f"for-{ttl}-seconds-{number}.open.example", "A", f"203.0.113.{number * 10 + len(str(ttl))}", ttl)
+
+
+TTLS = [3, 300, 400_000]
+"""Seconds, minutes, and days, which no lease lasts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Here:
     lab: Lab
-    guard: Guard
+    number: int
     server: str
     """The cache's address."""
 
@@ -46,18 +59,37 @@ class Here:
     idle: Place
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(case))
-def here(request: pytest.FixtureRequest) -> Iterator[Here]:
-    name, where = request.param
-    cache = CACHES[name]
-    if cache.find() is None:
-        pytest.skip(f"not on this machine: {name} (Debian package {cache.package}); deploy/setup --clients brings it")
-    namespace, address = PLACES[where]
-    with world.running(ARGUMENTS, [POD]) as (lab, guard):
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    records = [own(number, ttl) for number in range(len(CASES)) for ttl in TTLS]
+    with contextlib.ExitStack() as stack:
+        lab, guard = stack.enter_context(world.running(ARGUMENTS, list(PODS.values()), records))
         guard.apply([world.policy("cache", *world.ASK)])
-        run(topology.NODE, f"ip address add {ON_NODE}/32 dev lo")
-        with running(lab, cache, namespace, address, topology.LISTEN_ADDRESSES[0]):
-            yield Here(lab, guard, address, place(lab, world.OPEN), place(lab, world.IDLE))
+        for number, (name, _) in enumerate(CASES):
+            if CACHES[name].find() is None:
+                continue
+            if number in ON_NODE:
+                run(topology.NODE, f"ip address add {ON_NODE[number]}/32 dev lo")
+                namespace, address = topology.NODE, ON_NODE[number]
+            else:
+                namespace, address = PODS[number].name, PODS[number].address()
+            stack.enter_context(running(lab, CACHES[name], namespace, address, topology.LISTEN_ADDRESSES[0]))
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def places(lab: Lab) -> dict[str, Place]:
+    return {each.name: place(lab, each) for each in (world.OPEN, world.IDLE)}
+
+
+@pytest.fixture(params=range(len(CASES)), ids=lambda number: "-".join(CASES[number]))
+def here(request: pytest.FixtureRequest, lab: Lab, places: dict[str, Place]) -> Here:
+    number = request.param
+    name, _ = CASES[number]
+    if CACHES[name].find() is None:
+        pytest.skip(f"not on this machine: {name} (Debian package {CACHES[name].package}); see deploy/setup --clients")
+    server = ON_NODE[number] if number in ON_NODE else PODS[number].address()
+    return Here(lab, number, server, places["open"], places["idle"])
 
 
 def cached(here: Here, name: str) -> int:
@@ -111,7 +143,7 @@ def test_every_one_of_many_addresses_is_reached_through_it(here: Here) -> None:
 
 
 def test_a_lease_is_everybodys_whom_policy_lets_go_there(here: Here) -> None:
-    name, address = topology.bulk_name(700), topology.bulk_address(700)
+    name, address = topology.bulk_name(700 + here.number), topology.bulk_address(700 + here.number)
     assert connect(here, world.IDLE, address, 0.3) == "timeout"
     assert cached(here, name) > 0
     assert set(left(address)) == {workload.address() for workload in (world.OPEN, world.STRICT, world.IDLE)}
@@ -125,22 +157,19 @@ def test_what_no_policy_allows_stays_closed(here: Here) -> None:
     assert connect(here, world.OPEN, address, 0.3) == "timeout"
 
 
-@pytest.mark.parametrize(
-    ("name", "address"),
-    [(world.PLAIN, "198.51.100.7"), ("brief.open.example", "198.51.100.9"), ("long.open.example", "198.51.100.10")],
-)
-def test_no_ttl_outlives_the_lease(here: Here, name: str, address: str) -> None:
-    """Of a few seconds, of minutes, and of days, which no lease lasts."""
-    ttl = cached(here, name)
-    remaining = left(address)
+@pytest.mark.parametrize("ttl", TTLS)
+def test_no_ttl_outlives_the_lease(here: Here, ttl: int) -> None:
+    record = own(here.number, ttl)
+    given = cached(here, record.owner)
+    remaining = left(record.value)
     assert len(remaining) == 3
-    assert min(remaining.values()) > ttl, (ttl, remaining)
+    assert min(remaining.values()) > given > 0, remaining
 
 
 def test_the_last_answer_from_the_cache_still_opens(here: Here) -> None:
     """Just before it would ask us again."""
-    address = "198.51.100.9"
+    record = own(here.number, 3)
     deadline = time.monotonic() + 20
-    while cached(here, "brief.open.example") > 1:
+    while cached(here, record.owner) > 1:
         assert time.monotonic() < deadline
-    assert connect(here, world.IDLE, address) == "answered"
+    assert connect(here, world.IDLE, record.value) == "answered"

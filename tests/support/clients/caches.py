@@ -109,11 +109,11 @@ def running(lab: Lab, cache: Cache, namespace: str, listen: str, upstream: str) 
     """The cache at work in a namespace of the lab. Raises RuntimeError with its words when it does not start to answer."""
     program = cache.find()
     assert program is not None
-    directory = lab.directory / "cache" / namespace
+    directory = lab.directory / "cache" / listen
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "log"
+    command = inside(namespace, cache.prepare(program, directory, listen, upstream))
     with log.open("wb") as said:
-        command = inside(namespace, cache.prepare(program, directory, listen, upstream))
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     try:
         _await_answer(process, namespace, listen, log)

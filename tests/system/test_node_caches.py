@@ -94,7 +94,9 @@ def here(request: pytest.FixtureRequest, lab: Lab, places: dict[str, Place]) -> 
 
 def cached(here: Here, name: str) -> int:
     """The TTL that the cache gives out."""
-    text = here.open.execute(["dig", "+noall", "+answer", "+tries=1", f"@{here.server}", name], resolv_conf(here.server))
+    text = here.open.execute(
+        ["dig", "+noall", "+answer", "+tries=1", f"@{here.server}", name], resolv_conf(here.server)
+    )
     found = re.search(r"\s(\d+)\s+IN\s+A\s", text)
     assert found, text
     return int(found[1])

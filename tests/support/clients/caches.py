@@ -44,7 +44,7 @@ DNSOverTLS=no
 DNSStubListenerExtra={listen}
 """
 
-# It insists on a user of that name and on directories that systemd makes. No D-Bus and no other part of systemd is there.
+# It insists on a user of that name and on directories that systemd makes; no D-Bus nor any other part of it is there.
 RESOLVED_START = """
 mkdir -p /run/systemd
 mount -t tmpfs lab /run/systemd
@@ -57,7 +57,7 @@ exec {program}
 """
 
 UNPACKED = Path(__file__).parents[3] / ".venv" / "unpacked"
-"""Where ``deploy/setup --clients`` puts what must not be installed: systemd-resolved would take over the machine's DNS."""
+"""Where ``deploy/setup --clients`` puts what must not be installed: systemd-resolved takes over a machine's DNS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ CACHES = {
 
 @contextlib.contextmanager
 def running(lab: Lab, cache: Cache, namespace: str, listen: str, upstream: str) -> Iterator[None]:
-    """The cache at work in a namespace of the lab. Raises RuntimeError with its words when it does not start to answer."""
+    """The cache at work in a namespace of the lab. Raises RuntimeError with its words when it does not answer."""
     program = cache.find()
     assert program is not None
     directory = lab.directory / "cache" / listen

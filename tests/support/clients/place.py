@@ -69,7 +69,7 @@ class Place:
         done = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=patience)
         return done.stdout + done.stderr
 
-    def ask(  # noqa: PLR0913
+    def ask(
         self,
         program: Sequence[str],
         names: Sequence[str],

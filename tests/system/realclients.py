@@ -98,17 +98,7 @@ def running(
 
 @contextlib.contextmanager
 def _web_server() -> Iterator[None]:
-    command = [
-        sys.executable,
-        "-u",
-        "-m",
-        "http.server",
-        "--bind",
-        "::",
-        "--directory",
-        "/proc/self/net",
-        str(HTTP_PORT),
-    ]
+    command = [sys.executable, *f"-u -m http.server --bind :: --directory /proc/self/net {HTTP_PORT}".split()]
     with subprocess.Popen(
         inside(topology.INTERNET, command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as server:

@@ -1,4 +1,4 @@
-"""dig, kdig and drill as workloads run them: what they print is open at once, and why a name is refused they print, too."""
+"""dig, kdig and drill as workloads run them: what they print is open at once; and why a name is refused, they print."""
 
 import re
 from collections.abc import Iterator
@@ -109,4 +109,5 @@ def test_a_denied_name_is_refused_and_says_why(
     assert answers(text) == []
     if tool != "drill":  # it knows no extended errors
         assert re.search(r"EDE: 1[58] \((Blocked|Prohibited)\)", text), text
-    assert connect(lab[0], "strict", *world.SHUT_ADDRESSES[4], wait=0.3) == "timeout"
+    (address,) = world.SHUT_ADDRESSES[4]
+    assert connect(lab[0], "strict", address, wait=0.3) == "timeout"

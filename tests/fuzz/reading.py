@@ -240,10 +240,12 @@ def read_answer(data: bytes) -> ReadAnswer:
 
     chain = [name]
     aliases: list[tuple[bytes, bytes, int]] = []
-    while chain[-1] in targets and len(aliases) < MAX_ALIASES:
+    while chain[-1] in targets:
         target, ttl = targets[chain[-1]]
         if target in chain:
             break
+        if len(aliases) == MAX_ALIASES:
+            raise Unreadable("more aliases than anybody follows")
         aliases.append((chain[-1], target, ttl))
         chain.append(target)
     addresses = [

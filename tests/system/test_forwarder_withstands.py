@@ -107,7 +107,7 @@ LARGE = {
     pointers_to_pointers: "SERVFAIL",
     twenty_deep: "NOERROR",
     long_names: "NOERROR",
-    a_hundred_hops: "NOERROR",
+    a_hundred_hops: "SERVFAIL",
     four_thousand_addresses: "SERVFAIL",
 }
 

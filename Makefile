@@ -7,6 +7,7 @@
 #                  SOAK_SECONDS=3600 for an hour each; and make fuzz
 #   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour, and a whole
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
+#   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: half the cost of a look-up
 #   make loadtest  with 10 000 endpoints: how long a change of policy takes, and what the first packet of a connection
 #                  costs; SIZE="--endpoints 1000" for another size. Then look-ups: what one costs beside other forwarders
 #                  (which are installed for it), how long it takes, what is lost of a million, and over 100 restarts;
@@ -20,7 +21,7 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
 	tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo soak fuzz loadtest setup peers lint types contracts unit
+.PHONY: test demo soak fuzz compiled loadtest setup peers lint types contracts unit
 
 test: lint types contracts
 	$(BIN)/pytest -n auto --dist loadgroup
@@ -45,6 +46,10 @@ loadtest: peers
 	$(BIN)/python -m loadtest.latency
 	$(BIN)/python -m loadtest.promise
 	$(BIN)/python -m loadtest.restarts
+
+compiled: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compile.txt
+	$(BIN)/python deploy/compile
 
 unit: setup
 	$(BIN)/pytest -n auto tests/unit tests/conformance

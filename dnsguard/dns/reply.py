@@ -9,8 +9,8 @@ from struct import Struct
 from typing import Final, NamedTuple, Self
 
 from dnsguard.dns.codes import NOERROR, NXDOMAIN
-from dnsguard.dns.message import FLAG_AA, Layout, Query
-from dnsguard.dns.synthesis import OPT_PLAIN, opt_record, truncated_answer
+from dnsguard.dns.message import FLAG_AA, FLAG_RA, FLAG_TC, Layout, Query
+from dnsguard.dns.synthesis import OPT_PLAIN, opt_record
 
 MAX_LIFETIME: Final = 86_400
 PREFETCH_SHARE: Final = 0.1
@@ -19,7 +19,9 @@ PREFETCH_FROM: Final = 10
 
 MAX_NEGATIVE_LIFETIME: Final = 10_800  # RFC 2308 §5
 
+_NOT_AA: Final = ~(FLAG_AA >> 8) & 0xFF
 _count = Struct("!H")
+_sections = Struct("!HHH").pack
 _ttl = Struct("!I").pack_into
 
 
@@ -67,15 +69,14 @@ def reply(
 ) -> bytes | bytearray:
     """The bytes for the client of ``query``: TTLs less ``age`` seconds and at most ``max_ttl``.
 
-    Truncated above ``limit`` octets. ``query`` asks what ``stored`` answers, save for casing. ``more``: EDNS options
-    that go along, if the client knows EDNS.
+    Cut above ``limit`` octets. ``query`` asks what ``stored`` answers, save for casing. ``more``: EDNS options that go
+    along, if the client knows EDNS.
     """
-    data, layout, most = stored.data, stored.layout, stored.max_ttl
-    question = query.question
-    flags = data[2:4]
-    if age:
-        flags = bytes((flags[0] & ~(FLAG_AA >> 8) & 0xFF, flags[1]))  # authority does not speak from a cache
-    records = data[12 + len(question) : layout.end]
+    data, layout, question = stored.data, stored.layout, query.question
+    # Authority does not speak from a cache (RFC 1035 §4.1.1). Recursion is available here, whatever the server says of
+    # itself: glibc takes an answer without records and with neither RA nor AA for that of a lame server.
+    flags = bytes((data[2] & _NOT_AA if age else data[2], data[3] | FLAG_RA))
+    end = 12 + len(question)
     if query.edns:
         options = layout.options + more
         opt = opt_record(query.do, options) if options else OPT_PLAIN[query.do]
@@ -83,14 +84,33 @@ def reply(
     else:
         opt = b""
         additional = _count.pack(layout.additional)
+    records = data[end : layout.end]
     out = b"".join((_count.pack(query.id), flags, data[4:10], additional, question, records, opt))
-    if len(out) > limit:
-        return truncated_answer(query, int.from_bytes(flags, "big"), layout.options + more)
-    if age or (max_ttl is not None and max_ttl < most):
-        patched = bytearray(out)
+    is_capped = max_ttl is not None and max_ttl < stored.max_ttl
+    if not (age or is_capped or len(out) > limit):
+        return out
+    patched = bytearray(out)
+    if age or is_capped:
         patch_ttls(patched, layout.ttl_offsets, layout.ttls, age, max_ttl)
-        return patched
-    return out
+    return patched if len(patched) <= limit else _cut(patched, layout, end, opt, limit)
+
+
+def _cut(message: bytearray, layout: Layout, end: int, opt: bytes, limit: int) -> bytearray:
+    """As many records of the answer section as fit before ``opt``, with TC; ``end`` is where the question ends.
+
+    The client comes back over TCP for all. One that cannot, as musl before 1.2.4, has what fits (RFC 2181 §9).
+    """
+    answers = 0
+    for offset in layout.ttl_offsets[: int.from_bytes(message[6:8], "big")]:
+        after = offset + 6 + int.from_bytes(message[offset + 4 : offset + 6], "big")
+        if after + len(opt) > limit:
+            break
+        end = after
+        answers += 1
+    message[2] |= FLAG_TC >> 8
+    message[6:12] = _sections(answers, 0, 1 if opt else 0)
+    message[end:] = opt
+    return message
 
 
 def patch_ttls(message: bytearray, offsets: Sequence[int], ttls: Sequence[int], age: int, max_ttl: int | None) -> None:

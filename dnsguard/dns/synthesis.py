@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Final
 
 from dnsguard.dns.codes import IN, OPT, SOA
-from dnsguard.dns.message import FLAG_CD, FLAG_QR, FLAG_RA, FLAG_RD, FLAG_TC, MASK_OPCODE, Query
+from dnsguard.dns.message import FLAG_CD, FLAG_QR, FLAG_RA, FLAG_RD, MASK_OPCODE, Query
 from dnsguard.dns.wire import OPTION_EDE
 
 UDP_SIZE: Final = 1232
@@ -48,12 +48,6 @@ def _soa_of_name(ttl: int) -> bytes:
     """An SOA record of the very name asked: nothing is said of the names beside it, of which some may be allowed."""
     rdata = b"\0\0" + _soa(1, 3600, 600, 86_400, ttl)
     return _record(_NAME_ASKED, SOA, IN, ttl, len(rdata)) + rdata
-
-
-def truncated_answer(query: Query, flags: int, options: bytes) -> bytes:
-    """``flags`` of the answer that did not fit, with TC and no records: the client comes back over TCP."""
-    message = _header(query.id, flags | FLAG_TC, 1, 0, 0, 1 if query.edns else 0) + query.question
-    return message + opt_record(query.do, options) if query.edns else message
 
 
 def opt_record(do: bool, options: bytes = b"", extended_rcode: int = 0) -> bytes:

@@ -3,7 +3,7 @@ from dnslib import DNSRecord
 
 from dnsguard.dns.codes import BADVERS, EDE_BLOCKED, NXDOMAIN, REFUSED, SERVFAIL, SOA
 from dnsguard.dns.scan import scan_answer
-from dnsguard.dns.synthesis import MAX_TEXT, bare_error, error_answer, extended_error, truncated_answer
+from dnsguard.dns.synthesis import MAX_TEXT, bare_error, error_answer, extended_error
 from dnsguard.domains import wire_name
 from tests.unit.dns.messages import query, query_bytes
 
@@ -53,8 +53,3 @@ def test_long_text_is_cut_between_characters() -> None:
 @pytest.mark.parametrize("name", ["a." * 126 + "b", "www.example.org"])
 def test_an_error_fits_into_512(name: str) -> None:
     assert len(error_answer(query(name, edns=512), SERVFAIL, 0, "x" * 1000)) <= 512
-
-
-def test_a_truncated_answer_is_empty() -> None:
-    record = DNSRecord.parse(truncated_answer(query(edns=1232), 0x8180, b""))
-    assert (record.header.tc, record.header.ra, record.rr, len(record.ar)) == (1, 1, [], 1)

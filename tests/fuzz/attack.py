@@ -40,11 +40,13 @@ class Attack:
         self.liar = Liar(self.dice, self.justified)
         self.queries = self.answers = self.controls = self.promises = self.opened = 0
         self.outcomes: dict[str, int] = {}
+        self._problem = ""
         self._held: set[str] = set()
         self._asked: set[tuple[bytes, bytes]] = set()
 
     async def begin(self) -> None:
         """Start the forwarder with an attacker and a control client."""
+        asyncio.get_running_loop().set_exception_handler(self._failed_here)
         self.rig.make_sets(WEB, QUIET)
         self.rig.upstream.script = self.liar
         await self.rig.start()
@@ -63,11 +65,17 @@ class Attack:
         self.rig.upstream.asked.clear()
         if "Traceback" in self.rig.log:
             raise Found(self.rig.log)
+        if self._problem:
+            raise RuntimeError(f"the attack itself fails: {self._problem}")
 
     def end(self) -> None:
         """It still runs, and none of its parts failed."""
         if errors := self.rig.metric("dns_hook_errors_total"):
             raise Found(f"{errors} errors within\n{self.rig.log[-2000:]}")
+
+    def _failed_here(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """Of whatever asyncio caught: the server of our own, most likely."""
+        self._problem = self._problem or repr(context.get("exception") or context["message"])
 
     def _query(self) -> bytes:
         """A name that is new, mostly, in a message that is changed, mostly."""

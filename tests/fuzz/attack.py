@@ -22,6 +22,7 @@ SUFFIX = "example.org"
 WEB = feed("web", f"*.{SUFFIX}")
 QUIET = feed("quiet", "*.control.example.net")
 BURST = 40
+TRIES = 3
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -38,7 +39,7 @@ class Attack:
         own = (LISTEN, LISTEN6, "127.0.0.1", "::1")
         self.justified = Justified(SUFFIX, own)
         self.liar = Liar(self.dice, self.justified)
-        self.queries = self.answers = self.controls = self.promises = self.opened = 0
+        self.queries = self.answers = self.controls = self.asked_again = self.promises = self.opened = 0
         self.outcomes: dict[str, int] = {}
         self._problem = ""
         self._held: set[str] = set()
@@ -147,14 +148,18 @@ class Attack:
         self.opened = max(self.opened, len(self._held))
 
     async def _control(self) -> None:
-        """A client that is no part of this is served."""
+        """A client that is no part of this is served. Where it asks again, our own server may have been too slow."""
         for _ in range(3):
             self.controls += 1
-            try:
-                reply = await self.rig.ask(f"n{self.controls}.control.example.net", source=NEIGHBOUR)
-            except TimeoutError:
-                raise Found(f"the control client had no answer\n{self.rig.log[-2000:]}") from None
-            if [str(each.rdata) for each in reply.rr] != [CONTROL_ADDRESS]:
+            for _ in range(TRIES):
+                try:
+                    reply = await self.rig.ask(f"n{self.controls}.control.example.net", source=NEIGHBOUR)
+                except TimeoutError:
+                    raise Found(f"the control client had no answer\n{self.rig.log[-2000:]}") from None
+                if [str(each.rdata) for each in reply.rr] == [CONTROL_ADDRESS]:
+                    break
+                self.asked_again += 1
+            else:
                 raise Found(f"the control client was told {reply}\n{self.rig.log[-2000:]}")
 
 

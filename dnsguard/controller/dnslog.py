@@ -1,7 +1,7 @@
 """The DNS log as the API serves it: asked of the forwarders over the link while somebody wants it, and kept nowhere."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
 from api.services import DnsLogQuestion, ReadModelUnavailable
@@ -49,7 +49,7 @@ class DnsLogModel:
             raise ReadModelUnavailable(tail.problem)
         return found
 
-    async def follow(self, question: DnsLogQuestion) -> AsyncIterator[str]:
+    async def follow(self, question: DnsLogQuestion) -> AsyncGenerator[str, None]:
         self._check(question)
         return self._lines(question)
 
@@ -64,7 +64,7 @@ class DnsLogModel:
             question.last, follow=follow, client=question.client, name=question.name, denied=question.denied
         )
 
-    async def _lines(self, question: DnsLogQuestion) -> AsyncIterator[str]:
+    async def _lines(self, question: DnsLogQuestion) -> AsyncGenerator[str, None]:
         # Asked here and not earlier: lines that nobody reads must not be asked for, for ever.
         tail = self._ask(question, follow=True)
         self._open.add(tail)

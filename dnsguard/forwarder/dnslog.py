@@ -36,12 +36,12 @@ class DnsLog:
         """``scope``: in whose name a client's look-ups count; ``outlet``: how records go to the controller."""
         self._settings = settings
         self._describing = Describing(book, clients, scope)
-        self.observing = Observing(self._describing, outlet)
-        self._policies: dict[str, tuple[str, ...]] = {}
-        self._describing.policies = self._policies
+        self.observing = Observing(self._describing, outlet, settings.dns_log_client_lines)
+        self.policies: dict[str, tuple[str, ...]] = {}
+        self._describing.policies = self.policies
         megabytes = settings.dns_log_max_file_size_mb
-        self._file = LogFile(settings.dns_log_path, megabytes * MEGABYTE, settings.dns_log_max_files)
-        self.writer = LineWriter(self._file, _lost_line)
+        self.file = LogFile(settings.dns_log_path, megabytes * MEGABYTE, settings.dns_log_max_files)
+        self.writer = LineWriter(self.file, _lost_line)
         self._which = ""
         self.configure(DnsConfiguration())
 
@@ -63,7 +63,7 @@ class DnsLog:
             files = said.dns_log_max_files
         if said.dns_log_max_file_size_mb and "dns_log_max_file_size_mb" not in given:
             megabytes = said.dns_log_max_file_size_mb
-        self._file.files, self._file.full = files, megabytes * MEGABYTE
+        self.file.files, self.file.full = files, megabytes * MEGABYTE
         if which != self._which:
             self._which = which
             self.observing.log_to(None if which == OFF else self.writer, which)
@@ -78,9 +78,9 @@ class DnsLog:
             case SetUses():
                 for use in message.uses:
                     if use.policies:
-                        self._policies[use.lease_set] = use.policies
+                        self.policies[use.lease_set] = use.policies
                     else:
-                        self._policies.pop(use.lease_set, None)
+                        self.policies.pop(use.lease_set, None)
             case _:
                 assert_never(message)
 

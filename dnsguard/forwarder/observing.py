@@ -28,7 +28,7 @@ from dnsguard.domains import DomainPatternError
 from dnsguard.forwarder.latencies import Latencies
 from dnsguard.forwarder.tails import MAX_TAILS, Outlet, Tails
 from dnsguard.link.messages import DnsLogQuery, DnsLogReply
-from dnsguard.observe.record import Record, unlogged_line
+from dnsguard.observe.record import RELAYED, Record, unlogged_line
 from dnsguard.observe.ring import Ring
 from dnsguard.observe.shares import Shares
 from dnsguard.observe.wanted import Wanted
@@ -69,7 +69,8 @@ class _Kept(NamedTuple):
 class Observing:
     """Belongs to one event loop. ``tick`` is to be called every ``TICK_SECONDS``."""
 
-    def __init__(self, describe: Describe, outlet: Outlet) -> None:
+    def __init__(self, describe: Describe, outlet: Outlet, client_lines: int, ring: int = RING) -> None:
+        """``client_lines``: how many records a second there are of one client, at most."""
         self.latencies = Latencies()
         self.records = 0
         """Made since the beginning."""
@@ -82,8 +83,11 @@ class Observing:
         self._logs = OFF
         self._relay: Relay | None = None
         self._loop = asyncio.get_running_loop()
-        self._shares = Shares()
-        self._ring: Ring[tuple[Handled, float]] = Ring(RING)
+        self._shares = Shares(client_lines)
+        self._shares_denied = Shares(client_lines)
+        """Apart, so that nobody hides a refusal behind many look-ups that are allowed."""
+
+        self._ring: Ring[tuple[Handled, float]] = Ring(ring)
         self._recent: Ring[_Kept] = Ring(RECENT)
         self._recent_denied: Ring[_Kept] = Ring(RECENT)
         self._tails = Tails()
@@ -104,7 +108,7 @@ class Observing:
     @property
     def suppressed(self) -> int:
         """Queries of which there is no record because their client asked too much."""
-        return self._shares.suppressed
+        return self._shares.suppressed + self._shares_denied.suppressed
 
     def attach(self, relay: Relay) -> None:
         """Listen to it."""
@@ -151,7 +155,7 @@ class Observing:
     def finish(self) -> None:
         """Make what records are missing, as far as that takes no time to speak of, for the end."""
         self._pump(LAST)
-        self._ring.lost += len(self._ring.take(RING))
+        self._ring.lost += len(self._ring.take(len(self._ring)))
         self._report_gaps()
 
     def _listen(self) -> None:
@@ -160,22 +164,24 @@ class Observing:
         if self._logs == ALL or self._tails.following:
             self._relay.observe = self._heard
         else:
-            self._relay.observe = self._measured if self._sampled < SAMPLE else None
+            self._relay.observe = None
+            self._relay.sample = self._measured if self._sampled < SAMPLE else None
 
     def _measured(self, handled: Handled) -> None:
-        if handled.source in ("upstream", "cache"):
+        if handled.source in RELAYED:
             self.latencies.observe(handled, self._loop.time() - handled.started)
         else:
             self._heard(handled)
         self._sampled += 1
         if self._sampled >= SAMPLE and self._relay is not None:
-            self._relay.observe = None
+            self._relay.sample = None
 
     def _heard(self, handled: Handled) -> None:
         started = handled.started
         total = self._loop.time() - started
         self.latencies.observe(handled, total)
-        if self._shares.admits(handled.client.address, started):
+        shares = self._shares if handled.source in RELAYED else self._shares_denied
+        if shares.admits(handled.client.address, started):
             self._ring.put((handled, total))
             if not self._pumping:
                 self._pumping = True
@@ -200,11 +206,12 @@ class Observing:
                 log.exception("a query could not be described")
                 continue
             self.records += 1
-            self._shares.spent(handled.client.address, len(line))
             kept = _Kept(self.records, record, line)
             if record.denied:
+                self._shares_denied.spent(handled.client.address, len(line))
                 self._recent_denied.put(kept)
             else:
+                self._shares.spent(handled.client.address, len(line))
                 self._recent.put(kept)
             if self.writer is not None and (self._logs == ALL or (self._logs == DENIED and record.denied)):
                 self.writer.put(line)
@@ -215,7 +222,8 @@ class Observing:
     def _report_gaps(self) -> None:
         """Say what is missing, in the file and to whoever watches."""
         now = time.time()
-        lines = [unlogged_line(now, count, "the client asks too much", client) for client, count in self._shares.over()]
+        over = (*self._shares.over(), *self._shares_denied.over())
+        lines = [unlogged_line(now, count, "the client asks too much", client) for client, count in over]
         if lost := self._ring.lost - self._told_lost:
             self._told_lost += lost
             lines.append(unlogged_line(now, lost, "too many queries at once"))

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from dnsguard.dns.client import Handler
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.listen.backlog import take_backlog
+from dnsguard.dns.listen.backlog import take_backlog, take_connections
 from dnsguard.dns.listen.handed import Pair, pairs
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
 from dnsguard.dns.listen.udp import UdpListener
@@ -26,7 +26,7 @@ class DnsSockets:
 
     def __init__(self) -> None:
         self._listeners: list[UdpListener | TcpListener] = []
-        self._waited_in: list[UdpListener] = []
+        self._waited_in: list[tuple[UdpListener, TcpListener]] = []
         self.addresses: list[tuple[str, int]] = []
         """Address and port of each, wildcards as they are."""
 
@@ -46,11 +46,11 @@ class DnsSockets:
             try:
                 udp = UdpListener(*place, handler, counters, ready, pair.udp)
                 self._listeners.append(udp)
-                if pair.udp is not None:
-                    self._waited_in.append(udp)
                 tcp = TcpListener(handler, counters, TcpSettings())
                 self._listeners.append(tcp)
                 await tcp.open(place[0], udp.port, pair.tcp)
+                if handed:
+                    self._waited_in.append((udp, tcp))
             except OSError as error:
                 self.close()
                 raise CannotStart(f"listen: cannot listen on {said}: {error.strerror or error}") from None
@@ -58,9 +58,12 @@ class DnsSockets:
 
     async def take_backlog(self, waiting: Callable[[], int]) -> None:
         """Answer what waited in sockets that were handed down; ``waiting``: queries without an answer yet."""
-        backlogs = [take_backlog(each, waiting) for each in self._waited_in]
-        if discarded := sum(await asyncio.gather(*backlogs)):
-            log.warning("%d queries had waited too long to be answered", discarded)
+        discarded, _ = await asyncio.gather(
+            asyncio.gather(*(take_backlog(udp, waiting) for udp, _ in self._waited_in)),
+            asyncio.gather(*(take_connections(tcp) for _, tcp in self._waited_in)),
+        )
+        if any(discarded):
+            log.warning("%d queries had waited too long to be answered", sum(discarded))
 
     def stop(self) -> None:
         """Take no more queries."""

@@ -21,6 +21,9 @@ MAX_SETS: Final = 8
 MAX_NAMED: Final = 4
 """Patterns, and policies, of each set."""
 
+RELAYED: Final = frozenset({"upstream", "cache"})
+"""Sources of answers that the client was to have; all others are answers of our own."""
+
 _quoted = json.JSONEncoder().encode
 
 Aliases = Sequence[tuple[bytes, bytes, int]]
@@ -87,7 +90,7 @@ class Record(NamedTuple):
     @property
     def denied(self) -> bool:
         """Whether the client was given an answer of ours and not what it asked for: refused, limited or failed."""
-        return self.source not in ("upstream", "cache")
+        return self.source not in RELAYED
 
     def line(self) -> str:
         """The record as it is written, without a newline; below 64 kB."""

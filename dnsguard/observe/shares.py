@@ -3,11 +3,8 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-MAX_LINES: Final = 1_000
-"""A second and client. A busy resolver on the node asks less; a loop that asks as fast as it can is cut to 4 %."""
-
-MAX_BYTES: Final = 1024 * 1024
-"""The same. A line has 400 bytes, but up to 64 kB where a name server fills it with long names."""
+LINE: Final = 1024
+"""Bytes of each line, on average, that a client may fill. A usual line has 450, and none has more than 64 kB."""
 
 MAX_CLIENTS: Final = 65_536
 """Whose shares are counted apart; addresses of senders can be forged. Those beyond have one share together."""
@@ -26,9 +23,10 @@ class Suppressed(NamedTuple):
 class Shares:
     """Counts by client and second."""
 
-    def __init__(self, lines: int = MAX_LINES, octets: int = MAX_BYTES, clients: int = MAX_CLIENTS) -> None:
+    def __init__(self, lines: int, clients: int = MAX_CLIENTS) -> None:
+        """``lines``: of one client in one second."""
         self._max_lines = lines
-        self._max_bytes = octets
+        self._max_bytes = lines * LINE
         self._max_clients = clients
         self._second = 0
         self._lines: dict[bytes, int] = {}

@@ -124,6 +124,10 @@ class Settings(Checked):
     dns_log_max_file_size_mb: Annotated[int, PlainValidator(read_count)] = 100
     """Megabytes of one of them: a quarter of a million queries. As in Calico."""
 
+    dns_log_client_lines: Annotated[int, PlainValidator(read_count)] = 1_000
+    """Lines a second of one client, and a kilobyte for each of them: no client fills the log. What goes beyond is
+    counted and said in it. A cache that asks for many may need more."""
+
     on_stop: Literal["Keep", "Remove"] = "Keep"
     """Whether enforcement goes on when dnsguard stops. Remove is for demonstrations."""
 

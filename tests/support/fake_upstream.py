@@ -58,6 +58,11 @@ class FakeUpstream:
         self.address = address
         self.port = 0
         self.asked: list[Asked] = []
+        """What somebody wanted to know."""
+
+        self.probed: list[Asked] = []
+        """What was only to find out how we are: the name servers of the root."""
+
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -88,13 +93,19 @@ class FakeUpstream:
 
     def answer(self, asked: Asked) -> Iterable[bytes]:
         """Note the question and ask the script."""
-        self.asked.append(asked)
+        (self.probed if asked.name == b"\0" else self.asked).append(asked)
         self._arrived.set()
         return self.script(asked)
 
     async def wait_for_questions(self, count: int) -> None:
         """Return when at least ``count`` questions have come."""
         while len(self.asked) < count:
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    async def wait_for_probes(self, count: int) -> None:
+        """Return when at least ``count`` probes have come."""
+        while len(self.probed) < count:
             self._arrived.clear()
             await self._arrived.wait()
 

@@ -63,7 +63,7 @@ async def test_a_workload_is_answered_by_a_server_over_tls_alone(here: Rig) -> N
         refused = await here.ask("www.example.org")
         assert refused.header.rcode == 2
         assert here.elements("d4-web") == {}
-        assert server.asked == here.upstream.asked == [], "nobody is asked in clear text"
+        assert server.asked == server.probed == here.upstream.asked == [], "nobody is asked in clear text"
 
         assert server.tls is not None
         server.tls.load_cert_chain(good.file, good.key)

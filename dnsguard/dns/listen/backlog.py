@@ -1,20 +1,23 @@
-"""What waited in a UDP socket while nobody read it: taken no faster than it is answered, and not what is too old.
+"""What waited in a socket while nobody read it: taken no faster than it is answered, and not what is too old.
 
-All at once it would be refused: the limits of the relay are there for clients that ask too much, not for those who had
-to wait. Once the socket has been empty, or after some seconds under a load that never lets it be, the limits are right
-again, and the listener reads by itself.
+All at once it would be refused: the limits of the relay and of connections are there for clients that ask too much, not
+for those who had to wait. Once the socket has been empty, or after some seconds under a load that never lets it be, the
+limits are right again, and the listener reads by itself.
 """
 
 import asyncio
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import ip_address
 from struct import Struct
 from typing import Final
 
 from dnsguard.dns.listen.binding import SO_TIMESTAMPNS, stamp
+from dnsguard.dns.listen.tcp import TcpListener
 from dnsguard.dns.listen.udp import UdpListener
 
 PATIENCE: Final = 5.0
@@ -25,6 +28,9 @@ WINDOW: Final = 128
 the relay lets one client have."""
 
 _PAUSE: Final = 0.001
+_LONGER_PAUSE: Final = 0.005
+"""Thousands of connections may be looked at after each."""
+
 _ANCILLARY: Final = 256
 _timespec = Struct("@qq")
 
@@ -76,3 +82,39 @@ def _is_readable(sock: socket.socket) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
+
+
+async def take_connections(listener: TcpListener) -> None:
+    """Serve the connections that have waited, those of a client that has all it may have when others of its end; then
+    have the listener take connections by itself. What a client still has too much after some seconds is refused."""
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + PATIENCE
+    parked: deque[tuple[socket.socket, bytes]] = deque()
+    try:
+        while not listener.stopped and loop.time() < give_up and (waited := _accepted(listener.sock)) is not None:
+            if listener.is_full_for(waited[1]):
+                parked.append(waited)
+            else:
+                await listener.take(waited[0])
+        await listener.start()
+        while parked and not listener.stopped:
+            await asyncio.sleep(_LONGER_PAUSE)
+            for _ in range(len(parked)):
+                accepted, client = parked.popleft()
+                if listener.is_full_for(client) and loop.time() < give_up:
+                    parked.append((accepted, client))
+                else:
+                    await listener.take(accepted)
+    finally:
+        for accepted, _ in parked:
+            accepted.close()
+
+
+def _accepted(sock: socket.socket) -> tuple[socket.socket, bytes] | None:
+    """A connection and its client; none where none waits, or where we have no room for one."""
+    try:
+        accepted, peer = sock.accept()
+    except OSError:
+        return None
+    accepted.setblocking(False)
+    return accepted, ip_address(peer[0].partition("%")[0]).packed

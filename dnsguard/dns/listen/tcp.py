@@ -42,8 +42,11 @@ class TcpListener:
         self.handler = handler
         self.counters = counters
         self.settings = settings
+        self.sock: socket.socket
         self.port = 0
         """The one in use, once open."""
+
+        self.stopped = False
 
         self._connections: dict[_Connection, None] = {}
         """In the order of their last queries."""
@@ -54,23 +57,42 @@ class TcpListener:
         self._loop = asyncio.get_running_loop()
 
     async def open(self, address: str, port: int, sock: socket.socket | None = None) -> None:
-        """Listen, on a socket of its own or on one that listens there. Raises ``OSError``."""
-        if sock is None:
-            sock = bound_tcp(address, port)
+        """Listen, on a socket of its own. On one that listens there already connections may wait: they are taken from
+        ``start`` on. Raises ``OSError``."""
+        self.sock = bound_tcp(address, port) if sock is None else sock
         try:
-            sock.setblocking(False)
-            self.port = sock.getsockname()[1]
+            self.sock.setblocking(False)
+            self.port = self.sock.getsockname()[1]
             self._server = await self._loop.create_server(
-                lambda: _Connection(self), sock=sock, backlog=_ACCEPTED_AT_ONCE
+                self._connection, sock=self.sock, backlog=_ACCEPTED_AT_ONCE, start_serving=False
             )
-            # asyncio takes one number for both; what waits in the kernel while we restart may be more.
-            sock.listen(ACCEPT_QUEUE)
+            if sock is None:
+                await self.start()
         except OSError:
-            sock.close()
+            self.sock.close()
             raise
+
+    async def start(self) -> None:
+        """Take connections whenever there are some."""
+        if self._server is not None and not self.stopped:
+            await self._server.start_serving()
+            # asyncio takes one number for both; what waits in the kernel while we restart may be more.
+            self.sock.listen(ACCEPT_QUEUE)
+
+    def is_full_for(self, client: bytes) -> bool:
+        """Whether this client has as many connections as it may."""
+        return self._by_client.get(client, 0) >= self.settings.connections_per_client
+
+    async def take(self, accepted: socket.socket) -> None:
+        """Serve a connection that was accepted elsewhere. Refused like any other where it is too much."""
+        await self._loop.connect_accepted_socket(self._connection, accepted)
+
+    def _connection(self) -> "_Connection":
+        return _Connection(self)
 
     def stop(self) -> None:
         """Take no more connections; those that stand are still answered."""
+        self.stopped = True
         if self._server is not None:
             self._server.close()
 
@@ -86,7 +108,7 @@ class TcpListener:
     def admit(self, connection: "_Connection") -> bool:
         """Whether there is room for one more connection, this client's and in all; if so it is counted."""
         client = connection.client_address
-        if self._by_client.get(client, 0) >= self.settings.connections_per_client or not self._has_room():
+        if self.is_full_for(client) or not self._has_room():
             self.counters.tcp_refused += 1
             return False
         self.counters.tcp_connections += 1

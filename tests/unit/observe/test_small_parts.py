@@ -6,7 +6,7 @@ from dnsguard.domains import DomainPatternError
 from dnsguard.observe.histogram import BUCKETS, Histogram
 from dnsguard.observe.record import Record
 from dnsguard.observe.ring import Ring
-from dnsguard.observe.shares import OTHERS, Shares, Suppressed
+from dnsguard.observe.shares import LINE, OTHERS, Shares, Suppressed
 from dnsguard.observe.wanted import Wanted
 from tests.unit.observe.test_record import record
 
@@ -28,12 +28,12 @@ def test_a_client_has_so_many_lines_a_second_and_others_have_theirs() -> None:
 
 
 def test_a_client_has_so_many_bytes_a_second() -> None:
-    shares = Shares(octets=100)
-    assert shares.admits(b"a", 7.0)
-    shares.spent(b"a", 60)
-    assert shares.admits(b"a", 7.0)
-    shares.spent(b"a", 60)
+    shares = Shares(lines=10)
+    for _ in range(2):
+        assert shares.admits(b"a", 7.0)
+        shares.spent(b"a", 6 * LINE)
     assert not shares.admits(b"a", 7.0)
+    assert shares.admits(b"b", 7.0)
     assert shares.admits(b"a", 8.0)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -9,9 +10,11 @@ import pytest
 
 from dnsguard.dns.client import Client, Respond
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.listen.backlog import PATIENCE, WINDOW, discard_stale, take_backlog
-from dnsguard.dns.listen.binding import bound_udp, stamp
+from dnsguard.dns.listen.backlog import PATIENCE, WINDOW, discard_stale, take_backlog, take_connections
+from dnsguard.dns.listen.binding import bound_tcp, bound_udp, stamp
+from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
 from dnsguard.dns.listen.udp import UdpListener
+from tests.unit.dns.messages import query_bytes
 
 BATCH = 64
 
@@ -154,3 +157,58 @@ async def test_times_are_noted_no_longer_once_it_is_read(held: socket.socket, cl
     send(client, [b"question"])
     _, ancillary, _, _ = held.recvmsg(100, 200)
     assert all(level != socket.SOL_SOCKET for level, _, _ in ancillary)
+
+
+CONNECTIONS = 4
+
+
+async def connected(port: int, query: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection on which this was asked."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(len(query).to_bytes(2, "big") + query)
+    return reader, writer
+
+
+async def listening_tcp(sock: socket.socket, desk: Desk) -> TcpListener:
+    listener = TcpListener(desk.handle, Counters(), TcpSettings(connections_per_client=CONNECTIONS))
+    await listener.open("127.0.0.1", sock.getsockname()[1], sock)
+    return listener
+
+
+async def test_connections_that_waited_have_their_turn_though_their_client_has_all_it_may_have() -> None:
+    desk = Desk()
+    held = bound_tcp("127.0.0.1", 0)
+    queries = [query_bytes(ident=number) for number in range(5 * CONNECTIONS)]
+    clients = [await connected(held.getsockname()[1], query) for query in queries]
+    gone = socket.create_connection(held.getsockname())
+    gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gone.close()  # reset while it waited
+    listener = await listening_tcp(held, desk)
+    taking = asyncio.create_task(take_connections(listener))
+    for (reader, writer), query in zip(clients, queries, strict=True):
+        assert await reader.readexactly(2 + len(query)) == len(query).to_bytes(2, "big") + query
+        writer.close()
+    await taking
+    assert listener.counters.tcp_refused == 0
+    reader, writer = await connected(listener.port, queries[0])
+    assert await reader.readexactly(2), "from then on it takes them by itself"
+    writer.close()
+    listener.close()
+
+
+async def test_stopped_it_leaves_connections_to_the_next() -> None:
+    held = bound_tcp("127.0.0.1", 0)
+    query = query_bytes()
+    reader, writer = await connected(held.getsockname()[1], query)
+    kept = held.dup()
+    first, second = Desk(), Desk()
+    listener = await listening_tcp(held, first)
+    listener.stop()
+    await take_connections(listener)
+    listener.close()
+    listener = await listening_tcp(kept, second)
+    await take_connections(listener)
+    assert await reader.readexactly(2 + len(query))
+    assert (first.answered, second.answered) == ([], [query])
+    writer.close()
+    listener.close()

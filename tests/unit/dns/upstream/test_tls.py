@@ -134,7 +134,7 @@ async def test_who_does_not_is_down_at_once_and_gets_no_question(
         assert isinstance(result, Unanswered)
         assert result.reason.startswith(f"no trusted server answered: {said}")
         assert pool.status()[str(at(server, proof))].startswith(f"down: {said}")
-        assert server.asked == [], "neither over TLS nor in clear text"
+        assert server.asked == server.probed == [], "neither over TLS nor in clear text"
 
 
 async def test_the_next_server_is_asked_without_waiting(bench: Bench) -> None:
@@ -296,5 +296,6 @@ async def test_it_is_probed_over_tls_before_anybody_asks(bench: Bench) -> None:
     ):
         pool = bench.pool(at(first), at(second), settings=replace(SETTINGS, probes=True))
         await until(lambda: [state.split(":")[0] for state in pool.status().values()] == ["up", "down"])
-        assert [asked.name for asked in first.asked] == [b"\0"]
+        assert [asked.transport for asked in first.probed] == ["tls"]
+        assert second.probed == []
         assert stream.IDLE_TLS_SECONDS > IDLE_PAUSE, "so its connection stays"

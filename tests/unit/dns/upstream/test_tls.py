@@ -289,6 +289,14 @@ async def test_a_server_that_loses_casing_is_believed(bench: Bench) -> None:
         assert len(server.asked) == 1
 
 
+async def test_the_length_of_a_question_tells_nothing(bench: Bench) -> None:
+    async with FakeUpstream(good, tls=serving(bench.keys.good)) as server:
+        pool = bench.pool(at(server))
+        for name in ("a.example.org", "www.example.org", f"{'x' * 60}.example.org"):
+            await ask(pool, name)
+        assert {len(asked.data) for asked in server.asked} == {128}
+
+
 async def test_it_is_probed_over_tls_before_anybody_asks(bench: Bench) -> None:
     async with (
         FakeUpstream(good, tls=serving(bench.keys.good)) as first,

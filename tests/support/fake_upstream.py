@@ -20,6 +20,11 @@ class Asked:
     peer: tuple[str, int]
 
     @property
+    def ident(self) -> int:
+        """The message ID."""
+        return int.from_bytes(self.data[:2], "big")
+
+    @property
     def question(self) -> bytes:
         """The question section, casing kept."""
         end = 12

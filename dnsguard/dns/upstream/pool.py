@@ -38,7 +38,7 @@ from dnsguard.dns.upstream.exchange import (
 from dnsguard.dns.upstream.health import Health, preference
 from dnsguard.dns.upstream.hedging import HedgeBudget, hedge_after, retry_after
 from dnsguard.dns.upstream.question import Question, encode, randomise_case
-from dnsguard.dns.upstream.report import described, measures
+from dnsguard.dns.upstream.report import described
 from dnsguard.dns.upstream.sockets import UdpLink, UdpLinks
 from dnsguard.dns.upstream.stream import StreamLink
 from dnsguard.dns.upstream.streams import StreamLinks
@@ -174,9 +174,9 @@ class UpstreamPool:
         """The same with how fast they answer."""
         return {upstream.name: described(upstream.health) for upstream in self._upstreams}
 
-    def measures(self) -> dict[str, float]:
-        """Metrics of each server."""
-        return measures((upstream.name, upstream.health) for upstream in self._upstreams)
+    def healths(self) -> dict[str, Health]:
+        """Each server's record. For reading."""
+        return {upstream.name: upstream.health for upstream in self._upstreams}
 
     def close(self) -> None:
         """Stop. Open questions are answered with ``Unanswered``."""

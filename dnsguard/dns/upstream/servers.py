@@ -3,9 +3,6 @@
 import ipaddress
 from collections.abc import Collection, Iterable, Sequence
 
-import aiodns
-import pycares
-
 from dnsguard.errors import DnsguardError
 from dnsguard.servers import NamedServer, Server, read_server
 
@@ -72,6 +69,9 @@ async def lookup_host(name: str, resolvers: Sequence[Server]) -> list[str]:
     A fresh resolver each time, because they cache. Of the search list nothing is tried but for a single label, so that
     nobody's wildcard stands in for a server. Raises ``BadTrustedServer``.
     """
+    import aiodns  # takes time, and most name their servers by address: nobody is answered before we have started
+    import pycares
+
     async with aiodns.DNSResolver(
         nameservers=[str(resolver) for resolver in resolvers],
         lookups="fb" if resolvers else "f",

@@ -26,7 +26,7 @@ from tests.unit.dns.messages import answer_bytes, query_bytes
 from tests.unit.forwarder.test_committer import Kernel
 from tests.unit.leases.naive import answer, client, feed, packed
 
-CLIENT = Client(packed("10.0.0.1"), 5353, packed("10.0.0.53"), "udp")
+CLIENT = Client(packed("10.0.0.1"), packed("10.0.0.53"), "udp")
 GOOD = "www.example.org 300 A 192.0.2.1"
 
 

@@ -36,7 +36,7 @@ FLAGS: Mapping[str, str] = {
     "listen": "addresses to answer DNS on, separated by commas",
     "upstreams": "trusted DNS servers, separated by commas: 192.0.2.53, [2001:db8::53]:5353, dns.example.org or, over"
     " TLS, tls://192.0.2.53#dns.example.org; default: those of /etc/resolv.conf",
-    "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; default: none, whom the system trusts",
+    "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; default: whom the system trusts",
     "api_listen": "address of the admin API",
     "health_listen": "address of the forwarder's health and metrics",
     "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",

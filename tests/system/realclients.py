@@ -97,7 +97,17 @@ def running(arguments: Sequence[str] = (), more: Sequence[Workload] = ()) -> Ite
 
 @contextlib.contextmanager
 def _web_server() -> Iterator[None]:
-    command = [sys.executable, "-u", "-m", "http.server", "--bind", "::", "--directory", "/proc/self/net", str(HTTP_PORT)]
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "http.server",
+        "--bind",
+        "::",
+        "--directory",
+        "/proc/self/net",
+        str(HTTP_PORT),
+    ]
     with subprocess.Popen(
         inside(topology.INTERNET, command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as server:

@@ -1,6 +1,7 @@
 """Servers that are asked over TLS: the real OpenSSL on both sides, certificates made by openssl."""
 
 import asyncio
+import random
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -287,6 +288,24 @@ async def test_a_server_that_loses_casing_is_believed(bench: Bench) -> None:
     async with FakeUpstream(script, tls=serving(bench.keys.good)) as server:
         assert isinstance(await ask(bench.pool(at(server))), Found)
         assert len(server.asked) == 1
+
+
+async def test_garbage_over_tls_hurts_one_question_only(bench: Bench) -> None:
+    rng = random.Random(53)  # the same garbage every time
+
+    def script(asked: Asked) -> Iterable[bytes]:
+        if rng.random() < 0.3:
+            return [b"", b"\0", *good(asked)]
+        counts = bytes(rng.choice([0, 0, 1, 3]) if i % 2 else 0 for i in range(6))
+        header = asked.data[:2] + b"\x81" + rng.randbytes(1) + b"\0\1" + counts
+        return [rng.randbytes(rng.randint(0, 40)), header + asked.question + rng.randbytes(rng.randint(0, 200))]
+
+    async with FakeUpstream(script, tls=serving(bench.keys.good)) as server:
+        pool = bench.pool(at(server))
+        results = await asyncio.gather(*(ask(pool, f"n{i}.example.org") for i in range(300)))
+        assert {type(result) for result in results} == {Found, Unanswered}
+        server.script = good
+        assert isinstance(await ask(pool), Found)
 
 
 async def test_the_length_of_a_question_tells_nothing(bench: Bench) -> None:

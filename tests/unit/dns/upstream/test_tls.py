@@ -43,7 +43,7 @@ class Keys:
         authority, other = Authority(home / "trusted"), Authority(home / "other")
         self.authorities = authority.file
         self.unknown_authorities = other.file
-        self.good = authority.sign(f"DNS:{NAME}", "IP:127.0.0.1")
+        self.good = authority.sign(f"DNS:{NAME}", "IP:127.0.0.1", "IP:::1")
         self.other_name = authority.sign("DNS:other.example.org")
         self.expired = authority.sign(f"DNS:{NAME}", expired=True)
         self.unknown = other.sign(f"DNS:{NAME}")
@@ -111,6 +111,14 @@ async def test_an_answer_is_found_where_the_server_proves_who_it_is(
         assert isinstance(await ask(pool), Found)
         assert list(pool.status().values()) == ["up"]
         assert {asked.transport for asked in server.asked} == {"tls"}
+
+
+async def test_over_ipv6(bench: Bench) -> None:
+    async with FakeUpstream(good, "::1", tls=serving(bench.keys.good)) as server:
+        for proof in (f"#{NAME}", ""):
+            found = read_server(f"tls://[::1]:{server.port}{proof}")
+            assert isinstance(found, Server)
+            assert isinstance(await ask(bench.pool(found)), Found)
 
 
 REFUSED: list[tuple[str, str, str]] = [

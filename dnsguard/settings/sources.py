@@ -34,7 +34,8 @@ FLAGS: Mapping[str, str] = {
     "state_dir": "what must survive a restart: store, token, learned names; default for root: /var/lib/dnsguard",
     "run_dir": "sockets between the processes; default for root: /run/dnsguard",
     "listen": "addresses to answer DNS on, separated by commas",
-    "upstreams": "trusted DNS servers, separated by commas; default: those of /etc/resolv.conf",
+    "upstreams": "trusted DNS servers, separated by commas: 192.0.2.53, [2001:db8::53]:5353, dns.example.org or, over"
+    " TLS, tls://192.0.2.53#dns.example.org; default: those of /etc/resolv.conf",
     "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; default: whom the system trusts",
     "api_listen": "address of the admin API",
     "health_listen": "address of the forwarder's health and metrics",

@@ -17,6 +17,23 @@ class DenyAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Interception:
+    """DNS that goes to other servers comes to the forwarder."""
+
+    port: int
+    """Of loopback, where the forwarder takes such packets over transparent sockets."""
+
+    of_node: bool = False
+    """What the node itself asks, too, and not only what its workloads ask."""
+
+    mark: int = 0x0004_0000
+    """The packet-mark bit that says "belongs here, wherever it is going". An IP rule routes by it."""
+
+    own_mark: int = 0x0008_0000
+    """The bit of what the forwarder itself sends to the trusted servers (SO_MARK)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that shapes a plan besides policy. Hashable."""
 
@@ -37,6 +54,7 @@ class Settings:
     """The node's interfaces, for host endpoints that are bound by address."""
 
     listen: tuple[Listen, ...] = ()
+    interception: Interception | None = None
     endpoint_to_host: HostAction = HostAction.DROP
     allow_vxlan: bool = False
     """Whether workloads may send VXLAN; policy judges it then."""

@@ -1,11 +1,13 @@
 """The sockets on which DNS is answered: UDP and TCP on every address of the settings."""
 
+import socket
 from collections.abc import Iterable
 from ipaddress import ip_address
 
 from dnsguard.dns.client import Handler
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
+from dnsguard.dns.listen.transparent import LOOPBACK, TransparentUdpListener
 from dnsguard.dns.listen.udp import UdpListener
 from dnsguard.forwarder.faults import CannotStart
 from dnsguard.settings import SocketAddress
@@ -15,7 +17,7 @@ class DnsSockets:
     """All listeners together."""
 
     def __init__(self) -> None:
-        self._listeners: list[UdpListener | TcpListener] = []
+        self._listeners: list[UdpListener | TcpListener | TransparentUdpListener] = []
         self.addresses: list[tuple[str, int]] = []
         """Address and port of each, wildcards as they are."""
 
@@ -33,6 +35,24 @@ class DnsSockets:
                 self.close()
                 raise CannotStart(f"listen: cannot listen on {wanted}: {error.strerror or error}") from None
             self.addresses.append((address, udp.port))
+
+    async def open_intercepted(self, port: int, handler: Handler, counters: Counters) -> None:
+        """Take what the dataplane brings of queries to other servers, or ``CannotStart``."""
+        for address in LOOPBACK:
+            if ":" in address and not _has_ipv6_loopback():
+                continue
+            try:
+                udp = TransparentUdpListener(address, port, handler, counters)
+                self._listeners.append(udp)
+                tcp = TcpListener(handler, counters, TcpSettings())
+                self._listeners.append(tcp)
+                await tcp.open(address, udp.port, transparent=True)
+            except OSError as error:
+                self.close()
+                raise CannotStart(
+                    f"intercept_dns: cannot take other servers' packets at {address} port {port}:"
+                    f" {error.strerror or error}"
+                ) from None
 
     def stop(self) -> None:
         """Take no more queries."""
@@ -55,3 +75,13 @@ def addresses_behind(listening: Iterable[tuple[str, int]], own: Iterable[bytes])
         else:
             found[f"{address}#{port}"] = None
     return tuple(found)
+
+
+def _has_ipv6_loopback() -> bool:
+    """Whether ``::1`` is there: a machine may have no IPv6 at all."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

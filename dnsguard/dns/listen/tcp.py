@@ -15,6 +15,7 @@ from typing import Final
 
 from dnsguard.dns.client import Client, Handler
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.listen.transparent import make_transparent
 
 _BACKLOG: Final = 512
 
@@ -51,8 +52,8 @@ class TcpListener:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def open(self, address: str, port: int) -> None:
-        """Listen. Raises ``OSError``."""
+    async def open(self, address: str, port: int, *, transparent: bool = False) -> None:
+        """Listen; ``transparent``: for connections to any server, as TPROXY brings them. Raises ``OSError``."""
         ipv6 = ip_address(address).version == 6
         # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then.
         sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -61,6 +62,8 @@ class TcpListener:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if ipv6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if transparent:
+                make_transparent(sock)
             sock.bind((address, port))
             self.port = sock.getsockname()[1]
             self._server = await self._loop.create_server(lambda: _Connection(self), sock=sock, backlog=_BACKLOG)

@@ -56,7 +56,7 @@ _PORT_OFFSET = {Side.SOURCE: 0, Side.DESTINATION: 2}
 _ICMP_PROTOCOL = {4: 1, 6: 58}
 _ICMP_OFFSET = {IcmpField.TYPE: 0, IcmpField.CODE: 1}
 _HOP_LIMIT_OFFSET = 7
-_LOOPBACK = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
+_LOOPBACK = {4: IPv4Address("127.0.0.1").packed, 6: IPv6Address("::1").packed}
 _FULL_MARK = 0xFFFFFFFF
 
 
@@ -243,7 +243,7 @@ def _emit_statement(out: _Emitted, statement: Statement) -> None:
             out.add(ex.limit(per_second, 1, per_second), ex.log(group, prefix))
         case GiveTo(family, port):
             out.require_family(family)
-            out.add(ex.load(_LOOPBACK[family].packed), ex.load(port.to_bytes(2, "big"), ex.REGISTER_2))
+            out.add(ex.load(_LOOPBACK[family]), ex.load(port.to_bytes(2, "big"), ex.REGISTER_2))
             out.add(ex.transparent_proxy(_FAMILY_NUMBER[family][0]))
         case AddressMap(side, family, map_name):
             out.require_family(family)

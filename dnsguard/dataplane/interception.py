@@ -15,11 +15,13 @@ judges whether policy lets the client ask it. Where the forwarder is away, the p
 """
 
 from collections.abc import Container, Iterator
+from ipaddress import ip_network
 
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.hooks import DNS_PORT, Additions, local_set
 from dnsguard.dataplane.rules import (
     AddressIn,
+    AddressWithin,
     Chain,
     Family,
     GiveTo,
@@ -49,6 +51,8 @@ _FAMILIES = 4, 6
 _TCP, _UDP = 6, 17
 _PROTOCOLS = _UDP, _TCP
 _LOOPBACK = Interface(Way.IN, "lo")
+_OF_NOBODY = tuple(map(ip_network, ("224.0.0.0/4", "255.255.255.255/32", "ff00::/8")))
+"""Multicast and broadcast: `input` judges those, too."""
 
 
 def interception_chains(additions: Additions, sets: Container[str]) -> Iterator[Chain]:
@@ -71,7 +75,7 @@ def interception_chains(additions: Additions, sets: Container[str]) -> Iterator[
 
 def _taken(additions: Additions, interception: Interception, families: list[int]) -> str:
     """Where DNS packets that came in go: whose they are, and what becomes of them."""
-    given = additions.add(content_chain("to-forwarder", _given(additions, interception), "DNS for other servers"))
+    given = additions.add(content_chain("to-forwarder", list(_given(additions, interception)), "DNS for other servers"))
     rules = [Rule((IsReply(), Verdict.ACCEPT), "an answer to whoever asks from port 53")]
     if interception.of_node:
         rules.append(Rule((_LOOPBACK, Marked(interception.mark), Goto(given)), "the node asks"))
@@ -79,6 +83,13 @@ def _taken(additions: Additions, interception: Interception, families: list[int]
         Rule((_LOOPBACK, Verdict.ACCEPT), "what the node tells itself"),
         Rule((ToMachine(), Verdict.ACCEPT), "the node itself is asked"),
     ]
+    for network in _OF_NOBODY:
+        if network.version in families:
+            rules.append(Rule((AddressWithin(Side.DESTINATION, network), Verdict.ACCEPT), "asks no server"))
+    for address in interception.trusted:
+        if address.version in families:
+            asks = AddressWithin(Side.SOURCE, ip_network(address)), Verdict.ACCEPT
+            rules.append(Rule(asks, "a trusted server asks others"))
     for family in families:
         rules.append(Rule((AddressIn(Side.SOURCE, family, local_set(family)), Goto(given)), "a workload asks"))
     return additions.add(content_chain("dns", rules, "DNS packets that came in"))

@@ -16,6 +16,13 @@ class DenyAction(StrEnum):
     REJECT = "Reject"
 
 
+INTERCEPTED_MARK = 0x0004_0000
+"""The packet-mark bit that says "belongs here, wherever it is going". An IP rule routes by it."""
+
+OWN_MARK = 0x0008_0000
+"""The bit of what the forwarder itself sends to the trusted servers (SO_MARK)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interception:
     """DNS that goes to other servers comes to the forwarder."""
@@ -26,11 +33,12 @@ class Interception:
     of_node: bool = False
     """What the node itself asks, too, and not only what its workloads ask."""
 
-    mark: int = 0x0004_0000
-    """The packet-mark bit that says "belongs here, wherever it is going". An IP rule routes by it."""
+    trusted: tuple[Address, ...] = ()
+    """Servers that the forwarder asks. One that is a workload must reach the servers that it asks itself: what it would
+    be told by the forwarder is what it told the forwarder."""
 
-    own_mark: int = 0x0008_0000
-    """The bit of what the forwarder itself sends to the trusted servers (SO_MARK)."""
+    mark: int = INTERCEPTED_MARK
+    own_mark: int = OWN_MARK
 
 
 @dataclass(frozen=True, slots=True)

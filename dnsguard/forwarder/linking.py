@@ -5,12 +5,14 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.reports import leases_reply
+from dnsguard.forwarder.rights import Rights
 from dnsguard.leases import LeaseBook
 from dnsguard.link import lastgood
 from dnsguard.link.client import Acknowledge, LinkClient
-from dnsguard.link.messages import Delta, Hello, LeasesQuery, Snapshot
+from dnsguard.link.messages import Delta, Hello, LeasesQuery, RightsReply, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +24,16 @@ class Linking:
     """The link's listener, see ``LinkListener``."""
 
     def __init__(
-        self, socket: Path, last_good: Path, enforcing: Enforcing, book: LeaseBook, hello: Callable[[], Hello]
+        self,
+        socket: Path,
+        last_good: Path,
+        enforcing: Enforcing,
+        book: LeaseBook,
+        hello: Callable[[], Hello],
+        counters: ForwarderCounters,
     ) -> None:
         self.client = LinkClient(socket, hello, self)
+        self.rights = Rights(self.client.ask_rights, counters)
         self._last_good = last_good
         self._enforcing = enforcing
         self._book = book
@@ -49,6 +58,7 @@ class Linking:
                  len(snapshot.identities))  # fmt: skip
         self._said = ""
         self._met = True
+        self.rights.anew()
         self._enforcing.put(snapshot, acknowledge)
         self._changed.set()
 
@@ -59,7 +69,14 @@ class Linking:
     def on_leases_query(self, query: LeasesQuery) -> None:
         self.client.reply(leases_reply(self._book, query.request, query.client, self._loop.time()))
 
+    def on_rights(self, reply: RightsReply) -> None:
+        self.rights.answered(reply)
+
+    def on_rights_void(self) -> None:
+        self.rights.void()
+
     def on_disconnected(self, reason: str) -> None:
+        self.rights.give_up()
         if reason != self._said and self._met:
             log.warning("the controller is away: %s", reason)
         elif not self._said:  # whoever starts both at once has the forwarder first: nothing to warn of

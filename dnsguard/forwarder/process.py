@@ -17,6 +17,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 
+from dnsguard.dataplane.settings import OWN_MARK
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import ineligible
 from dnsguard.dns.relay import Relay, RelaySettings
@@ -37,6 +38,7 @@ from dnsguard.forwarder.health import HealthServer
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.linking import Linking
+from dnsguard.forwarder.rights import Gate
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.leases import LeaseBook, Terms
@@ -90,8 +92,11 @@ class Forwarder:
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
         self.enforcing = Enforcing(self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take)
         self.linking = Linking(
-            settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello
-        )
+            settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello,
+            self.counters,
+        )  # fmt: skip
+        self._intercepts = settings.intercept_dns != "Off"
+        self.judge.rights = self.linking.rights if self._intercepts else None
         self.health = HealthServer(self.unready, self.metrics)
         self.sockets = DnsSockets()
         self._learned = settings.state_dir / LEARNED_FILE
@@ -105,7 +110,9 @@ class Forwarder:
         make_directory(settings.run_dir)
         self.clients.set_own(await asyncio.to_thread(own_addresses))
         await self.trusted.look_up()
-        pool = self._pool = UpstreamPool(self.trusted.in_force, UpstreamSettings(), self.dns_counters)
+        pool = self._pool = UpstreamPool(
+            self.trusted.in_force, UpstreamSettings(mark=OWN_MARK if self._intercepts else None), self.dns_counters
+        )
         relay = self._relay = Relay(
             pool.ask, self.judge, self.leasing, RelaySettings(commit_deadline=settings.commit_deadline),
             self.dns_counters,
@@ -116,6 +123,9 @@ class Forwarder:
             await self.enforcing.continue_from(snapshot)
         try:
             await self.sockets.open(settings.listen, relay.handle, self.dns_counters)
+            if self._intercepts:
+                gate = Gate(relay.handle, self.linking.rights, lambda: self.book.roster.owners)
+                await self.sockets.open_intercepted(settings.intercept_port, gate.handle, self.dns_counters)
             await self._open_health()
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
@@ -130,6 +140,7 @@ class Forwarder:
                 for task in running:
                     task.cancel()
         finally:
+            self.linking.rights.close()
             pool.close()
             relay.close()
             self.sockets.close()

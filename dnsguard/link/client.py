@@ -21,6 +21,9 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    RightsQuery,
+    RightsReply,
+    RightsVoid,
     Snapshot,
     Stats,
 )
@@ -59,6 +62,12 @@ class LinkListener(Protocol):
     def on_leases_query(self, query: LeasesQuery) -> None:
         """Answer with ``LinkClient.reply``, at once or later."""
 
+    def on_rights(self, reply: RightsReply) -> None:
+        """What was asked with ``LinkClient.ask_rights``."""
+
+    def on_rights_void(self) -> None:
+        """Policy changed: what ``on_rights`` said so far no longer counts."""
+
     def on_disconnected(self, reason: str) -> None:
         """The controller is away: go on with what is held. Called once per lost or failed connection."""
 
@@ -79,7 +88,7 @@ class LinkClient:
         self._acks: deque[Ack] = deque()
         """Of this connection; each has its own."""
 
-        self._ring: deque[LeasesReply | Stats] = deque(maxlen=ring_size)
+        self._ring: deque[LeasesReply | Stats | RightsQuery] = deque(maxlen=ring_size)
         self._wake = asyncio.Event()
         self._connected = False
         self.dropped = 0
@@ -100,7 +109,12 @@ class LinkClient:
         """Send statistics; a no-op while the controller is away, since the next ones say it all."""
         self._put(stats)
 
-    def _put(self, message: LeasesReply | Stats) -> None:
+    def ask_rights(self, query: RightsQuery) -> bool:
+        """Ask what policy says of intercepted queries; whether anybody is there to answer."""
+        self._put(query)
+        return self._connected
+
+    def _put(self, message: LeasesReply | Stats | RightsQuery) -> None:
         if not self._connected:
             return
         if len(self._ring) == self._ring.maxlen:
@@ -180,7 +194,11 @@ class LinkClient:
                 self._listener.on_delta(message, acknowledge)
             case LeasesQuery():
                 self._listener.on_leases_query(message)
-            case Hello() | Ack() | LeasesReply() | Stats():
+            case RightsReply():
+                self._listener.on_rights(message)
+            case RightsVoid():
+                self._listener.on_rights_void()
+            case Hello() | Ack() | LeasesReply() | Stats() | RightsQuery():
                 raise LinkProtocolError(type(message).__name__, "is for the controller")
             case _:
                 assert_never(message)

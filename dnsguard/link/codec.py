@@ -18,6 +18,9 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    RightsQuery,
+    RightsReply,
+    RightsVoid,
     Snapshot,
     Stats,
     ToController,
@@ -35,6 +38,9 @@ KINDS: dict[str, type[Any]] = {
     "ack": Ack,
     "leases-reply": LeasesReply,
     "stats": Stats,
+    "rights-query": RightsQuery,
+    "rights-reply": RightsReply,
+    "rights-void": RightsVoid,
 }
 FRAME_LIMIT = 16 * 1024 * 1024
 """Bytes. One lease set with 500 000 patterns still fits."""

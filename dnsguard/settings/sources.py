@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from dnsguard.errors import DnsguardError
 from dnsguard.locations import RESOLV_CONF, default_run_dir, default_state_dir
-from dnsguard.servers import DNS_PORT
+from dnsguard.servers import DNS_PORT, NamedServer, read_server
 from dnsguard.settings.forms import SocketAddress, read_address, read_path
 from dnsguard.settings.model import Settings, default_node_name
 from dnsguard.yamltext import YamlError, documents
@@ -50,6 +50,8 @@ FLAGS: Mapping[str, str] = {
     "lease_floor": "no lease is shorter",
     "commit_deadline": "how long an answer waits for its lease",
     "query_policy": "AllowAll or AllowListed: are names that no policy allows answered",
+    "intercept_dns": "Off, Workloads or WorkloadsAndNode: is their DNS for other servers answered here",
+    "intercept_port": "port of loopback where the kernel brings it",
     "on_stop": "Keep or Remove: does enforcement go on when dnsguard stops",
     "table": "name of the nftables table",
     "endpoint_to_host_action": "Drop, Accept or Return: a workload's packets to its own host",
@@ -193,6 +195,7 @@ def _with_upstreams(settings: Settings, *, given: bool) -> tuple[Settings, list[
         problems = [
             f"upstreams: {server} is this forwarder itself (listen): questions would go round" for server in loops
         ]
+        problems += _unreachable(settings)
         if not settings.upstreams:
             problems.append("upstreams: the list is empty: write at least one trusted DNS server")
         return settings, problems
@@ -202,6 +205,18 @@ def _with_upstreams(settings: Settings, *, given: bool) -> tuple[Settings, list[
     filled = settings.model_copy(update={"upstreams": found})
     filled.model_fields_set.discard("upstreams")  # nobody gave them: what resources say comes before
     return filled, []
+
+
+def _unreachable(settings: Settings) -> list[str]:
+    """Upstreams by name, where who they are would be asked of ourselves."""
+    if settings.intercept_dns != "WorkloadsAndNode":
+        return []
+    named = (server for server in map(read_server, settings.upstreams) if isinstance(server, NamedServer))
+    return [
+        f"upstreams: {server} is a name, and with intercept_dns=WorkloadsAndNode it would be looked up here: write its"
+        " address"
+        for server in named
+    ]
 
 
 def system_resolvers(path: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from dnsguard.link.client import Acknowledge, LinkClient
-from dnsguard.link.messages import Delta, Hello, LeasesQuery, LeasesReply, Snapshot
+from dnsguard.link.messages import Delta, Hello, LeasesQuery, LeasesReply, RightsReply, Snapshot
 from tests.support.netns import Namespace
 
 API = "http://127.0.0.1:18053"
@@ -117,6 +117,8 @@ class FakeForwarder:
     def __init__(self, socket: Path) -> None:
         self.client = LinkClient(socket, lambda: Hello("f1", ("192.0.2.53#53",), 0), self)
         self.told: asyncio.Queue[Snapshot | Delta] = asyncio.Queue()
+        self.rights: asyncio.Queue[RightsReply | None] = asyncio.Queue()
+        """None where what was told is void."""
 
     def on_snapshot(self, snapshot: Snapshot, acknowledge: Acknowledge) -> None:
         self.told.put_nowait(snapshot)
@@ -128,6 +130,12 @@ class FakeForwarder:
 
     def on_leases_query(self, query: LeasesQuery) -> None:
         self.client.reply(LeasesReply(query.request, ()))
+
+    def on_rights(self, reply: RightsReply) -> None:
+        self.rights.put_nowait(reply)
+
+    def on_rights_void(self) -> None:
+        self.rights.put_nowait(None)
 
     def on_disconnected(self, reason: str) -> None:
         pass

@@ -6,6 +6,7 @@
       untracked ingress of the host endpoint it arrives by               untracked egress of the one it leaves by
       pre-DNAT ingress of the same                                       known connections pass
       known connections pass, those of deleted workloads not             to own workloads always
+      DNS of own workloads is intercepted: it ends here
       ├─ to the node:  own workloads by the host action,                 normal egress
       │                others by the host endpoint's normal ingress
       └─ forwarded:    egress of the source, ingress of the destination,
@@ -84,7 +85,7 @@ class Passage:
         to_node = to_node or destination.is_multicast or str(destination) == _BROADCAST
         host = self._host(self.arrives, destination if to_node else None)
         self._early(host, Direction.INGRESS)
-        if to_node:
+        if to_node or self._is_intercepted():
             self._received_by_node(host)
         else:
             self._forwarded(host)
@@ -130,7 +131,7 @@ class Passage:
         self._unwrapped()
         if self._is_invalid():
             self._deny(Decider.INVALID)
-        elif any(listen.takes(self.packet) for listen in self.around.node.listen):
+        elif self._is_intercepted() or any(listen.takes(self.packet) for listen in self.around.node.listen):
             self._allow(Decider.FORWARDER)
         else:
             if self.around.node.endpoint_to_host is HostAction.DROP:
@@ -192,6 +193,12 @@ class Passage:
 
     def _is_invalid(self) -> bool:
         return self._tracked and self.packet.state is PacketState.INVALID
+
+    def _is_intercepted(self) -> bool:
+        """Whether it is DNS for another server. What belongs to a known connection may as well be an answer, and passes
+        either way."""
+        is_workload = self.packet.source in self.around.local and self.packet.destination not in self.around.own
+        return is_workload and not self._is_known() and self.around.node.intercepts(self.packet)
 
     def _is_spoofed(self) -> bool:
         """What comes from a workload's own interface has that workload's address, and what comes from the interface

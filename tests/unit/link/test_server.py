@@ -16,6 +16,7 @@ from dnsguard.link.messages import (
     LearnedLease,
     LeasesQuery,
     LeasesReply,
+    RightsReply,
     Snapshot,
     Stats,
 )
@@ -32,6 +33,9 @@ class Forwarder:
     def __init__(self, path: Path, name: str = "f1", holds: bool = False) -> None:
         self.client = LinkClient(path, lambda: Hello(name, ("192.0.2.53#53",), 0), self)
         self.told: asyncio.Queue[Snapshot | Delta | LeasesQuery | str] = asyncio.Queue()
+        self.rights: asyncio.Queue[RightsReply | None] = asyncio.Queue()
+        """What it was told of rights; None where that is void."""
+
         self.holds = holds
 
     def on_snapshot(self, snapshot: Snapshot, acknowledge: Acknowledge) -> None:
@@ -48,6 +52,12 @@ class Forwarder:
     def on_leases_query(self, query: LeasesQuery) -> None:
         lease = LearnedLease("shop/cart", "192.0.2.7", "198.51.100.1", ("s1",), ("example.org",), 60.0)
         self.client.reply(LeasesReply(query.request, (lease,)))
+
+    def on_rights(self, reply: RightsReply) -> None:
+        self.rights.put_nowait(reply)
+
+    def on_rights_void(self) -> None:
+        self.rights.put_nowait(None)
 
     def on_disconnected(self, reason: str) -> None:
         self.told.put_nowait(reason)

@@ -91,7 +91,7 @@ class Node:
 
     def intercepts(self, packet: Packet) -> bool:
         """Whether what a workload sends to another machine is a query for the forwarder all the same."""
-        asks = packet.protocol in (TCP, UDP) and packet.destination_port == DNS_PORT
+        asks = packet.protocol in (TCP, UDP) and packet.destination_port == DNS_PORT and not packet.is_reply
         return self.intercepts_dns and asks and packet.source not in self.trusted_servers
 
     def takes_for_encapsulated(self, packet: Packet) -> bool:

@@ -195,10 +195,9 @@ class Passage:
         return self._tracked and self.packet.state is PacketState.INVALID
 
     def _is_intercepted(self) -> bool:
-        """Whether it is DNS for another server. What belongs to a known connection may as well be an answer, and passes
-        either way."""
+        """Whether it is DNS for another server."""
         is_workload = self.packet.source in self.around.local and self.packet.destination not in self.around.own
-        return is_workload and not self._is_known() and self.around.node.intercepts(self.packet)
+        return is_workload and self.around.node.intercepts(self.packet)
 
     def _is_spoofed(self) -> bool:
         """What comes from a workload's own interface has that workload's address, and what comes from the interface

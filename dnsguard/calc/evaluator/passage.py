@@ -62,6 +62,9 @@ class Passage:
     """Of the judgements, and what the node decides besides them; in order."""
 
     unjudged: dict[EndpointId, None] = field(default_factory=dict)
+    intercepted: bool = False
+    """It is DNS for another server, and ends at the forwarder."""
+
     _settled: bool = False
     """An untracked or pre-DNAT policy decided, so the later stages of the same host endpoint have no say."""
 
@@ -85,7 +88,8 @@ class Passage:
         to_node = to_node or destination.is_multicast or str(destination) == _BROADCAST
         host = self._host(self.arrives, destination if to_node else None)
         self._early(host, Direction.INGRESS)
-        if to_node or self._is_intercepted():
+        self.intercepted = not to_node and self._is_intercepted()
+        if to_node or self.intercepted:
             self._received_by_node(host)
         else:
             self._forwarded(host)
@@ -131,7 +135,7 @@ class Passage:
         self._unwrapped()
         if self._is_invalid():
             self._deny(Decider.INVALID)
-        elif self._is_intercepted() or any(listen.takes(self.packet) for listen in self.around.node.listen):
+        elif self.intercepted or any(listen.takes(self.packet) for listen in self.around.node.listen):
             self._allow(Decider.FORWARDER)
         else:
             if self.around.node.endpoint_to_host is HostAction.DROP:
@@ -196,8 +200,7 @@ class Passage:
 
     def _is_intercepted(self) -> bool:
         """Whether it is DNS for another server."""
-        is_workload = self.packet.source in self.around.local and self.packet.destination not in self.around.own
-        return is_workload and self.around.node.intercepts(self.packet)
+        return self.packet.source in self.around.local and self.around.node.intercepts(self.packet)
 
     def _is_spoofed(self) -> bool:
         """What comes from a workload's own interface has that workload's address, and what comes from the interface

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,14 @@ from dnsguard.link.client import Acknowledge, LinkClient
 from dnsguard.link.codec import encode
 from dnsguard.link.messages import (
     Ack,
+    AskedServer,
+    AskingRight,
     Delta,
     Hello,
     LearnedLease,
     LeasesQuery,
     LeasesReply,
+    RightsQuery,
     RightsReply,
     Snapshot,
     Stats,
@@ -228,3 +232,53 @@ async def test_who_does_not_keep_to_the_protocol_is_disconnected(tmp_path: Path,
             assert await reader.read() == b""
         assert made.server.forwarders == ()
         writer.close()
+
+
+ASKED = RightsQuery(5, (AskedServer("shop/cart", "198.51.100.53"),))
+ALLOWED = RightsReply(5, (AskingRight("shop/cart", "198.51.100.53", ("udp",)),))
+
+
+async def test_rights_are_answered_and_made_void_for_those_who_were_told(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        asking, silent = Forwarder(made.path), Forwarder(made.path, "f2")
+        made.server._on_rights = lambda query: replace(ALLOWED, request=query.request)
+        await made.join(asking)
+        await made.join(silent)
+        assert asking.client.ask_rights(ASKED)
+        assert await asking.rights.get() == ALLOWED
+        made.server.void_rights()
+        made.server.void_rights()
+        assert await asking.rights.get() is None
+        asking.client.ask_rights(ASKED)
+        assert await asking.rights.get() == ALLOWED
+        made.server.publish(ONE)
+        await silent.told.get()
+        assert silent.rights.empty()
+
+
+async def test_a_question_of_rights_that_comes_before_policy_is_answered_when_that_is_there(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        answers: list[RightsReply | None] = [None, None, ALLOWED]
+        asked: list[RightsQuery] = []
+
+        came = asyncio.Event()
+
+        def on_rights(query: RightsQuery) -> RightsReply | None:
+            asked.append(query)
+            came.set()
+            return answers.pop(0)
+
+        made.server._on_rights = on_rights
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        forwarder.client.ask_rights(ASKED)
+        await came.wait()
+        made.server.void_rights()
+        made.server.void_rights()
+        made.server.void_rights()
+        assert await forwarder.rights.get() == ALLOWED
+        assert asked == [ASKED] * 3
+
+
+async def test_where_nobody_is_connected_rights_are_not_asked(tmp_path: Path) -> None:
+    assert not Forwarder(tmp_path / "link.sock").client.ask_rights(ASKED)

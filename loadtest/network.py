@@ -14,7 +14,9 @@ _MOVED = "DNSGUARD_LOADTEST_ISOLATED"
 
 def move(module: str, arguments: Sequence[str]) -> None:
     """Go on in namespaces of our own, as root of them. Returns there; raises IsolationError with the remedy."""
-    if _MOVED in os.environ:
+    if os.environ.pop(
+        _MOVED, ""
+    ):  # not for the programs that we start: dnsguard refuses variables that it does not know
         return
     isolate.check()
     command = isolate.isolating([sys.executable, "-m", module, *arguments], processes=False)

@@ -6,13 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.reports import leases_reply
 from dnsguard.forwarder.rights import Rights
 from dnsguard.leases import LeaseBook
 from dnsguard.link import lastgood
 from dnsguard.link.client import Acknowledge, LinkClient
-from dnsguard.link.messages import Delta, Hello, LeasesQuery, RightsReply, Snapshot
+from dnsguard.link.messages import (
+    Delta,
+    DnsLogQuery,
+    DnsLogStop,
+    Hello,
+    LeasesQuery,
+    RightsReply,
+    SetUses,
+    Snapshot,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +44,9 @@ class Linking:
     ) -> None:
         self.client = LinkClient(socket, hello, self)
         self.rights = Rights(self.client.ask_rights, counters)
+        self.dns_log: DnsLog | None = None
+        """Whose records are asked for; there before the client runs."""
+
         self._last_good = last_good
         self._enforcing = enforcing
         self._book = book
@@ -75,8 +88,14 @@ class Linking:
     def on_rights_void(self) -> None:
         self.rights.void()
 
+    def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
+        if self.dns_log is not None:
+            self.dns_log.take(message)
+
     def on_disconnected(self, reason: str) -> None:
         self.rights.give_up()
+        if self.dns_log is not None:
+            self.dns_log.disconnected()
         if reason != self._said and self._met:
             log.warning("the controller is away: %s", reason)
         elif not self._said:  # whoever starts both at once has the forwarder first: nothing to warn of

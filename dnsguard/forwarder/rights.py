@@ -45,6 +45,9 @@ class Rights:
 
     def __init__(self, ask: Callable[[RightsQuery], bool], counters: ForwarderCounters) -> None:
         """``ask`` sends a question on its way, or says that nobody is there to answer it."""
+        self.forgotten: Callable[[], None] = lambda: None
+        """Called when what was said no longer counts: whoever keeps answers that it allowed forgets them."""
+
         self._ask = ask
         self._counters = counters
         self._loop = asyncio.get_running_loop()
@@ -104,10 +107,12 @@ class Rights:
     def void(self) -> None:
         """Policy is another one now. What is asked already is answered by the new one."""
         self._known.clear()
+        self.forgotten()
 
     def anew(self) -> None:
         """There is a controller, perhaps a new one: what the last one said or was asked counts no longer."""
         self._known.clear()
+        self.forgotten()
         self._asked = ()
         self._ask_on()
 

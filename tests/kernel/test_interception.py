@@ -16,7 +16,7 @@ from dnsguard.dataplane.settings import INTERCEPTED_MARK, Interception, Settings
 from dnsguard.dns.client import Client, Respond
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
-from dnsguard.dns.listen.transparent import LOOPBACK, TransparentUdpListener
+from dnsguard.dns.listen.transparent import LOOPBACK, TransparentUdpListener, bound_transparent
 from dnsguard.netlink.localdelivery import LocalDelivery, unusable
 from tests.support.compiled import compiled, workload
 from tests.support.road import Road, road
@@ -62,7 +62,8 @@ async def taking(way: Road) -> AsyncIterator[Desk]:
             listeners.callback(udp.close)
             tcp = TcpListener(desk.handle, desk.counters, TcpSettings())
             listeners.callback(tcp.close)
-            await tcp.open(address, TAKER, transparent=True)
+            await tcp.open(address, TAKER, bound_transparent(address, TAKER, socket.SOCK_STREAM))
+            await tcp.start()
         yield desk
     await asyncio.sleep(0)
 

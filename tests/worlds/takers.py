@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from dnsguard.dataplane.settings import INTERCEPTED_MARK
-from dnsguard.dns.listen.transparent import LOOPBACK, make_transparent
+from dnsguard.dns.listen.transparent import LOOPBACK, bound_transparent
 from dnsguard.locations import INTERCEPT_PORT
 from dnsguard.netlink.localdelivery import LocalDelivery
 from tests.support.netns import Namespace
@@ -31,10 +31,6 @@ def takers(node: Namespace) -> Iterator[None]:
 
 
 def _taker(address: str, kind: socket.SocketKind) -> socket.socket:
-    taker = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    taker = bound_transparent(address, INTERCEPT_PORT, kind)
     taker.setsockopt(socket.SOL_SOCKET, _SO_MARK, _SILENT)
-    make_transparent(taker)
-    taker.bind((address, INTERCEPT_PORT))
-    if kind is socket.SOCK_STREAM:
-        taker.listen(100)
     return taker

@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from dnsguard.dns.client import Client, Handler
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.listen.binding import ACCEPT_QUEUE, prepare_udp
+from dnsguard.dns.ready import Ready, ReadyAnswers
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,9 @@ _IPV6_TRANSPARENT, _IPV6_RECVORIGDSTADDR = 75, 74  # linux/in6.h
 _BATCH: Final = 64
 _ROOM: Final = 4096
 _ANCILLARY: Final = 128
+_REMEMBERED: Final = 16_384
+"""Pairs of client and server whose addresses need not be read again."""
+
 _BUFFER: Final = 4 * 1024 * 1024
 _UNREAD: Final = 1
 """Octets of a receive buffer that nobody reads; the kernel has a least size of its own."""
@@ -42,38 +47,82 @@ _sockaddr4 = Struct("=2x2s4s8x")
 _sockaddr6 = Struct("=2x2s4x16sI")
 
 
-def make_transparent(sock: socket.socket) -> None:
-    """Let it be bound to, and take packets for, addresses that are not this machine's. Raises ``OSError`` (EPERM)."""
+def bound_transparent(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
+    """A UDP socket at one of ``LOOPBACK``, or a TCP socket that listens there, for whatever TPROXY brings.
+
+    Raises ``OSError``; EPERM without CAP_NET_ADMIN.
+    """
+    ipv6, stream = ":" in address, kind is socket.SOCK_STREAM
+    # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then.
+    protocol = socket.IPPROTO_TCP if stream else socket.IPPROTO_UDP
+    sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, kind, protocol)
+    try:
+        _make_transparent(sock)
+        if stream:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            prepare_udp(sock, wildcard=False)
+        sock.bind((address, port))
+        if stream:
+            sock.listen(ACCEPT_QUEUE)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _make_transparent(sock: socket.socket) -> None:
+    """Let it be bound to, and take packets for, addresses that are not this machine's; they come with the packets."""
     if sock.family is socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_TRANSPARENT, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVORIGDSTADDR, 1)
     else:
         sock.setsockopt(socket.IPPROTO_IP, _IP_TRANSPARENT, 1)
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVORIGDSTADDR, 1)
 
 
 class TransparentUdpListener:
     """One UDP socket on loopback for all servers of one family, with those that answer in their place."""
 
-    def __init__(self, address: str, port: int, handler: Handler, counters: Counters) -> None:
-        """``address``: one of ``LOOPBACK``. Listens at once. Raises ``OSError``."""
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        handler: Handler,
+        counters: Counters,
+        ready: ReadyAnswers | None = None,
+        sock: socket.socket | None = None,
+    ) -> None:
+        """``address``: one of ``LOOPBACK``. Listens at once, on a socket of its own. One of ``bound_transparent`` may
+        hold what waits there: it is read from ``start`` on. What is ``ready`` is sent without asking the handler.
+        Raises ``OSError``."""
         self._ipv6 = ":" in address
         self._handler = handler
         self._counters = counters
+        self._ready = ready or ReadyAnswers()
+        self._met: dict[tuple[str, bytes], tuple[Client, Ready]] = {}
+        """Sender and server → the client, and what is ready for it."""
+
         self._answers = AnswerSockets()
         self._loop = asyncio.get_running_loop()
-        self._sock = socket.socket(socket.AF_INET6 if self._ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            self._configure()
-            self._sock.bind((address, port))
-        except OSError:
-            self._sock.close()
-            raise
+        self.sock = self._sock = bound_transparent(address, port, socket.SOCK_DGRAM) if sock is None else sock
+        self._sock.setblocking(False)
         self.port: int = self._sock.getsockname()[1]
         """The one in use, also where 0 was asked for."""
 
-        self._loop.add_reader(self._sock.fileno(), self._drain)
+        self.stopped = False
+        if sock is None:
+            self.start()
+
+    def start(self) -> None:
+        """Read whenever there is something to read."""
+        if not self.stopped:
+            self._loop.add_reader(self._sock.fileno(), self.drain)
 
     def stop(self) -> None:
         """Take no more queries; answers to those that were taken still go out."""
+        self.stopped = True
         if self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock.fileno())
 
@@ -83,36 +132,45 @@ class TransparentUdpListener:
         self._sock.close()
         self._answers.close()
 
-    def _configure(self) -> None:
-        sock = self._sock
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        make_transparent(sock)
-        if self._ipv6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVORIGDSTADDR, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_RECVORIGDSTADDR, 1)
-
-    def _drain(self) -> None:
-        recvmsg, handler, counters = self._sock.recvmsg, self._handler, self._counters
-        unpack, pack = (_sockaddr6.unpack, _pack6) if self._ipv6 else (_sockaddr4.unpack, socket.inet_aton)
-        for _ in range(_BATCH):
-            try:
+    def drain(self) -> None:
+        """Take a batch of what is there."""
+        recvmsg, handler, met, now = self._sock.recvmsg, self._handler, self._met, self._loop.time()
+        received = sent = 0
+        try:
+            for _ in range(_BATCH):
                 data, ancillary, _, peer = recvmsg(_ROOM, _ANCILLARY)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                log.debug("receiving a query: %s", error)
-                return
-            counters.udp_received += 1
-            if not ancillary or not peer[1]:
-                continue
-            server = ancillary[0][2]
-            port, asked = unpack(server)[:2]
-            if port != _PORT_OCTETS:
-                continue  # sent to this very socket, by a program of this machine
-            handler(data, Client(pack(peer[0]), peer[1], asked, "udp"), partial(self._respond, server, peer))
+                received += 1
+                # To another port: sent to this very socket, by a program of this machine.
+                if not ancillary or not peer[1] or (server := ancillary[-1][2])[2:4] != _PORT_OCTETS:
+                    continue
+                known = met.get((peer[0], server))
+                client, ready = known if known is not None else self._meet(peer[0], server)
+                found = ready.get(data[2:])
+                if found is not None and found[1] > now:
+                    self._respond(server, peer, data[:2] + found[0])
+                    sent += 1
+                else:
+                    handler(data, client, partial(self._respond, server, peer))
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            log.debug("receiving a query: %s", error)
+        counters = self._counters
+        counters.udp_received += received
+        if sent:
+            counters.queries += sent
+            counters.released += sent
+            counters.released_cached += sent
+            counters.released_ready += sent
+
+    def _meet(self, source: str, server: bytes) -> tuple[Client, Ready]:
+        if len(self._met) >= _REMEMBERED:
+            self._met.clear()
+        address = _pack6(source) if self._ipv6 else socket.inet_aton(source)
+        asked = (_sockaddr6 if self._ipv6 else _sockaddr4).unpack(server)[1]
+        client = Client(address, asked, "udp")
+        known = self._met[source, server] = client, self._ready.of(client)
+        return known
 
     def _respond(self, server: bytes, peer: Any, data: bytes | bytearray) -> None:
         if self._sock.fileno() < 0:
@@ -162,10 +220,9 @@ def _bound_to(server: bytes) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UNREAD)
         # Another forwarder on this machine may answer in the place of the same server.
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        make_transparent(made)
+        _make_transparent(made)
         if ipv6:
             _, packed, scope = _sockaddr6.unpack(server)
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             made.bind((str(IPv6Address(packed)), DNS_PORT, 0, scope))
         else:
             made.bind((str(IPv4Address(_sockaddr4.unpack(server)[1])), DNS_PORT))

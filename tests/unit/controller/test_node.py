@@ -110,7 +110,7 @@ def test_dns_is_intercepted_where_that_is_asked_for(values: dict[str, Any], want
 def test_the_servers_that_are_asked_are_those_that_resources_name() -> None:
     felix = parse_object({**FELIX, "spec": {"dnsTrustedServers": ["198.51.100.53", "k8s-service:dns"]}})
     given = settings(intercept_dns="Workloads")
-    unset = given.model_copy()
+    unset = given.model_copy(update={})
     unset.model_fields_set.discard("upstreams")  # those of resolv.conf
     found = plan_settings(unset, (), effective(unset, [felix])).interception
     assert found is not None

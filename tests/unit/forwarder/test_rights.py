@@ -27,7 +27,12 @@ class Desk:
         self.handled: list[str] = []
         self.counters = ForwarderCounters()
         self.rights = Rights(self._ask, self.counters)
+        self.forgotten = 0
+        self.rights.forgotten = self._forget
         self.gate = Gate(self._handle, self.rights, lambda: OWNERS)
+
+    def _forget(self) -> None:
+        self.forgotten += 1
 
     def _ask(self, query: RightsQuery) -> bool:
         self.queries.append(query)
@@ -37,7 +42,7 @@ class Desk:
         self.handled.append(data.decode())
 
     def query(self, text: str, source: str = CART, server: str = FAR) -> None:
-        self.gate.handle(text.encode(), Client(packed(source), 40_000, packed(server), "udp"), lambda _: None)
+        self.gate.handle(text.encode(), Client(packed(source), packed(server), "udp"), lambda _: None)
 
     def answer(self, *transports: str) -> None:
         """To the last question, the same for all that it names."""
@@ -86,7 +91,7 @@ async def test_other_policy_makes_void_what_was_said() -> None:
     desk.query("one")
     desk.answer("udp")
     desk.rights.void()
-    assert not desk.allows()
+    assert (desk.allows(), desk.forgotten) == (False, 1)
     desk.query("two")
     assert (desk.handled, len(desk.queries)) == (["one"], 2)
     desk.answer()
@@ -113,7 +118,7 @@ async def test_a_controller_that_is_there_again_is_asked_anew() -> None:
     desk.query("open", server=FARTHER)
     stale = desk.queries[-1]
     desk.rights.anew()
-    assert not desk.allows()
+    assert (desk.allows(), desk.forgotten) == (False, 1)
     assert desk.queries[-1] == RightsQuery(3, (AskedServer("shop/cart", FARTHER),))
     told = AskingRight("shop/cart", FARTHER, ("udp",))
     desk.rights.answered(RightsReply(stale.request, (told,)))

@@ -15,12 +15,15 @@ from dnsguard.link.messages import (
     AskedServer,
     AskingRight,
     Delta,
+    DnsLogQuery,
+    DnsLogStop,
     Hello,
     LearnedLease,
     LeasesQuery,
     LeasesReply,
     RightsQuery,
     RightsReply,
+    SetUses,
     Snapshot,
     Stats,
 )
@@ -41,6 +44,7 @@ class Forwarder:
         """What it was told of rights; None where that is void."""
 
         self.holds = holds
+        self.asked: asyncio.Queue[DnsLogQuery | DnsLogStop | SetUses] = asyncio.Queue()
 
     def on_snapshot(self, snapshot: Snapshot, acknowledge: Acknowledge) -> None:
         self._told(snapshot, acknowledge)
@@ -52,6 +56,9 @@ class Forwarder:
         self.told.put_nowait(what)
         if not self.holds:
             acknowledge(what.revision, "")
+
+    def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
+        self.asked.put_nowait(message)
 
     def on_leases_query(self, query: LeasesQuery) -> None:
         lease = LearnedLease("shop/cart", "192.0.2.7", "198.51.100.1", ("s1",), ("example.org",), 60.0)

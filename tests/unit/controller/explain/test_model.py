@@ -512,3 +512,23 @@ async def test_the_forwarder_at_its_own_address_stands_in_nobodys_place() -> Non
     in_force = InForce(SHOP, intercept_dns="Workloads", listen=["192.0.2.8:53"])
     answer = await explained(in_force, "192.0.2.8", port=53, protocol="UDP")
     assert (answer.verdict, [note for note in answer.notes if "in the place of" in note]) == ("Allow", [])
+
+
+@pytest.mark.parametrize(
+    ("destination", "nets", "reason"),
+    [
+        ("10.8.0.9", ["10.0.0.0/8"], "in 10.0.0.0/8 of unleased_nets"),
+        ("64:ff9b::10.8.0.9", ["10.0.0.0/8"], "in 10.0.0.0/8 of unleased_nets"),
+        ("169.254.169.254", [], "link-local"),
+        ("10.8.0.9", [], None),
+    ],
+)
+async def test_of_a_denied_address_that_no_name_opens_it_is_said_why(
+    destination: str, nets: list[str], reason: str | None
+) -> None:
+    answer = await explained(InForce(SHOP, unleased_nets=nets), destination)
+    said = [note for note in answer.notes if note.startswith("no name opens")]
+    assert answer.verdict == "Deny"
+    assert said == ([] if reason is None else [
+        f"no name opens {ip_address(destination)}, it is {reason}: where it is to be reached, nets say so"
+    ])  # fmt: skip

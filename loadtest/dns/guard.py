@@ -1,0 +1,65 @@
+"""dnsguard's forwarder as a contender: with policy over the link and its sets in the kernel."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+from dnsguard.netlink.socket import NetfilterSocket
+from dnsguard.settings import Settings
+from loadtest.dns.contender import Contender, Running, count_elements, serving
+from loadtest.dns.policy import Controller, make_sets, said
+from loadtest.dns.site import LISTEN, UPSTREAM, Site
+from loadtest.dns.task import Task
+
+NAME = "dnsguard"
+WORKERS = "workers"
+"""The setting for more than one process."""
+
+
+@contextmanager
+def _running(place: Site, task: Task) -> Iterator[Running]:
+    run = task.directory / "run"
+    run.mkdir(mode=0o700)
+    policy = said(task)
+    with ExitStack() as stack:
+        with place.node.entered():
+            kernel = stack.enter_context(closing(NetfilterSocket()))
+        make_sets(kernel, policy)
+        controller = Controller(run / "link.sock", policy)
+        controller.start()
+        stack.callback(controller.close)
+        log = task.directory / "log"
+        asked = policy.feeds[-1].kernel_set_v4
+        running = stack.enter_context(
+            serving(place, log, [_command(task)], lambda: count_elements(kernel, policy.snapshot.table, asked))
+        )
+        controller.enforced()
+        if task.churn:
+            stack.enter_context(controller.changing())
+        yield running
+
+
+def _command(task: Task) -> list[str]:
+    settings = {
+        "state-dir": task.directory / "state",
+        "run-dir": task.directory / "run",
+        "upstreams": UPSTREAM,
+        "listen": LISTEN,
+        "workload-cidrs": "10.9.0.0/24",
+    }
+    if task.workers > 1:
+        settings[WORKERS] = str(task.workers)
+    words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    profiled = ["-m", "cProfile", "-o", str(task.profile)] if task.profile else []
+    return [sys.executable, *profiled, "-m", "dnsguard", "forwarder", *words]
+
+
+CONTENDER = Contender(
+    NAME,
+    shutil.which(sys.executable) or sys.executable,
+    "",
+    _running,
+    leases=True,
+    most_workers=2 if WORKERS in Settings.model_fields else 1,
+)

@@ -1,0 +1,167 @@
+"""The whole program, running on a site's node as a user would run it, with policy told through its API."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import httpx
+
+from loadtest.cluster import Manifest, manifest
+from loadtest.dns import names
+from loadtest.dns.names import Kind
+from loadtest.dns.policy import ENDPOINT_CHANGES, POLICY_CHANGES
+from loadtest.dns.query import NotStarted, tail, until_answered
+from loadtest.dns.site import LISTEN, UPSTREAM, Site, client, ended, started
+from tests.support.lab.guard import collection
+
+API = "127.0.0.1:8053"
+PORT = 9000
+"""Where policy lets clients go, over UDP and TCP, once a name has led them there."""
+
+_PATIENCE = 60.0
+_LABELS = {"list": "promise"}
+_PHASES = 2 * (ENDPOINT_CHANGES + POLICY_CHANGES) // POLICY_CHANGES
+_OTHERS = 9 * _PHASES
+"""Objects that are made before as many are deleted."""
+
+
+class Product:
+    """One ``dnsguard run``. A context manager."""
+
+    def __init__(self, place: Site, clients: int, kind: Kind = Kind.PLAIN) -> None:
+        self._place = place
+        self._clients = clients
+        self._kind = kind
+        self._state = place.directory / "state"
+        self._log = place.directory / "dnsguard.log"
+        self._http = httpx.Client(base_url=f"http://{API}", timeout=30, trust_env=False)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.changes = 0
+        """Made by `changing`, and accepted."""
+
+    def __enter__(self) -> Self:
+        settings = {
+            "state-dir": self._state,
+            "run-dir": self._place.directory / "run",
+            "upstreams": UPSTREAM,
+            "listen": LISTEN,
+            "workload-interfaces": "w",
+            "api-listen": API,
+        }
+        words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+        self._process = started(self._place.node, [sys.executable, "-m", "dnsguard", "run", *words], self._log)
+        try:
+            self._until_ready()
+            for each in _policy(self._clients, self._kind):
+                self.tell("POST", collection(each["kind"], each["metadata"].get("namespace", "")), each)
+            until_answered(self._place, LISTEN, self._process, self._log)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            ended(self._process)
+        self._http.close()
+
+    def tell(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
+        """One request. Raises httpx.HTTPError where it is refused."""
+        token = (self._state / "token").read_text().strip()
+        with self._place.node.entered():
+            answer = self._http.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
+        if not answer.is_success:
+            raise httpx.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}")
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Policy and endpoints change meanwhile; what the clients may do stays. Raises what a change raised."""
+        stopped, problems = threading.Event(), list[Exception]()
+
+        def change() -> None:
+            began, turn = time.monotonic(), 0
+            while not stopped.wait(max(0.0, began + turn / (ENDPOINT_CHANGES + POLICY_CHANGES) - time.monotonic())):
+                try:
+                    self.tell(*_change(turn))
+                except httpx.HTTPError as error:
+                    problems.append(error)
+                    return
+                self.changes += 1
+                turn += 1
+
+        thread = threading.Thread(target=change, name="changes")
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            thread.join()
+        if problems:
+            raise problems[0]
+
+    def _until_ready(self) -> None:
+        assert self._process is not None
+        give_up = time.monotonic() + _PATIENCE
+        while time.monotonic() < give_up and self._process.poll() is None:
+            try:
+                self.tell("GET", "/v1/status")
+            except (OSError, httpx.HTTPError):
+                time.sleep(0.05)
+                continue
+            return
+        raise NotStarted(f"dnsguard run does not serve its API: {tail(self._log)}")
+
+
+def _policy(clients: int, kind: Kind) -> Sequence[Manifest]:
+    """Every client is an endpoint, and may go where the names lead and nowhere else."""
+    domains = {"allowedEgressDomains": [names.pattern(kind), names.READY]}
+    allowed = [
+        {
+            "action": "Allow",
+            "protocol": protocol,
+            "destination": {"selector": "list == 'promise'", "ports": [PORT]},
+        }
+        for protocol in ("UDP", "TCP")
+    ]
+    endpoints = [
+        manifest(
+            "WorkloadEndpoint",
+            f"client-{number}",
+            {"interfaceName": "w0", "ipNetworks": [f"{client(number)}/32"]},
+            "default",
+            {"app": "client"},
+        )
+        for number in range(clients)
+    ]
+    return [
+        manifest("GlobalNetworkSet", "promise", domains, labels=_LABELS),
+        manifest(
+            "GlobalNetworkPolicy", "promise", {"selector": "app == 'client'", "types": ["Egress"], "egress": allowed}
+        ),
+        *endpoints,
+    ]
+
+
+def _change(turn: int) -> tuple[str, str, Manifest | None]:
+    """Endpoints come and go; of six changes one is of policy, in turn a set that the clients' rule names and a policy
+    that is about them."""
+    number = turn // (2 * _OTHERS) * _OTHERS + turn % _OTHERS
+    phase = turn % _PHASES
+    if phase == 0:
+        spec: dict[str, Any] = {"allowedEgressDomains": [f"*.more-{number}.example.net"]}
+        made = manifest("GlobalNetworkSet", f"more-{number}", spec, labels=_LABELS)
+    elif phase == _PHASES // 2:
+        rule = {"action": "Allow", "destination": {"nets": [f"192.0.2.{number % 256}/32"]}}
+        spec = {"selector": "app == 'client'", "types": ["Egress"], "egress": [rule]}
+        made = manifest("GlobalNetworkPolicy", f"more-{number}", spec)
+    else:
+        address = f"10.10.{number // 250 % 250}.{number % 250 + 1}"
+        spec = {"interfaceName": f"o{number}", "ipNetworks": [f"{address}/32"]}
+        made = manifest("WorkloadEndpoint", f"other-{number}", spec, "default", {"app": "other"})
+    path = collection(made["kind"], made["metadata"].get("namespace", ""))
+    is_there = turn // _OTHERS % 2
+    return ("DELETE", f"{path}/{made['metadata']['name']}", None) if is_there else ("POST", path, made)

@@ -36,7 +36,7 @@ from dnsguard.observe.logfile import LogFile
 from dnsguard.observe.record import unlogged_line
 from dnsguard.observe.writer import LineWriter
 
-CLIENT = Client(b"\x0a\0\0\2", 5353, b"\x0a\0\0\1", "udp")
+CLIENT = Client(b"\x0a\0\0\2", b"\x0a\0\0\1", "udp")
 GRANTED = LeaseOutcome(ok=True)
 BATCH = 32
 """Queries handled between two turns of the event loop, as a busy socket has them."""

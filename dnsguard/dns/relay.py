@@ -142,8 +142,11 @@ class Relay:
         self._held: deque[_Pending] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._observe: Observe | None = None
+        self.sample: Observe | None = None
+        """Hears what ``observe`` would, while that is None; of what goes out from ``ready``, nothing."""
+
         self.observe_errors: Observe | None = None
-        """Hears of those queries that end with an answer of our own, while ``observe`` is None."""
+        """Hears of those queries that end with an answer of our own, while the two are None."""
 
     @property
     def observe(self) -> Observe | None:
@@ -152,8 +155,9 @@ class Relay:
 
     @observe.setter
     def observe(self, observe: Observe | None) -> None:
-        self._observe = observe
-        self.ready.clear()
+        if observe != self._observe:
+            self._observe = observe
+            self.ready.clear()
 
     @property
     def waiting(self) -> int:
@@ -337,9 +341,10 @@ class Relay:
         if out[2] & 0x02:
             counters.released_truncated += 1
         self._end(pending, out)
-        if self._observe is not None:
+        observe = self._observe or self.sample
+        if observe is not None:
             source: Source = "cache" if is_cached else "upstream"
-            self._tell(self._observe, pending, stored.layout.answer.rcode, source, None, "")
+            self._tell(observe, pending, stored.layout.answer.rcode, source, None, "")
 
     def _fail(self, pending: _Pending, rcode: int, extended: int, text: str, source: Source) -> None:
         if pending.ended:
@@ -368,7 +373,7 @@ class Relay:
         self, pending: _Pending, rcode: int, extended: int | None, text: str, source: Source, negative_ttl: int = 0
     ) -> None:
         self._end(pending, error_answer(pending.query, rcode, extended, text, negative_ttl))
-        observe = self._observe or self.observe_errors
+        observe = self._observe or self.sample or self.observe_errors
         if observe is not None:
             self._tell(observe, pending, rcode, source, extended, text)
 

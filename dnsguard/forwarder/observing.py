@@ -164,7 +164,8 @@ class Observing:
         if self._logs == ALL or self._tails.following:
             self._relay.observe = self._heard
         else:
-            self._relay.observe = self._measured if self._sampled < SAMPLE else None
+            self._relay.observe = None
+            self._relay.sample = self._measured if self._sampled < SAMPLE else None
 
     def _measured(self, handled: Handled) -> None:
         if handled.source in RELAYED:
@@ -173,7 +174,7 @@ class Observing:
             self._heard(handled)
         self._sampled += 1
         if self._sampled >= SAMPLE and self._relay is not None:
-            self._relay.observe = None
+            self._relay.sample = None
 
     def _heard(self, handled: Handled) -> None:
         started = handled.started

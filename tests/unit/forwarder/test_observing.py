@@ -103,9 +103,9 @@ async def test_records_are_made_after_the_answers_of_this_turn(bench: Bench) -> 
 async def test_while_nothing_is_logged_a_sample_is_measured_and_then_the_relay_is_left_alone(bench: Bench) -> None:
     for _ in range(SAMPLE - 1):
         bench.answer()
-    listening = [bench.stage.relay.observe is not None]
+    listening = [bench.stage.relay.sample is not None]
     bench.answer()
-    listening.append(bench.stage.relay.observe is not None)
+    listening.append(bench.stage.relay.sample is not None)
     assert listening == [True, False]
     bench.answer()
     by_source = bench.observing.latencies.by_source
@@ -119,7 +119,7 @@ async def test_while_nothing_is_logged_a_sample_is_measured_and_then_the_relay_i
 async def test_refusals_are_kept_and_measured_though_the_sample_is_complete(bench: Bench) -> None:
     for _ in range(SAMPLE):
         bench.answer()
-    assert bench.stage.relay.observe is None
+    assert bench.stage.relay.sample is None
     bench.refuse()
     await bench.settle()
     assert (bench.observing.records, bench.observing.latencies.by_source["policy"].count) == (1, 1)

@@ -481,7 +481,7 @@ async def test_how_fast_servers_answer_is_told(bench: Bench) -> None:
         await warm(pool)
         (said,) = pool.described().values()
         assert said.startswith("up, answers within ")
-        assert pool.measures()[f'dnsguard_upstream_up{{server="127.0.0.1:{server.port}"}}'] == 1
+        assert pool.healths()[f"127.0.0.1:{server.port}"].has_answered
 
 
 async def test_one_that_nobody_asks_is_probed_and_seen_to_vanish_and_to_come_back(

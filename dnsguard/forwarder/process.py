@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol
 
+from dnsguard.dataplane.settings import OWN_MARK
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import UnleasedNets, ineligible
 from dnsguard.dns.hooks import Lease
@@ -48,6 +49,7 @@ from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.linking import Linking
 from dnsguard.forwarder.observing import TICK_SECONDS
 from dnsguard.forwarder.refusing import Refusing
+from dnsguard.forwarder.rights import Gate
 from dnsguard.forwarder.sharing.crew import Crew, divided
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.statefile import LearnedFile
@@ -126,8 +128,12 @@ class Forwarder:
             self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take, self._forget_ready
         )
         self.linking = Linking(
-            settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello
-        )
+            settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello,
+            self.counters,
+        )  # fmt: skip
+        self._intercepts = settings.intercept_dns != "Off"
+        self.judge.rights = self.linking.rights if self._intercepts else None
+        self.linking.rights.forgotten = self._forget_ready
         self.dns_log = DnsLog(settings, self.book, self.clients, self.leasing.scope, self.linking.client)
         self.linking.dns_log = self.configuring.dns_log = self.dns_log
         self.health = HealthServer(self.unready, self.metrics)
@@ -149,7 +155,9 @@ class Forwarder:
         self.clients.set_own(await asyncio.to_thread(own_addresses))
         await self.trusted.look_up()
         pool = self._pool = UpstreamPool(
-            self.trusted.in_force, UpstreamSettings(authorities=settings.upstream_ca_file), self.dns_counters
+            self.trusted.in_force,
+            UpstreamSettings(mark=OWN_MARK if self._intercepts else None, authorities=settings.upstream_ca_file),
+            self.dns_counters,
         )
         relay = self._relay = Relay(
             pool.ask, self.judge, self.lease, RelaySettings(
@@ -164,7 +172,7 @@ class Forwarder:
             await self.enforcing.continue_from(snapshot)
         try:
             await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, self._handed)
-            await self._open_doors()
+            await self._open_doors(relay)
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
                 running = self._start_tasks(tasks)
@@ -179,6 +187,7 @@ class Forwarder:
                 for task in running:
                     task.cancel()
         finally:
+            self.linking.rights.close()
             pool.close()
             relay.close()
             self.sockets.close()
@@ -193,8 +202,12 @@ class Forwarder:
         """Before the last good policy is put in force."""
         self._learned.open()
 
-    async def _open_doors(self) -> None:
-        """Beside the sockets on which DNS is answered."""
+    async def _open_doors(self, relay: Relay) -> None:
+        """What else is served beside the sockets to which DNS is addressed."""
+        if self._intercepts:
+            gate = Gate(relay.handle, self.linking.rights, lambda: self.book.roster.owners)
+            port = self.settings.intercept_port
+            await self.sockets.open_intercepted(port, gate.handle, self.dns_counters, relay.ready)
         await self._open_health()
 
     async def _end(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
+from dnsguard.dns.relay import Relay
 from dnsguard.errors import DnsguardError
 from dnsguard.forwarder.process import Forwarder, every
 from dnsguard.forwarder.sharing.asking import Asking
@@ -47,7 +48,7 @@ class Worker(Forwarder):
     def _begin(self) -> None:
         pass
 
-    async def _open_doors(self) -> None:
+    async def _open_doors(self, relay: Relay) -> None:
         pass
 
     async def _end(self) -> None:

@@ -27,6 +27,11 @@ class SocketAddress(NamedTuple):
         return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"
 
 
+def read_port(value: Any) -> int:
+    """A port by its number."""
+    return _port(str(value).strip())
+
+
 def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65_535:
         raise ValueError(f"{text!r} is no port: write 1 to 65535")

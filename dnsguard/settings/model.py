@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
-from dnsguard.locations import API_PORT, DNS_LOG_FILE, HEALTH_PORT, TOKEN_FILE
+from dnsguard.locations import API_PORT, DNS_LOG_FILE, HEALTH_PORT, INTERCEPT_PORT, TOKEN_FILE
 from dnsguard.servers import DNS_PORT
 from dnsguard.settings.checked import BeforeValidator, Checked, PlainValidator
 from dnsguard.settings.forms import (
@@ -25,6 +25,7 @@ from dnsguard.settings.forms import (
     read_net,
     read_node_name,
     read_path,
+    read_port,
     read_seconds,
     read_socket_address,
     read_table,
@@ -126,6 +127,14 @@ class Settings(Checked):
 
     query_policy: Literal["AllowAll", "AllowListed"] = "AllowAll"
     """Whether names that no policy of the client allows are answered, where policy lets it ask at all."""
+
+    intercept_dns: Literal["Off", "Workloads", "WorkloadsAndNode"] = "Off"
+    """Whose DNS for other servers is answered by the forwarder, as far as policy lets that query pass. Off, since it
+    takes an IP rule and route of the machine and answers in the name of others: that is to be asked for. With
+    WorkloadsAndNode nothing on this machine resolves names while the forwarder is away."""
+
+    intercept_port: Annotated[int, PlainValidator(read_port)] = INTERCEPT_PORT
+    """Of loopback, UDP and TCP, where the kernel brings such queries."""
 
     query_refusal: Literal["Refused", "NXDomain"] = "Refused"
     """How a name that policy denies is answered. REFUSED says what it is, but a program with musl waits it out, and one

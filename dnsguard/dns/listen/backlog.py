@@ -23,7 +23,7 @@ from dnsguard.dns.listen.udp import UdpListener
 PATIENCE: Final = 5.0
 """Seconds after which a stub resolver has asked again or given up (resolv.conf(5): timeout)."""
 
-WINDOW: Final = 128
+WINDOW: Final = 184
 """Queries that may wait for an answer before more are read. With the batch that is read at once it stays below what
 the relay lets one client have."""
 

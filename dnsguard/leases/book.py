@@ -214,6 +214,7 @@ class LeaseBook:
 
     def due(self, changes: Changes, now: float) -> Changes:
         """What is left of changes handed out before: less what the kernel has by now and what policy wants no more.
+        Nothing that a process before us wrote is shortened.
 
         To be asked right before writing, and the acknowledgement given before anything else is asked of the book.
         """
@@ -227,7 +228,8 @@ class LeaseBook:
                 and expires > held(kernel_set, client).get(address, 0.0)
                 and (current or self._rule.justifies(place, now))
             ):
-                add.append(element)
+                inherited = self.held.inherited_until(place)
+                add.append(element if inherited <= expires else Element(place, inherited))
         remove = tuple([place for place in changes.remove if self.held.doomed(place)]) if changes.remove else ()
         return tuple.__new__(Changes, (tuple(add), remove, changes.debts, changes.generation))
 

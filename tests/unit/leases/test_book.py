@@ -231,6 +231,16 @@ def test_what_was_inherited_and_may_not_be_leased_any_more_goes() -> None:
     assert set(kernel.elements) == {stays}
 
 
+def test_what_was_inherited_is_not_shortened_by_a_look_up() -> None:
+    made, kernel = book(), Kernel()
+    place = Place("web-4", packed("10.0.0.1"), packed("192.0.2.1"))
+    made.inherit([Element(place, 5000.0)])
+    kernel.take(made, made.learn("ns/one", WWW, 0).changes, 0)
+    assert kernel.elements[place] == 5000.0
+    kernel.take(made, made.reconcile(10, rewrite=True), 10)
+    assert kernel.elements[place] == 5000.0
+
+
 def test_leases_are_listed_with_their_names() -> None:
     made, kernel = book(), Kernel()
     chain = answer("www.example.org CNAME edge.example.net 300", "edge.example.net A 192.0.2.1 30")

@@ -76,8 +76,8 @@ def durations(log: DnsLog) -> Iterator[Metric]:
     latencies = log.observing.latencies
     yield Metric(
         "dnsguard_dns_query_duration_seconds", "histogram",
-        "From a query to its answer, by where the answer came from. Of released answers a sample, as soon as there are"
-        " more than 1000 a second and none are logged.",
+        "From a query to its answer, by where the answer came from. Of released answers a sample while none are"
+        " logged: at most 1000 a second, and none of those that are sent again as they were.",
         {(("source", source),): each for source, each in latencies.by_source.items()},
     )  # fmt: skip
     yield Metric(

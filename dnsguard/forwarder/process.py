@@ -23,7 +23,7 @@ from typing import Protocol
 
 from dnsguard.dataplane.settings import OWN_MARK
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.eligible import UnleasedNets, ineligible
+from dnsguard.dns.eligible import Eligible, UnleasedNets
 from dnsguard.dns.hooks import Lease
 from dnsguard.dns.relay import Relay, RelaySettings
 from dnsguard.dns.upstream.health import DOWN
@@ -111,7 +111,7 @@ class Forwarder:
         self.book = LeaseBook(
             Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
             limits_of(settings),
-            eligible=lambda address: ineligible(address, self.clients.own, unleased) is None,
+            eligible=Eligible(lambda: self.clients.own, unleased),
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
         refusing = Refusing(map(wire_name, settings.search_domains), nxdomain=settings.query_refusal == "NXDomain")

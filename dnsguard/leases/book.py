@@ -101,7 +101,9 @@ class LeaseBook:
         for record in answer.addresses:
             owner = record.names[-1]
             edges = graph.addresses.get(owner)
-            expires = edges.get(record.address, 0.0) if edges is not None else 0.0
+            if edges is None:
+                return 0.0
+            expires = edges.get(record.address, 0.0)
             if not expires:
                 if self.eligible(record.address):
                     return 0.0

@@ -12,6 +12,12 @@ class ForwarderCounters:
     refused_unknown: int = 0
     """Unknown workloads, and clients that are not ours."""
 
+    rights_asked: int = 0
+    """Servers other than ourselves that the controller was asked about: may this endpoint ask them?"""
+
+    rights_unanswered: int = 0
+    """Intercepted queries that were judged without knowing."""
+
     leases_settled: int = 0
     """Answers whose leases the kernel already held."""
 

@@ -63,12 +63,12 @@ FORWARDER: Final[Mapping[str, str]] = {
 }
 
 
-def counted(dns: Counters, forwarder: ForwarderCounters) -> Iterator[Metric]:
-    """What was counted since the start."""
+def counted(dns: Counters, forwarder: ForwarderCounters, more: Mapping[str, int]) -> Iterator[Metric]:
+    """What was counted since the start; ``more``: by workers, under the same names."""
     for part, values, texts in (("dns", dns.as_dict(), DNS), ("forwarder", forwarder.as_dict(), FORWARDER)):
         for name, value in values.items():
             text = texts.get(name) or f"{name.replace('_', ' ').capitalize()}, since the forwarder started."
-            yield number(f"dnsguard_{part}_{name}_total", "counter", text, value)
+            yield number(f"dnsguard_{part}_{name}_total", "counter", text, value + more.get(name, 0))
 
 
 def durations(log: DnsLog) -> Iterator[Metric]:

@@ -414,6 +414,7 @@ class UpstreamPool:
 
     def _tick(self) -> None:
         """What goes on whether somebody asks or not: how the servers are, how fast, which connections are idle."""
+        self._ticker = self._loop.call_later(_TICK_SECONDS, self._tick)
         now = self._loop.time()
         for index, upstream in enumerate(self._upstreams):
             upstream.links.sweep()
@@ -422,7 +423,6 @@ class UpstreamPool:
             if (self._settings.probes or health.down_since is not None) and health.probe_due(now):
                 self._probe(index, now)
         self._pace()
-        self._ticker = self._loop.call_later(_TICK_SECONDS, self._tick)
 
     def _pace(self) -> None:
         """Let hedges and retries follow the server that is asked first. On one connection nothing is lost to hedge."""

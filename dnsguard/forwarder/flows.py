@@ -5,8 +5,8 @@ pool, and whenever policy is judged anew. So, before leases end, the kernel is a
 to the address, and those get more time (``leases.prolonging`` has the rule). Where no lease is near its end, nobody is
 asked.
 
-The table of connections may be large, so it is read by another thread, and for a twentieth of the time at most: where a
-look takes long, the next comes later, and leases are looked after the earlier before their end.
+The table of connections may be large, so it is read by another thread, and for a twentieth of the time, as far as that
+can be had: where a look takes long, the next comes later, and leases are looked after the earlier before their end.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ PAUSE: Final = 8.0
 third of it left, and once more should that fail."""
 
 SHARE: Final = 20.0
-"""A look that took a second is followed by a pause of so many at least."""
+"""A look that took a second is followed by a pause of so many at least, up to half of the shortest lease."""
 
 
 class Flows(Protocol):
@@ -77,7 +77,8 @@ class FlowKeeper:
             return
         now = self._loop.time()
         self._counters.flow_looks += 1
-        self.pause = max(PAUSE, SHARE * (now - started))
+        # A lease may begin after one look: it must not end before the next.
+        self.pause = max(PAUSE, min(SHARE * (now - started), self._book.terms.lease(0) / 2))
         await self._prolong(live, now)
 
     async def _ending(self) -> frozenset[Pair]:

@@ -254,7 +254,8 @@ class LeaseBook:
     def prolong(self, pairs: Iterable[Pair], until: float, now: float) -> Iterator[Changes]:
         """Let these leases last ``until`` at least where policy wants them now, see ``prolonging``; in small steps,
         between which anything may be done with the book. What each returns is to be written."""
-        return prolonged(self.roster, self.library, self._rule, pairs, until, now)
+        eligible = [pair for pair in pairs if self.eligible(pair.address)]
+        return prolonged(self.roster, self.library, self._rule, eligible, until, now)
 
     def expire(self, now: float, budget: int | None = None) -> None:
         """Forget what has expired. With a budget: look at that many records, and go on from there next time."""

@@ -157,11 +157,20 @@ async def test_what_the_kernel_refuses_once_is_written_the_next_time(bench: Benc
     assert not bench.keeper.problem
 
 
-async def test_a_large_table_is_read_for_a_twentieth_of_the_time_and_nothing_is_lost(bench: Bench) -> None:
+@pytest.mark.parametrize(("takes", "pause"), [(0.1, PAUSE), (1.0, SHARE), (10.0, 30.0)])
+async def test_a_large_table_is_read_the_less_often_and_nothing_is_lost(
+    bench: Bench, takes: float, pause: float
+) -> None:
     await bench.look_up()
-    bench.flows.open, bench.flows.takes = [OPEN], 2.0
+    bench.flows.open, bench.flows.takes = [OPEN], takes
     assert await bench.passes(HOURS) == {True}
-    assert bench.keeper.pause == SHARE * 2.0
+    assert bench.keeper.pause == pause
+    await bench.keeper.look()
+    changes = bench.book.learn("ns/a", answer("new.example.org A 192.0.2.2 5"), bench.now).changes
+    assert not await bench.committer.write(changes)
+    bench.flows.open += [OPEN._replace(destination=packed("192.0.2.2"), reached=packed("192.0.2.2"))]
+    assert await bench.passes(HOURS) == {True}
+    assert bench.book.held.of("a-4", ONE)[packed("192.0.2.2")] > bench.now, "it began right after a look"
     bench.flows.takes = 0.0
     assert await bench.passes(HOURS) == {True}
     assert bench.keeper.pause == PAUSE

@@ -13,6 +13,7 @@ from dnsguard.dns.hooks import Leased, LeaseOutcome
 from dnsguard.dns.message import Answer
 from dnsguard.forwarder.sharing.messages import (
     COUNTERS,
+    FORGET,
     LEASE,
     OUTCOME,
     BadMessage,
@@ -25,8 +26,12 @@ from dnsguard.forwarder.sharing.messages import (
 
 log = logging.getLogger(__name__)
 
-_REMEMBERED: Final = 65_536
-"""Outcomes kept; then all are forgotten at once."""
+_REMEMBERED: Final = 262_144
+"""Records of the answers whose outcomes are kept; then all are forgotten at once. Each answer is kept with its outcome,
+whether the cache has it still or not, and may be of thousands of records: 100 octets or more for each."""
+
+_MOST_WAITING: Final = 16_384
+"""What an owner that does not answer is asked: four times what may wait for upstream and leases in a relay."""
 
 _GONE: Final = LeaseOutcome(ok=False, extended=EDE_NOT_READY, text="nobody writes leases just now")
 
@@ -46,9 +51,14 @@ class Asking(asyncio.Protocol):
         self._known: dict[tuple[bytes, int], tuple[Answer, float, LeaseOutcome]] = {}
         """(client's address, id of an answer in the cache) → that answer, when the owner was asked, what it said."""
 
+        self._remembered = 0
+        self.forgotten: Callable[[], None] = self.forget
+        """Called when the owner says that what it said may not hold any more."""
+
     def forget(self) -> None:
         """Policy has changed: what was said of leases is to be asked again."""
         self._known.clear()
+        self._remembered = 0
 
     def tell(self, counters: Mapping[str, int]) -> None:
         """Let the owner know what was counted here."""
@@ -60,7 +70,7 @@ class Asking(asyncio.Protocol):
         if known is not None and now < known[2].again_until:
             leased(_aged(known[2], now - known[1]))
             return
-        if self._transport is None:
+        if self._transport is None or len(self._waiting) >= _MOST_WAITING:
             leased(_GONE)
             return
         self._number = number = (self._number + 1) & 0xFFFFFFFF
@@ -75,9 +85,13 @@ class Asking(asyncio.Protocol):
         self._buffer += data
         try:
             for kind, body in take(self._buffer):
-                if kind != OUTCOME:
-                    raise BadMessage(f"a message of kind {kind} for a worker")
-                self._take(*decode_reply(body))
+                match kind:
+                    case kind if kind == OUTCOME:
+                        self._take(*decode_reply(body))
+                    case kind if kind == FORGET:
+                        self.forgotten()
+                    case _:
+                        raise BadMessage(f"a message of kind {kind} for a worker")
         except BadMessage as error:
             log.error("the owner of the leases says what cannot be read: %s", error)
             self.close()
@@ -100,8 +114,9 @@ class Asking(asyncio.Protocol):
             raise BadMessage(f"an outcome that was not asked for, number {number}")
         client, answer, asked, leased = waiting
         if outcome.ok and outcome.again_until > asked:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
+            if self._remembered >= _REMEMBERED:
+                self.forget()
+            self._remembered += 4 + len(answer.addresses) + len(answer.aliases)
             self._known[client.address, id(answer)] = answer, asked, outcome
         leased(outcome)
 

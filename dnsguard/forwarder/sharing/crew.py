@@ -22,6 +22,9 @@ _LONGEST_PAUSE: Final = 5.0
 _SETTLED: Final = 10.0
 """Seconds of life after which a death counts as the first again."""
 
+_PATIENCE: Final = 5.0
+"""Seconds a worker has to stop before it is killed: less than we have ourselves."""
+
 
 def divided(handed: Sequence[Handed], places: Sequence[Place], workers: int) -> list[list[Handed]]:
     """The sockets of each of the workers: those that were handed down, or such as are made now.
@@ -64,6 +67,11 @@ class Crew:
             total.update(desk.counters)
         return total
 
+    def forget(self) -> None:
+        """What is to be leased has changed: no worker goes by what it was told before."""
+        for desk in self._desks.values():
+            desk.forget()
+
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -75,9 +83,12 @@ class Crew:
         pause = 0.0
         while True:
             started = loop.time()
-            code = await self._live(number, sockets)
+            try:
+                ended = f"ended with code {await self._live(number, sockets)}"
+            except OSError as error:  # no memory or no descriptor left: for one more process, not for those there are
+                ended = f"cannot be started: {error.strerror or error}"
             pause = 0.0 if loop.time() - started > _SETTLED else min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-            log.error("worker %d ended with code %d; starting again in %.1f s", number, code, pause)
+            log.error("worker %d %s; starting again in %.1f s", number, ended, pause)
             await asyncio.sleep(pause)
 
     async def _live(self, number: int, sockets: Sequence[Handed]) -> int:
@@ -98,5 +109,15 @@ class Crew:
             desk.close()  # which ends it, if it lives
             self._gone.update(self._desks.pop(number).counters)
             if process.returncode is None:
-                process.terminate()
-                await process.wait()
+                await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ended when this returns, in order or not."""
+    process.terminate()
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await process.wait()
+    except TimeoutError:  # it hangs, or somebody has stopped it: then it would outlive us, with our sockets
+        process.kill()
+        await process.wait()

@@ -9,6 +9,7 @@ from dnsguard.dns.client import Client
 from dnsguard.dns.hooks import Lease, LeaseOutcome
 from dnsguard.forwarder.sharing.messages import (
     COUNTERS,
+    FORGET,
     LEASE,
     OUTCOME,
     BadMessage,
@@ -35,6 +36,13 @@ class Desk(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._out: list[bytes] = []
+        self._forgotten = 0
+        """How often we were told to forget."""
+
+    def forget(self) -> None:
+        """What was said of leases so far may not hold any more; nor does what is asked and not yet answered."""
+        self._forgotten += 1
+        self._send(frame(FORGET, b""))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream socket has no other
@@ -65,12 +73,22 @@ class Desk(asyncio.Protocol):
     def _serve(self, request: Request) -> None:
         # Where and how it was asked matters to judging, which the worker has done.
         client = Client(request.client, b"", "udp")
-        self._lease(client, request.answer, request.age, partial(self._done, request.number))
+        done = partial(self._done, request.number, self._forgotten)
+        try:
+            self._lease(client, request.answer, request.age, done)
+        except Exception:  # as with our own queries, where the relay does this: one answer ends no worker
+            log.exception("the lease hook failed")
+            done(LeaseOutcome(ok=False, text="leases could not be written"))
 
-    def _done(self, number: int, outcome: LeaseOutcome) -> None:
+    def _done(self, number: int, forgotten: int, outcome: LeaseOutcome) -> None:
+        if forgotten != self._forgotten:
+            outcome = outcome._replace(again_until=0.0)
+        self._send(frame(OUTCOME, encode_reply(Reply(number, outcome))))
+
+    def _send(self, message: bytes) -> None:
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(frame(OUTCOME, encode_reply(Reply(number, outcome))))
+        self._out.append(message)
 
     def _flush(self) -> None:
         out, self._out = self._out, []

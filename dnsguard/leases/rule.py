@@ -134,9 +134,9 @@ class Rule:
         if len(wanted) > room and sum(map(self._is_new, wanted)) > room:
             raise LimitReached(KERNEL_FULL, self._limits.elements)
 
-    def justifies(self, place: Place, now: float) -> bool:
-        """Whether the rule wants this element."""
-        return place.address in self._due(place.kernel_set, place.client, {}, now).addresses
+    def lasts(self, place: Place, now: float) -> float:
+        """Until when the rule wants this element; 0 where it does not."""
+        return self._due(place.kernel_set, place.client, {}, now).addresses.get(place.address, 0.0)
 
     def everything(self) -> set[tuple[str, bytes]]:
         """Every (kernel set, client) that holds something or may."""

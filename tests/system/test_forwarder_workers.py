@@ -123,6 +123,20 @@ async def test_a_worker_that_dies_is_started_again_and_no_query_is_lost(rig: Rig
     assert children(rig._process.pid) != before
 
 
+async def test_a_worker_that_hangs_is_started_again(tmp_path: Path) -> None:
+    async with forwarder.rig(tmp_path) as rig:
+        rig.make_sets(FEED)
+        rig.zone = {"n1.example.org": [("A", "192.0.2.1")]}
+        await rig.start("--workers", "2", first="from dnsguard.forwarder.sharing import crew; crew._SILENT = 3")
+        await rig.until(lambda: len(rig.link.forwarders) == 2, "both connect")
+        await rig.enforced(POLICY)
+        (before,) = children(rig.pid)
+        os.kill(before, signal.SIGSTOP)
+        await rig.until(lambda: children(rig.pid) not in (set(), {before}), "another has its place")
+        for port in range(26_000, 26_012):
+            assert (await ask(rig, "n1.example.org", port)).rr, port
+
+
 async def test_where_no_worker_can_be_started_those_there_are_go_on_until_one_can(rig: Rig) -> None:
     most = resource.prlimit(rig.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(rig.pid, resource.RLIMIT_NOFILE, (rig.open_files, most[1]))

@@ -31,6 +31,9 @@ class Desk(asyncio.Protocol):
         self.counters: dict[str, int] = {}
         """What the worker counted since it started, as it last said."""
 
+        self.heard = False
+        """Whether the worker has said anything since this was last set to False."""
+
         self._lease = lease
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -49,6 +52,7 @@ class Desk(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        self.heard = True
         self._buffer += data
         try:
             for kind, body in take(self._buffer):

@@ -5,6 +5,8 @@ import pytest
 
 from dnsguard.forwarder.kept import KeptValue
 
+NOTHING: list[int] = []
+
 
 def numbers(read: list[object]) -> list[int]:
     return [int(str(each)) for each in read]
@@ -13,7 +15,7 @@ def numbers(read: list[object]) -> list[int]:
 def test_what_was_kept_is_read_by_the_next_process(tmp_path: Path) -> None:
     KeptValue(tmp_path / "kept").keep([1, 2])
     kept = KeptValue(tmp_path / "kept")
-    assert kept.read(numbers, []) == [1, 2]
+    assert kept.read(numbers, NOTHING) == [1, 2]
     kept.forget()
     assert kept.read(numbers, [0]) == [0]
 
@@ -25,7 +27,7 @@ def test_what_cannot_be_used_is_said_and_left_alone(
     path = tmp_path / "kept"
     path.write_bytes(text.encode("latin-1"))
     with caplog.at_level(logging.WARNING):
-        assert KeptValue(path).read(numbers, []) == []
+        assert KeptValue(path).read(numbers, NOTHING) == NOTHING
     assert f"{path} is ignored: " in caplog.text
     assert path.read_bytes() == text.encode("latin-1")
 
@@ -41,4 +43,4 @@ def test_who_only_reads_changes_nothing(tmp_path: Path) -> None:
     reader = KeptValue(tmp_path / "kept", writes=False)
     reader.keep([2])
     reader.forget()
-    assert reader.read(numbers, []) == [1]
+    assert reader.read(numbers, NOTHING) == [1]

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from dnsguard.backoff import Backoff
 from dnsguard.dns.hooks import Lease
-from dnsguard.dns.listen.binding import TCP_NAME, UDP_NAME, bound_tcp, bound_udp
-from dnsguard.dns.listen.handed import Place, pairs
+from dnsguard.dns.listen.binding import Place, bound_for_workers
+from dnsguard.dns.listen.handed import pairs
 from dnsguard.forwarder.faults import CannotStart
 from dnsguard.forwarder.sharing.desk import Desk
 from dnsguard.handover import Handed
@@ -29,14 +29,7 @@ def divided(handed: Sequence[Handed], places: Sequence[Place], workers: int) -> 
             for each in pairs(handed, places, workers)
         ]
     try:
-        return [
-            [
-                Handed(name.format(worker), bound(*place, shared=True))
-                for place in places
-                for name, bound in ((UDP_NAME, bound_udp), (TCP_NAME, bound_tcp))
-            ]
-            for worker in range(workers)
-        ]
+        return bound_for_workers(places, workers)
     except OSError as error:
         raise CannotStart(f"listen: cannot listen on {places}: {error.strerror or error}") from None
 

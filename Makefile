@@ -3,7 +3,11 @@
 #   make demo      real connections in a lab of network namespaces, against what policy says
 #   make test      everything: format, lint, types, import contracts, tests
 #   make soak      the long runs: 10 000 look-ups, each followed at once by a connection; 25 000 packets through 500
-#                  random worlds, against what the evaluator says
+#                  random worlds, against what the evaluator says; the bugs of others for as long as they took, with
+#                  SOAK_SECONDS=3600 for an hour each; and make fuzz
+#   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour, and a whole
+#                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
+#   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: half the cost of a look-up
 #   make loadtest  with 10 000 endpoints: how long a change of policy takes, and what the first packet of a connection
 #                  costs; SIZE="--endpoints 1000" for another size. Then look-ups: what one costs beside other forwarders
 #                  (which are installed for it), how long it takes, what is lost of a million, and over 100 restarts;
@@ -11,7 +15,13 @@
 
 BIN := .venv/bin
 
-.PHONY: test demo soak loadtest setup peers lint types contracts unit
+FUZZ_SECONDS ?= 3600
+SOAK_SECONDS ?= 600
+SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_others_leases.py \
+	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
+	tests/unit/leases/test_names_for_hours.py
+
+.PHONY: test demo soak fuzz compiled loadtest setup peers lint types contracts unit
 
 test: lint types contracts
 	$(BIN)/pytest -n auto --dist loadgroup
@@ -19,9 +29,15 @@ test: lint types contracts
 demo: setup
 	$(BIN)/python -m tests.demo
 
-soak: setup
+soak: setup fuzz
 	$(BIN)/python -m tests.demo.soak
 	$(BIN)/python -m tests.worlds --worlds 500 --packets 40
+	$(BIN)/pytest --timeout 0 --soak $(SOAK_SECONDS) $(SOAKED)
+
+fuzz: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python -m tests.fuzz.scanner --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz.forwarder --seconds $(FUZZ_SECONDS)
 
 loadtest: peers
 	$(BIN)/python -m loadtest.policy $(SIZE)
@@ -30,6 +46,10 @@ loadtest: peers
 	$(BIN)/python -m loadtest.latency
 	$(BIN)/python -m loadtest.promise
 	$(BIN)/python -m loadtest.restarts
+
+compiled: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compile.txt
+	$(BIN)/python deploy/compile
 
 unit: setup
 	$(BIN)/pytest -n auto tests/unit tests/conformance

@@ -1,6 +1,6 @@
 """What the API needs from the rest of the program, and nothing else: the controller builds one ``Services`` value."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -79,6 +79,32 @@ class Leases(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class DnsLogQuestion:
+    """Which records are wanted; what is empty asks for all."""
+
+    last: int
+    client: str = ""
+    """Endpoint as ``namespace/name``, or an address."""
+
+    name: str = ""
+    """A domain pattern that the name asked matches."""
+
+    denied: bool = False
+    """Only what was refused or failed."""
+
+
+class DnsLog(Protocol):
+    """The DNS log of the node's forwarders. Lines are JSON objects, in ASCII and without their newline."""
+
+    async def recent(self, question: DnsLogQuestion, /) -> list[str]:
+        """The newest lines, the oldest of them first. Raises BadClient, UnknownEndpoint, ReadModelUnavailable."""
+
+    async def follow(self, question: DnsLogQuestion, /) -> AsyncIterator[str]:
+        """The same, and then what comes, until the server stops. What the reader is too slow for is left out, and a
+        line says how much. Raises the same errors, all before the first line."""
+
+
 class AuditSink(Protocol):
     """Takes the record of one attempted change."""
 
@@ -96,6 +122,7 @@ class Services:
     status: Status
     endpoints: Endpoints
     leases: Leases
+    dns_log: DnsLog
     audit: AuditSink
     version: str
     """Of the program, as `/version` and `/v1/status` show it."""

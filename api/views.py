@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from api.answers import answer
 from api.bodies import body_value
+from api.dnslog import LINES, answer_dns_log
 from api.explaining import ExplainQuery, Explanation
 from api.failures import Failure
 from api.models import EndpointStates, LeaseStates, StatusReport, View
@@ -32,6 +33,8 @@ class ViewRoutes:
         router.add_api_route("/status", self.status, methods=["GET"], response_model=StatusReport)
         router.add_api_route("/endpoints", self.endpoints, methods=["GET"], response_model=EndpointStates)
         router.add_api_route("/leases", self.leases, methods=["GET"], response_model=LeaseStates)
+        lines: dict[int | str, dict[str, Any]] = {200: {"content": {LINES: {"schema": {"type": "string"}}}}}
+        router.add_api_route("/dns-log", self.dns_log, methods=["GET"], response_class=Response, responses=lines)
         return router
 
     async def explain(self, request: Request) -> Response:
@@ -57,6 +60,12 @@ class ViewRoutes:
         400 for what is neither, 404 for an endpoint that is not there.
         """
         return _answer(request, await self._services.leases(request.query_params.get("client", "")))
+
+    async def dns_log(self, request: Request) -> Response:
+        """Who asked what and what became of it, one JSON object a line: the newest ``?last=`` records (100), oldest
+        first; ``client=`` (an endpoint or address), ``name=`` (a domain pattern) and ``denied=true`` choose among them;
+        ``follow=true`` goes on with what comes."""
+        return await answer_dns_log(self._services.dns_log, request)
 
 
 def _answer(request: Request, view: View) -> Response:

@@ -8,6 +8,7 @@ SYSTEM_STATE = Path("/var/lib/dnsguard")
 SYSTEM_RUN = Path("/run/dnsguard")
 RESOLV_CONF = Path("/etc/resolv.conf")
 TOKEN_FILE = "token"  # noqa: S105 - a file name
+DNS_LOG_FILE = "dns-log.jsonl"
 API_PORT = 8053
 HEALTH_PORT = 8054
 

@@ -13,6 +13,16 @@ from tests.support.lab import isolate
 MOVED = "DNSGUARD_TESTS_IN_USER_NAMESPACE"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", type=float, default=0, metavar="SECONDS", help="long forms, each about that long")
+
+
+@pytest.fixture(scope="session")
+def soak(pytestconfig: pytest.Config) -> float:
+    """Seconds that a long form takes; 0 in an ordinary run, for the short form."""
+    return float(pytestconfig.getoption("--soak"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     isolate.add_system_directories()

@@ -4,8 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from dnsguard.cli.held import HeldSockets
 from dnsguard.cli.lock import hold_run_dir
 from dnsguard.cli.supervisor import Child, Supervisor, own_command
+from dnsguard.handover import handed_down
 from dnsguard.settings import Settings, add_flags, settings_from
 
 
@@ -19,9 +21,15 @@ def main(argv: Sequence[str]) -> int:
     )
     add_flags(parser)
     settings = settings_from(parser.parse_args(argv))
+    held = HeldSockets(settings.listen, handed_down())
+    # A child that is started again finds the sockets that we hold, whatever the file says by then of where to listen.
+    listen = ("--listen", ",".join(map(str, settings.listen)))
     with hold_run_dir(settings):
         print(whereabouts(settings), flush=True)
-        children = [Child(name, own_command(name, *argv)) for name in ("controller", "forwarder")]
+        children = [
+            Child("controller", own_command("controller", *argv)),
+            Child("forwarder", own_command("forwarder", *argv, *listen), held),
+        ]
         return Supervisor(children, _say).run()
 
 

@@ -106,14 +106,16 @@ class Server:
 
     def watch(self, path: str, parameters: Mapping[str, str]) -> Iterator[Object]:
         """Events as they happen, until the server ends the stream."""
+        return map(json.loads, self.lines(path, {**parameters, "watch": "true"}))
+
+    def lines(self, path: str, parameters: Mapping[str, str]) -> Iterator[str]:
+        """Lines as they come, until the server ends the stream. Empty ones are left out."""
         try:
-            with self._client.stream("GET", path, params={**parameters, "watch": "true"}, timeout=None) as response:
+            with self._client.stream("GET", path, params=parameters, timeout=None) as response:
                 if response.is_error:
                     response.read()
                     raise _refusal(response)
-                for line in response.iter_lines():
-                    if line.strip():
-                        yield json.loads(line)
+                yield from filter(str.strip, response.iter_lines())
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 

@@ -8,11 +8,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from dnsguard.handover import Handed, become_handed, descriptors_kept_free
 
 FIRST_DELAY = 0.1
+"""Seconds before a child starts again that has just been started again."""
 LAST_DELAY = 5.0
-SETTLED_AFTER = 10.0
-"""Seconds of life after which a child counts as well, and its next death as the first."""
+SETTLED_AFTER = 2.0
+"""Seconds of life after which a child's death counts as the first. A start costs a third of a second, so one that dies
+as often as this and is started at once takes a sixth of a processor: less than it costs to have nobody answer."""
+WELL_AFTER = 10.0
+"""Seconds of life after which a child has taken its settings for good."""
 PATIENCE = 10.0
 """Seconds a child has to stop before it is killed."""
 
@@ -26,17 +33,25 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(slots=True)
 class Backoff:
-    """How long to wait before the next start: 0.1 s, doubled to 5 s, from the beginning once a child was well."""
+    """How long to wait before the next start: not at all once, then 0.1 s, doubled to 5 s while it keeps dying."""
 
-    delay: float = FIRST_DELAY
+    delay: float = 0.0
 
     def after(self, lived: float) -> float:
         """Seconds to wait after a life of `lived` seconds."""
-        if lived >= SETTLED_AFTER:
-            self.delay = FIRST_DELAY
-        wait = self.delay
-        self.delay = min(self.delay * 2, LAST_DELAY)
+        wait = 0.0 if lived >= SETTLED_AFTER else self.delay
+        self.delay = min(wait * 2, LAST_DELAY) or FIRST_DELAY
         return wait
+
+
+class Sockets(Protocol):
+    """Sockets that a child serves; those who talk to it notice nothing of its death but that it takes longer."""
+
+    def to_hand_down(self) -> Sequence[Handed]:
+        """Those for the child that starts now."""
+
+    def wait(self) -> None:
+        """Called when the child has ended."""
 
 
 @dataclass(slots=True)
@@ -45,6 +60,9 @@ class Child:
 
     name: str
     command: Sequence[str]
+    sockets: Sockets | None = None
+    """What it serves, and we hold."""
+
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     due: float = 0.0
@@ -95,15 +113,21 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         parent = os.getpid()
+        sockets = child.sockets.to_hand_down() if child.sockets is not None else ()
 
         def in_child() -> None:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, self._watched)
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:  # it died before the kernel was told
                 os._exit(1)
+            if sockets:
+                become_handed(sockets)
 
-        # a group of its own: Ctrl-C reaches the supervisor alone, which stops its children in order
-        child.process = subprocess.Popen(child.command, preexec_fn=in_child, process_group=0, stdin=subprocess.DEVNULL)
+        with descriptors_kept_free(len(sockets)) as kept:
+            # a group of its own: Ctrl-C reaches the supervisor alone, which stops its children in order
+            child.process = subprocess.Popen(
+                child.command, preexec_fn=in_child, process_group=0, stdin=subprocess.DEVNULL, pass_fds=kept
+            )
         child.started = time.monotonic()
 
     def _may_run_again(self, child: Child) -> bool:
@@ -111,17 +135,18 @@ class Supervisor:
         child.process = None
         if process is None:
             return True
+        if child.sockets is not None:
+            child.sockets.wait()
         now = time.monotonic()
         lived = now - child.started
-        child.was_well = child.was_well or lived >= SETTLED_AFTER
+        child.was_well = child.was_well or lived >= WELL_AFTER
         if process.returncode == SETTINGS_ARE_WRONG and not child.was_well:
             self._say(f"{child.name} (pid {process.pid}) refuses its settings: stopping")
             return False
         wait = child.backoff.after(lived)
         child.due = now + wait
-        self._say(
-            f"{child.name} (pid {process.pid}) {how_it_ended(process.returncode)}; starting again in {wait:.1f} s"
-        )
+        when = f"in {wait:.1f} s" if wait else "at once"
+        self._say(f"{child.name} (pid {process.pid}) {how_it_ended(process.returncode)}; starting again {when}")
         return True
 
     def _stop(self) -> None:

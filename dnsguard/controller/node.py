@@ -52,6 +52,9 @@ def dns_configuration(configuration: Effective) -> DnsConfiguration:
         no_delay=configuration.no_delay,
         hold=configuration.hold or 0.0,
         save_interval=configuration.save_interval or 0.0,
+        dns_log=configuration.dns_log or "",
+        dns_log_max_files=configuration.dns_log_max_files or 0,
+        dns_log_max_file_size_mb=configuration.dns_log_max_file_size_mb or 0,
     )
 
 

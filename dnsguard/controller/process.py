@@ -23,6 +23,7 @@ from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.auditlog import AuditLog
 from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
+from dnsguard.controller.dnslog import DnsLogModel
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain.model import ExplainModel
 from dnsguard.controller.files import token
@@ -30,6 +31,7 @@ from dnsguard.controller.following import follow
 from dnsguard.controller.keptinputs import KeptInputs
 from dnsguard.controller.node import plan_settings, watch_addresses
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
+from dnsguard.controller.setuses import tell_uses
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
@@ -77,6 +79,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         def troubles() -> Iterator[str]:
             yield from filter(None, (kept.trouble, audit.problem))
 
+        leases = LeasesModel(enforcer, link)
+        dns_log = DnsLogModel(link, leases.addresses_of)
         app = create_app(
             Services(
                 store=store,
@@ -84,7 +88,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 explain=ExplainModel(enforcer, link, driver.counters, worker, settings),
                 status=StatusModel(VERSION, inputs, enforcer, link, troubles, files_of(settings)),
                 endpoints=EndpointsModel(enforcer, settings.node_name),
-                leases=LeasesModel(enforcer, link),
+                leases=leases,
+                dns_log=dns_log,
                 audit=audit,
                 version=VERSION,
             )
@@ -104,13 +109,15 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             enforcing = tasks.create_task(enforcer.run(), name="enforcement")
             following = tasks.create_task(follow(store, inputs, changed, kept.failed), name="store")
             watching = tasks.create_task(watch_addresses(lambda: inputs.resources, enforcer.wake), name="addresses")
+            telling = tasks.create_task(tell_uses(enforcer, link), name="set uses")
             collecting = tasks.create_task(collect_when_quiet(lambda: enforcer.in_sync), name="collector")
             serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
             await stopped.wait()
             log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
-            for task in (following, watching, collecting, enforcing):
+            for task in (following, watching, telling, collecting, enforcing):
                 task.cancel()
             await app.state.streams.close()
+            dns_log.close()
             api.should_exit = True
             await serving
         if inputs.revision:

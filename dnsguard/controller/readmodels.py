@@ -183,7 +183,7 @@ class LeasesModel:
         self._link = link
 
     async def __call__(self, client: str) -> LeaseStates:
-        questions = self._addresses_of(client) if client else ("",)
+        questions = self.addresses_of(client) if client else ("",)
         if not self._link.forwarders:
             raise ReadModelUnavailable("no forwarder is connected: leases are known to forwarders only")
         answers = await asyncio.gather(*(self._link.leases(question, LEASES_SECONDS) for question in questions))
@@ -193,7 +193,9 @@ class LeasesModel:
         learned = Learned.of(reply for answer in answers for reply in answer)
         return LeaseStates(leases=tuple(map(lease_state, learned.leases)), truncated=learned.truncated)
 
-    def _addresses_of(self, client: str) -> tuple[str, ...]:
+    def addresses_of(self, client: str) -> tuple[str, ...]:
+        """The addresses of an endpoint, or the address itself. Raises BadClient, UnknownEndpoint,
+        ReadModelUnavailable."""
         try:
             return (str(ip_address(client)),)
         except ValueError:

@@ -26,6 +26,7 @@ UNASKABLE: Final = frozenset({0, OPT, 249, 250, 251, 252, 253, 254})
 
 # Extended errors, RFC 8914 §4.
 EDE_OTHER: Final = 0
+EDE_STALE_ANSWER: Final = 3
 EDE_NOT_READY: Final = 14
 EDE_BLOCKED: Final = 15
 EDE_PROHIBITED: Final = 18

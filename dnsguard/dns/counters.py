@@ -5,12 +5,16 @@ from dataclasses import dataclass, fields
 
 @dataclass(slots=True)
 class Counters:
-    """Every query ends in exactly one of ``released``, ``refused``, ``failed``, ``rejected`` or ``dropped``."""
+    """Every query ends in exactly one of ``released``, ``refused``, ``search_expansions``, ``failed``, ``rejected`` or
+    ``dropped``."""
 
     queries: int = 0
     released: int = 0
     refused: int = 0
     """By the judge."""
+
+    search_expansions: int = 0
+    """Names below a search domain that no policy allows: NXDOMAIN, though nobody may have meant them."""
 
     failed: int = 0
     """SERVFAIL: upstream, lease, or a limit for all clients together."""
@@ -22,7 +26,16 @@ class Counters:
     """No answer: too short, or an answer itself."""
 
     released_cached: int = 0
+    released_ready: int = 0
+    """Of them those that went out once more as they were."""
+
+    released_stale: int = 0
+    """Expired answers that were given because no server answered."""
+
     released_truncated: int = 0
+    prefetched: int = 0
+    """Questions put for names in the cache that were about to expire."""
+
     malformed_queries: int = 0
     over_limit: int = 0
     over_client_limit: int = 0
@@ -53,6 +66,8 @@ class Counters:
     """Questions put again without an OPT record."""
 
     upstream_tcp: int = 0
+    upstream_hedged: int = 0
+    """Questions put a second time because the answer was late for its server."""
 
     udp_received: int = 0
     udp_send_errors: int = 0

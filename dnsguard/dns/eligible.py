@@ -1,12 +1,14 @@
-"""Addresses that no name may ever open: special ones (metadata services live there) and the node's own.
+"""Addresses that no name may ever open: special ones (metadata services live there), the node's own, and those of
+networks that the settings name (``unleased_nets``).
 
 Each is recognised also as the IPv6 address that carries it: mapped and compatible (RFC 4291 §2.5.5), NAT64 (RFC 6052,
 RFC 8215), 6to4 (RFC 3056), translated (RFC 2765 §2.1) and Teredo (RFC 4380 §4). Where policy wants one of
-them, its ``nets`` say so.
+them, its ``nets`` say so. An answer that names one is released all the same, and the others in it are leased.
 """
 
-from collections.abc import Container
-from typing import Final
+from collections.abc import Container, Iterable
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final, NamedTuple
 
 _MAPPED: Final = bytes(10) + b"\xff\xff"
 _TRANSLATED: Final = bytes(8) + b"\xff\xff\x00\x00"
@@ -18,10 +20,44 @@ _UNSPECIFIED: Final = bytes(16)
 _LOOPBACK: Final = bytes(15) + b"\x01"
 
 
-def ineligible(address: bytes, own: Container[bytes] = ()) -> str | None:
+class _Prefix(NamedTuple):
+    shift: int
+    bits: int
+    text: str
+
+
+class UnleasedNets:
+    """Networks whose addresses no name opens. Without any it costs one look at an empty tuple."""
+
+    __slots__ = ("_prefixes",)
+
+    def __init__(self, nets: Iterable[IPv4Network | IPv6Network] = ()) -> None:
+        found: dict[int, list[_Prefix]] = {4: [], 16: []}
+        for net in nets:
+            shift = net.max_prefixlen - net.prefixlen
+            found[net.max_prefixlen // 8].append(_Prefix(shift, int(net.network_address) >> shift, str(net)))
+        self._prefixes = {length: tuple(prefixes) for length, prefixes in found.items()}
+
+    def holding(self, address: bytes) -> str | None:
+        """The first of the networks that holds the packed ``address`` as it is written, ``None`` where none does."""
+        prefixes = self._prefixes[len(address)]
+        if prefixes:
+            number = int.from_bytes(address, "big")
+            for shift, bits, text in prefixes:
+                if number >> shift == bits:
+                    return text
+        return None
+
+
+NO_NETS: Final = UnleasedNets()
+
+
+def ineligible(address: bytes, own: Container[bytes] = (), nets: UnleasedNets = NO_NETS) -> str | None:
     """Why the packed ``address`` is never leased, ``None`` where it may be. ``own``: packed addresses of this node."""
     if address in own:
         return "the node's own address"
+    if (net := nets.holding(address)) is not None:
+        return f"in {net} of unleased_nets"
     if len(address) == 4:
         return _special_ipv4(address)
     if address[0] == 0xFF:
@@ -33,7 +69,7 @@ def ineligible(address: bytes, own: Container[bytes] = ()) -> str | None:
     if address == _LOOPBACK:
         return "loopback"
     carried = carried_ipv4(address)
-    return ineligible(carried, own) if carried is not None else None
+    return ineligible(carried, own, nets) if carried is not None else None
 
 
 def carried_ipv4(address: bytes) -> bytes | None:

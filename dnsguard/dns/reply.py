@@ -9,21 +9,27 @@ from struct import Struct
 from typing import Final, NamedTuple, Self
 
 from dnsguard.dns.codes import NOERROR, NXDOMAIN
-from dnsguard.dns.message import FLAG_AA, Layout, Query
-from dnsguard.dns.synthesis import OPT_PLAIN, opt_record, truncated_answer
+from dnsguard.dns.message import FLAG_AA, FLAG_RA, FLAG_TC, Layout, Query
+from dnsguard.dns.synthesis import OPT_PLAIN, opt_record
 
 MAX_LIFETIME: Final = 86_400
+PREFETCH_SHARE: Final = 0.1
+PREFETCH_FROM: Final = 10
+"""Seconds: what lives shorter would be fetched for every second question."""
+
 MAX_NEGATIVE_LIFETIME: Final = 10_800  # RFC 2308 §5
 
+_NOT_AA: Final = ~(FLAG_AA >> 8) & 0xFF
 _count = Struct("!H")
+_sections = Struct("!HHH").pack
 _ttl = Struct("!I").pack_into
 
 
 class StoredAnswer(NamedTuple):
     """An answer as it is kept while clients wait for it, and in the cache. Shared: nobody writes to it."""
 
-    body: bytes
-    """The message without its OPT record, ARCOUNT to match."""
+    data: bytes
+    """The message as it came."""
 
     layout: Layout
     max_ttl: int
@@ -31,49 +37,80 @@ class StoredAnswer(NamedTuple):
     expires: float
     """Clock seconds. Not after ``arrived`` where it must not be cached."""
 
+    prefetch_at: float
+    """From then on it is worth fetching anew."""
+
     @classmethod
     def make(cls, data: bytes, layout: Layout, now: float) -> Self:
         """``data`` has been scanned to ``layout`` and came at ``now``."""
-        body = data
-        if layout.end != len(data):
-            body = data[:10] + _count.pack(layout.additional) + data[12 : layout.end]
         ttls = layout.ttls
-        return tuple.__new__(cls, (body, layout, max(ttls) if ttls else 0, now, now + lifetime(layout)))
+        seconds = lifetime(layout)
+        early = seconds * PREFETCH_SHARE if seconds >= PREFETCH_FROM else 0.0
+        expires = now + seconds
+        return tuple.__new__(cls, (data, layout, max(ttls) if ttls else 0, now, expires, expires - early))
 
 
 def lifetime(layout: Layout) -> int:
     """Seconds an answer may be served from cache; 0 for what must not be (RFC 2308 §5, RFC 2181 §5.2)."""
-    rcode = layout.answer.rcode
-    if layout.truncated or rcode not in (NOERROR, NXDOMAIN) or not layout.ttls:
+    answer, ttls = layout.answer, layout.ttls
+    rcode = answer.rcode
+    if layout.truncated or rcode not in (NOERROR, NXDOMAIN) or not ttls:
         return 0
+    least = min(ttls)
     if layout.matches and rcode == NOERROR:
-        return min(*layout.ttls, MAX_LIFETIME)
+        return least if least < MAX_LIFETIME else MAX_LIFETIME
     if layout.negative_ttl < 0:
         return 0
-    return min(*layout.ttls, layout.negative_ttl, MAX_NEGATIVE_LIFETIME)
+    return min(least, layout.negative_ttl, MAX_NEGATIVE_LIFETIME)
 
 
-def reply(stored: StoredAnswer, query: Query, age: int, max_ttl: int | None, limit: int) -> bytes | bytearray:
+def reply(
+    stored: StoredAnswer, query: Query, age: int, max_ttl: int | None, limit: int, more: bytes = b""
+) -> bytes | bytearray:
     """The bytes for the client of ``query``: TTLs less ``age`` seconds and at most ``max_ttl``.
 
-    Truncated above ``limit`` octets. ``query`` asks what ``stored`` answers, save for casing.
+    Cut above ``limit`` octets. ``query`` asks what ``stored`` answers, save for casing. ``more``: EDNS options that go
+    along, if the client knows EDNS.
     """
-    layout = stored.layout
-    out = bytearray(stored.body)
-    question = query.question
-    out[:2] = _count.pack(query.id)
-    out[12 : 12 + len(question)] = question
-    if age:
-        out[2] &= ~(FLAG_AA >> 8) & 0xFF  # authority does not speak from a cache (RFC 1035 §4.1.1)
-    if age or (max_ttl is not None and max_ttl < stored.max_ttl):
-        patch_ttls(out, layout.ttl_offsets, layout.ttls, age, max_ttl)
+    data, layout, question = stored.data, stored.layout, query.question
+    # Authority does not speak from a cache (RFC 1035 §4.1.1). Recursion is available here, whatever the server says of
+    # itself: glibc takes an answer without records and with neither RA nor AA for that of a lame server.
+    flags = bytes((data[2] & _NOT_AA if age else data[2], data[3] | FLAG_RA))
+    end = 12 + len(question)
     if query.edns:
-        options = layout.options
-        out += opt_record(query.do, options) if options else OPT_PLAIN[query.do]
-        out[10:12] = _count.pack(layout.additional + 1)
-    if len(out) > limit:
-        return truncated_answer(query, int.from_bytes(out[2:4], "big"), layout.options)
-    return out
+        options = layout.options + more
+        opt = opt_record(query.do, options) if options else OPT_PLAIN[query.do]
+        additional = _count.pack(layout.additional + 1)
+    else:
+        opt = b""
+        additional = _count.pack(layout.additional)
+    records = data[end : layout.end]
+    out = b"".join((_count.pack(query.id), flags, data[4:10], additional, question, records, opt))
+    is_capped = max_ttl is not None and max_ttl < stored.max_ttl
+    if not (age or is_capped or len(out) > limit):
+        return out
+    patched = bytearray(out)
+    if age or is_capped:
+        patch_ttls(patched, layout.ttl_offsets, layout.ttls, age, max_ttl)
+    return patched if len(patched) <= limit else _cut(patched, layout, end, opt, limit)
+
+
+def _cut(message: bytearray, layout: Layout, end: int, opt: bytes, limit: int) -> bytearray:
+    """As many records of the answer section as fit before ``opt``, with TC; ``end`` is where the question ends.
+
+    The client comes back over TCP for all. One that cannot, as musl before 1.2.4, has what fits (RFC 2181 §9).
+    """
+    answers = 0
+    for offset in layout.ttl_offsets[: int.from_bytes(message[6:8], "big")]:
+        after = offset + 6 + int.from_bytes(message[offset + 4 : offset + 6], "big")
+        if after + len(opt) > limit:
+            break
+        end = after
+        answers += 1
+    message[2] |= FLAG_TC >> 8
+    message[6:12] = _sections(answers, 0, 1 if opt else 0)
+    message[end:] = opt
+    return message
 
 
 def patch_ttls(message: bytearray, offsets: Sequence[int], ttls: Sequence[int], age: int, max_ttl: int | None) -> None:

@@ -24,10 +24,16 @@ MAX_RECORDS: Final = 4096
 MAX_CHAIN: Final = 32
 
 _EDNS_DO: Final = 0x8000
+_PLAIN_OPT: Final = b"\0\0\x29"
+"""How an OPT record begins: the root, and its type. One that ends with two NULs has no options."""
+
 _MAX_TTL: Final = 0x7FFFFFFF
 
 _header = Struct("!HHHHHH").unpack_from
 _record = Struct("!HHIH").unpack_from
+_pointed = Struct("!HHHIH").unpack_from
+"""A record whose owner is a compression pointer."""
+
 _long = Struct("!I").unpack_from
 _new = tuple.__new__
 """Makes a named tuple at a third of the price of calling its class."""
@@ -103,14 +109,16 @@ def _scan_answer(data: bytes, name: bytes, qtype: int) -> Layout:
     matches = 0
 
     for _ in range(answers):
-        start = offset
-        if data[offset] == 0xC0 and data[offset + 1] == 12:
-            owner = name
+        if data[offset] >= 0xC0:
+            pointer, rtype, rclass, ttl, length = _pointed(data, offset)
+            known = names.get(pointer & 0x3FFF)
+            owner = known if known is not None else read_name(data, offset, names)[0]
             offset += 2
         else:
-            owner, offset = read_name(data, offset, names)
-            names.setdefault(start, owner)
-        rtype, rclass, ttl, length = _record(data, offset)
+            owner, after = read_name(data, offset, names)
+            names.setdefault(offset, owner)
+            offset = after
+            rtype, rclass, ttl, length = _record(data, offset)
         offsets.append(offset + 4)
         offset += 10
         end = offset + length
@@ -162,10 +170,14 @@ def _scan_answer(data: bytes, name: bytes, qtype: int) -> Layout:
             negative_ttl = min(ttl, _long(data, offset - 4)[0])
 
     end_of_authority, records_before = offset, len(offsets)
-    opt = -1
+    opt = start = -1
     options = b""
     extended = 0
-    for _ in range(additional):
+    unread = additional
+    if additional == 1 and offset + 11 == size and data.startswith(_PLAIN_OPT, offset) and data.endswith(b"\0\0"):
+        opt = start = offset
+        extended, offset, unread = data[offset + 5], size, 0
+    for _ in range(unread):
         start = offset
         offset = skip_name(data, offset)
         rtype, _, ttl, length = _record(data, offset)
@@ -213,8 +225,10 @@ def _chain(
         target, ttl = cnames[current]
         if target in reached:
             break
-        aliases.append(Alias(current, target, ttl))
+        aliases.append(_new(Alias, (current, target, ttl)))
         reached[target] = (*reached[current], target)
         current = target
-    addresses = [Address(address, ttl, reached[owner], hint) for owner, address, ttl, hint in found if owner in reached]
+    addresses = [
+        _new(Address, (address, ttl, reached[owner], hint)) for owner, address, ttl, hint in found if owner in reached
+    ]
     return tuple(addresses), tuple(aliases)

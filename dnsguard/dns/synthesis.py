@@ -7,8 +7,8 @@ the query had one (RFC 6891 §6.1.1). Why it is what it is goes into an extended
 from struct import Struct
 from typing import Final
 
-from dnsguard.dns.codes import OPT
-from dnsguard.dns.message import FLAG_CD, FLAG_QR, FLAG_RA, FLAG_RD, FLAG_TC, MASK_OPCODE, Query
+from dnsguard.dns.codes import IN, OPT, SOA
+from dnsguard.dns.message import FLAG_CD, FLAG_QR, FLAG_RA, FLAG_RD, MASK_OPCODE, Query
 from dnsguard.dns.wire import OPTION_EDE
 
 UDP_SIZE: Final = 1232
@@ -20,6 +20,10 @@ MAX_TEXT: Final = 128
 _header = Struct("!HHHHHH").pack
 _opt = Struct("!BHHIH").pack
 _option = Struct("!HHH").pack
+_record = Struct("!HHHIH").pack
+_soa = Struct("!IIIII").pack
+_NAME_ASKED: Final = 0xC000 | 12
+"""A pointer to the question's name."""
 
 
 def bare_error(data: bytes, rcode: int) -> bytes:
@@ -28,19 +32,22 @@ def bare_error(data: bytes, rcode: int) -> bytes:
     return _header(int.from_bytes(data[:2], "big"), FLAG_QR | flags & (MASK_OPCODE | FLAG_RD) | rcode, 0, 0, 0, 0)
 
 
-def error_answer(query: Query, rcode: int, extended: int | None = None, text: str = "") -> bytes:
-    """An answer without records. ``rcode`` may be an extended one if the query has EDNS; ``extended``: RFC 8914 §4."""
+def error_answer(query: Query, rcode: int, extended: int | None = None, text: str = "", negative_ttl: int = 0) -> bytes:
+    """An answer without answers. ``rcode`` may be an extended one if the query has EDNS; ``extended``: RFC 8914 §4.
+    With ``negative_ttl`` it says by an SOA record for how many seconds it may be kept (RFC 2308 §5)."""
     flags = FLAG_QR | FLAG_RA | query.flags & (FLAG_RD | FLAG_CD) | rcode & 0xF
-    message = _header(query.id, flags, 1, 0, 0, 1 if query.edns else 0) + query.question
+    message = _header(query.id, flags, 1, 0, 1 if negative_ttl else 0, 1 if query.edns else 0) + query.question
+    if negative_ttl:
+        message += _soa_of_name(negative_ttl)
     if not query.edns:
         return message
     return message + opt_record(query.do, b"" if extended is None else extended_error(extended, text), rcode >> 4)
 
 
-def truncated_answer(query: Query, flags: int, options: bytes) -> bytes:
-    """``flags`` of the answer that did not fit, with TC and no records: the client comes back over TCP."""
-    message = _header(query.id, flags | FLAG_TC, 1, 0, 0, 1 if query.edns else 0) + query.question
-    return message + opt_record(query.do, options) if query.edns else message
+def _soa_of_name(ttl: int) -> bytes:
+    """An SOA record of the very name asked: nothing is said of the names beside it, of which some may be allowed."""
+    rdata = b"\0\0" + _soa(1, 3600, 600, 86_400, ttl)
+    return _record(_NAME_ASKED, SOA, IN, ttl, len(rdata)) + rdata
 
 
 def opt_record(do: bool, options: bytes = b"", extended_rcode: int = 0) -> bytes:

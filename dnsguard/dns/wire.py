@@ -77,7 +77,7 @@ def skip_name(data: bytes, offset: int) -> int:
                 raise MalformedMessage("compression pointer that does not point backwards")
             return offset + 2
         offset += length + 1
-        if offset - start > MAX_NAME:
+        if offset - start >= MAX_NAME:
             raise MalformedMessage("name longer than 255 octets")
     return offset + 1
 

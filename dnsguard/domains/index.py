@@ -56,7 +56,11 @@ class PatternIndex(Generic[Owner]):
 
     def owners(self, wire: bytes) -> set[Owner]:
         """All owners of patterns that match a name in lower-case wire form. The caller may keep and change the set."""
-        found = set(self._exact.get(wire, ()))
+        return set(self.matching(wire))
+
+    def matching(self, wire: bytes) -> tuple[Owner, ...]:
+        """The same as a tuple, nearly always one that is kept here anyway; an owner may stand in it several times."""
+        found = self._exact.get(wire, ())
         below, between = self._below, self._between
         if below or between:
             border = 0
@@ -64,9 +68,9 @@ class PatternIndex(Generic[Owner]):
                 border += length + 1
                 tail = wire[border:]
                 if owners := below.get(tail):
-                    found.update(owners)
+                    found = found + owners if found else owners
                 if between and (by_head := between.get(tail)):
-                    self._collect(by_head, wire, border, found)
+                    found += self._heads(by_head, wire, border)
         return found
 
     def _place(self, pattern: DomainPattern) -> tuple[_ByName[Owner], bytes]:
@@ -77,9 +81,11 @@ class PatternIndex(Generic[Owner]):
             return self._below, pattern.tail
         return self._between.get(pattern.tail, {}), pattern.head
 
-    def _collect(self, by_head: _ByName[Owner], wire: bytes, border: int, found: set[Owner]) -> None:
-        """Adds the owners whose heads end before the last label in front of border: `*` takes at least one label."""
+    def _heads(self, by_head: _ByName[Owner], wire: bytes, border: int) -> tuple[Owner, ...]:
+        """The owners whose heads end before the last label in front of border: `*` takes at least one label."""
+        found: tuple[Owner, ...] = ()
         head_end = wire[0] + 1
         while head_end < border:
-            found.update(by_head.get(wire[:head_end], ()))
+            found += by_head.get(wire[:head_end], ())
             head_end += wire[head_end] + 1
+        return found

@@ -11,6 +11,7 @@ from dataclasses import replace
 from dnsguard.dns.relay import Relay
 from dnsguard.dns.upstream.pool import UpstreamPool
 from dnsguard.forwarder.committer import Committer
+from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.leases import Changes, LeaseBook
@@ -40,7 +41,8 @@ class Configuring:
 
         self.pool: UpstreamPool | None = None
         self.relay: Relay | None = None
-        """Both are there before the first configuration comes."""
+        self.dns_log: DnsLog | None = None
+        """All are there before the first configuration comes."""
 
         self._settings = settings
         self._book = book
@@ -72,16 +74,21 @@ class Configuring:
         if save_seconds != self.save_seconds:
             self.save_seconds = save_seconds
             self.save_now.set()
+        if self.dns_log is not None:
+            self.dns_log.configure(said)
         self._trusted.follow(said.trusted_servers)
         self.ask_the_trusted()
         return self._discard(said.cache_epoch) if said.cache_epoch != self._book.epoch else NOTHING
 
-    def ask_the_trusted(self) -> None:
-        """Turn to the servers that are trusted now. A question whose server is gone is asked anew."""
+    def ask_the_trusted(self, *, forget: bool = True) -> None:
+        """Turn to the servers that are trusted now. A question whose server is gone is asked anew.
+
+        ``forget``: they are others than before, and so may be what they say.
+        """
         servers = self._trusted.in_force
         if self.pool is not None and servers and self.pool.set_servers(servers):
             log.info("the upstreams are now %s", ", ".join(map(str, servers)))
-            if self.relay is not None:
+            if self.relay is not None and forget:
                 # What the ones before knew may be the reason why they were exchanged.
                 self.relay.clear_cache()
 

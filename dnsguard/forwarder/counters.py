@@ -27,6 +27,14 @@ class ForwarderCounters:
     leases_refused: int = 0
     """Answers held back because a limit is reached."""
 
+    leases_prolonged: int = 0
+    """Elements that got more time because their client has a live connection."""
+
+    flow_looks: int = 0
+    """Times that the kernel was asked for connections."""
+
+    flow_looks_failed: int = 0
+
     commits: int = 0
     """Transactions that the kernel acknowledged."""
 

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.5
 """After a write that the kernel refused; everything owed is tried again then."""
 
+PLACES = 50
+"""Clients in a set that are looked at between two answers: a millisecond or two."""
+
 
 class Enforcing:
     """The one writer of policy on this side. ``run`` is its task; ``put`` never waits."""
@@ -32,8 +35,10 @@ class Enforcing:
         counters: ForwarderCounters,
         kernel: Lists,
         configure: Callable[[DnsConfiguration], Changes],
+        changed: Callable[[], None],
     ) -> None:
-        """``configure`` puts configuration in force and returns what has to leave the kernel for it."""
+        """``configure`` puts configuration in force and returns what has to leave the kernel for it. ``changed`` is
+        called whenever what may be answered is something else from now on."""
         self.problem = ""
         """What could not be put in force; tried again until it can."""
 
@@ -44,6 +49,7 @@ class Enforcing:
         self._loop = asyncio.get_running_loop()
         self._kernel = kernel
         self._configure = configure
+        self._changed = changed
         self._continues = False
         self._retry_at = 0.0
         self._healed: Callable[[], None] = lambda: None
@@ -56,6 +62,17 @@ class Enforcing:
         """Start with the policy that was in force when the process before us ended. Before ``run``, or not at all."""
         self._continues = True
         await self._take(snapshot, lambda revision, problem: None)  # noqa: ARG005 - nobody waits for it
+
+    async def catch_up(self) -> None:
+        """Write what is due for what the book was given since ``continue_from``. Before ``run``."""
+        places = self._book.places()
+        for at in range(0, len(places), PLACES):
+            changes = self._book.reconcile_part(places[at : at + PLACES], self._loop.time())
+            if problem := await self._committer.write(changes):
+                self._retry_at = self._loop.time() + RETRY_SECONDS
+                self._note(problem)
+                return  # all of it is tried again by run
+            await asyncio.sleep(0)
 
     def put(self, message: Snapshot | Delta, acknowledge: Acknowledge) -> None:
         """Have it put in force; ``acknowledge(revision, problem)`` is called then, or when it could not be wholly."""
@@ -121,6 +138,7 @@ class Enforcing:
             self._book.inherit(left)
             self._configure(snapshot.configuration)
             self._book.replace_policy(feeds, clients, now)
+        self._changed()
         # A snapshot also comes when the table was lost and made anew: nothing counts as written.
         return self._book.reconcile(now, rewrite=True)
 
@@ -140,6 +158,7 @@ class Enforcing:
             delta.removed_identities,
             self._loop.time(),
         )
+        self._changed()
         for each in discarded:
             changes = each.joined(changes)
         return changes

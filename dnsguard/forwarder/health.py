@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 log = logging.getLogger(__name__)
@@ -17,8 +17,8 @@ _REASONS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method
 class HealthServer:
     """Serves what the two callables say; each request costs one call."""
 
-    def __init__(self, unready: Callable[[], list[str]], metrics: Callable[[], Mapping[str, int]]) -> None:
-        """``unready``: why the process is not ready, empty when it is."""
+    def __init__(self, unready: Callable[[], list[str]], metrics: Callable[[], str]) -> None:
+        """``unready``: why the process is not ready, empty when it is; ``metrics``: what a scrape is answered with."""
         self._unready = unready
         self._metrics = metrics
         self._server: asyncio.Server | None = None
@@ -60,7 +60,7 @@ class HealthServer:
                 reasons = self._unready()
                 return (503, "".join(f"{reason}\n" for reason in reasons)) if reasons else (200, "ok\n")
             case b"/metrics":
-                return 200, "".join(f"{name} {value}\n" for name, value in self._metrics().items())
+                return 200, self._metrics()
             case _:
                 return 404, "there are /healthz, /readyz and /metrics\n"
 

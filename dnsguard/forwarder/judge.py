@@ -12,6 +12,7 @@ from dnsguard.forwarder.clients import Clients, Standing
 from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.policy import Policy
+from dnsguard.forwarder.refusing import Refusing
 from dnsguard.leases import OUTSIDERS, LeaseBook
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,12 @@ class QueryJudge:
     """The relay's judge, over the policy in force."""
 
     def __init__(
-        self, clients: Clients, book: LeaseBook, counters: ForwarderCounters, now: Callable[[], float]
+        self,
+        clients: Clients,
+        book: LeaseBook,
+        counters: ForwarderCounters,
+        now: Callable[[], float],
+        refusing: Refusing | None = None,
     ) -> None:
         self.policy: Policy | None = None
         """None before the first snapshot."""
@@ -36,6 +42,7 @@ class QueryJudge:
         self._book = book
         self._counters = counters
         self._now = now
+        self._refusing = refusing or Refusing()
         self._complaints = Complaints(log)
 
     def __call__(self, client: Client, name: bytes, qtype: int) -> Refusal | None:
@@ -58,19 +65,25 @@ class QueryJudge:
                 allowed = permission.listed if may_ask else permission.feeds
                 if not allowed.isdisjoint(self._book.library.names.matched(name)):
                     return None
-                self._counters.refused_by_policy += 1
-                return self._refuse(NOT_LISTED if may_ask else DENIED, endpoint, client, name, qtype)
+                return self._deny(NOT_LISTED if may_ask else DENIED, endpoint, client, name, qtype)
         if standing is Standing.SERVED:
             if not policy.listed_only:
                 return None
             permission = policy.permissions.get(OUTSIDERS)
             if permission is not None and not permission.listed.isdisjoint(self._book.library.names.matched(name)):
                 return None
-            self._counters.refused_by_policy += 1
-            return self._refuse(NOT_LISTED, standing.value, client, name, qtype)
+            return self._deny(NOT_LISTED, standing.value, client, name, qtype)
         self._counters.refused_unknown += 1
         refusal = UNKNOWN if standing is Standing.UNKNOWN_WORKLOAD else STRANGER
         return self._refuse(refusal, standing.value, client, name, qtype)
+
+    def _deny(self, denial: Refusal, who: str, client: Client, name: bytes, qtype: int) -> Refusal:
+        """What policy decides, as the settings want it said."""
+        answer = self._refusing.answer(denial, name)
+        if not answer.is_denial:
+            return answer
+        self._counters.refused_by_policy += 1
+        return self._refuse(answer, who, client, name, qtype)
 
     def _refuse(self, refusal: Refusal, who: str, client: Client, name: bytes, qtype: int) -> Refusal:
         self._complaints.complain(

@@ -17,7 +17,8 @@ from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.leases import NODE, LeaseBook, LimitReached, Scope
 from dnsguard.leases.changes import Learned
 
-_UNLIMITED = LeaseOutcome(ok=True)
+_UNLIMITED = LeaseOutcome(ok=True, again_until=float("inf"))
+_new = tuple.__new__
 _LONGEST_TTL = 0x7FFFFFFF
 
 
@@ -48,9 +49,10 @@ class Leasing:
 
     def scope(self, address: bytes) -> Scope:
         """In whose name a client's look-ups count: see ``clients``."""
-        if self._node_wide or self._clients.standing(address) in (Standing.NODE, Standing.SHARED):
+        standing = self._clients.standing(address)
+        if self._node_wide or standing is Standing.NODE or standing is Standing.SHARED:
             return NODE
-        return self._book.scope_of(address)
+        return self._book.roster.owners.get(address, address)
 
     def __call__(self, client: Client, answer: Answer, age: float, leased: Leased) -> None:
         now = self._loop.time()
@@ -66,7 +68,13 @@ class Leasing:
             leased(LeaseOutcome(ok=False, extended=EDE_NOT_READY, text=str(error)))
             return
         left = until - now
-        outcome = LeaseOutcome(True, self._book.terms.client_ttl(left)) if left < _LONGEST_TTL else _UNLIMITED
+        if left < _LONGEST_TTL:
+            terms = self._book.terms
+            # A second less than might be, and the same may be said again within this second.
+            again = until - terms.floor if left < terms.cap else 0.0
+            outcome = _new(LeaseOutcome, (True, terms.client_ttl(left - 1), EDE_NOT_READY, "", again))
+        else:
+            outcome = _UNLIMITED
         if changes and self.no_delay:
             self._counters.leases_after += 1
             self._committer.submit(changes, self._followed)

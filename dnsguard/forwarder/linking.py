@@ -5,12 +5,13 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.reports import leases_reply
 from dnsguard.leases import LeaseBook
 from dnsguard.link import lastgood
 from dnsguard.link.client import Acknowledge, LinkClient
-from dnsguard.link.messages import Delta, Hello, LeasesQuery, Snapshot
+from dnsguard.link.messages import Delta, DnsLogQuery, DnsLogStop, Hello, LeasesQuery, SetUses, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ class Linking:
         self, socket: Path, last_good: Path, enforcing: Enforcing, book: LeaseBook, hello: Callable[[], Hello]
     ) -> None:
         self.client = LinkClient(socket, hello, self)
+        self.dns_log: DnsLog | None = None
+        """Whose records are asked for; there before the client runs."""
+
         self._last_good = last_good
         self._enforcing = enforcing
         self._book = book
@@ -59,7 +63,13 @@ class Linking:
     def on_leases_query(self, query: LeasesQuery) -> None:
         self.client.reply(leases_reply(self._book, query.request, query.client, self._loop.time()))
 
+    def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
+        if self.dns_log is not None:
+            self.dns_log.take(message)
+
     def on_disconnected(self, reason: str) -> None:
+        if self.dns_log is not None:
+            self.dns_log.disconnected()
         if reason != self._said and self._met:
             log.warning("the controller is away: %s", reason)
         elif not self._said:  # whoever starts both at once has the forwarder first: nothing to warn of

@@ -9,40 +9,51 @@
              Leasing ─► lease book ◄────────────┤
                 │                               │
                 └─────► Committer ─► kernel ◄───┘
+                            ▲           │ connections
+                            └─ FlowKeeper ◄─ (leases that end and are in use)
 """
 
 import asyncio
 import gc
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.eligible import ineligible
+from dnsguard.dns.eligible import UnleasedNets, ineligible
 from dnsguard.dns.relay import Relay, RelaySettings
 from dnsguard.dns.upstream.health import DOWN
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
+from dnsguard.domains import wire_name
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
-from dnsguard.forwarder import statefile
+from dnsguard.forwarder import metrics
 from dnsguard.forwarder.addresses import own_addresses
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.configuring import Configuring
 from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.faults import CannotStart
+from dnsguard.forwarder.flows import FlowKeeper
 from dnsguard.forwarder.health import HealthServer
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.linking import Linking
+from dnsguard.forwarder.observing import TICK_SECONDS
+from dnsguard.forwarder.refusing import Refusing
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
+from dnsguard.forwarder.statefile import LearnedFile
 from dnsguard.forwarder.trusted import TrustedServers
+from dnsguard.handover import Handed, handed_down
 from dnsguard.leases import LeaseBook, Terms
 from dnsguard.link.messages import Hello, Stats
+from dnsguard.netlink.flowlist import FlowList
 from dnsguard.netlink.probe import readding_updates_timeout
 from dnsguard.netlink.socket import NetfilterSocket
+from dnsguard.observe.exposition import exposition, number
 from dnsguard.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -53,7 +64,6 @@ TRUSTED_FILE = "trusted-servers.last-good"
 
 _STATS_SECONDS = 2.0
 _ADDRESSES_SECONDS = 10.0
-_SERVERS_SECONDS = 60.0
 _EXPIRE_SECONDS = 0.1
 _EXPIRE_BUDGET = 2_000
 """Records looked at in each step: under a millisecond, and a million in a minute."""
@@ -67,34 +77,45 @@ _DRAIN_SECONDS = 1.0
 class Forwarder:
     """One forwarder. Must be made inside a running loop; ``run`` once."""
 
-    def __init__(self, settings: Settings, kernel: NetfilterSocket, *, renews: bool) -> None:
+    def __init__(
+        self, settings: Settings, kernel: NetfilterSocket, *, renews: bool, handed: Sequence[Handed] = ()
+    ) -> None:
         """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it."""
         self.settings = settings
+        self._handed = handed
         self.dns_counters = Counters()
         self.counters = ForwarderCounters()
         self.clients = Clients(
             (address.packed for address in settings.shared_resolvers), settings.workload_cidrs, settings.served_clients
         )
         self._loop = loop = asyncio.get_running_loop()
+        unleased = UnleasedNets(settings.unleased_nets)
         self.book = LeaseBook(
             Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
-            eligible=lambda address: ineligible(address, self.clients.own) is None,
+            eligible=lambda address: ineligible(address, self.clients.own, unleased) is None,
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
-        self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time)
+        refusing = Refusing(map(wire_name, settings.search_domains), nxdomain=settings.query_refusal == "NXDomain")
+        self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time, refusing)
         self.leasing = Leasing(
             self.book, self.committer, self.clients, self.counters, Complaints(log),
             node_wide=settings.lease_scope == "Node",
         )  # fmt: skip
+        self._flow_list = FlowList()
+        self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters, Complaints(log))
         self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE)
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
-        self.enforcing = Enforcing(self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take)
+        self.enforcing = Enforcing(
+            self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take, self._forget_ready
+        )
         self.linking = Linking(
             settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello
         )
+        self.dns_log = DnsLog(settings, self.book, self.clients, self.leasing.scope, self.linking.client)
+        self.linking.dns_log = self.configuring.dns_log = self.dns_log
         self.health = HealthServer(self.unready, self.metrics)
         self.sockets = DnsSockets()
-        self._learned = settings.state_dir / LEARNED_FILE
+        self._learned = LearnedFile(self.book, settings.state_dir / LEARNED_FILE)
         self._pool: UpstreamPool | None = None
         self._relay: Relay | None = None
 
@@ -105,21 +126,25 @@ class Forwarder:
         make_directory(settings.run_dir)
         self.clients.set_own(await asyncio.to_thread(own_addresses))
         await self.trusted.look_up()
-        pool = self._pool = UpstreamPool(self.trusted.in_force, UpstreamSettings(), self.dns_counters)
+        pool = self._pool = UpstreamPool(
+            self.trusted.in_force, UpstreamSettings(authorities=settings.upstream_ca_file), self.dns_counters
+        )
         relay = self._relay = Relay(
             pool.ask, self.judge, self.leasing, RelaySettings(commit_deadline=settings.commit_deadline),
             self.dns_counters,
         )  # fmt: skip
         self.configuring.pool, self.configuring.relay = pool, relay
-        statefile.load_into(self.book, self._learned, self._loop.time())
+        self.dns_log.attach(relay)
+        self._learned.open()
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
         try:
-            await self.sockets.open(settings.listen, relay.handle, self.dns_counters)
+            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, self._handed)
             await self._open_health()
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
                 running = self._start_tasks(tasks)
+                running.append(tasks.create_task(self.sockets.take_backlog(lambda: relay.waiting), name="backlog"))
                 log.info("answering on %s, upstream %s", ", ".join(map(str, settings.listen)),
                          ", ".join(pool.status()))  # fmt: skip
                 started()
@@ -134,22 +159,24 @@ class Forwarder:
             relay.close()
             self.sockets.close()
             self.health.close()
+            self._flow_list.close()
+        await self.dns_log.close()
         await self._save()
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        running = [
-            tasks.create_task(self.enforcing.run(), name="enforcing"),
+        return [
+            tasks.create_task(self._enforce(), name="enforcing"),
             tasks.create_task(self.linking.client.run(), name="link"),
             tasks.create_task(self.linking.keep_last_good(), name="last-good"),
             tasks.create_task(self._keep_saved(), name="save"),
             tasks.create_task(_every(_EXPIRE_SECONDS, self._expire), name="expire"),
+            tasks.create_task(self.flows.run(), name="flows"),
             tasks.create_task(_every(_RETRY_SECONDS, self._retry), name="retry"),
+            tasks.create_task(_every(TICK_SECONDS, self.dns_log.tick), name="dns-log"),
             tasks.create_task(_every(_STATS_SECONDS, self._report), name="stats"),
             tasks.create_task(_every(_ADDRESSES_SECONDS, self._look_at_addresses), name="addresses"),
+            tasks.create_task(self.trusted.keep_looking(self._ask_where_they_are_now), name="servers"),
         ]
-        if self.trusted.has_names:
-            running.append(tasks.create_task(_every(_SERVERS_SECONDS, self._look_up_servers), name="servers"))
-        return running
 
     async def _open_health(self) -> None:
         where = self.settings.health_listen
@@ -164,6 +191,14 @@ class Forwarder:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 50, 100)
+
+    async def _enforce(self) -> None:
+        """Follow the controller once what was learned before is known again: until then nobody could say what has lost
+        its reason. Answers go out meanwhile, by the policy and with the leases that the process before us left."""
+        await self._learned.load()
+        await self.enforcing.catch_up()
+        gc.freeze()
+        await self.enforcing.run()
 
     # What is said about us.
 
@@ -183,18 +218,26 @@ class Forwarder:
             return []
         return [f"upstream {server} is {state}" for server, state in upstreams.items()]
 
-    def metrics(self) -> dict[str, int]:
-        """Prometheus' names and values."""
-        totals = {f"dnsguard_dns_{name}_total": value for name, value in self.dns_counters.as_dict().items()}
-        totals |= {f"dnsguard_forwarder_{name}_total": value for name, value in self.counters.as_dict().items()}
-        return totals | {
-            "dnsguard_forwarder_unlearned_total": self.book.unlearned,
-            "dnsguard_forwarder_learned_records": self.book.library.edges,
-            "dnsguard_forwarder_elements": self.book.held.count,
-            "dnsguard_forwarder_waiting_queries": self._relay.waiting if self._relay is not None else 0,
-            "dnsguard_forwarder_controller_connected": int(self.linking.client.connected),
-            "dnsguard_forwarder_ready": int(not self.unready()),
-        }
+    def metrics(self) -> str:
+        """What a scrape is answered with."""
+        waiting = self._relay.waiting if self._relay is not None else 0
+        connected, ready = self.linking.client.connected, not self.unready()
+        return exposition((
+            *metrics.counted(self.dns_counters, self.counters),
+            number("dnsguard_forwarder_unlearned_total", "counter",
+                   "Answers not learned for lack of room, where no policy asked for them.", self.book.unlearned),
+            *metrics.durations(self.dns_log),
+            *metrics.logged(self.dns_log),
+            *metrics.upstreams(self._pool.healths() if self._pool is not None else {}),
+            number("dnsguard_forwarder_learned_records", "gauge", "Records learned and not forgotten.",
+                   self.book.library.edges),
+            number("dnsguard_forwarder_elements", "gauge", "Elements that the kernel holds for leases.",
+                   self.book.held.count),
+            number("dnsguard_forwarder_waiting_queries", "gauge", "Queries that have no answer yet.", waiting),
+            number("dnsguard_forwarder_controller_connected", "gauge", "Whether the controller is there: 1 or 0.",
+                   int(connected)),
+            number("dnsguard_forwarder_ready", "gauge", "Whether all is well: 1 or 0.", int(ready)),
+        ))  # fmt: skip
 
     def _hello(self) -> Hello:
         revision = self.judge.policy.revision if self.judge.policy is not None else 0
@@ -202,8 +245,10 @@ class Forwarder:
 
     async def _report(self) -> None:
         counters = self.dns_counters.as_dict() | self.counters.as_dict()
-        upstreams = self._pool.status() if self._pool is not None else {}
-        self.linking.client.report(Stats(counters, upstreams, (*self.configuring.problems, *self._unanswered())))
+        upstreams = self._pool.described() if self._pool is not None else {}
+        self.linking.client.report(
+            Stats(counters, upstreams, (*self.configuring.problems, *self.dns_log.problems, *self._unanswered()))
+        )
 
     # What is done now and then.
 
@@ -220,10 +265,10 @@ class Forwarder:
 
     async def _save(self) -> None:
         try:
-            await statefile.save(self.book, self._learned)
+            await self._learned.save()
         except OSError as error:
             self.counters.saves_failed += 1
-            log.error("%s cannot be written: %s", self._learned, error.strerror)
+            log.error("%s cannot be written: %s", LEARNED_FILE, error.strerror)
 
     async def _expire(self) -> None:
         self.book.expire(self._loop.time(), _EXPIRE_BUDGET)
@@ -234,29 +279,31 @@ class Forwarder:
     async def _look_at_addresses(self) -> None:
         try:
             if self.clients.set_own(await asyncio.to_thread(own_addresses)):
+                self._forget_ready()
                 log.info("the node's addresses have changed")
                 self.trusted.look_again()
                 self.configuring.ask_the_trusted()
         except OSError as error:
             log.error("the node's addresses cannot be read: %s", error)
 
-    async def _look_up_servers(self) -> None:
-        try:
-            await self.trusted.look_up()
-        except DnsguardError as error:
-            log.warning("the upstreams stay as they are: %s", error)
-        else:
-            self.configuring.ask_the_trusted()
+    def _forget_ready(self) -> None:
+        if self._relay is not None:
+            self._relay.ready.clear()
+
+    def _ask_where_they_are_now(self) -> None:
+        """The same servers at other addresses: what they said is as good as it was."""
+        self.configuring.ask_the_trusted(forget=False)
 
 
 async def run(settings: Settings, stopped: asyncio.Event) -> None:
     """Open the kernel and run until ``stopped``. Raises ``DnsguardError`` when it cannot start."""
+    handed = handed_down()
     with NetfilterSocket() as kernel:
         try:
             renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")
         except DnsguardError as error:
             raise CannotStart(f"nftables cannot be used: {error}") from None
-        await Forwarder(settings, kernel, renews=renews).run(stopped)
+        await Forwarder(settings, kernel, renews=renews, handed=handed).run(stopped)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -1,14 +1,24 @@
 """The sockets on which DNS is answered: UDP and TCP on every address of the settings."""
 
-from collections.abc import Iterable
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 
 from dnsguard.dns.client import Handler
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.listen.backlog import take_backlog, take_connections
+from dnsguard.dns.listen.handed import Pair, pairs
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
 from dnsguard.dns.listen.udp import UdpListener
+from dnsguard.dns.ready import ReadyAnswers
 from dnsguard.forwarder.faults import CannotStart
+from dnsguard.handover import Handed
 from dnsguard.settings import SocketAddress
+
+log = logging.getLogger(__name__)
+
+_OF_OUR_OWN = Pair(None, None)
 
 
 class DnsSockets:
@@ -16,23 +26,44 @@ class DnsSockets:
 
     def __init__(self) -> None:
         self._listeners: list[UdpListener | TcpListener] = []
+        self._waited_in: list[tuple[UdpListener, TcpListener]] = []
         self.addresses: list[tuple[str, int]] = []
         """Address and port of each, wildcards as they are."""
 
-    async def open(self, where: Iterable[SocketAddress], handler: Handler, counters: Counters) -> None:
-        """Listen, or ``CannotStart``."""
-        for wanted in where:
-            address, port = str(wanted.address), wanted.port
+    async def open(
+        self,
+        where: Iterable[SocketAddress],
+        handler: Handler,
+        counters: Counters,
+        ready: ReadyAnswers,
+        handed: Sequence[Handed] = (),
+    ) -> None:
+        """Listen, on what was handed down where anything was. Raises CannotStart, BadHandover."""
+        wanted = [(wanted, (str(wanted.address), wanted.port)) for wanted in where]
+        given = pairs(handed, [place for _, place in wanted]) if handed else {}
+        for said, place in wanted:
+            pair = given.get(place, _OF_OUR_OWN)
             try:
-                udp = UdpListener(address, port, handler, counters)
+                udp = UdpListener(*place, handler, counters, ready, pair.udp)
                 self._listeners.append(udp)
                 tcp = TcpListener(handler, counters, TcpSettings())
                 self._listeners.append(tcp)
-                await tcp.open(address, udp.port)
+                await tcp.open(place[0], udp.port, pair.tcp)
+                if handed:
+                    self._waited_in.append((udp, tcp))
             except OSError as error:
                 self.close()
-                raise CannotStart(f"listen: cannot listen on {wanted}: {error.strerror or error}") from None
-            self.addresses.append((address, udp.port))
+                raise CannotStart(f"listen: cannot listen on {said}: {error.strerror or error}") from None
+            self.addresses.append((place[0], udp.port))
+
+    async def take_backlog(self, waiting: Callable[[], int]) -> None:
+        """Answer what waited in sockets that were handed down; ``waiting``: queries without an answer yet."""
+        discarded, _ = await asyncio.gather(
+            asyncio.gather(*(take_backlog(udp, waiting) for udp, _ in self._waited_in)),
+            asyncio.gather(*(take_connections(tcp) for _, tcp in self._waited_in)),
+        )
+        if any(discarded):
+            log.warning("%d queries had waited too long to be answered", sum(discarded))
 
     def stop(self) -> None:
         """Take no more queries."""

@@ -1,45 +1,83 @@
-"""The file of learned data: saved now and then in small steps, and at stop; loaded at start."""
+"""The file of learned data: loaded after the start, saved now and then and at stop, while answers go out."""
 
 import asyncio
 import logging
 import time
+from itertools import islice
 from pathlib import Path
 
 from dnsguard.files import replace_file
 from dnsguard.leases import LeaseBook
-from dnsguard.leases.statefile import UnusableStateFile, header, load, scope_lines
+from dnsguard.leases.statefile import Entry, UnusableStateFile, entries, epoch_in, header, scope_lines, take
 
 log = logging.getLogger(__name__)
 
-_STEP = 256 * 1024
-"""Bytes made between two looks at the event loop: a few milliseconds."""
+_STEP = 100
+"""Lines made or read between two looks at the event loop: about a millisecond."""
 
 
-async def save(book: LeaseBook, path: Path) -> None:
-    """Write the file whole, mode 0600, the old one standing until then. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    wall = time.time()
-    pieces = [header(book.epoch, wall)]
-    size = 0
-    for scope in book.library.scopes():
-        now = loop.time()
-        lines = b"".join(scope_lines(book, scope, now, time.time()))
-        pieces.append(lines)
-        size += len(lines)
-        if size >= _STEP:
-            size = 0
+class LearnedFile:
+    """One file, and the book that is kept in it. Belongs to one event loop."""
+
+    def __init__(self, book: LeaseBook, path: Path) -> None:
+        self._book = book
+        self._path = path
+        self._loop = asyncio.get_running_loop()
+        self._loaded = False
+
+    def open(self) -> None:
+        """See of what epoch it is, before policy is asked whether that is still the one."""
+        try:
+            with self._path.open("rb") as file:
+                self._book.epoch = epoch_in(file.readline())
+        except (OSError, UnusableStateFile):
+            pass  # said when it is loaded
+
+    async def load(self) -> None:
+        """Take over what the file says, in small steps; one that cannot be used is left alone, and the log says so.
+
+        What the book learns meanwhile stays. What was learned in another epoch than the book's is not taken.
+        """
+        try:
+            taken = await self._taken()
+        except FileNotFoundError:
+            pass
+        except (OSError, UnusableStateFile) as error:
+            log.warning("%s is ignored, learning starts from nothing: %s", self._path, error)
+        else:
+            log.info("%s: %d records learned before are still valid", self._path, taken)
+        self._loaded = True
+
+    async def _taken(self) -> int:
+        book = self._book
+        found: list[Entry] = []
+        with self._path.open("rb") as file:
+            if epoch_in(file.readline()) != book.epoch:
+                return 0
+            saved = entries(file, self._loop.time(), time.time(), book.terms.longest)
+            while step := list(islice(saved, _STEP)):
+                found += step
+                await asyncio.sleep(0)
+        epoch, taken = book.epoch, 0
+        for at in range(0, len(found), _STEP):
+            if book.epoch != epoch:
+                return 0
+            taken += sum(take(book, entry, self._loop.time()) for entry in found[at : at + _STEP])
             await asyncio.sleep(0)
-    await asyncio.to_thread(replace_file, path, pieces)
+        return taken
 
+    async def save(self) -> None:
+        """Write the file whole, mode 0600, the old one standing until then. Raises OSError.
 
-def load_into(book: LeaseBook, path: Path, now: float) -> None:
-    """Take over what the file says; one that cannot be used is left alone, and the log says so."""
-    try:
-        with path.open("rb") as file:
-            taken = load(book, file, now, time.time())
-    except FileNotFoundError:
-        return
-    except (OSError, UnusableStateFile) as error:
-        log.warning("%s is ignored, learning starts from nothing: %s", path, error)
-        return
-    log.info("%s: %d records learned before are still valid", path, taken)
+        Before it was loaded it stays as it is: there is more in it than in the book.
+        """
+        if not self._loaded:
+            return
+        wall = time.time()
+        pieces = [header(self._book.epoch, wall)]
+        for scope in self._book.library.scopes():
+            lines = scope_lines(self._book, scope, self._loop.time(), time.time())
+            while piece := b"".join(islice(lines, _STEP)):
+                pieces.append(piece)
+                await asyncio.sleep(0)
+        await asyncio.to_thread(replace_file, self._path, pieces)

@@ -5,13 +5,16 @@ leads there asks for it again, and ``reconcile`` asks for all of it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 
 from dnsguard.leases.changes import NOTHING, Changes, Element, Learned
 from dnsguard.leases.feeds import AnswerFacts, Feed, LocalClient
+from dnsguard.leases.first import FirstLookUp
 from dnsguard.leases.graph import Graph
 from dnsguard.leases.held import Held
 from dnsguard.leases.library import Facts, Library
 from dnsguard.leases.listing import Lease, list_leases
+from dnsguard.leases.prolonging import Pair, ending, prolonged
 from dnsguard.leases.revision import revise
 from dnsguard.leases.roster import Roster
 from dnsguard.leases.rule import Rule
@@ -48,7 +51,7 @@ class LeaseBook:
 
         self.eligible = eligible
         self._rule = Rule(self.limits, self.roster, self.library, self.held)
-        self._sweep: Iterator[int] = iter(())
+        self._first = FirstLookUp(self.library, self.held, self._rule)
 
     def scope_of(self, address: bytes) -> Scope:
         """The scope of a client that is no part of the node: its endpoint, or the address itself."""
@@ -60,8 +63,12 @@ class LeaseBook:
         Raises ``LimitReached`` when there is no room for a lease that the answer leads to.
         """
         graph = self.library.get(scope)
-        if graph is not None and (until := self._settled_until(graph, answer, now, age)):
-            return Learned(NOTHING, until)
+        if graph is not None:
+            if until := self._settled_until(graph, answer, now, age):
+                return tuple.__new__(Learned, (NOTHING, until))
+            learned = self._first.learn(graph, answer, now, age, self.terms, self.eligible)
+            if learned is not None:
+                return learned
         facts = self._facts(answer, now, age)
         if not facts.aliases and not facts.addresses:
             return Learned(NOTHING, _FOREVER)
@@ -95,9 +102,11 @@ class LeaseBook:
             owner = record.names[-1]
             edges = graph.addresses.get(owner)
             expires = edges.get(record.address, 0.0) if edges is not None else 0.0
+            if not expires:
+                if self.eligible(record.address):
+                    return 0.0
+                continue
             if expires < now + lease(record.ttl - age) or owner in unsettled:
-                if not expires and not self.eligible(record.address):
-                    continue
                 return 0.0
             if expires < first:
                 first = expires
@@ -166,9 +175,13 @@ class LeaseBook:
         """Take note of what a process before us left in the kernel, which the saved data may not account for.
 
         Such an element may stay, until policy changes for its set and client: nobody can say then what it is there for.
+        To an address that may not be leased any more none stays.
         """
         for element in elements:
-            self.held.inherit(element.place, element.expires)
+            if self.eligible(element.place.address):
+                self.held.inherit(element.place, element.expires)
+            else:
+                self.held.doom(element.place)
 
     def reconcile(self, now: float, *, rewrite: bool = False) -> Changes:
         """Everything that the kernel lacks or holds without reason.
@@ -180,6 +193,15 @@ class LeaseBook:
             self.held.clear()
             changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
         return changes._replace(remove=self.held.all_doomed())
+
+    def places(self) -> list[tuple[str, bytes]]:
+        """Every (kernel set, client) that holds something or may: for ``reconcile_part``."""
+        return list(self._rule.everything())
+
+    def reconcile_part(self, places: Iterable[tuple[str, bytes]], now: float) -> Changes:
+        """What the kernel lacks, or holds without reason, of these. What came of the part before is to be written
+        first."""
+        return self._rule.settle(places, now, spare_inherited=True)
 
     def discard(self, now: float, epoch: int) -> Changes:
         """Forget all that was learned, by a process before us too: nothing that stands in the kernel has a reason.
@@ -195,18 +217,19 @@ class LeaseBook:
 
         To be asked right before writing, and the acknowledgement given before anything else is asked of the book.
         """
-        current = changes.generation == self._rule.generation
-        add = tuple([
-            element for element in changes.add
-            if element.expires > now and element.expires > self._held_until(element.place)
-            and (current or self._rule.justifies(element.place, now))
-        ])  # fmt: skip
-        remove = tuple([place for place in changes.remove if self.held.doomed(place)])
-        return Changes(add, remove, changes.debts, changes.generation)
-
-    def _held_until(self, place: tuple[str, bytes, bytes]) -> float:
-        kernel_set, client, address = place
-        return self.held.of(kernel_set, client).get(address, 0.0)
+        current, held = changes.generation == self._rule.generation, self.held.of
+        add = []
+        for element in changes.add:
+            place, expires = element
+            kernel_set, client, address = place
+            if (
+                expires > now
+                and expires > held(kernel_set, client).get(address, 0.0)
+                and (current or self._rule.justifies(place, now))
+            ):
+                add.append(element)
+        remove = tuple([place for place in changes.remove if self.held.doomed(place)]) if changes.remove else ()
+        return tuple.__new__(Changes, (tuple(add), remove, changes.debts, changes.generation))
 
     def acknowledged(self, changes: Changes) -> None:
         """The kernel has these."""
@@ -219,26 +242,20 @@ class LeaseBook:
             if graph is not None and graph.unsettled.get(name) == serial:
                 del graph.unsettled[name]
 
-    def expire(self, now: float, budget: int | None = None) -> None:
-        """Forget what has expired. With a budget: look at about that many records, and go on from there next time."""
-        if budget is None:
-            self._sweep = iter(())
-            for _ in self._sweeper(now):
-                pass
-            return
-        while budget > 0:
-            looked_at = next(self._sweep, None)
-            if looked_at is None:
-                self._sweep = self._sweeper(now)
-                return
-            budget -= looked_at + 1
+    def ending(self, before: float, now: float) -> Iterator[list[Pair]]:
+        """Who has a lease to what that the kernel holds now and not ``before`` any more, in small steps, between which
+        anything may be done with the book. A pair comes once for every set that has it."""
+        return ending(self.held, before, now)
 
-    def _sweeper(self, now: float) -> Iterator[int]:
-        for scope in self.library.scopes():
-            yield self.library.expire(scope, now)
-        self.held.expire_inherited(now)
-        for kernel_set, client in list(self.held.keys()):
-            yield self.held.expire(kernel_set, client, now)
+    def prolong(self, pairs: Iterable[Pair], until: float, now: float) -> Iterator[Changes]:
+        """Let these leases last ``until`` at least where policy wants them now, see ``prolonging``; in small steps,
+        between which anything may be done with the book. What each returns is to be written."""
+        return prolonged(self.roster, self.library, self._rule, pairs, until, now)
+
+    def expire(self, now: float, budget: int | None = None) -> None:
+        """Forget what has expired. With a budget: look at that many records, and go on from there next time."""
+        for _ in islice(chain(self.library.expire_due(now), self.held.expire_due(now)), budget):
+            pass
 
     def leases(self, scopes: Iterable[Scope], now: float) -> Iterator[Lease]:
         """What these scopes have learned and what the kernel holds of it, for people."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from dnsguard.leases.scope import Scope
+
 _FOREVER: Final = float("inf")
 _NO_ADDRESSES: Final[dict[bytes, float]] = {}
 MAX_HOPS: Final = 32
@@ -12,9 +14,10 @@ MAX_HOPS: Final = 32
 class Graph:
     """The edges of one scope. Expiries only ever rise; an expired edge counts for nothing, swept or not."""
 
-    __slots__ = ("_parents", "addresses", "aliases", "edges", "sweep_after", "unsettled")
+    __slots__ = ("addresses", "aliases", "edges", "parents", "scope", "sweep_after", "unsettled")
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
         self.addresses: dict[bytes, dict[bytes, float]] = {}
         """Owner → address → expiry. For reading; written through ``raise_address``."""
 
@@ -28,7 +31,8 @@ class Graph:
         self.sweep_after = 0.0
         """Before this a sweep for lack of room is not worth trying again."""
 
-        self._parents: dict[bytes, set[bytes]] = {}
+        self.parents: dict[bytes, set[bytes]] = {}
+        """Target → the owners of aliases that lead to it. For reading."""
 
     def __contains__(self, name: bytes) -> bool:
         """Whether any edge starts here."""
@@ -53,18 +57,18 @@ class Graph:
         new = target not in edges
         if new:
             self.edges += 1
-            self._parents.setdefault(target, set()).add(owner)
+            self.parents.setdefault(target, set()).add(owner)
         edges[target] = max(expires, edges.get(target, expires))
         return new
 
     def with_ancestors(self, names: Iterable[bytes]) -> set[bytes]:
         """The names, and all that lead to one of them through aliases: each may be what a pattern matches."""
         found = set(names)
-        if self._parents.keys().isdisjoint(found):
+        if self.parents.keys().isdisjoint(found):
             return found
         level = found
         for _ in range(MAX_HOPS):
-            level = {parent for name in level for parent in self._parents.get(name, ())} - found
+            level = {parent for name in level for parent in self.parents.get(name, ())} - found
             if not level:
                 break
             found |= level
@@ -110,31 +114,37 @@ class Graph:
 
     def expire(self, now: float) -> list[bytes]:
         """Forget edges that have expired; the names that no edge starts from any more."""
-        gone = []
-        for owner in list(self.owners()):
-            self._expire_owner(owner, now)
-            if owner not in self:
-                self.unsettled.pop(owner, None)
-                gone.append(owner)
-        return gone
+        return [owner for owner in list(self.owners()) if not self.expire_owner(owner, now)]
 
-    def _expire_owner(self, owner: bytes, now: float) -> None:
-        addresses = self.addresses.get(owner, {})
-        for address in [address for address, expires in addresses.items() if expires <= now]:
-            del addresses[address]
-            self.edges -= 1
+    def expire_owner(self, owner: bytes, now: float) -> float:
+        """Forget the edges of one name that have expired; when the next of them does, 0 where none is left."""
+        first = _FOREVER
+        addresses = self.addresses.get(owner, _NO_ADDRESSES)
+        for address, expires in list(addresses.items()):
+            if expires <= now:
+                del addresses[address]
+                self.edges -= 1
+            elif expires < first:
+                first = expires
         if not addresses:
             self.addresses.pop(owner, None)
-        aliases = self.aliases.get(owner, {})
-        for target in [target for target, expires in aliases.items() if expires <= now]:
-            del aliases[target]
-            self.edges -= 1
-            self._discard_parent(owner, target)
+        aliases = self.aliases.get(owner, _NO_ADDRESSES)
+        for target, expires in list(aliases.items()):
+            if expires <= now:
+                del aliases[target]
+                self.edges -= 1
+                self._discard_parent(owner, target)
+            elif expires < first:
+                first = expires
         if not aliases:
             self.aliases.pop(owner, None)
+        if first != _FOREVER:
+            return first
+        self.unsettled.pop(owner, None)
+        return 0.0
 
     def _discard_parent(self, owner: bytes, target: bytes) -> None:
-        parents = self._parents[target]
+        parents = self.parents[target]
         parents.discard(owner)
         if not parents:
-            del self._parents[target]
+            del self.parents[target]

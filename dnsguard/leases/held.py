@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from dnsguard.leases.changes import Element, Place
+from dnsguard.leases.wheel import Wheel
 
 
 class Held:
     """Elements the kernel holds by its own word, and those it has yet to be rid of."""
 
-    __slots__ = ("_doomed", "_inherited", "_sets", "count")
+    __slots__ = ("_doomed", "_inherited", "_sets", "_wheel", "count")
 
     def __init__(self) -> None:
         self._sets: dict[str, dict[bytes, dict[bytes, float]]] = {}
@@ -16,6 +17,7 @@ class Held:
 
         self._inherited: dict[tuple[str, bytes], dict[bytes, float]] = {}
         self._doomed: set[Place] = set()
+        self._wheel: Wheel[Place] = Wheel()
         self.count = 0
         """Elements held, expired ones that were not swept yet included."""
 
@@ -27,6 +29,7 @@ class Held:
         """A process before us wrote this, and we do not know why. It stays until policy changes where it stands."""
         if place.address not in self.of(place.kernel_set, place.client):
             self._inherited.setdefault((place.kernel_set, place.client), {})[place.address] = expires
+            self._wheel.put(place, expires)
 
     def disown(self, kernel_set: str, client: bytes) -> dict[bytes, float]:
         """What was inherited here, address → expiry; from now on it counts for nothing."""
@@ -46,13 +49,30 @@ class Held:
             for client in clients:
                 yield kernel_set, client
 
+    def kernel_sets(self) -> list[str]:
+        """Those that hold something."""
+        return list(self._sets)
+
+    def clients(self, kernel_set: str) -> list[bytes]:
+        """The clients that one set holds something of."""
+        return list(self._sets.get(kernel_set, ()))
+
     def added(self, element: Element) -> None:
         """The kernel acknowledged an element."""
-        kernel_set, client, address = element.place
-        addresses = self._sets.setdefault(kernel_set, {}).setdefault(client, {})
-        self.count += address not in addresses
-        addresses[address] = element.expires
-        self._doomed.discard(element.place)
+        place, expires = element
+        kernel_set, client, address = place
+        clients = self._sets.get(kernel_set)
+        if clients is None:
+            clients = self._sets[kernel_set] = {}
+        addresses = clients.get(client)
+        if addresses is None:
+            addresses = clients[client] = {}
+        if address not in addresses:
+            self.count += 1
+            self._wheel.put(place, expires)
+        addresses[address] = expires
+        if self._doomed:
+            self._doomed.discard(place)
 
     def doom(self, place: Place) -> None:
         """An element has to go, or to be written anew: from now on it counts for nothing, until it is added."""
@@ -74,22 +94,19 @@ class Held:
         self._sets.clear()
         self.count = 0
 
-    def expire_inherited(self, now: float) -> None:
-        """Forget what was inherited and has expired."""
-        for key, addresses in list(self._inherited.items()):
-            left = {address: expires for address, expires in addresses.items() if expires > now}
-            if left:
-                self._inherited[key] = left
+    def expire_due(self, now: float) -> Iterator[None]:
+        """Forget what the kernel has dropped by itself, an element at each step."""
+        for place in self._wheel.due(now):
+            kernel_set, client, address = place
+            inherited = self._inherited.get((kernel_set, client), _NO_ADDRESSES)
+            until = max(self.of(kernel_set, client).get(address, 0.0), inherited.get(address, 0.0))
+            if until > now:
+                self._wheel.put(place, until)
             else:
-                del self._inherited[key]
-
-    def expire(self, kernel_set: str, client: bytes, now: float) -> int:
-        """Forget what the kernel has dropped by itself; how many elements were looked at."""
-        addresses = self.of(kernel_set, client)
-        looked_at = len(addresses)
-        for address in [address for address, expires in addresses.items() if expires <= now]:
-            self._discard(Place(kernel_set, client, address))
-        return looked_at
+                self._discard(place)
+                if inherited.pop(address, None) is not None and not inherited:
+                    del self._inherited[kernel_set, client]
+            yield
 
     def _discard(self, place: Place) -> None:
         kernel_set, client, address = place

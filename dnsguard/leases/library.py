@@ -8,6 +8,7 @@ from dnsguard.leases.names import NameTable
 from dnsguard.leases.roster import Roster
 from dnsguard.leases.scope import NODE, OUTSIDERS, Scope
 from dnsguard.leases.terms import LimitReached, Limits
+from dnsguard.leases.wheel import Wheel
 
 _RETRY_SWEEP = 1.0
 """Seconds before a scope that is full is searched for room again: a search costs as much as the scope is large."""
@@ -29,6 +30,9 @@ class Library:
     def __init__(self, limits: Limits, roster: Roster) -> None:
         self.names = NameTable()
         self.edges = 0
+        self.wheel: Wheel[tuple[Scope, bytes]] = Wheel()
+        """Every name that an edge starts from, by when the first of its edges may expire."""
+
         self._limits = limits
         self._roster = roster
         self._graphs: dict[Scope, Graph] = {}
@@ -60,7 +64,7 @@ class Library:
         """The scope's graph, a new one where there was none."""
         graph = self._graphs.get(scope)
         if graph is None:
-            graph = self._graphs[scope] = Graph()
+            graph = self._graphs[scope] = Graph(scope)
             self._unknown_clients += _unknown(scope)
         return graph
 
@@ -75,13 +79,18 @@ class Library:
 
     def raise_alias(self, graph: Graph, owner: bytes, target: bytes, expires: float) -> None:
         if owner not in graph:
-            self.names.acquire(owner)
+            self.enter(graph, owner, expires)
         self.edges += graph.raise_alias(owner, target, expires)
 
     def raise_address(self, graph: Graph, owner: bytes, address: bytes, expires: float) -> None:
         if owner not in graph:
-            self.names.acquire(owner)
+            self.enter(graph, owner, expires)
         self.edges += graph.raise_address(owner, address, expires)
+
+    def enter(self, graph: Graph, owner: bytes, expires: float) -> frozenset[str]:
+        """Take note of a name that has an edge from now on and had none; the lease sets that it feeds."""
+        self.wheel.put((graph.scope, owner), expires)
+        return self.names.acquire(owner)
 
     def move(self, source: Scope, destination: Scope) -> bool:
         """Hand what one scope has learned to another; whether there was anything."""
@@ -111,14 +120,28 @@ class Library:
             self.close(scope)
         return looked_at
 
+    def expire_due(self, now: float) -> Iterator[None]:
+        """Forget what has expired, a name at each step."""
+        for scope, owner in self.wheel.due(now):
+            graph = self._graphs.get(scope)
+            if graph is not None and owner in graph:
+                before = graph.edges
+                first = graph.expire_owner(owner, now)
+                self.edges -= before - graph.edges
+                if first:
+                    self.wheel.put((scope, owner), first)
+                else:
+                    self.names.release(owner)
+                    if not graph.edges:
+                        self.close(scope)
+            yield
+
     def has_room(self, scope: Scope, facts: Facts, now: float) -> bool:
         """Whether the facts may be learned, after making room where that can be done.
 
         Raises ``LimitReached`` where they may not and a lease would come from them.
         """
         graph = self._graphs.get(scope)
-        if graph is not None and self._is_far_from_bounds(scope, graph, facts):
-            return True
         reached = self._bound_reached(scope, facts)
         if reached is not None and graph is not None and now >= graph.sweep_after:
             graph.sweep_after = now + _RETRY_SWEEP
@@ -134,15 +157,14 @@ class Library:
             raise LimitReached(*reached)
         return False
 
-    def _is_far_from_bounds(self, scope: Scope, graph: Graph, facts: Facts) -> bool:
-        """Whether there would be room even if every edge were new: the answer nearly always, and quickly found."""
-        limits, new = self._limits, len(facts.aliases) + len(facts.addresses)
-        if graph.edges + new > (limits.edges_of_node if scope == NODE else limits.edges_per_scope):
-            return False
-        if self.edges + new > limits.edges:
-            return False
-        room = limits.addresses_per_name - new
-        return all(len(graph.addresses.get(owner, ())) <= room for owner, _, _ in facts.addresses)
+    def is_far_from_bounds(self, graph: Graph, aliases: int, addresses: int) -> bool:
+        """Whether there would be room even if every edge were new, all addresses of one name that has none yet."""
+        limits, new = self._limits, aliases + addresses
+        return (
+            graph.edges + new <= (limits.edges_of_node if graph.scope == NODE else limits.edges_per_scope)
+            and self.edges + new <= limits.edges
+            and addresses <= limits.addresses_per_name
+        )
 
     def _bound_reached(self, scope: Scope, facts: Facts) -> tuple[str, int] | None:
         """The first bound that the facts would break."""

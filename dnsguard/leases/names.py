@@ -15,8 +15,8 @@ class NameTable:
         """Only names that match something."""
 
         self._members: dict[str, set[bytes]] = {}
-        self._shared: dict[frozenset[str], frozenset[str]] = {}
-        """Equal sets of feeds are one object: there are few of them and many names."""
+        self._shared: dict[tuple[str, ...] | frozenset[str], frozenset[str]] = {}
+        """Equal sets of feeds are one object: there are few of them and many names. By what the index says, too."""
 
     def __len__(self) -> int:
         return len(self._users)
@@ -27,18 +27,25 @@ class NameTable:
 
     def matched(self, name: bytes) -> frozenset[str]:
         """The same for any name, learned or not."""
-        return self.feeds(name) if name in self._users else frozenset(self._index.owners(name))
+        return self.feeds(name) if name in self._users else self._look_up(name)
 
     def members(self, feed: str) -> set[bytes]:
         """The learned names that feed a lease set. Not to be changed."""
         return self._members.get(feed, _NOBODY)
 
-    def acquire(self, name: bytes) -> None:
-        """One more scope has edges from this name."""
-        users = self._users.get(name, 0)
-        self._users[name] = users + 1
-        if not users:
-            self._put(name, frozenset(self._index.owners(name)))
+    def acquire(self, name: bytes) -> frozenset[str]:
+        """One more scope has edges from this name; the lease sets that it feeds."""
+        users = self._users.get(name)
+        if users is not None:
+            self._users[name] = users + 1
+            return self._feeds.get(name, _NONE)
+        self._users[name] = 1
+        feeds = self._look_up(name)
+        if feeds:
+            self._feeds[name] = feeds
+            for feed in feeds:
+                self._members.setdefault(feed, set()).add(name)
+        return feeds
 
     def release(self, name: bytes) -> None:
         """One scope less has edges from it."""
@@ -52,6 +59,8 @@ class NameTable:
     def change(self, feed: str, before: Iterable[DomainPattern], after: Iterable[DomainPattern]) -> set[bytes]:
         """Exchange the patterns of a lease set; the learned names that match it now and did not, or the reverse."""
         old, new = set(before), set(after)
+        if old != new:
+            self._shared = {}  # what the index says now is something else
         for pattern in old - new:
             self._index.discard(pattern, feed)
         added: PatternIndex[str] = PatternIndex()
@@ -67,6 +76,16 @@ class NameTable:
         for name in flipped:
             self._put(name, self.feeds(name) ^ {feed})
         return flipped
+
+    def _look_up(self, name: bytes) -> frozenset[str]:
+        found = self._index.matching(name)
+        if not found:
+            return _NONE
+        feeds = self._shared.get(found)
+        if feeds is None:
+            feeds = frozenset(found)
+            feeds = self._shared[found] = self._shared.setdefault(feeds, feeds)
+        return feeds
 
     def _put(self, name: bytes, feeds: frozenset[str]) -> None:
         before = self._feeds.get(name, _NONE)

@@ -9,7 +9,7 @@ sets are ``client . destination`` and have no wildcard. A client that is no know
 lead to, in the sets that policy names for outsiders.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dnsguard.leases.changes import NOTHING, Changes, Debt, Element, Place
 from dnsguard.leases.graph import Graph
@@ -18,6 +18,11 @@ from dnsguard.leases.library import Library
 from dnsguard.leases.roster import Roster
 from dnsguard.leases.scope import NODE, OUTSIDERS, Scope
 from dnsguard.leases.terms import LimitReached, Limits
+
+Places = tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]
+"""(kernel set, client): those of IPv4, those of IPv6."""
+
+_REMEMBERED = 65_536
 
 
 class _Due:
@@ -38,7 +43,10 @@ class Rule:
         self._roster = roster
         self._library = library
         self._held = held
-        self._serial = 0
+        self.serial = 0
+        """Of the last debts."""
+
+        self._places: dict[tuple[Scope, frozenset[str]], Places | None] = {}
         self.generation = 0
         """Counts the times that what the rule says may have changed by anything but learning."""
 
@@ -61,9 +69,7 @@ class Rule:
                 graph.unsettled.pop(owner, None)
             return NOTHING
         debts = self._indebt(scope, graph, owners)
-        room = self._room()
-        if len(wanted) > room and sum(map(self._is_new, wanted)) > room:
-            raise LimitReached("elements", self._limits.elements)
+        self.make_room(wanted)
         return Changes(tuple([Element(*each) for each in wanted.items()]), (), debts, self.generation)
 
     def settle(self, touched: Iterable[tuple[str, bytes]], now: float, *, spare_inherited: bool = False) -> Changes:
@@ -72,6 +78,7 @@ class Rule:
         Elements beyond the limit are left out, and stay owed to whoever asks for their names again.
         """
         self.generation += 1
+        self._places.clear()
         wanted: dict[Place, float] = {}
         unjustified: list[Place] = []
         behind: dict[Scope, set[bytes]] = {}
@@ -104,6 +111,28 @@ class Rule:
             del wanted[place]
         add = tuple(Element(place, expires) for place, expires in wanted.items())
         return Changes(add, tuple(unjustified), tuple(debts) if len(new) <= room else (), self.generation)
+
+    def places(self, scope: Scope, feeds: frozenset[str]) -> Places | None:
+        """The (kernel set, client) that names which feed these sets are good for in this scope."""
+        key = scope, feeds
+        if key in self._places:
+            return self._places[key]
+        places: Places = ([], [])
+        for feed in self._library.serves(scope, feeds):
+            for client in self._roster.served_by(scope, feed):
+                places[len(client) == 16].append((self._roster.feeds[feed].kernel_set(client), client))
+        found = places if places[0] or places[1] else None
+        if scope != NODE:  # of the node it may be all endpoints, for each combination of sets
+            if len(self._places) >= _REMEMBERED:
+                self._places.clear()
+            self._places[key] = found
+        return found
+
+    def make_room(self, wanted: Mapping[Place, float]) -> None:
+        """Raise ``LimitReached`` when the kernel's sets may not take so many."""
+        room = self._room()
+        if len(wanted) > room and sum(map(self._is_new, wanted)) > room:
+            raise LimitReached("elements", self._limits.elements)
 
     def justifies(self, place: Place, now: float) -> bool:
         """Whether the rule wants this element."""
@@ -171,8 +200,8 @@ class Rule:
         return max(0, self._limits.elements - self._held.count)
 
     def _indebt(self, scope: Scope, graph: Graph, owners: Iterable[bytes]) -> tuple[Debt, ...]:
-        self._serial += 1
-        debts = tuple([Debt(scope, owner, self._serial) for owner in owners if owner in graph])
+        self.serial += 1
+        debts = tuple([Debt(scope, owner, self.serial) for owner in owners if owner in graph])
         for debt in debts:
-            graph.unsettled[debt.name] = self._serial
+            graph.unsettled[debt.name] = self.serial
         return debts

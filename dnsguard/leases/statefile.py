@@ -17,6 +17,9 @@ from dnsguard.leases.scope import NODE, Scope
 FORMAT = "dnsguard learned 1"
 
 
+_NO_LINE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
 class UnusableStateFile(DnsguardError):
     """What was saved cannot be used; nothing of it was taken over."""
 
@@ -27,12 +30,12 @@ def header(epoch: int, wall: float) -> bytes:
 
 
 def scope_lines(book: LeaseBook, scope: Scope, now: float, wall: float) -> Iterator[bytes]:
-    """The lines of one scope, without what has expired. The book must not change before the last is taken."""
+    """The lines of one scope, without what has expired. What the book learns meanwhile may be in them or not."""
     graph = book.library.get(scope)
     if graph is None:
         return
     to_wall = wall - now
-    for name in graph.owners():
+    for name in list(graph.owners()):
         addresses = {to.hex(): _rounded(e + to_wall) for to, e in graph.addresses.get(name, {}).items() if e > now}
         aliases = {_text(to): _rounded(e + to_wall) for to, e in graph.aliases.get(name, {}).items() if e > now}
         if addresses or aliases:
@@ -41,33 +44,45 @@ def scope_lines(book: LeaseBook, scope: Scope, now: float, wall: float) -> Itera
             yield _line({kind: whose, "name": _text(name), "addresses": addresses, "aliases": aliases})
 
 
+Entry = tuple[Scope, bytes, dict[bytes, float], dict[bytes, float]]
+"""Scope, name, its addresses and its aliases, each until when."""
+
+
+def epoch_in(line: bytes) -> int:
+    """The epoch of what was saved, from the first line. Raises ``UnusableStateFile``."""
+    try:
+        value = json.loads(line)
+        if value["format"] != FORMAT:
+            raise ValueError(f"the format is {value['format']!r} and not {FORMAT!r}")
+        return int(value.get("epoch", 0))  # files of versions that knew none are of the first
+    except _NO_LINE as error:
+        raise UnusableStateFile(f"line 1: {error}" if line else "it is empty") from None
+
+
+def entries(lines: Iterable[bytes], now: float, wall: float, longest: float) -> Iterator[Entry]:
+    """What the lines after the first say, read when asked for. Raises ``UnusableStateFile``."""
+    for number, line in enumerate(lines, 2):
+        try:
+            yield _entry(json.loads(line), now, wall, longest)
+        except _NO_LINE as error:
+            raise UnusableStateFile(f"line {number}: {error}") from None
+
+
 def load(book: LeaseBook, lines: Iterable[bytes], now: float, wall: float) -> int:
     """Take over what is still valid and fits; how many records that were.
 
     Raises ``UnusableStateFile`` with the book as it was: every line is read before the first is believed.
     """
-    found: list[tuple[Scope, bytes, dict[bytes, float], dict[bytes, float]]] = []
-    number = epoch = 0
-    try:
-        for number, line in enumerate(lines, 1):
-            value = json.loads(line)
-            if number > 1:
-                found.append(_entry(value, now, wall, book.terms.longest))
-            elif value["format"] != FORMAT:
-                raise ValueError(f"the format is {value['format']!r} and not {FORMAT!r}")
-            else:
-                epoch = int(value.get("epoch", 0))  # files of versions that knew none are of the first
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise UnusableStateFile(f"line {number}: {error}") from None
-    if not number:
-        raise UnusableStateFile("it is empty")
+    rest = iter(lines)
+    epoch = epoch_in(next(rest, b""))
+    found = list(entries(rest, now, wall, book.terms.longest))
     book.epoch = epoch
-    return sum(_take(book, scope, name, addresses, aliases, now) for scope, name, addresses, aliases in found)
+    return sum(take(book, entry, now) for entry in found)
 
 
-def _take(
-    book: LeaseBook, scope: Scope, name: bytes, addresses: dict[bytes, float], aliases: dict[bytes, float], now: float
-) -> int:
+def take(book: LeaseBook, entry: Entry, now: float) -> int:
+    """Put one entry into the book; how many records of it are still valid and fit."""
+    scope, name, addresses, aliases = entry
     library, limits = book.library, book.limits
     live = sum(expires > now for expires in (*addresses.values(), *aliases.values()))
     graph: Graph | None = library.get(scope)
@@ -84,9 +99,7 @@ def _take(
     return live
 
 
-def _entry(
-    value: dict[str, Any], now: float, wall: float, longest: float
-) -> tuple[Scope, bytes, dict[bytes, float], dict[bytes, float]]:
+def _entry(value: dict[str, Any], now: float, wall: float, longest: float) -> Entry:
     scope = _endpoint(value["endpoint"]) if "endpoint" in value else _packed(value["client"], (0, 4, 16))
     addresses = {_packed(to, (4, 16)): _until(e, now, wall, longest) for to, e in value["addresses"].items()}
     aliases = {_wire(to): _until(e, now, wall, longest) for to, e in value["aliases"].items()}

@@ -18,9 +18,13 @@ from dnsguard.link.difference import Folded, WrongBase
 from dnsguard.link.messages import (
     Ack,
     Delta,
+    DnsLogQuery,
+    DnsLogReply,
+    DnsLogStop,
     Hello,
     LeasesQuery,
     LeasesReply,
+    SetUses,
     Snapshot,
     Stats,
 )
@@ -37,6 +41,9 @@ LONGEST_PAUSE = 0.5
 
 RING_SIZE = 256
 """Statistics and replies that wait for a slow controller; the oldest goes first."""
+
+RECORD_MESSAGES = 16
+"""Messages with records of the DNS log that wait; what comes later stays where it is, and is dropped there."""
 
 
 Acknowledge = Callable[[int, str], None]
@@ -59,6 +66,9 @@ class LinkListener(Protocol):
     def on_leases_query(self, query: LeasesQuery) -> None:
         """Answer with ``LinkClient.reply``, at once or later."""
 
+    def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
+        """Answer a query with ``LinkClient.tell``, while there is room."""
+
     def on_disconnected(self, reason: str) -> None:
         """The controller is away: go on with what is held. Called once per lost or failed connection."""
 
@@ -80,6 +90,7 @@ class LinkClient:
         """Of this connection; each has its own."""
 
         self._ring: deque[LeasesReply | Stats] = deque(maxlen=ring_size)
+        self._records: deque[DnsLogReply] = deque()
         self._wake = asyncio.Event()
         self._connected = False
         self.dropped = 0
@@ -99,6 +110,16 @@ class LinkClient:
     def report(self, stats: Stats) -> None:
         """Send statistics; a no-op while the controller is away, since the next ones say it all."""
         self._put(stats)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether ``tell`` may be called. Records come after everything else."""
+        return self._connected and len(self._records) < RECORD_MESSAGES
+
+    def tell(self, reply: DnsLogReply) -> None:
+        """Send records of the DNS log."""
+        self._records.append(reply)
+        self._wake.set()
 
     def _put(self, message: LeasesReply | Stats) -> None:
         if not self._connected:
@@ -142,6 +163,7 @@ class LinkClient:
             self._acks = deque()
             self.dropped += len(self._ring)
             self._ring.clear()
+            self._records.clear()
             writer.close()
 
     def _acknowledge(self, acks: deque[Ack], revision: int, problem: str) -> None:
@@ -153,8 +175,8 @@ class LinkClient:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._acks or self._ring:
-                message: Message = self._acks.popleft() if self._acks else self._ring.popleft()
+            while first := self._acks or self._ring or self._records:
+                message: Message = first.popleft()
                 writer.write(encode(message))
                 await writer.drain()
 
@@ -180,7 +202,9 @@ class LinkClient:
                 self._listener.on_delta(message, acknowledge)
             case LeasesQuery():
                 self._listener.on_leases_query(message)
-            case Hello() | Ack() | LeasesReply() | Stats():
+            case DnsLogQuery() | DnsLogStop() | SetUses():
+                self._listener.on_dns_log(message)
+            case Hello() | Ack() | LeasesReply() | DnsLogReply() | Stats():
                 raise LinkProtocolError(type(message).__name__, "is for the controller")
             case _:
                 assert_never(message)

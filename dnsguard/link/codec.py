@@ -15,9 +15,13 @@ from typing import Any
 from dnsguard.link.messages import (
     Ack,
     Delta,
+    DnsLogQuery,
+    DnsLogReply,
+    DnsLogStop,
     Hello,
     LeasesQuery,
     LeasesReply,
+    SetUses,
     Snapshot,
     Stats,
     ToController,
@@ -31,9 +35,13 @@ KINDS: dict[str, type[Any]] = {
     "snapshot": Snapshot,
     "delta": Delta,
     "leases-query": LeasesQuery,
+    "dns-log-query": DnsLogQuery,
+    "dns-log-stop": DnsLogStop,
+    "set-uses": SetUses,
     "hello": Hello,
     "ack": Ack,
     "leases-reply": LeasesReply,
+    "dns-log-reply": DnsLogReply,
     "stats": Stats,
 }
 FRAME_LIMIT = 16 * 1024 * 1024

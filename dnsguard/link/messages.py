@@ -1,8 +1,10 @@
 """What the controller and a forwarder say to each other.
 
-Controller to forwarder: a ``Snapshot`` after connecting, then ``Delta``s; ``LeasesQuery`` when somebody asks.
+Controller to forwarder: a ``Snapshot`` after connecting, then ``Delta``s; ``LeasesQuery`` and ``DnsLogQuery`` when
+somebody asks, ``DnsLogStop`` when nobody listens any more; ``SetUses`` for the log.
 Forwarder to controller: ``Hello`` first, ``Ack`` for every snapshot or delta once it is in force (the lease sets it
-adds are filled from what was already learned, what it stops using is no longer written), ``LeasesReply``, ``Stats``.
+adds are filled from what was already learned, what it stops using is no longer written), ``LeasesReply``,
+``DnsLogReply``, ``Stats``.
 
 A forwarder keeps the last snapshot (deltas folded in) on disk and starts from it when the controller is away.
 
@@ -69,6 +71,15 @@ class DnsConfiguration:
     save_interval: float = 0.0
     """Seconds between two savings of what was learned; 0: not said."""
 
+    dns_log: str = ""
+    """``All`` or ``Off``: which queries are written to the DNS log; empty: not said."""
+
+    dns_log_max_files: int = 0
+    """Files of the DNS log together; 0: not said."""
+
+    dns_log_max_file_size_mb: int = 0
+    """Megabytes of one of them; 0: not said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -110,6 +121,45 @@ class LeasesQuery:
 
     request: int
     client: str
+
+
+@dataclass(frozen=True, slots=True)
+class DnsLogQuery:
+    """Ask for records of the DNS log: the newest ``last``, and with ``follow`` those that come, until told to stop."""
+
+    request: int
+    last: int
+    follow: bool
+    client: str = ""
+    """An endpoint or an address; empty for all."""
+
+    name: str = ""
+    """A domain pattern; empty for all."""
+
+    denied: bool = False
+    """Only what was refused or failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DnsLogStop:
+    """Nobody listens to this query's records any more."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetUse:
+    """Which policies and profiles refer to a lease set, for people; none: the set is used no more."""
+
+    lease_set: str
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetUses:
+    """What changed of the uses. After connecting: all of them."""
+
+    uses: tuple[SetUse, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +223,32 @@ class LeasesReply:
 
 
 @dataclass(frozen=True, slots=True)
+class DnsLogReply:
+    """Records for one ``DnsLogQuery``, each a line of JSON. Bounded: what does not fit is dropped, oldest first."""
+
+    request: int
+    lines: tuple[str, ...] = ()
+    lost: int = 0
+    """Records that were dropped since the last reply to this query."""
+
+    done: bool = False
+    """What was there when the query came is told; what follows came later."""
+
+    problem: str = ""
+    """Why there are no records; the query is over then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """Counters since the forwarder started, and the health of its upstreams, sent every few seconds."""
 
     counters: dict[str, int]
     upstreams: dict[str, str]
-    """Server → ``up``, ``not asked yet``, or why it is not up."""
+    """Server → ``up`` and how fast it answers, ``not asked yet``, or why it is not up."""
 
     problems: tuple[str, ...] = ()
     """What of its configuration it cannot follow, each with what it does instead."""
 
 
-ToForwarder = Snapshot | Delta | LeasesQuery
-ToController = Hello | Ack | LeasesReply | Stats
+ToForwarder = Snapshot | Delta | LeasesQuery | DnsLogQuery | DnsLogStop | SetUses
+ToController = Hello | Ack | LeasesReply | DnsLogReply | Stats

@@ -6,7 +6,7 @@ gets a snapshot: what it missed is in there. Acknowledgements are waited for sep
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,13 +15,19 @@ from dnsguard.link.difference import difference, is_empty
 from dnsguard.link.listening import bind
 from dnsguard.link.messages import (
     Ack,
+    DnsLogQuery,
+    DnsLogReply,
+    DnsLogStop,
     Hello,
     LeasesQuery,
     LeasesReply,
+    SetUse,
+    SetUses,
     Snapshot,
     Stats,
 )
 from dnsguard.link.shape import LinkProtocolError
+from dnsguard.link.tails import LogTail
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +69,8 @@ class LinkServer:
         self._progress = asyncio.Event()
         self._current: Snapshot | None = None
         self._last_listen: frozenset[str] = frozenset()
+        self._tails: dict[int, LogTail] = {}
+        self._uses: dict[str, SetUse] = {}
 
     async def start(self) -> None:
         """Listen, with mode 0600. Raises LinkInUseError, LinkAddressError."""
@@ -169,6 +177,40 @@ class LinkServer:
             future.cancel()
         return tuple(replies)
 
+    def dns_log(self, last: int, *, follow: bool, client: str = "", name: str = "", denied: bool = False) -> LogTail:
+        """Ask every forwarder for the newest ``last`` records, and with ``follow`` for those that come: also the
+        forwarders that connect later. To be closed in any case."""
+        self._requests += 1
+        query = DnsLogQuery(self._requests, last, follow, client, name, denied)
+        tail = self._tails[query.request] = LogTail(query, lambda: self._end_tail(query.request))
+        for connection in tuple(self._connections.values()):
+            if connection.state.name:
+                tail.asked(connection.number)
+                self._send_aside(connection, query)
+        return tail
+
+    def _end_tail(self, request: int) -> None:
+        del self._tails[request]
+        for connection in tuple(self._connections.values()):
+            if connection.state.name:
+                self._send_aside(connection, DnsLogStop(request))
+
+    def tell_uses(self, uses: Iterable[SetUse]) -> None:
+        """Say which policies refer to these lease sets, now and to forwarders that connect later."""
+        told = tuple(uses)
+        for use in told:
+            if use.policies:
+                self._uses[use.lease_set] = use
+            else:
+                self._uses.pop(use.lease_set, None)
+        for connection in tuple(self._connections.values()):
+            if connection.state.name and told:
+                self._send_aside(connection, SetUses(told))
+
+    def _send_aside(self, connection: "_Connection", message: Message) -> None:
+        """Send what is no policy."""
+        self._queue(connection, encode(message), connection.state.sent_revision)
+
     def _queue(self, connection: "_Connection", data: bytes, revision: int) -> None:
         try:
             connection.queue.put_nowait(data)
@@ -208,6 +250,8 @@ class LinkServer:
                 log.info("link: %s is gone", connection.state.name)
             for future in connection.requests.values():
                 future.cancel()
+            for tail in self._tails.values():
+                tail.gone(connection.number)
             self._progress.set()
 
     async def _receive(self, connection: "_Connection", reader: asyncio.StreamReader) -> None:
@@ -232,6 +276,11 @@ class LinkServer:
                     raise LinkProtocolError("hello.forwarder", "must not be empty")
                 connection.state = replace(state, name=message.forwarder, listen=message.listen)
                 log.info("link: %s connected, listening on %s", message.forwarder, ", ".join(message.listen))
+                if self._uses:
+                    self._send_aside(connection, SetUses(tuple(self._uses.values())))
+                for tail in self._tails.values():
+                    if tail.query.follow:
+                        self._send_aside(connection, replace(tail.query, last=0))
                 self._on_hello()
             case Ack():
                 if message.problem:
@@ -243,6 +292,10 @@ class LinkServer:
                 future = connection.requests.get(message.request)
                 if future is not None and not future.done():
                     future.set_result(message)
+            case DnsLogReply():
+                listener = self._tails.get(message.request)
+                if listener is not None:
+                    listener.take(connection.number, message)
             case Stats():
                 connection.state = replace(state, stats=message)
             case _:

@@ -69,19 +69,14 @@ class NetfilterSocket:
     cut what is large into several transactions (250 rules fit the default). What must happen at once can be large: a
     policy that selects 10 000 endpoints changes 40 000 elements of maps, 5 MB, and a label of network sets a million
     ranges, 70 MB. What does not fit keeps everybody's changes from the kernel. No memory is taken before it is used.
+
+    A socket on which a batch could not be sent, or was not acknowledged, is given up for a new one: no request after it
+    suffers from what was wrong with it.
     """
 
     def __init__(self, buffer_bytes: int = 512 << 20) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
-        for option in _CAP_ACK, _EXT_ACK:
-            self._socket.setsockopt(_SOL_NETLINK, option, 1)
-        for forced, usual in ((_SO_SNDBUFFORCE, socket.SO_SNDBUF), (_SO_RCVBUFFORCE, socket.SO_RCVBUF)):
-            try:
-                self._socket.setsockopt(socket.SOL_SOCKET, forced, buffer_bytes)
-            except PermissionError:
-                self._socket.setsockopt(socket.SOL_SOCKET, usual, buffer_bytes)
-        self._socket.bind((0, 0))
-        self._socket.connect((0, 0))  # from now on only the kernel can send to us
+        self._buffer_bytes = buffer_bytes
+        self._socket = _opened(buffer_bytes)
         self._sequence = int.from_bytes(os.urandom(3), "big")
 
     def __enter__(self) -> Self:
@@ -121,8 +116,21 @@ class NetfilterSocket:
         except OSError as error:
             number = error.errno or errno.EIO
             subject = f"batch of {len(messages)}, {len(batch)} bytes, first {messages[0]}"
+            if number != errno.EMSGSIZE:
+                self._open_anew()
             raise NetlinkError(number, None, subject, self._limit() if number == errno.EMSGSIZE else "") from None
-        self._await_acknowledgement(messages, first, deadline_s)
+        try:
+            self._await_acknowledgement(messages, first, deadline_s)
+        except NoAcknowledgementError:
+            self._open_anew()
+            raise
+
+    def _open_anew(self) -> None:
+        """Where even that is refused, stay with what there is; the next failure tries again."""
+        with contextlib.suppress(OSError):
+            renewed = _opened(self._buffer_bytes)
+            self._socket.close()
+            self._socket = renewed
 
     def _await_acknowledgement(self, messages: Sequence[Message], first: int, deadline_s: float) -> None:
         """``first`` is the sequence number of the batch's begin; those of its messages follow."""
@@ -233,6 +241,20 @@ class NetfilterSocket:
             first = 1
         self._sequence = first + count
         return first
+
+
+def _opened(buffer_bytes: int) -> socket.socket:
+    opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
+    for option in _CAP_ACK, _EXT_ACK:
+        opened.setsockopt(_SOL_NETLINK, option, 1)
+    for forced, usual in ((_SO_SNDBUFFORCE, socket.SO_SNDBUF), (_SO_RCVBUFFORCE, socket.SO_RCVBUF)):
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, forced, buffer_bytes)
+        except PermissionError:
+            opened.setsockopt(socket.SOL_SOCKET, usual, buffer_bytes)
+    opened.bind((0, 0))
+    opened.connect((0, 0))  # from now on only the kernel can send to us
+    return opened
 
 
 def _refusal(datagram: bytes, messages: Sequence[Message], index: int) -> NetlinkError:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 _LINUX = "dnsguard runs on Linux only"
 _NO_QUEUE = "dnsguard queues no packets: it holds the DNS answer until its addresses are open"
-_NO_LOG = "dnsguard writes no such log"
 _RETURNS = "an Allow ends the rules of dnsguard only, and the host's own rules come after it either way"
 _OWN_STATE = "dnsguard keeps what it learned in its own state directory"
 
@@ -15,15 +14,12 @@ IDLE: Mapping[str, str] = {
     "dnsPolicyNfqueueSize": _NO_QUEUE,
     "dnsPacketsNfqueueID": _NO_QUEUE,
     "dnsPacketsNfqueueSize": _NO_QUEUE,
-    "dnsLogsFileEnabled": _NO_LOG,
-    "dnsLogsFileDirectory": _NO_LOG,
-    "dnsLogsFileMaxFiles": _NO_LOG,
-    "dnsLogsFileMaxFileSizeMB": _NO_LOG,
-    "dnsLogsFlushInterval": _NO_LOG,
-    "dnsLogsFileAggregationKind": _NO_LOG,
-    "dnsLogsFileIncludeLabels": _NO_LOG,
-    "dnsLogsFilePerNodeLimit": _NO_LOG,
-    "dnsLogsLatency": _NO_LOG,
+    "dnsLogsFileDirectory": "dns_log_file of dnsguard's own configuration says where the DNS log is",
+    "dnsLogsFlushInterval": "a query is in the DNS log as soon as it is answered",
+    "dnsLogsFileAggregationKind": "nothing is aggregated in the DNS log: each query is a line",
+    "dnsLogsFileIncludeLabels": "the DNS log names endpoints and policies, not labels",
+    "dnsLogsFilePerNodeLimit": "the DNS log has a limit for each client, and none for the node",
+    "dnsLogsLatency": "the DNS log always has latencies",
     "nftablesFilterAllowAction": _RETURNS,
     "nftablesMangleAllowAction": _RETURNS,
     "windowsDnsCacheFile": _LINUX,

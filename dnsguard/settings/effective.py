@@ -13,6 +13,7 @@ from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
 from dnsguard.calc.evaluator.packet import TCP, UDP
 from dnsguard.resources import FelixConfiguration, FelixConfigurationSpec, Resource
 from dnsguard.resources.felix import FailsafeEntry, FailsafeProtocol
+from dnsguard.settings.forms import MAX_COUNT
 from dnsguard.settings.model import Settings
 
 SETTING: Final = "setting"
@@ -65,6 +66,11 @@ class Effective:
 
     cache_epoch: int
     no_delay: bool
+    dns_log: str | None
+    """``All`` or ``Off``."""
+
+    dns_log_max_files: int | None
+    dns_log_max_file_size_mb: int | None
     origins: tuple[Origin, ...]
     warnings: tuple[str, ...]
     """What is said and not followed, or behaves otherwise than one may expect."""
@@ -108,6 +114,13 @@ class _Choice:
         save = self._choose("dns_cache_save_interval", lambda told: float(told.seconds), 60.0)
         epoch = self._choose("dns_cache_epoch", int, 0)
         no_delay = self._no_delay()
+        logs = self._choose(
+            "dns_logs_file_enabled", lambda told: "All" if told else "Off", str(settings.dns_log), "dns_log"
+        )
+        files = self._choose("dns_logs_file_max_files", _count, settings.dns_log_max_files, "dns_log_max_files")
+        size = self._choose(
+            "dns_logs_file_max_file_size_mb", _count, settings.dns_log_max_file_size_mb, "dns_log_max_file_size_mb"
+        )
         self._drop_action()
         return Effective(
             failsafe=failsafe,
@@ -121,6 +134,11 @@ class _Choice:
             save_interval=save if self._by_resource("dns_cache_save_interval") else None,
             cache_epoch=epoch,
             no_delay=no_delay,
+            dns_log=logs if self._by_resource("dns_logs_file_enabled", "dns_log") else None,
+            dns_log_max_files=files if self._by_resource("dns_logs_file_max_files", "dns_log_max_files") else None,
+            dns_log_max_file_size_mb=size
+            if self._by_resource("dns_logs_file_max_file_size_mb", "dns_log_max_file_size_mb")
+            else None,
             origins=tuple(sorted(self._origins, key=lambda each: each.name)),
             warnings=tuple(self._warnings),
         )
@@ -205,6 +223,11 @@ class _Choice:
 
 def _of(layer: FelixConfiguration) -> str:
     return f"FelixConfiguration/{layer.name}"
+
+
+def _count(told: int) -> int:
+    """As many as a setting may say."""
+    return max(1, min(told, MAX_COUNT))
 
 
 def _written(field: str) -> str:

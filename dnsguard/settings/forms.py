@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.calc.evaluator.packet import TCP, UDP
+from dnsguard.domains import DomainNameError, name_text, wire_name
 from dnsguard.servers import DNS_PORT, read_server
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP}
@@ -87,6 +88,31 @@ def read_net(value: Any) -> Network:
         raise ValueError(f"{value!r} is no network: write 192.0.2.0/24 or 2001:db8::/32") from None
 
 
+PRIVATE: Final = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fec0::/10"))
+)
+"""RFC 1918, shared address space (RFC 6598), unique local (RFC 4193), and what was site-local before (RFC 3879)."""
+
+
+def read_unleased_nets(value: Any) -> tuple[Network, ...]:
+    """A list of networks in which `private` stands for all private ones."""
+    listed = comma_separated(value)
+    if not isinstance(listed, list | tuple):
+        raise ValueError(f"{value!r} is no list: write networks, or private for all private ones")
+    return tuple(net for each in listed for net in (PRIVATE if each == "private" else (read_net(each),)))
+
+
+def read_domain(value: Any) -> str:
+    """A domain name, in lower case and without a dot at its end."""
+    try:
+        wire = wire_name(str(value).strip())
+    except DomainNameError as error:
+        raise ValueError(str(error)) from None
+    if wire == b"\0":
+        raise ValueError(f"{value!r} is the root: every name is below it")
+    return name_text(wire)
+
+
 def read_address(value: Any) -> Address:
     """An address."""
     try:
@@ -96,6 +122,20 @@ def read_address(value: Any) -> Address:
     if "%" in str(address):
         raise ValueError(f"{value!r} is no address that can be used: leave out % and the interface")
     return address
+
+
+MAX_COUNT = 10_000
+
+
+def read_count(value: Any) -> int:
+    """A whole number from 1 to ``MAX_COUNT``."""
+    if (
+        isinstance(value, bool)
+        or not re.fullmatch(r"[0-9]{1,5}", str(value).strip())
+        or not 1 <= int(value) <= MAX_COUNT
+    ):
+        raise ValueError(f"{value!r} is no such number: write 1 to {MAX_COUNT}")
+    return int(value)
 
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -136,6 +176,20 @@ def read_path(value: Any) -> Path:
     if not str(value).strip():
         raise ValueError("is empty: write a path")
     return Path(str(value)).expanduser().absolute()
+
+
+def read_certificates(value: Any) -> Path | None:
+    """A file of certificates in PEM, made absolute; `none` for none of our own."""
+    if value is None or str(value).strip() == "none":
+        return None
+    path = read_path(value)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    if b"-----BEGIN CERTIFICATE-----" not in text:
+        raise ValueError(f"{path} holds no certificates in PEM")
+    return path
 
 
 def comma_separated(value: Any) -> Any:

@@ -6,17 +6,19 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator
-
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
-from dnsguard.locations import API_PORT, HEALTH_PORT, TOKEN_FILE
+from dnsguard.locations import API_PORT, DNS_LOG_FILE, HEALTH_PORT, TOKEN_FILE
 from dnsguard.servers import DNS_PORT
+from dnsguard.settings.checked import BeforeValidator, Checked, PlainValidator
 from dnsguard.settings.forms import (
     Address,
     Network,
     SocketAddress,
     comma_separated,
     read_address,
+    read_certificates,
+    read_count,
+    read_domain,
     read_failsafe_port,
     read_interface_prefix,
     read_net,
@@ -25,6 +27,7 @@ from dnsguard.settings.forms import (
     read_seconds,
     read_socket_address,
     read_table,
+    read_unleased_nets,
     read_upstream,
 )
 
@@ -37,10 +40,8 @@ def default_node_name() -> str:
     return name or "node"
 
 
-class Settings(BaseModel):
+class Settings(Checked):
     """All settings; durations are seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     state_dir: Annotated[Path, PlainValidator(read_path)]
     """What must survive a restart: store, token, learned names."""
@@ -56,6 +57,10 @@ class Settings(BaseModel):
 
     upstreams: Annotated[tuple[Annotated[str, PlainValidator(read_upstream)], ...], _LIST] = ()
     """Trusted DNS servers, in the forms of dnsTrustedServers. `settings_from` fills in those of /etc/resolv.conf."""
+
+    upstream_ca_file: Annotated[Path | None, PlainValidator(read_certificates)] = None
+    """Certificates, in PEM, of who may sign those of upstreams that are asked over TLS. None: those the system trusts,
+    for so do all other programs on this machine."""
 
     api_listen: Annotated[SocketAddress, PlainValidator(lambda value: read_socket_address(value, API_PORT))] = (
         SocketAddress(IPv4Address("127.0.0.1"), API_PORT)
@@ -87,11 +92,41 @@ class Settings(BaseModel):
     lease_floor: Annotated[float, PlainValidator(read_seconds)] = 60.0
     """No lease is shorter."""
 
+    unleased_nets: Annotated[tuple[Network, ...], PlainValidator(read_unleased_nets)] = ()
+    """Networks whose addresses no name opens, in whatever form; `private` stands for all private ones. None unless set:
+    names of services inside lead to private addresses. What a name outside leads to is up to whoever owns the name."""
+
     commit_deadline: Annotated[float, PlainValidator(read_seconds)] = 0.25
     """How long an answer waits for its lease before it becomes SERVFAIL."""
 
     query_policy: Literal["AllowAll", "AllowListed"] = "AllowAll"
     """Whether names that no policy of the client allows are answered, where policy lets it ask at all."""
+
+    query_refusal: Literal["Refused", "NXDomain"] = "Refused"
+    """How a name that policy denies is answered. REFUSED says what it is, but a program with musl waits it out, and one
+    with glibc asks its other servers first; NXDOMAIN is final for both, and looks like a name that does not exist."""
+
+    search_domains: Annotated[tuple[Annotated[str, PlainValidator(read_domain)], ...], _LIST] = ("cluster.local",)
+    """Domains that resolvers of workloads append to names. A name below one is answered as policy has it; where policy
+    denies it, NXDOMAIN it is, so that the resolver goes on with its list. `settings_from` adds those of
+    /etc/resolv.conf, which containers take over; cluster.local, because Kubernetes calls its own so by default."""
+    dns_log: Literal["Off", "Denied", "All"] = "Off"
+    """Which queries are written to the DNS log: none, those that were refused or failed, or all. Off, as in Calico: to
+    write one down takes some 20 µs, more than to answer it from the cache, and who asked what may be nobody's business.
+    The last thousand that were refused or failed are kept in memory either way."""
+
+    dns_log_file: Annotated[Path | None, PlainValidator(read_path)] = None
+    """Where it is written, a JSON object a line; by default `dns-log.jsonl` in the state directory."""
+
+    dns_log_max_files: Annotated[int, PlainValidator(read_count)] = 5
+    """Files of the log together: a full one is renamed, and the oldest goes. As in Calico."""
+
+    dns_log_max_file_size_mb: Annotated[int, PlainValidator(read_count)] = 100
+    """Megabytes of one of them: a quarter of a million queries. As in Calico."""
+
+    dns_log_client_lines: Annotated[int, PlainValidator(read_count)] = 1_000
+    """Lines a second of one client, and a kilobyte for each of them: no client fills the log. What goes beyond is
+    counted and said in it. A cache that asks for many may need more."""
 
     on_stop: Literal["Keep", "Remove"] = "Keep"
     """Whether enforcement goes on when dnsguard stops. Remove is for demonstrations."""
@@ -116,6 +151,11 @@ class Settings(BaseModel):
     def token_file(self) -> Path:
         """The admin token, readable by its owner only."""
         return self.state_dir / TOKEN_FILE
+
+    @property
+    def dns_log_path(self) -> Path:
+        """Where the DNS log is written."""
+        return self.dns_log_file or self.state_dir / DNS_LOG_FILE
 
     @property
     def link_socket(self) -> Path:

@@ -10,15 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from dnsguard.errors import DnsguardError
 from dnsguard.locations import RESOLV_CONF, default_run_dir, default_state_dir
 from dnsguard.servers import DNS_PORT
-from dnsguard.settings.forms import SocketAddress, read_address, read_path
+from dnsguard.settings.checked import Fault, InvalidValues
+from dnsguard.settings.forms import SocketAddress, read_address, read_domain, read_path
 from dnsguard.settings.model import Settings, default_node_name
-from dnsguard.yamltext import YamlError, documents
 
 ENV_PREFIX = "DNSGUARD_"
 
@@ -38,6 +35,7 @@ FLAGS: Mapping[str, str] = {
     "run_dir": "sockets between the processes; default for root: /run/dnsguard",
     "listen": "addresses to answer DNS on, separated by commas",
     "upstreams": "trusted DNS servers, separated by commas; default: those of /etc/resolv.conf",
+    "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; none: whom the system trusts",
     "api_listen": "address of the admin API",
     "health_listen": "address of the forwarder's health and metrics",
     "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",
@@ -48,8 +46,17 @@ FLAGS: Mapping[str, str] = {
     "dns_extra_ttl": "added to every lease (10s, 5m)",
     "lease_scope": "Client or Node: for whom a look-up opens an address",
     "lease_floor": "no lease is shorter",
+    "unleased_nets": "CIDRs that no name opens, separated by commas; private: all private ones",
     "commit_deadline": "how long an answer waits for its lease",
     "query_policy": "AllowAll or AllowListed: are names that no policy allows answered",
+    "query_refusal": "Refused or NXDomain: how names that policy denies are answered",
+    "search_domains": "domains that resolvers append to names, separated by commas: there a denied name is NXDOMAIN;"
+    " default: cluster.local and those of /etc/resolv.conf",
+    "dns_log": "Off, Denied or All: which queries are written to the DNS log",
+    "dns_log_file": "where the DNS log is; default: dns-log.jsonl in the state directory",
+    "dns_log_max_files": "files of the DNS log together, full ones among them",
+    "dns_log_max_file_size_mb": "megabytes of one of them",
+    "dns_log_client_lines": "lines a second of one client in the DNS log",
     "on_stop": "Keep or Remove: does enforcement go on when dnsguard stops",
     "table": "name of the nftables table",
     "endpoint_to_host_action": "Drop, Accept or Return: a workload's packets to its own host",
@@ -71,7 +78,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def _default_text(name: str) -> str:
     """What `--help` adds about the default, where it is the same on every machine."""
     field = Settings.model_fields[name]
-    if field.is_required() or name == "upstreams":
+    if field.is_required() or field.default is None or name in ("upstreams", "search_domains"):
         return ""
     values = field.default if isinstance(field.default, tuple | list) else (field.default,)
     if isinstance(field.default, SocketAddress):
@@ -105,27 +112,25 @@ def settings_from(
     ):
         values[name], origins[name] = value, origin
     _add_defaults(values, environ)
+    given = frozenset(values)
     try:
         settings = Settings.model_validate(values)
-    except ValidationError as error:
-        problems += [_problem(detail, origins) for detail in error.errors(include_url=False)]
+    except InvalidValues as error:
+        problems += [_problem(fault, origins) for fault in error.faults]
         raise SettingsError(problems) from None
+    if "search_domains" not in given:
+        settings = _with_search_domains(settings)
     if needs_upstreams:
-        settings, more = _with_upstreams(settings, given="upstreams" in values)
+        settings, more = _with_upstreams(settings, given="upstreams" in given)
         problems += more
     if problems:
         raise SettingsError(problems)
     return settings
 
 
-def _problem(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
-    name = str(detail["loc"][0])
-    index = "".join(f"[{step}]" for step in detail["loc"][1:] if isinstance(step, int))
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "literal_error":
-        choices = detail["ctx"]["expected"].replace("'", "")
-        message = f"{detail['input']!r} is none of the choices: write {choices}"
-    return f"{origins.get(name, name)}{index}: {message}"
+def _problem(fault: Fault, origins: Mapping[str, str]) -> str:
+    place = "".join(f"[{step}]" for step in fault.place)
+    return f"{origins.get(fault.name, fault.name)}{place}: {fault.text}"
 
 
 def _unknown(name: str) -> str:
@@ -136,6 +141,8 @@ def _unknown(name: str) -> str:
 def _from_file(path: str | None, problems: list[str]) -> list[tuple[str, str, Any]]:
     if not path:
         return []
+    from dnsguard.yamltext import YamlError, documents  # takes time, and most have no file
+
     try:
         read = [document.value for document in documents(Path(path).read_text(encoding="utf-8"))]
     except (OSError, UnicodeDecodeError) as error:
@@ -202,6 +209,33 @@ def _with_upstreams(settings: Settings, *, given: bool) -> tuple[Settings, list[
     filled = settings.model_copy(update={"upstreams": found})
     filled.model_fields_set.discard("upstreams")  # nobody gave them: what resources say comes before
     return filled, []
+
+
+def _with_search_domains(settings: Settings) -> Settings:
+    """The same with the domains of resolv.conf beside the default."""
+    domains = dict.fromkeys((*settings.search_domains, *system_search_domains(RESOLV_CONF)))
+    filled = settings.model_copy(update={"search_domains": tuple(domains)})
+    filled.model_fields_set.discard("search_domains")
+    return filled
+
+
+def system_search_domains(path: Path) -> tuple[str, ...]:
+    """The search list of a resolv.conf, what is no domain left out; of several the last counts (resolv.conf(5))."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ()
+    listed: list[str] = []
+    for words in map(str.split, text.splitlines()):
+        if words[:1] in (["search"], ["domain"]):
+            listed = words[1:]
+    found = []
+    for domain in listed:
+        try:
+            found.append(read_domain(domain))
+        except ValueError:
+            continue
+    return tuple(dict.fromkeys(found))
 
 
 def system_resolvers(path: Path) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ class Pod:
 
     def look_up(self) -> None:
         """Ask for ``bob.example.com``; the upstream answers at once."""
-        client = Client(self._address.packed, 5353, b"\x7f\0\0\1", "udp")
+        client = Client(self._address.packed, b"\x7f\0\0\1", "udp")
         query = query_bytes("bob.example.com")
         self._relay.handle(query, client, lambda out: self.answers.append(DNSRecord.parse(bytes(out))))
 

@@ -49,7 +49,7 @@ def inside() -> int:
         for role in ("controller", "forwarder"):
             outages.append(kill(lab, guard, role))
             print(outages[-1], flush=True)
-    lost = any(result["failed"] for result in results)
+    lost = any(result["failed"] for result in results) or any(outage.failed_lookups for outage in outages)
     leaked = any(outage.lost("denied", "timeout") or outage.lost("connection", "answered") for outage in outages)
     return 1 if lost or leaked else 0
 

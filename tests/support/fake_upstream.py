@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -15,8 +16,13 @@ class Asked:
     """One question as it arrived."""
 
     data: bytes
-    transport: Literal["udp", "tcp"]
+    transport: Literal["udp", "tcp", "tls"]
     peer: tuple[str, int]
+
+    @property
+    def ident(self) -> int:
+        """The message ID."""
+        return int.from_bytes(self.data[:2], "big")
 
     @property
     def question(self) -> bytes:
@@ -38,13 +44,25 @@ def silence(_: Asked) -> Iterable[bytes]:
 
 
 class FakeUpstream:
-    """UDP and TCP on one port. Use ``async with``."""
+    """UDP and TCP on one port, TLS instead of TCP where ``tls`` says how. Use ``async with``."""
 
-    def __init__(self, script: Script = silence, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self, script: Script = silence, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None, port: int = 0
+    ) -> None:
+        self._wanted_port = port
+        self.tls = tls
+        self.resumed = 0
+        """Connections over TLS that went on with an earlier session."""
+
         self.script = script
         self.address = address
         self.port = 0
         self.asked: list[Asked] = []
+        """What somebody wanted to know."""
+
+        self.probed: list[Asked] = []
+        """What was only to find out how we are: the name servers of the root."""
+
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -55,11 +73,11 @@ class FakeUpstream:
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
         while self._tcp is None:
             self._udp, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self), local_addr=(self.address, 0), family=family
+                lambda: _Datagrams(self), local_addr=(self.address, self._wanted_port), family=family
             )
             self.port = self._udp.get_extra_info("sockname")[1]
             try:
-                self._tcp = await asyncio.start_server(self._serve, self.address, self.port)
+                self._tcp = await asyncio.start_server(self._serve, self.address, self.port, ssl=self.tls)
             except OSError:  # free for UDP is not free for TCP: somebody's connection has the port
                 self._udp.close()
         return self
@@ -75,13 +93,19 @@ class FakeUpstream:
 
     def answer(self, asked: Asked) -> Iterable[bytes]:
         """Note the question and ask the script."""
-        self.asked.append(asked)
+        (self.probed if asked.name == b"\0" else self.asked).append(asked)
         self._arrived.set()
         return self.script(asked)
 
     async def wait_for_questions(self, count: int) -> None:
         """Return when at least ``count`` questions have come."""
         while len(self.asked) < count:
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    async def wait_for_probes(self, count: int) -> None:
+        """Return when at least ``count`` probes have come."""
+        while len(self.probed) < count:
             self._arrived.clear()
             await self._arrived.wait()
 
@@ -95,13 +119,21 @@ class FakeUpstream:
         for writer in list(self._writers):
             writer.transport.abort()
 
+    def close_connections(self) -> None:
+        """Close every TCP connection in order, as an idle server does."""
+        for writer in list(self._writers):
+            writer.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        secured: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+        self.resumed += secured is not None and bool(secured.session_reused)
+        transport: Literal["tcp", "tls"] = "tcp" if secured is None else "tls"
         try:
             while True:
                 length = int.from_bytes(await reader.readexactly(2), "big")
                 data = await reader.readexactly(length)
-                for packet in self.answer(Asked(data, "tcp", writer.get_extra_info("peername")[:2])):
+                for packet in self.answer(Asked(data, transport, writer.get_extra_info("peername")[:2])):
                     writer.write(len(packet).to_bytes(2, "big") + packet)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

@@ -12,7 +12,16 @@ from typing import Any
 import httpx
 
 from dnsguard.link.client import Acknowledge, LinkClient
-from dnsguard.link.messages import Delta, Hello, LeasesQuery, LeasesReply, Snapshot
+from dnsguard.link.messages import (
+    Delta,
+    DnsLogQuery,
+    DnsLogStop,
+    Hello,
+    LeasesQuery,
+    LeasesReply,
+    SetUses,
+    Snapshot,
+)
 from tests.support.netns import Namespace
 
 API = "http://127.0.0.1:18053"
@@ -125,6 +134,9 @@ class FakeForwarder:
     def on_delta(self, delta: Delta, acknowledge: Acknowledge) -> None:
         self.told.put_nowait(delta)
         acknowledge(delta.revision, "")
+
+    def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
+        """Nobody asks for it here."""
 
     def on_leases_query(self, query: LeasesQuery) -> None:
         self.client.reply(LeasesReply(query.request, ()))

@@ -5,6 +5,7 @@ The controller is only its end of the link. The table is made here, as the datap
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -63,6 +64,9 @@ class Rig:
         self.kernel = NetfilterSocket()
         self.link = LinkServer(directory / "run" / "link.sock", lambda: None)
         self.flags: list[str] = []
+        self.gives_upstreams = True
+        """Whether the settings name them; else they are those of resolv.conf, and resources come first."""
+
         self._process: subprocess.Popen[bytes] | None = None
         self._log = (directory / "log").open("ab")
         self._asker: dict[str, socket.socket] = {}
@@ -115,9 +119,9 @@ class Rig:
 
     # The process.
 
-    async def start(self, *flags: str) -> None:
+    async def start(self, *flags: str, first: str = "pass") -> None:
         """Start it, and return once it answers its health address."""
-        self.launch(*flags)
+        self.launch(*flags, first=first)
         give_up = time.monotonic() + PATIENCE
         while self.http("/healthz") is None:
             assert self._process is not None
@@ -125,8 +129,9 @@ class Rig:
             assert time.monotonic() < give_up, self.log
             await asyncio.sleep(0.02)
 
-    def launch(self, *flags: str) -> None:
-        code = "import sys; from dnsguard.forwarder.main import main; sys.exit(main(sys.argv[1:]))"
+    def launch(self, *flags: str, first: str = "pass") -> None:
+        """``first``: Python that the process runs before the program, in one line."""
+        code = f"{first}; import sys; from dnsguard.forwarder.main import main; sys.exit(main(sys.argv[1:]))"
         settings = {
             "--state-dir": str(self.directory / "state"),
             "--run-dir": str(self.directory / "run"),
@@ -134,8 +139,31 @@ class Rig:
             "--listen": f"{LISTEN},[{LISTEN6}]",
             "--workload-cidrs": "10.9.0.0/24,fd09::/64",
         }
+        if not self.gives_upstreams:
+            del settings["--upstreams"]
         words = [word for flag in settings.items() for word in flag] + list(flags)
         self._process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=self._log)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def resident(self) -> int:
+        """Octets of memory that the process holds."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def open_files(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def metric(self, name: str) -> int:
+        """One of its figures, without ``dnsguard_``."""
+        status, body = self.http("/metrics") or (0, "nobody answers")
+        assert status == 200, f"{body}\n{self.log}"
+        return next(int(line.split()[1]) for line in body.splitlines() if line.split()[0] == f"dnsguard_{name}")
 
     def signal(self, number: int = signal.SIGTERM) -> None:
         assert self._process is not None
@@ -191,19 +219,32 @@ class Rig:
             self._asker[source] = made
         return self._asker[source]
 
+    async def connection(self, source: str = WORKLOAD) -> socket.socket:
+        """A TCP connection of the workload to the forwarder."""
+        with self.workload.entered():
+            sock = socket.socket()
+        sock.setblocking(False)
+        sock.bind((source, 0))
+        await asyncio.get_running_loop().sock_connect(sock, (LISTEN, 53))
+        return sock
+
     async def ask(self, name: str, kind: str = "A", source: str = WORKLOAD) -> DNSRecord:
         """The forwarder's answer over UDP."""
         return DNSRecord.parse(await self.send(DNSRecord.question(name, kind), source))
 
     async def send(self, query: DNSRecord, source: str = WORKLOAD) -> bytes:
         """The answer to this very query, as it came."""
+        return await self.exchange(query.pack(), source)
+
+    async def exchange(self, query: bytes, source: str = WORKLOAD) -> bytes:
+        """The same with whatever octets."""
         loop = asyncio.get_running_loop()
         asker = self.socket_of(source)
-        await loop.sock_sendall(asker, query.pack())
+        await loop.sock_sendall(asker, query)
         async with asyncio.timeout(PATIENCE):
             while True:
                 reply = await loop.sock_recv(asker, 65536)
-                if reply[:2] == query.header.id.to_bytes(2, "big"):
+                if reply[:2] == query[:2]:
                     return reply
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -46,6 +46,7 @@ def application(store: Store) -> Any:
             status=_nobody,
             endpoints=_nobody,
             leases=_nobody,
+            dns_log=cast("Any", None),
             audit=lambda _: None,
             version="0",
         )

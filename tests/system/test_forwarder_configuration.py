@@ -91,14 +91,19 @@ async def test_after_a_commit_that_failed_it_is_ready_again_without_being_asked(
 async def test_nobody_is_called_up_before_he_answered(here: Rig) -> None:
     await here.enforced(configured())
 
-    def upstreams() -> list[str]:
+    def upstream() -> str:
         stats = here.link.forwarders[0].stats
-        return [] if stats is None else list(stats.upstreams.values())
+        return "" if stats is None else next(iter(stats.upstreams.values()))
 
-    await here.until(lambda: upstreams() == ["not asked yet"], "it says that it asked nobody")
-    assert here.http("/readyz") == (200, "ok\n")
-    await here.ask("www.example.org")
-    await here.until(lambda: upstreams() == ["up"], "it says who answered")
+    await here.until(lambda: upstream().startswith("up, answers within "), "it says who answered, before a client asks")
+    assert here.upstream.asked == []
+    here.signal()
+    await here.ended()
+    here.upstream.script = lambda _asked: ()
+    await here.start()
+    await here.connected()
+    await here.until(lambda: upstream().startswith("no answer yet: "), "it says that nobody answered")
+    await here.until(lambda: upstream().startswith("down: no answer"), "it says that nobody will")
 
 
 async def test_that_no_upstream_answers_is_told_to_the_controller_until_one_does(here: Rig) -> None:

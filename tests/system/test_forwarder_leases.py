@@ -82,6 +82,26 @@ async def test_special_addresses_and_our_own_are_never_opened(here: Rig) -> None
     assert set(here.elements("d4-web")) == {(WORKLOAD, "198.51.100.1")}
 
 
+async def test_private_addresses_are_not_opened_where_the_settings_say_so_and_the_rest_of_the_answer_is(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as here:
+        here.make_sets(FEED)
+        await here.start("--unleased-nets", "private")
+        await here.connected()
+        await here.enforced(policy(FEED, identities=[WEB]))
+        here.zone["www.example.org"] = [
+            ("A", "10.8.0.1"),
+            ("A", "198.51.100.1"),
+            ("AAAA", "64:ff9b::a08:1"),
+            ("AAAA", "2001:db8::1"),
+        ]
+        assert len((await here.ask("www.example.org")).rr) == 2, "the answer is released as it is"
+        assert len((await here.ask("www.example.org", "AAAA")).rr) == 2
+        assert set(here.elements("d4-web")) == {(WORKLOAD, "198.51.100.1")}
+        assert set(here.elements("d6-web")) == {(WORKLOAD6, "2001:db8::1")}
+
+
 async def test_a_lease_outlives_what_the_client_was_told(here: Rig) -> None:
     here.zone["www.example.org"] = [("A", "198.51.100.1")]
     reply = await here.ask("www.example.org")

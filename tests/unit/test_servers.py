@@ -1,11 +1,16 @@
 """DNS servers, in every form."""
 
+import base64
+
 import pytest
 
-from dnsguard.servers import NamedServer, Server, read_server
+from dnsguard.servers import NamedServer, Server, Tls, read_server
 
-FORMS: list[tuple[str, Server | NamedServer, str]] = [
-    # text, server, as it is written from then on
+PIN = "f3RpHY/+9Ol0bPSIWnbmT4QRyTFsBVYyKPlOaFx+pSI="
+PIN2 = "0" * 43 + "="
+
+FORMS: list[tuple[str, Server | NamedServer, str | None]] = [
+    # text, server, as it is written from then on (where it is worth a look)
     ("192.0.2.53", Server("192.0.2.53", 53), "192.0.2.53:53"),
     ("192.0.2.53:5353", Server("192.0.2.53", 5353), "192.0.2.53:5353"),
     ("2001:db8::53", Server("2001:db8::53", 53), "[2001:db8::53]:53"),
@@ -18,6 +23,41 @@ FORMS: list[tuple[str, Server | NamedServer, str]] = [
     ("localhost", NamedServer("localhost", 53), "localhost:53"),
     ("_dns.example.org", NamedServer("_dns.example.org", 53), "_dns.example.org:53"),
     ("3com", NamedServer("3com", 53), "3com:53"),
+    ("tls://192.0.2.53", Server("192.0.2.53", 853, Tls("192.0.2.53")), "tls://192.0.2.53:853"),
+    ("TLS://192.0.2.53:5353", Server("192.0.2.53", 5353, Tls("192.0.2.53")), "tls://192.0.2.53:5353"),
+    ("tls://2001:db8::53", Server("2001:db8::53", 853, Tls("2001:db8::53")), "tls://[2001:db8::53]:853"),
+    (
+        "tls://[2001:db8::53]:5353#Dns.example.org.",
+        Server("2001:db8::53", 5353, Tls("dns.example.org")),
+        "tls://[2001:db8::53]:5353#dns.example.org",
+    ),
+    ("tls://192.0.2.53#2001:DB8::1", Server("192.0.2.53", 853, Tls("2001:db8::1")), "tls://192.0.2.53:853#2001:db8::1"),
+    ("tls://dns.example.org", NamedServer("dns.example.org", 853, Tls("dns.example.org")), "tls://dns.example.org:853"),
+    (
+        "tls://dns.internal#dns.example.org",
+        NamedServer("dns.internal", 853, Tls("dns.example.org")),
+        "tls://dns.internal:853#dns.example.org",
+    ),
+    (
+        f"tls://192.0.2.53#pin-sha256={PIN}",
+        Server("192.0.2.53", 853, Tls("", (PIN,))),
+        f"tls://192.0.2.53:853#pin-sha256={PIN}",
+    ),
+    (
+        f"tls://192.0.2.53#192.0.2.53#pin-sha256={PIN}",
+        Server("192.0.2.53", 853, Tls("192.0.2.53", (PIN,))),
+        f"tls://192.0.2.53:853#192.0.2.53#pin-sha256={PIN}",
+    ),
+    (
+        f"tls://192.0.2.53#pin-sha256={PIN}#pin-sha256={PIN2}#dns.example.org#pin-sha256={PIN}",
+        Server("192.0.2.53", 853, Tls("dns.example.org", (PIN, base64.b64encode(base64.b64decode(PIN2)).decode()))),
+        None,
+    ),
+    (
+        f"tls://dns.example.org#pin-sha256={PIN}",
+        NamedServer("dns.example.org", 853, Tls("dns.example.org", (PIN,))),
+        f"tls://dns.example.org:853#pin-sha256={PIN}",
+    ),
 ]
 
 BAD: list[tuple[str, str]] = [
@@ -39,14 +79,26 @@ BAD: list[tuple[str, str]] = [
     ),
     ("k8s-service:kube-dns", "no Kubernetes API is connected"),
     ("K8S-Service:ns/dns:53", "no Kubernetes API is connected"),
+    ("tls://", "is no DNS server"),
+    ("tls://#dns.example.org", "is no DNS server"),
+    ("tls://https://dns.example.org", "is no port"),
+    ("192.0.2.53#dns.example.org", "is no DNS server"),
+    ("tls://192.0.2.53:0", "is no port"),
+    ("tls://192.0.2.53#", "'' is no name of a certificate"),
+    ("tls://192.0.2.53#dns example", "'dns example' is no name of a certificate"),
+    ("tls://192.0.2.53#a.example.org#b.example.org", "a.example.org and b.example.org: write one name"),
+    ("tls://192.0.2.53#pin-sha256=", "'' is no pin"),
+    ("tls://192.0.2.53#pin-sha256=AAAA", "'AAAA' is no pin"),
+    (f"tls://192.0.2.53#pin-sha256={PIN}A", "is no pin"),
+    (f"tls://192.0.2.53#pin-sha1={PIN}", "is no name of a certificate"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "server", "written"), FORMS)
-def test_forms(text: str, server: Server | NamedServer, written: str) -> None:
+def test_forms(text: str, server: Server | NamedServer, written: str | None) -> None:
     assert read_server(text) == server
-    assert str(server) == written
-    assert read_server(written) == server
+    assert str(server) == (written or str(server))
+    assert read_server(str(server)) == server
 
 
 @pytest.mark.parametrize(("text", "said"), BAD)

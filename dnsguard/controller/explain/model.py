@@ -20,13 +20,15 @@ from dnsguard.controller.explain.notes import notes_on
 from dnsguard.controller.explain.passedover import passing_over
 from dnsguard.controller.explain.pending import PendingPolicy
 from dnsguard.controller.explain.policystate import PolicyState
-from dnsguard.controller.explain.queries import lease_sets_of, query_answer
+from dnsguard.controller.explain.queries import answer_to_denied, lease_sets_of, query_answer
 from dnsguard.controller.explain.question import Question, question_of
 from dnsguard.controller.explain.routing import ROUTING_SECONDS, Routing, kernel_routing
 from dnsguard.controller.explain.summary import summary
+from dnsguard.controller.explain.unleased import unleased
 from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
 from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface, plan_settings
 from dnsguard.dataplane.rules import Plan
+from dnsguard.dns.eligible import UnleasedNets
 from dnsguard.errors import DnsguardError
 from dnsguard.settings import Settings
 
@@ -77,6 +79,7 @@ class ExplainModel:
         asked = Asked(question, flows, node, learned)
         found, told = await asyncio.to_thread(asked.judged, state)
         notes += notes_on(question, state.compiled, node, found)
+        notes += unleased(found, UnleasedNets(self._settings.unleased_nets))
         notes += await asyncio.to_thread(passing_over, state, found)
         notes += await self._counter_notes(found)
         preview = await asyncio.to_thread(asked.pending, pending or state, told, always=query.pending)
@@ -167,7 +170,8 @@ class ExplainModel:
     def _name(self, enforced: Desired[Plan], state: PolicyState, asked: Asked, name: bytes) -> ExplainedName:
         client = asked.question.source.endpoint
         listen = tuple(address for forwarder in self._link.forwarders for address in forwarder.listen)
-        query = query_answer(name, client, state.compiled, enforced.snapshot, asked.node, listen)
+        denied = answer_to_denied(name, self._settings.search_domains, self._settings.query_refusal)
+        query = query_answer(name, client, state.compiled, enforced.snapshot, asked.node, listen, denied)
         used = lease_sets_of(client, enforced.snapshot)
         return explained_name(name, used, state.compiled, asked.learned, state.origins, query)
 

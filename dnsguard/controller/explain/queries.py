@@ -1,9 +1,11 @@
 """Whether the forwarder answers a client's query for a name, and why. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint
 from dnsguard.calc.evaluator.node import Node
+from dnsguard.domains import name_text, wire_name
+from dnsguard.domains.search import SearchDomains
 from dnsguard.leases import OUTSIDERS
 from dnsguard.link.messages import Identity, Snapshot
 
@@ -15,8 +17,9 @@ def query_answer(
     snapshot: Snapshot,
     node: Node,
     listen: Sequence[str],
+    denied: str = "REFUSED",
 ) -> str:
-    """One sentence. ``listen``: where forwarders answer."""
+    """One sentence. ``listen``: where forwarders answer; ``denied``: what they answer where policy denies the name."""
     if client is None:
         return "the source is no known endpoint: its queries are answered where served_clients lists it"
     if not node.has(client):
@@ -29,11 +32,19 @@ def query_answer(
     named = _is_named(name, identity, compiled)
     if identity.may_query:
         if snapshot.query_policy == "AllowListed" and not named:
-            return "its query is REFUSED: dnsQueryPolicy is AllowListed, and no policy of it names this domain"
+            return f"its query is {denied}: dnsQueryPolicy is AllowListed, and no policy of it names this domain"
         return "its query is answered: its policy lets it send DNS"
     if named:
         return "its query is answered: its policy lets it send no DNS, but names this domain"
-    return "its query is REFUSED: its policy lets it send no DNS, and does not name this domain"
+    return f"its query is {denied}: its policy lets it send no DNS, and does not name this domain"
+
+
+def answer_to_denied(name: bytes, search_domains: Iterable[str], query_refusal: str) -> str:
+    """What a forwarder with these settings answers to a name that policy denies."""
+    below = SearchDomains(map(wire_name, search_domains)).holding(name)
+    if below is not None:
+        return f"NXDOMAIN (so that resolvers with {name_text(below)} in their search list go on)"
+    return "NXDOMAIN" if query_refusal == "NXDomain" else "REFUSED"
 
 
 def lease_sets_of(client: CompiledEndpoint | None, snapshot: Snapshot) -> frozenset[str]:

@@ -15,8 +15,10 @@ from typing import Final
 
 from dnsguard.dns.client import Client, Handler
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.listen.binding import ACCEPT_QUEUE, bound_tcp
 
-_BACKLOG: Final = 512
+_ACCEPTED_AT_ONCE: Final = 128
+"""Connections taken between two looks at everything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,11 @@ class TcpListener:
         self.handler = handler
         self.counters = counters
         self.settings = settings
+        self.sock: socket.socket
         self.port = 0
         """The one in use, once open."""
+
+        self.stopped = False
 
         self._connections: dict[_Connection, None] = {}
         """In the order of their last queries."""
@@ -51,25 +56,43 @@ class TcpListener:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def open(self, address: str, port: int) -> None:
-        """Listen. Raises ``OSError``."""
-        ipv6 = ip_address(address).version == 6
-        # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then.
-        sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    async def open(self, address: str, port: int, sock: socket.socket | None = None) -> None:
+        """Listen, on a socket of its own. On one that listens there already connections may wait: they are taken from
+        ``start`` on. Raises ``OSError``."""
+        self.sock = bound_tcp(address, port) if sock is None else sock
         try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if ipv6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind((address, port))
-            self.port = sock.getsockname()[1]
-            self._server = await self._loop.create_server(lambda: _Connection(self), sock=sock, backlog=_BACKLOG)
+            self.sock.setblocking(False)
+            self.port = self.sock.getsockname()[1]
+            self._server = await self._loop.create_server(
+                self._connection, sock=self.sock, backlog=_ACCEPTED_AT_ONCE, start_serving=False
+            )
+            if sock is None:
+                await self.start()
         except OSError:
-            sock.close()
+            self.sock.close()
             raise
+
+    async def start(self) -> None:
+        """Take connections whenever there are some."""
+        if self._server is not None and not self.stopped:
+            await self._server.start_serving()
+            # asyncio takes one number for both; what waits in the kernel while we restart may be more.
+            self.sock.listen(ACCEPT_QUEUE)
+
+    def is_full_for(self, client: bytes) -> bool:
+        """Whether this client has as many connections as it may."""
+        return self._by_client.get(client, 0) >= self.settings.connections_per_client
+
+    async def take(self, accepted: socket.socket) -> None:
+        """Serve a connection that was accepted elsewhere. Refused like any other where it is too much."""
+        await self._loop.connect_accepted_socket(self._connection, accepted)
+
+    def _connection(self) -> "_Connection":
+        return _Connection(self)
 
     def stop(self) -> None:
         """Take no more connections; those that stand are still answered."""
+        self.stopped = True
         if self._server is not None:
             self._server.close()
 
@@ -85,7 +108,7 @@ class TcpListener:
     def admit(self, connection: "_Connection") -> bool:
         """Whether there is room for one more connection, this client's and in all; if so it is counted."""
         client = connection.client_address
-        if self._by_client.get(client, 0) >= self.settings.connections_per_client or not self._has_room():
+        if self.is_full_for(client) or not self._has_room():
             self.counters.tcp_refused += 1
             return False
         self.counters.tcp_connections += 1
@@ -148,12 +171,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server gives no other
         self.transport = transport
-        host, port = transport.get_extra_info("peername")[:2]
-        self.client_address = _packed(host)
+        self.client_address = _packed(transport.get_extra_info("peername")[0])
         if not self._listener.admit(self):
             transport.abort()
             return
-        self._client = Client(self.client_address, port, _packed(transport.get_extra_info("sockname")[0]), "tcp")
+        self._client = Client(self.client_address, _packed(transport.get_extra_info("sockname")[0]), "tcp")
         transport.set_write_buffer_limits(high=self._listener.settings.unread_octets)
 
     def data_received(self, data: bytes) -> None:

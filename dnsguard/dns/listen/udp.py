@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from dnsguard.dns.client import Client, Handler
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.listen.binding import bound_udp, prepare_udp
+from dnsguard.dns.ready import Ready, ReadyAnswers
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +21,8 @@ _ROOM: Final = 4096
 """Octets read at once: a name, an OPT record and its options. What is longer arrives cut and is malformed."""
 
 _ANCILLARY: Final = 128
-_BUFFER: Final = 4 * 1024 * 1024
+_REMEMBERED: Final = 16_384
+"""Clients whose addresses need not be read again."""
 
 _pktinfo4 = Struct("=I4s4s")
 _pktinfo6 = Struct("=16sI")
@@ -29,30 +32,49 @@ _MAPPED: Final = bytes(10) + b"\xff\xff"
 class UdpListener:
     """One UDP socket. ``address`` may be a wildcard; then each answer leaves from the address its query went to."""
 
-    def __init__(self, address: str, port: int, handler: Handler, counters: Counters) -> None:
-        """Listens at once. Raises ``OSError``."""
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        handler: Handler,
+        counters: Counters,
+        ready: ReadyAnswers | None = None,
+        sock: socket.socket | None = None,
+    ) -> None:
+        """Listens at once, on a socket of its own. One that was bound to that place may hold what waits there: it is
+        read from ``start`` on. What is ``ready`` is sent without asking the handler. Raises ``OSError``."""
         parsed = ip_address(address)
         self._ipv6 = parsed.version == 6
         self._address = parsed.packed
         self._wildcard = parsed.is_unspecified
         self._handler = handler
         self._counters = counters
+        self._ready = ready or ReadyAnswers()
+        self._met: dict[tuple[str, bytes], tuple[Client, Ready]] = {}
+        """Sender and address asked → the client, and what is ready for it."""
+
         self._loop = asyncio.get_running_loop()
-        self._sock = socket.socket(socket.AF_INET6 if self._ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            self._configure()
-            self._sock.bind((address, port))
-        except OSError:
-            self._sock.close()
-            raise
+        if sock is not None:
+            prepare_udp(sock, wildcard=self._wildcard)
+        self.sock = self._sock = bound_udp(address, port) if sock is None else sock
         self.port: int = self._sock.getsockname()[1]
         """The one in use, also where 0 was asked for."""
 
-        drain = self._drain_any if self._wildcard else self._drain_one
-        self._loop.add_reader(self._sock.fileno(), drain)
+        self.stopped = False
+        self.drain = self._drain_any if self._wildcard else self._drain_one
+        """Takes a batch of what is there."""
+
+        if sock is None:
+            self.start()
+
+    def start(self) -> None:
+        """Read whenever there is something to read."""
+        if not self.stopped:
+            self._loop.add_reader(self._sock.fileno(), self.drain)
 
     def stop(self) -> None:
         """Take no more queries; answers to those that were taken still go out."""
+        self.stopped = True
         if self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock.fileno())
 
@@ -62,61 +84,77 @@ class UdpListener:
             self._loop.remove_reader(self._sock.fileno())
             self._sock.close()
 
-    def _configure(self) -> None:
-        sock = self._sock
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        if self._ipv6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if self._wildcard:
-            if self._ipv6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-            else:
-                sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-
     def _drain_one(self) -> None:
         """Bound to one address: that is what was asked."""
-        recvfrom, handler, counters = self._sock.recvfrom, self._handler, self._counters
-        asked, pack = self._address, _pack6 if self._ipv6 else socket.inet_aton
-        for _ in range(_BATCH):
-            try:
+        recvfrom, handler, met = self._sock.recvfrom, self._handler, self._met
+        asked, now = self._address, self._loop.time()
+        received = sent = 0
+        try:
+            for _ in range(_BATCH):
                 data, peer = recvfrom(_ROOM)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                log.debug("receiving a query: %s", error)
-                return
-            counters.udp_received += 1
-            if peer[1]:
-                handler(data, Client(pack(peer[0]), peer[1], asked, "udp"), partial(self._respond_one, peer))
+                received += 1
+                known = met.get((peer[0], asked))
+                client, ready = known if known is not None else self._meet(peer[0], asked)
+                found = ready.get(data[2:])
+                if found is not None and found[1] > now:
+                    self._respond_one(peer, data[:2] + found[0])
+                    sent += 1
+                elif peer[1]:
+                    handler(data, client, partial(self._respond_one, peer))
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            log.debug("receiving a query: %s", error)
+        self._count(received, sent)
 
     def _drain_any(self) -> None:
         """Wildcard: the kernel says with every packet where it was sent."""
-        recvmsg, handler, counters = self._sock.recvmsg, self._handler, self._counters
-        for _ in range(_BATCH):
-            try:
+        recvmsg, handler, met, now = self._sock.recvmsg, self._handler, self._met, self._loop.time()
+        received = sent = 0
+        try:
+            for _ in range(_BATCH):
                 data, ancillary, _, peer = recvmsg(_ROOM, _ANCILLARY)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                log.debug("receiving a query: %s", error)
-                return
-            counters.udp_received += 1
-            if not ancillary or not peer[1]:
-                continue
-            info = ancillary[0][2]
-            if self._ipv6:
-                asked, interface = _pktinfo6.unpack(info)
-                # The interface is pinned only where the address means nothing without it.
-                pinned = interface if asked[0] == 0xFE else 0
-                back = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _pktinfo6.pack(asked, pinned))]
-                client = Client(_pack6(peer[0]), peer[1], asked, "udp")
-            else:
-                _, _, asked = _pktinfo4.unpack(info)
-                back = [(socket.IPPROTO_IP, _IP_PKTINFO, _pktinfo4.pack(0, asked, bytes(4)))]
-                client = Client(socket.inet_aton(peer[0]), peer[1], asked, "udp")
-            handler(data, client, partial(self._respond_any, peer, back))
+                received += 1
+                if not ancillary or not peer[1]:
+                    continue
+                info = ancillary[0][2]
+                if self._ipv6:
+                    asked, interface = _pktinfo6.unpack(info)
+                    # The interface is pinned only where the address means nothing without it.
+                    pinned = interface if asked[0] == 0xFE else 0
+                    back = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _pktinfo6.pack(asked, pinned))]
+                else:
+                    _, _, asked = _pktinfo4.unpack(info)
+                    back = [(socket.IPPROTO_IP, _IP_PKTINFO, _pktinfo4.pack(0, asked, bytes(4)))]
+                known = met.get((peer[0], asked))
+                client, ready = known if known is not None else self._meet(peer[0], asked)
+                found = ready.get(data[2:])
+                if found is not None and found[1] > now:
+                    self._respond_any(peer, back, data[:2] + found[0])
+                    sent += 1
+                else:
+                    handler(data, client, partial(self._respond_any, peer, back))
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            log.debug("receiving a query: %s", error)
+        self._count(received, sent)
+
+    def _meet(self, source: str, asked: bytes) -> tuple[Client, Ready]:
+        if len(self._met) >= _REMEMBERED:
+            self._met.clear()
+        client = Client(_pack6(source) if self._ipv6 else socket.inet_aton(source), asked, "udp")
+        known = self._met[source, asked] = client, self._ready.of(client)
+        return known
+
+    def _count(self, received: int, ready: int) -> None:
+        counters = self._counters
+        counters.udp_received += received
+        if ready:
+            counters.queries += ready
+            counters.released += ready
+            counters.released_cached += ready
+            counters.released_ready += ready
 
     def _respond_one(self, peer: Any, data: bytes | bytearray) -> None:
         try:

@@ -3,38 +3,73 @@
 from collections.abc import Sequence
 from typing import Final
 
+from dnsguard.dns.upstream.latency import Latency
+
 FAILURES_TO_DOWN: Final = 3
+ANSWERS_TO_UP: Final = 2
+"""After it was down. One answer among many losses is no recovery."""
+
 FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 30.0
+IDLE_PAUSE: Final = 10.0
+"""Who said nothing for so long, because nobody asked, is asked: `up` is never older than this."""
+
+DOUBT_PAUSE: Final = 1.0
+"""Between questions to one that failed last, or that begins to answer again."""
+
 DOWN: Final = "down"
 
 
 class Health:
-    """One server's record. Down after ``FAILURES_TO_DOWN`` unanswered attempts in a row, up again with any answer."""
+    """One server's record.
 
-    __slots__ = ("_pause", "down_since", "failures", "has_answered", "probe_at", "why")
+    Down after ``FAILURES_TO_DOWN`` unanswered attempts in a row, or at once when it is not who it must be; up again
+    after ``ANSWERS_TO_UP``.
+    """
+
+    __slots__ = (
+        "_answers_in_a_row", "_last_sign", "_noticed", "_pause", "answers", "down_since", "failures", "failures_in_all",
+        "has_answered", "latency", "probe_at", "why",
+    )  # fmt: skip
 
     def __init__(self) -> None:
+        self.answers = 0
         self.failures = 0
+        """In a row, and not forgiven yet."""
+
+        self.failures_in_all = 0
         self.has_answered = False
         self.down_since: float | None = None
         self.probe_at = 0.0
         self.why = ""
+        self.latency = Latency()
         self._pause = FIRST_PAUSE
+        self._answers_in_a_row = 0
+        self._noticed = 0
+        self._last_sign = float("-inf")
 
     def answered(self) -> None:
         """Any well-formed answer came, whatever its rcode."""
+        self.answers += 1
         self.has_answered = True
         if self.failures:
+            self._recover()
+
+    def _recover(self) -> None:
+        self._answers_in_a_row += 1
+        if self.down_since is None or self._answers_in_a_row >= ANSWERS_TO_UP:
             self.failures = 0
             self.down_since = None
             self.why = ""
             self._pause = FIRST_PAUSE
+            self._answers_in_a_row = 0
 
-    def failed(self, now: float, why: str) -> None:
-        """An attempt stayed unanswered, or its packet could not be sent."""
-        self.failures += 1
+    def failed(self, now: float, why: str, *, for_good: bool = False) -> None:
+        """An attempt stayed unanswered, or could not be sent. ``for_good``: it is not the server that is trusted."""
+        self.failures = max(self.failures + 1, FAILURES_TO_DOWN if for_good else 0)
+        self.failures_in_all += 1
         self.why = why
+        self._answers_in_a_row = 0
         if self.failures >= FAILURES_TO_DOWN and self.down_since is None:
             self.down_since = now
             self.probe_at = now + self._pause
@@ -49,11 +84,22 @@ class Health:
         return f"no answer yet: {self.why}" if self.failures else "not asked yet"
 
     def probe_due(self, now: float) -> bool:
-        """Whether a down server should be asked something now; asking is counted, each pause twice the last."""
-        if self.down_since is None or now < self.probe_at:
+        """Whether it should be asked something now; call it every now and then. Asking is counted.
+
+        One that is down: after pauses, each twice the last, and sooner once it answers again. One that is up: when it
+        was not heard for a while.
+        """
+        if self.answers != self._noticed:
+            self._noticed, self._last_sign = self.answers, now
+        if self.down_since is not None and not self._answers_in_a_row:
+            if now < self.probe_at:
+                return False
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            self.probe_at = now + self._pause
+            return True
+        if now - self._last_sign < (DOUBT_PAUSE if self.failures else IDLE_PAUSE):
             return False
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        self.probe_at = now + self._pause
+        self._last_sign = now
         return True
 
 

@@ -6,6 +6,8 @@
             └────── silence (0.3, 0.8, 1.4 s)   anything unrelated: ignored, and we keep listening
 
 An attempt that is overtaken stays open: whichever server answers first is believed. One sweep times everything out.
+An answer that is late for its server is asked for once more before that, as far as the budget goes (``hedging``). A
+server that nobody asks is asked by ourselves (``Health.probe_due``). One to be asked over TLS is never asked otherwise.
 """
 
 import asyncio
@@ -13,6 +15,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from dnsguard.dns.codes import EDE_NETWORK_ERROR, EDE_NO_REACHABLE_AUTHORITY, FORMERR, NOTIMP, REFUSED, SERVFAIL
@@ -33,16 +36,25 @@ from dnsguard.dns.upstream.exchange import (
     matches,
 )
 from dnsguard.dns.upstream.health import Health, preference
+from dnsguard.dns.upstream.hedging import HedgeBudget, hedge_after, retry_after
 from dnsguard.dns.upstream.question import Question, encode, randomise_case
+from dnsguard.dns.upstream.report import described
 from dnsguard.dns.upstream.sockets import UdpLink, UdpLinks
 from dnsguard.dns.upstream.stream import StreamLink
+from dnsguard.dns.upstream.streams import StreamLinks
+from dnsguard.dns.upstream.tls import NotAuthentic
 from dnsguard.servers import Server
 
 log = logging.getLogger(__name__)
 
 _UNHELPFUL: Final = frozenset({FORMERR, SERVFAIL, NOTIMP, REFUSED})
 _MAX_PENDING: Final = 4096
-_SWEEP_SECONDS: Final = 0.05
+_SWEEP_SECONDS: Final = 0.02
+_TICK_SECONDS: Final = 0.2
+_SAMPLE: Final = 0x7
+"""How long an answer took is looked at where its ID, which is random, has these bits clear: one in eight."""
+
+_PROBE: Final = Question.probe()
 _STREAM_TRIES: Final = 2
 _MAX_PLAIN_RCODE: Final = 15
 """Above it are extended rcodes: quarrels about EDNS or TSIG between us and the server, no answer for a client."""
@@ -56,7 +68,7 @@ class UpstreamSettings:
     """Seconds for everything together. Stub resolvers give up after 5."""
 
     patience: tuple[float, ...] = (0.3, 0.5, 0.6)
-    """Seconds of silence before the second, third and fourth attempt."""
+    """Seconds of silence before the second, third and fourth attempt; the first is longer where the server is slow."""
 
     sockets_per_server: int = 8
     """In use at a time. Each has one port that an attacker would have to find before it is given up."""
@@ -65,13 +77,19 @@ class UpstreamSettings:
     mark: int | None = None
     """SO_MARK of our own questions, so that interception can tell them from the workloads'."""
 
+    authorities: Path | None = None
+    """Certificates that may sign those of servers that are asked over TLS; None: those the system trusts."""
+
+    probes: bool = True
+    """Whether servers that nobody asks are asked by ourselves, so that how they are is known before it matters."""
+
 
 class _Upstream:
     """One server with everything that belongs to it."""
 
     __slots__ = ("health", "links", "name", "server", "stream")
 
-    def __init__(self, server: Server, links: UdpLinks, stream: StreamLink) -> None:
+    def __init__(self, server: Server, links: UdpLinks | StreamLinks, stream: StreamLink) -> None:
         self.server = server
         self.name = str(server)
         self.health = Health()
@@ -98,10 +116,17 @@ class UpstreamPool:
         self._healths: list[Health] = []
         self._sent: deque[Attempt] = deque()
         self._stages: tuple[deque[tuple[float, Exchange]], ...] = tuple(deque() for _ in settings.patience)
+        self._fresh: deque[tuple[float, Exchange]] = deque()
+        """Questions that were put once, with the time; those that are old enough go to the first stage."""
+
+        self._hedge_after = self._retry_after = settings.patience[0] if settings.patience else 0.0
+        self._hedges = HedgeBudget()
+        self._paid_for = counters.upstream_questions
         self._open: dict[int, Exchange] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self.set_servers(servers)
+        self._ticker = self._loop.call_soon(self._tick)
 
     def set_servers(self, servers: Sequence[Server]) -> bool:
         """Ask these from now on; whether they differ. What is on its way to a server that stays is not disturbed."""
@@ -137,8 +162,7 @@ class UpstreamPool:
         self._counters.upstream_questions += 1
         self._open[id(exchange)] = exchange
         self._attempt(exchange, now)
-        if self._stages:
-            self._stages[0].append((now + self._settings.patience[0], exchange))
+        self._fresh.append((now, exchange))
         if self._timer is None:
             self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
 
@@ -146,11 +170,20 @@ class UpstreamPool:
         """Each server and its ``Health.state``."""
         return {upstream.name: upstream.health.state for upstream in self._upstreams}
 
+    def described(self) -> dict[str, str]:
+        """The same with how fast they answer."""
+        return {upstream.name: described(upstream.health) for upstream in self._upstreams}
+
+    def healths(self) -> dict[str, Health]:
+        """Each server's record. For reading."""
+        return {upstream.name: upstream.health for upstream in self._upstreams}
+
     def close(self) -> None:
         """Stop. Open questions are answered with ``Unanswered``."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+        self._ticker.cancel()
         for upstream in self._upstreams:
             upstream.links.close()
             upstream.stream.close()
@@ -159,6 +192,11 @@ class UpstreamPool:
 
     def _new_upstream(self, server: Server, index: int) -> _Upstream:
         settings = self._settings
+        if server.tls is not None:
+            secured = StreamLinks(
+                server, server.tls, index, settings.authorities, settings.mark, self._received, self._broken
+            )
+            return _Upstream(server, secured, secured.first)
         links = UdpLinks(
             server, index, settings.sockets_per_server, settings.uses_per_socket, settings.mark, self._entropy
         )
@@ -250,7 +288,7 @@ class UpstreamPool:
             if not exchange.finished:
                 self._attempt_plain(exchange, index, self._loop.time())
             return
-        if verdict == WRONG_CASE:
+        if verdict == WRONG_CASE and not link.reliable:
             # Either a server that does not keep casing or somebody who guessed the rest: TCP tells which.
             self._counters.upstream_wrong_case += 1
             if not exchange.finished and index not in exchange.streamed:
@@ -258,6 +296,8 @@ class UpstreamPool:
             return
         del link.pending[attempt.ident]
         exchange.waiting -= 1
+        if not attempt.ident & _SAMPLE or exchange.question is _PROBE:
+            self._healths[index].latency.observe(self._loop.time() - attempt.expires + self._settings.deadline)
         if exchange.finished:
             self._healths[index].answered()
         elif data[2] & 0x02 and not link.reliable:
@@ -301,7 +341,7 @@ class UpstreamPool:
         now = self._loop.time()
         index = link.server_index
         if attempts:
-            self._healths[index].failed(now, error.strerror or str(error))
+            self._healths[index].failed(now, error.strerror or str(error), for_good=isinstance(error, NotAuthentic))
         for attempt in attempts:
             exchange = attempt.exchange
             exchange.waiting -= 1
@@ -328,12 +368,15 @@ class UpstreamPool:
             log.exception("the receiver of an answer failed")
 
     def _last_word(self, exchange: Exchange) -> Found | Unanswered:
-        return exchange.fallback or Unanswered(EDE_NO_REACHABLE_AUTHORITY, "no trusted server answered")
+        why = ", ".join(dict.fromkeys(health.why for health in self._healths if health.why))
+        text = f"no trusted server answered: {why}" if why else "no trusted server answered"
+        return exchange.fallback or Unanswered(EDE_NO_REACHABLE_AUTHORITY, text)
 
     def _sweep(self) -> None:
-        """Time out what is due: stages of patience first, then attempts, then whole exchanges; probe who is down."""
+        """Time out what is due: what is late, stages of patience, then attempts, then whole exchanges."""
         now = self._loop.time()
         patience = self._settings.patience
+        self._leave_fresh(now)
         for stage, waiting in enumerate(self._stages):
             while waiting and waiting[0][0] <= now:
                 _, exchange = waiting.popleft()
@@ -355,25 +398,54 @@ class UpstreamPool:
             if exchange.deadline > now:
                 break
             self._finish(exchange, self._last_word(exchange))
+        self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep) if self._sent or self._open else None
+
+    def _leave_fresh(self, now: float) -> None:
+        """Questions whose answer is late by now: once more at once where the budget has it, and in any case later."""
+        fresh, late = self._fresh, now - self._hedge_after
+        while fresh and fresh[0][0] <= late:
+            asked, exchange = fresh.popleft()
+            if exchange.finished or not self._stages:
+                continue
+            if self._hedge_after < self._retry_after and self._hedges.spend():
+                self._counters.upstream_hedged += 1
+                self._attempt(exchange, now)
+            self._stages[0].append((asked + self._retry_after, exchange))
+
+    def _tick(self) -> None:
+        """What goes on whether somebody asks or not: how the servers are, how fast, which connections are idle."""
+        now = self._loop.time()
         for index, upstream in enumerate(self._upstreams):
             upstream.links.sweep()
             upstream.stream.sweep(now)
-            if upstream.health.probe_due(now):
+            health = upstream.health
+            if (self._settings.probes or health.down_since is not None) and health.probe_due(now):
                 self._probe(index, now)
-        self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep) if self._busy() else None
+        self._pace()
+        self._ticker = self._loop.call_later(_TICK_SECONDS, self._tick)
 
-    def _busy(self) -> bool:
-        return bool(self._sent or self._open) or any(health.down_since is not None for health in self._healths)
+    def _pace(self) -> None:
+        """Let hedges and retries follow the server that is asked first. On one connection nothing is lost to hedge."""
+        if not self._stages:
+            return
+        latency, retry = self._healths[preference(self._healths, ())].latency, self._settings.patience[0]
+        can_help = len(self._upstreams) > 1 or self._upstreams[0].server.tls is None
+        self._hedge_after = hedge_after(latency, retry) if can_help else retry
+        self._retry_after = retry_after(latency, retry)
+        self._hedges.earn(self._counters.upstream_questions - self._paid_for)
+        self._paid_for = self._counters.upstream_questions
 
     def _probe(self, index: int, now: float) -> None:
-        """Ask a silent server something, so that it is found again without a client having to wait for it."""
-        exchange = Exchange(Question.probe(), lambda _: None, now)
+        """Ask a server something, so that no client has to wait to find out how it is."""
+        exchange = Exchange(_PROBE, lambda _: None, now)
         exchange.finished = True
         upstream = self._upstreams[index]
         try:
             self._send(exchange, upstream.links.pick(self._loop, self._received, self._broken), now)
         except OSError as error:
             upstream.health.failed(now, error.strerror or str(error))
+        if self._timer is None:
+            self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
 
 
 AnswerSource = Callable[[Question, Done], None]

@@ -1,9 +1,7 @@
-"""Trusted servers: which of them can be used, and the addresses of those that are named, again and again."""
+"""Trusted servers: which of them can be used, and the addresses of those that are named."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-
-import aiodns
+from collections.abc import Collection, Iterable, Sequence
 
 from dnsguard.errors import DnsguardError
 from dnsguard.servers import NamedServer, Server, read_server
@@ -43,45 +41,53 @@ def refuse_ourselves(servers: Iterable[Server], listening: Collection[tuple[str,
     ``listening``: addresses and ports we listen on, wildcards as ``0.0.0.0`` and ``::``. ``local``: all of ours.
     """
     for server in servers:
-        address = ipaddress.ip_address(server.address)
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        plain = mapped or address
-        is_local = plain.is_loopback or plain.is_unspecified or str(plain) in local
-        for own, port in listening:
-            if port != server.port:
-                continue
-            own_address = ipaddress.ip_address(own)
-            same_family = own_address.version == plain.version or own == "::"
-            if plain == own_address or (own_address.is_unspecified and same_family and is_local):
-                raise BadTrustedServer(f"upstreams: {server} is dnsguard itself, listening on {own} port {port}")
+        if (own := own_socket(server, listening, local)) is not None:
+            raise BadTrustedServer(f"upstreams: {server} is dnsguard itself, listening on {own[0]} port {own[1]}")
 
 
-Lookup = Callable[[str], Awaitable[list[str]]]
-"""The addresses of a host name; raises ``OSError`` or ``BadTrustedServer`` where there are none."""
+def own_socket(
+    server: Server, listening: Collection[tuple[str, int]], local: Collection[str]
+) -> tuple[str, int] | None:
+    """The one of ``listening`` that ``server`` is, if it is one; arguments as for ``refuse_ourselves``."""
+    address = ipaddress.ip_address(server.address)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    plain = mapped or address
+    is_local = plain.is_loopback or plain.is_unspecified or str(plain) in local
+    for own, port in listening:
+        if port != server.port:
+            continue
+        own_address = ipaddress.ip_address(own)
+        same_family = own_address.version == plain.version or own == "::"
+        if plain == own_address or (own_address.is_unspecified and same_family and is_local):
+            return own, port
+    return None
 
 
-async def lookup_host(name: str) -> list[str]:
-    """Addresses of ``name`` by the hosts file and the system's resolvers, IPv4 first.
+async def lookup_host(name: str, resolvers: Sequence[Server]) -> list[str]:
+    """Addresses of ``name`` by the hosts file and by these resolvers, IPv4 first, in a fixed order.
 
-    A fresh resolver each time, because they cache. Raises ``BadTrustedServer``.
+    A fresh resolver each time, because they cache. Of the search list nothing is tried but for a single label, so that
+    nobody's wildcard stands in for a server. Raises ``BadTrustedServer``.
     """
-    async with aiodns.DNSResolver(timeout=1.0, tries=2) as resolver:
+    import aiodns  # takes time, and most name their servers by address: nobody is answered before we have started
+    import pycares
+
+    async with aiodns.DNSResolver(
+        nameservers=[str(resolver) for resolver in resolvers],
+        lookups="fb" if resolvers else "f",
+        flags=pycares.ARES_FLAG_NOSEARCH if "." in name else 0,
+        timeout=1.0,
+        tries=2,
+    ) as resolver:
         try:
             result = await resolver.getaddrinfo(name)
         except aiodns.error.DNSError as error:
-            problem = str(error.args[-1])
-            raise BadTrustedServer(f"upstreams: {name!r} cannot be resolved: {problem}") from None
+            problem = f"{name!r} cannot be resolved: {error.args[-1]}"
+            if not resolvers:
+                problem += (
+                    ", and the system's resolver is dnsguard itself: write the address of at least one server, as"
+                    f" 192.0.2.53 or tls://192.0.2.53#{name}"
+                )
+            raise BadTrustedServer(problem) from None
     found = {ipaddress.ip_address(node.addr[0].decode().partition("%")[0]) for node in result.nodes}
     return [str(address) for address in sorted(found, key=lambda address: (address.version, address.packed))]
-
-
-async def resolve_trusted(entries: Sequence[Server | NamedServer], lookup: Lookup = lookup_host) -> list[Server]:
-    """The servers behind all entries, in their order, each once. Raises what ``lookup`` raises."""
-    servers: dict[Server, None] = {}
-    for entry in entries:
-        if isinstance(entry, Server):
-            servers[entry] = None
-        else:
-            for address in await lookup(entry.name):
-                servers[Server(str(ipaddress.ip_address(address)), entry.port)] = None
-    return list(servers)

@@ -52,6 +52,7 @@ class Outage:
     """What a client saw while a process was killed and came back."""
 
     role: str
+    number: signal.Signals
     rounds: list[dict[str, Any]]
     unanswered_seconds: float
     """From the kill until dnsguard answered a query again."""
@@ -76,15 +77,22 @@ class Outage:
     def __str__(self) -> str:
         lost, refused = self.lost("connection", "answered"), self.lost("allowed", "answered")
         return (
-            f"kill -9 of the {self.role}: queries unanswered for {self.unanswered_seconds:.2f} s, ready again after "
-            f"{self.healed_seconds:.2f} s; {len(self.rounds)} look-ups, {self.failed_lookups} failed, slowest "
+            f"{self.number.name} to the {self.role}: no answer for {self.unanswered_seconds:.2f} s, ready again "
+            f"after {self.healed_seconds:.2f} s; {len(self.rounds)} look-ups, {self.failed_lookups} failed, slowest "
             f"{self.slowest_lookup:.2f} s; connections lost after an answer {lost}, to open addresses {refused}, "
             f"let through to closed ones {self.lost('denied', 'timeout')}"
         )
 
 
-def kill(lab: Lab, guard: Guard, role: str, rounds: int = 300, interval: float = 0.02) -> Outage:
-    """Under steady look-ups and connections kill -9 one of dnsguard's processes, and see it come back by itself."""
+def kill(
+    lab: Lab,
+    guard: Guard,
+    role: str,
+    number: signal.Signals = signal.SIGKILL,
+    rounds: int = 300,
+    interval: float = 0.02,
+) -> Outage:
+    """Under steady look-ups and connections end one of dnsguard's processes, and see it come back by itself."""
     agent = lab.agent(CLIENT)
     agent.call("resolve", name=OPEN_NAME, family=4)
     old = guard.processes()[role]
@@ -101,14 +109,14 @@ def kill(lab: Lab, guard: Guard, role: str, rounds: int = 300, interval: float =
     # The load has begun once the first of its names has led somewhere.
     _await(lambda: bool(_arrivals(lab)), "the load does not begin")
     started = time.monotonic()
-    os.kill(old, signal.SIGKILL)
+    os.kill(old, number)
     _await(lambda: guard.processes().get(role, old) != old, f"the {role} does not come back")
     # A name that nobody has asked for yet, and a patience much shorter than that of programs.
     _await(lambda: lab.lookup(CLIENT, topology.bulk_name(60_000), wait=0.1) is not None, "no query is answered")
     answered = time.monotonic() - started
     guard.await_enforced()
     healed = time.monotonic() - started
-    return Outage(role, steady.result(120), answered, healed)
+    return Outage(role, number, steady.result(120), answered, healed)
 
 
 def _arrivals(lab: Lab) -> list[dict[str, str]]:

@@ -14,7 +14,14 @@ from api.app import create_app
 from api.audit import AuditRecord
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseState, LeaseStates, StatusReport
-from api.services import BadClient, CannotExplain, ReadModelUnavailable, Services, UnknownEndpoint
+from api.services import (
+    BadClient,
+    CannotExplain,
+    DnsLogQuestion,
+    ReadModelUnavailable,
+    Services,
+    UnknownEndpoint,
+)
 from api.tokens import HashedTokens, token_digest
 from dnsguard.store.memory import MemoryStore
 
@@ -47,6 +54,23 @@ async def leases(client: str) -> LeaseStates:
     return LeaseStates(leases=(lease,))
 
 
+class FakeDnsLog:
+    """One line of each answer says what was asked."""
+
+    async def recent(self, question: DnsLogQuestion) -> list[str]:
+        if question.client == "shop/nobody":
+            raise UnknownEndpoint("there is no endpoint 'shop/nobody'")
+        return [f'{{"type":"LOG","last":{question.last},"client":"{question.client}"}}', '{"type":"LOG"}']
+
+    async def follow(self, question: DnsLogQuestion) -> AsyncIterator[str]:
+        return self._lines(await self.recent(question), denied=question.denied)
+
+    async def _lines(self, before: list[str], *, denied: bool) -> AsyncIterator[str]:
+        for line in before:
+            yield line
+        yield f'{{"type":"UNLOGGED","count":{int(denied)}}}'
+
+
 @dataclass
 class World:
     """What a test may look at besides the answers."""
@@ -64,6 +88,7 @@ class World:
                 status=status,
                 endpoints=endpoints,
                 leases=leases,
+                dns_log=FakeDnsLog(),
                 audit=self.audit.append,
                 version="1.2.3",
                 max_body=1_000_000,

@@ -62,7 +62,7 @@ async def test_what_is_not_known_yet_is_a_503(client: httpx.AsyncClient) -> None
 
 async def test_the_views_are_described(client: httpx.AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()["paths"]
-    assert sorted(described) == ["/v1/endpoints", "/v1/explain", "/v1/leases", "/v1/status"]
+    assert sorted(described) == ["/v1/dns-log", "/v1/endpoints", "/v1/explain", "/v1/leases", "/v1/status"]
     assert "icmpType" in str(described["/v1/explain"]["post"]["requestBody"])
 
 

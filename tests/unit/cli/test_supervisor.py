@@ -117,11 +117,11 @@ def test_a_child_that_is_killed_starts_again_and_the_other_goes_on(started: list
     started.append(supervised)
     first = supervised.pid()
     os.kill(first, signal.SIGKILL)
-    assert supervised.line() == f"a (pid {first}) was killed by SIGKILL; starting again in 0.1 s"
+    assert supervised.line() == f"a (pid {first}) was killed by SIGKILL; starting again at once"
     second = supervised.pid()
     assert second != first
     os.kill(second, signal.SIGKILL)
-    assert supervised.line() == f"a (pid {second}) was killed by SIGKILL; starting again in 0.2 s"
+    assert supervised.line() == f"a (pid {second}) was killed by SIGKILL; starting again in 0.1 s"
     supervised.pid()
     supervised.process.terminate()
     assert supervised.rest()[0] == 0
@@ -150,17 +150,17 @@ def test_settings_that_a_child_refuses_end_it_all(started: list[Supervised]) -> 
 def test_a_child_that_fails_otherwise_is_tried_again(started: list[Supervised]) -> None:
     supervised = Supervised(a="raise SystemExit(1)")
     started.append(supervised)
+    assert supervised.line().endswith("ended with exit code 1; starting again at once")
     assert supervised.line().endswith("ended with exit code 1; starting again in 0.1 s")
-    assert supervised.line().endswith("ended with exit code 1; starting again in 0.2 s")
     supervised.process.terminate()
     assert supervised.rest()[0] == 0
 
 
-def test_waiting_doubles_up_to_a_limit_and_begins_anew_after_a_good_life() -> None:
+def test_the_first_start_is_at_once_and_waiting_doubles_up_to_a_limit_while_it_keeps_dying() -> None:
     backoff = Backoff()
-    assert [round(backoff.after(0.0), 1) for _ in range(8)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
-    assert backoff.after(10.0) == 0.1
-    assert backoff.after(9.9) == 0.2
+    assert [round(backoff.after(0.0), 1) for _ in range(9)] == [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert [backoff.after(2.0) for _ in range(3)] == [0.0, 0.0, 0.0]
+    assert backoff.after(1.9) == 0.1
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 
-from dnsguard.dns.eligible import ineligible
+from dnsguard.dns.eligible import UnleasedNets, ineligible
+from dnsguard.settings.forms import PRIVATE
 
 SPECIAL = [
     ("0.0.0.0", "unspecified"),
@@ -81,3 +82,41 @@ def test_the_nodes_own_addresses_are_never_leased_in_any_form(text: str) -> None
     own = {ip_address("192.0.2.1").packed, ip_address("2001:db8::1").packed}
     assert ineligible(ip_address(text).packed, own) == "the node's own address"
     assert ineligible(ip_address(text).packed) is None
+
+
+INSIDE = ["10.0.0.0", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "100.127.255.255"]
+OUTSIDE = ["9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0", "192.167.0.1", "100.63.255.255", "100.128.0.0"]
+
+
+@pytest.mark.parametrize("text", INSIDE)
+def test_private_addresses_are_not_leased_in_any_form_where_the_settings_say_so(text: str) -> None:
+    private = UnleasedNets(PRIVATE)
+    for form in (text, *forms(text)):
+        assert "of unleased_nets" in str(ineligible(ip_address(form).packed, (), private)), form
+        assert ineligible(ip_address(form).packed) is None, form
+
+
+@pytest.mark.parametrize("text", OUTSIDE)
+def test_the_neighbours_of_private_networks_are_leased(text: str) -> None:
+    for form in (text, *forms(text)):
+        assert ineligible(ip_address(form).packed, (), UnleasedNets(PRIVATE)) is None, form
+
+
+@pytest.mark.parametrize(
+    ("net", "text", "reason"),
+    [
+        ("192.0.2.0/24", "192.0.2.255", "in 192.0.2.0/24 of unleased_nets"),
+        ("192.0.2.0/24", "192.0.3.0", None),
+        ("fc00::/7", "fd00::1", "in fc00::/7 of unleased_nets"),
+        ("fc00::/7", "fe00::1", None),
+        ("64:ff9b::/96", "64:ff9b::192.0.2.1", "in 64:ff9b::/96 of unleased_nets"),
+        ("64:ff9b::/96", "192.0.2.1", None),
+        ("0.0.0.0/0", "192.0.2.1", "in 0.0.0.0/0 of unleased_nets"),
+        ("0.0.0.0/0", "::ffff:192.0.2.1", "in 0.0.0.0/0 of unleased_nets"),
+        ("0.0.0.0/0", "2001:db8::1", None),
+        ("::/0", "2001:db8::1", "in ::/0 of unleased_nets"),
+        ("::/0", "192.0.2.1", None),
+    ],
+)
+def test_a_network_of_the_settings_is_never_leased(net: str, text: str, reason: str | None) -> None:
+    assert ineligible(ip_address(text).packed, (), UnleasedNets([ip_network(net)])) == reason

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsguard.dns.client import Client
-from dnsguard.dns.codes import EDE_NETWORK_ERROR, FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
+from dnsguard.dns.codes import EDE_BLOCKED, EDE_NETWORK_ERROR, FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.hooks import Handled
 from dnsguard.dns.message import Answer
 from dnsguard.dns.relay import Leased, LeaseOutcome, Refusal, Relay, RelaySettings
 from dnsguard.dns.scan import scan_answer
@@ -18,7 +19,7 @@ from dnsguard.dns.upstream.exchange import Done, Found, Unanswered
 from dnsguard.dns.upstream.question import Question, encode
 from tests.unit.dns.messages import answer_bytes, query_bytes
 
-CLIENT = Client(b"\x0a\0\0\1", 5353, b"\x7f\0\0\1", "udp")
+CLIENT = Client(b"\x0a\0\0\1", b"\x7f\0\0\1", "udp")
 OTHER = CLIENT._replace(address=b"\x0a\0\0\2")
 TCP = CLIENT._replace(transport="tcp")
 GRANTED = LeaseOutcome(ok=True)
@@ -68,7 +69,7 @@ class Stage:
 
     def ended(self) -> int:
         c = self.counters
-        return c.released + c.refused + c.failed + c.rejected + c.dropped
+        return c.released + c.refused + c.search_expansions + c.failed + c.rejected + c.dropped
 
 
 @pytest.fixture
@@ -277,6 +278,17 @@ async def test_a_refused_query_goes_no_further(make: Make) -> None:
     assert stage.counters.refused == 1
 
 
+async def test_a_refusal_may_be_one_that_caches_keep_and_one_that_is_no_denial(make: Make) -> None:
+    stage = make()
+    stage.refusal = Refusal(NXDOMAIN, EDE_BLOCKED, "not for you", 5)
+    answers = stage.query(query_bytes(edns=1232))
+    (soa,) = parsed(answers).auth
+    assert (parsed(answers).header.rcode, extended(answers), soa.ttl) == (NXDOMAIN, EDE_BLOCKED, 5)
+    stage.refusal = stage.refusal._replace(is_denial=False)
+    assert parsed(stage.query()).header.rcode == NXDOMAIN
+    assert (stage.counters.refused, stage.counters.search_expansions) == (1, 1)
+
+
 async def test_a_judge_that_fails_lets_nothing_pass(make: Make) -> None:
     stage = make()
     stage.judge_error = RuntimeError("boom")
@@ -350,18 +362,16 @@ MANY = [f"www.example.org 300 A 192.0.2.{i}" for i in range(1, 101)]
 
 
 @pytest.mark.parametrize(
-    ("client", "edns", "truncated"),
-    [(CLIENT, 0, True), (CLIENT, 1232, True), (CLIENT, 4096, True), (TCP, 0, False), (TCP, 1232, False)],
+    ("client", "edns", "fitting"),
+    [(CLIENT, 0, 29), (CLIENT, 1232, 74), (CLIENT, 4096, 74), (TCP, 0, 100), (TCP, 1232, 100)],
 )
-async def test_what_does_not_fit_is_truncated_but_leased(
-    make: Make, client: Client, edns: int, truncated: bool
-) -> None:
+async def test_what_does_not_fit_is_truncated_but_leased(make: Make, client: Client, edns: int, fitting: int) -> None:
     stage = make()
     answers = stage.query(query_bytes(edns=edns), client)
     stage.upstream(*MANY)
     record = parsed(answers)
-    assert bool(record.header.tc) == truncated
-    assert len(record.rr) == (0 if truncated else 100)
+    assert bool(record.header.tc) == (fitting < 100)
+    assert len(record.rr) == fitting
     assert bool(record.ar) == bool(edns)
     assert len(stage.leases[0][1].addresses) == 100
 
@@ -392,7 +402,7 @@ def test_any_bytes_have_a_well_formed_answer_or_none(tails: list[bytes]) -> None
         for tail in tails:
             for data in (tail, PLAIN[:12] + tail, query_bytes(edns=1232)[:-2] + tail):
                 for answer in stage.query(data):
-                    assert DNSRecord.parse(answer).header.qr == 1
+                    assert answer[2] & 0x80  # not by dnslib, which reads no label with octets above 127
                     assert answer[:2] == data[:2]
         for index in range(len(stage.questions)):
             stage.upstream(index=index)
@@ -400,3 +410,167 @@ def test_any_bytes_have_a_well_formed_answer_or_none(tails: list[bytes]) -> None
         assert stage.counters.hook_errors == 0
 
     asyncio.run(check())
+
+
+# What goes out again as it is.
+
+
+def ignore(_: Handled) -> None:
+    """Hears of it, and that is all."""
+
+
+ONCE_MORE = LeaseOutcome(ok=True, again_until=float("inf"))
+
+
+def ready(stage: Stage, data: bytes = PLAIN, client: Client = CLIENT) -> bytes | None:
+    """What a listener would send by itself."""
+    found = stage.relay.ready.of(client).get(data[2:])
+    return data[:2] + found[0] if found is not None and found[1] > asyncio.get_running_loop().time() else None
+
+
+async def cached(make: Make, outcome: LeaseOutcome = ONCE_MORE) -> Stage:
+    stage = make()
+    stage.outcome = outcome
+    stage.query()
+    stage.upstream(GOOD)
+    return stage
+
+
+async def test_an_answer_from_the_cache_is_ready_to_go_out_again_as_it_was(make: Make) -> None:
+    stage = await cached(make)
+    assert ready(stage) is None  # who asks once may never ask again
+    assert stage.query() == [ready(stage)]
+    assert ready(stage, client=OTHER) is None
+    assert ready(stage, query_bytes("WWW.example.org")) is None
+    assert ready(stage, query_bytes(edns=1232)) is None
+
+
+@pytest.mark.parametrize("again_until", [0.0, 1.0])
+async def test_it_is_not_when_its_lease_would_have_to_be_looked_at(make: Make, again_until: float) -> None:
+    stage = await cached(make, LeaseOutcome(ok=True, again_until=again_until))
+    stage.query()
+    assert ready(stage) is None
+
+
+async def test_it_is_not_longer_than_its_ttls_are_right(make: Make) -> None:
+    stage = await cached(make)
+    now = asyncio.get_running_loop().time()
+    stage.query()
+    assert now < stage.relay.ready.of(CLIENT)[PLAIN[2:]][1] <= now + 1
+
+
+async def test_what_was_refused_or_asked_over_tcp_or_is_written_down_is_not_ready(make: Make) -> None:
+    stage = await cached(make)
+    stage.query(client=TCP)
+    assert ready(stage, client=TCP) is None
+    stage.refusal = Refusal()
+    stage.query()
+    assert ready(stage) is None
+    stage.refusal = None
+    stage.relay.observe = ignore
+    stage.query()
+    assert ready(stage) is None
+
+
+async def test_nothing_is_ready_once_the_cache_is_cleared_or_somebody_wants_to_hear_of_all(make: Make) -> None:
+    stage = await cached(make)
+    stage.query()
+    stage.relay.observe = ignore
+    assert ready(stage) is None
+    stage.relay.observe = None
+    stage.query()
+    assert ready(stage) is not None
+    stage.relay.clear_cache()
+    assert ready(stage) is None
+
+
+# What is fetched before it is needed, and what is given when nothing can be fetched.
+
+
+class Clock:
+    """The loop's clock, moved by hand."""
+
+    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = asyncio.get_running_loop().time()
+        monkeypatch.setattr(stage.relay, "_time", lambda: self.now)
+
+
+async def test_in_the_last_tenth_of_its_life_an_answer_is_fetched_anew_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = make()
+    clock = Clock(stage, monkeypatch)
+    stage.query()
+    stage.upstream(GOOD)
+    clock.now += 269
+    assert len(stage.query()) == 1
+    assert len(stage.questions) == 1
+    clock.now += 2
+    assert len(stage.query()) == len(stage.query()) == 1
+    assert len(stage.questions) == 2
+    stage.upstream("www.example.org 300 A 192.0.2.2")
+    clock.now += 100
+    assert [str(rr.rdata) for rr in parsed(stage.query()).rr] == ["192.0.2.2"]
+    assert (len(stage.questions), stage.counters.prefetched) == (2, 1)
+
+
+async def test_who_asks_while_it_is_fetched_waits_for_that(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = make()
+    clock = Clock(stage, monkeypatch)
+    stage.query()
+    stage.upstream(GOOD)
+    clock.now += 299
+    stage.query()
+    clock.now += 2
+    answers = stage.query()
+    assert answers == []
+    stage.upstream(GOOD)
+    assert len(answers) == 1
+    assert len(stage.questions) == 2
+
+
+@pytest.mark.parametrize("limits", [{"prefetch": False}, {}], ids=["switched off", "too short a life"])
+async def test_what_is_not_fetched_early(make: Make, monkeypatch: pytest.MonkeyPatch, limits: dict[str, bool]) -> None:
+    stage = make(**limits)
+    clock = Clock(stage, monkeypatch)
+    ttl = 300 if limits else 9
+    stage.query()
+    stage.upstream(f"www.example.org {ttl} A 192.0.2.1")
+    clock.now += ttl - 0.1
+    assert len(stage.query()) == 1
+    assert len(stage.questions) == 1
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["no answer", "SERVFAIL"])
+async def test_an_expired_answer_is_given_where_that_is_wanted_and_says_so(
+    make: Make, monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    stage = make(serve_stale=3600.0)
+    clock = Clock(stage, monkeypatch)
+    stage.query()
+    stage.upstream(GOOD)
+    clock.now += 3800
+    answers = stage.query(query_bytes(edns=1232))
+    if silent:
+        stage.questions[-1][1](Unanswered(EDE_NETWORK_ERROR, "nobody there"))
+    else:
+        stage.upstream(rcode=SERVFAIL)
+    assert [(str(rr.rdata), rr.ttl) for rr in parsed(answers).rr] == [("192.0.2.1", 30)]
+    assert extended(answers) == 3
+    assert stage.leases[-1][2] == pytest.approx(3800)
+    assert stage.counters.released_stale == 1
+    clock.now += 200
+    answers = stage.query()
+    stage.questions[-1][1](Unanswered(EDE_NETWORK_ERROR, "nobody there"))
+    assert parsed(answers).header.rcode == SERVFAIL
+
+
+async def test_nothing_stale_is_given_unless_wanted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = make()
+    clock = Clock(stage, monkeypatch)
+    stage.query()
+    stage.upstream(GOOD)
+    clock.now += 301
+    answers = stage.query()
+    stage.questions[-1][1](Unanswered(EDE_NETWORK_ERROR, "nobody there"))
+    assert parsed(answers).header.rcode == SERVFAIL

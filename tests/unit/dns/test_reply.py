@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from dnslib import EDNS0, RR, DNSHeader, DNSQuestion, DNSRecord
 
-from dnsguard.dns.message import FLAG_AA
+from dnsguard.dns.message import FLAG_AA, FLAG_RA
 from dnsguard.dns.reply import StoredAnswer, lifetime, patch_ttls, reply
 from dnsguard.dns.scan import scan_answer
 from tests.unit.dns.messages import answer_bytes, query, query_bytes
@@ -80,10 +80,9 @@ def test_nothing_but_id_question_and_opt_differs() -> None:
 
 def test_a_stored_answer_is_not_written_to() -> None:
     kept = stored(answer_bytes(query_bytes(), "www.example.org 300 A 192.0.2.1"))
-    before = kept.body
+    before = bytes(bytearray(kept.data))
     reply(kept, query("WWW.EXAMPLE.ORG", ident=1), 100, 10, 512)
-    assert kept.body == before
-    assert bytes(kept.body) == bytes(before)
+    assert kept.data == before
 
 
 def test_opt_in_the_middle_takes_the_additional_section_with_it() -> None:
@@ -102,6 +101,38 @@ def test_authority_is_not_claimed_from_the_cache() -> None:
     kept = stored(bytes(data))
     assert DNSRecord.parse(bytes(reply(kept, query(), 0, None, 512))).header.aa == 1
     assert DNSRecord.parse(bytes(reply(kept, query(), 1, None, 512))).header.aa == 0
+
+
+def test_recursion_is_available_whatever_the_server_says_for_itself() -> None:
+    data = bytearray(answer_bytes(query_bytes(), authority=SOA))
+    data[3] &= ~FLAG_RA & 0xFF
+    assert DNSRecord.parse(bytes(reply(stored(bytes(data)), query(), 1, None, 512))).header.ra == 1
+
+
+MANY = [f"{owner} 300 A 192.0.2.{i}" for i, owner in enumerate(["www.example.org"] * 20 + ["a.example.org"] * 20)]
+
+
+@pytest.mark.parametrize("edns", [0, 512])
+@pytest.mark.parametrize("limit", [20, 33, 44, 48, 49, 60, 300, 511, 512])
+def test_what_does_not_fit_is_cut_between_records(limit: int, edns: int) -> None:
+    """And a record less would have been one too many: what does fit is there."""
+    data = answer_bytes(query_bytes(), *MANY, authority=SOA, additional="ns.example.org 7 A 192.0.2.53")
+    out = bytes(reply(stored(data), query(edns=edns), 0, 7, limit))
+    record = DNSRecord.parse(out)
+    assert (record.header.tc, record.auth, len(record.ar)) == (1, [], 1 if edns else 0)
+    assert [str(rr.rdata) for rr in record.rr] == [f"192.0.2.{i}" for i in range(len(record.rr))]
+    assert {rr.ttl for rr in record.rr} <= {7}
+    question_and_opt = 12 + 21 + (11 if edns else 0)
+    assert len(out) <= max(limit, question_and_opt)
+    assert len(out) + 18 > limit or len(record.rr) == len(MANY)
+
+
+def test_a_cut_answer_has_its_tc_flag_and_what_fits_is_all_there() -> None:
+    data = answer_bytes(query_bytes(), *MANY[:10])
+    whole = bytes(reply(stored(data), query(edns=1232), 0, None, 1232))
+    assert DNSRecord.parse(bytes(reply(stored(data), query(edns=1232), 0, None, len(whole)))).header.tc == 0
+    cut = DNSRecord.parse(bytes(reply(stored(data), query(edns=1232), 0, None, len(whole) - 1)))
+    assert (cut.header.tc, len(cut.rr)) == (1, 9)
 
 
 def test_extended_errors_of_the_upstream_reach_the_client() -> None:

@@ -291,6 +291,38 @@ def test_a_malformed_answer_is_refused(data: bytes) -> None:
         scan_answer(data, WWW, 1)
 
 
+def named(octets: int, below: bytes = b"\0") -> bytes:
+    """A name that is ``octets`` long when what ``below`` stands for is a root, or a pointer to the question's name."""
+    last = octets - 3 * 64 - 1 - (len(WWW) if below != b"\0" else 1)
+    return (b"\x3f" + b"a" * 63) * 3 + bytes([last]) + b"b" * last + below
+
+
+COUNTS = struct.Struct("!HHHHHH").pack
+PLACES = {
+    "the owner of an answer": lambda octets: one_record(named(octets), 1, bytes(4)),
+    "the same through a pointer": lambda octets: one_record(named(octets, b"\xc0\x0c"), 1, bytes(4)),
+    "an alias": lambda octets: one_record(b"\xc0\x0c", 5, named(octets)),
+    "the same by a pointer": lambda octets: one_record(b"\xc0\x0c", 5, named(octets, b"\xc0\x0c")),
+    "the owner of an authority": lambda octets: (
+        COUNTS(1, 0x8180, 1, 0, 1, 0) + one_record(named(octets), 1, bytes(4))[12:]
+    ),
+    "an additional owner": lambda octets: COUNTS(1, 0x8180, 1, 0, 0, 1) + one_record(named(octets), 1, bytes(4))[12:],
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_name_has_255_octets_at_most_wherever_it_stands(place: str) -> None:
+    scan_answer(PLACES[place](255), WWW, 1)
+    with pytest.raises(MalformedMessage):
+        scan_answer(PLACES[place](256), WWW, 1)
+
+
+def test_so_has_the_name_in_a_question() -> None:
+    assert len(scan_query(HEADER + named(255) + b"\0\1\0\1").name) == 255
+    with pytest.raises(MalformedMessage):
+        scan_query(HEADER + named(256) + b"\0\1\0\1")
+
+
 def test_pointers_to_pointers_are_followed_but_not_for_ever() -> None:
     def chained(jumps: int) -> bytes:
         """A record of unknown type whose data are pointers, each to the one before, and a CNAME to the last of them."""

@@ -1,8 +1,10 @@
 import pytest
 from dnslib import DNSRecord
 
-from dnsguard.dns.codes import BADVERS, EDE_BLOCKED, REFUSED, SERVFAIL
-from dnsguard.dns.synthesis import MAX_TEXT, bare_error, error_answer, extended_error, truncated_answer
+from dnsguard.dns.codes import BADVERS, EDE_BLOCKED, NXDOMAIN, REFUSED, SERVFAIL, SOA
+from dnsguard.dns.scan import scan_answer
+from dnsguard.dns.synthesis import MAX_TEXT, bare_error, error_answer, extended_error
+from dnsguard.domains import wire_name
 from tests.unit.dns.messages import query, query_bytes
 
 
@@ -18,6 +20,17 @@ def test_an_error_keeps_what_the_client_sent(edns: int, rcode: int) -> None:
     if edns:
         assert record.ar[0].rdata[0].data == b"\0\x0fwhy"
         assert record.ar[0].edns_do
+
+
+@pytest.mark.parametrize("name", ["WwW.example.org", ".", "a." * 126 + "b"])
+@pytest.mark.parametrize("edns", [0, 512])
+def test_a_negative_answer_says_how_long_it_may_be_kept(name: str, edns: int) -> None:
+    out = error_answer(query(name, edns=edns), NXDOMAIN, EDE_BLOCKED, "x" * 1000, negative_ttl=5)
+    record = DNSRecord.parse(out)
+    (soa,) = record.auth
+    assert (soa.rname, soa.rtype, soa.ttl, soa.rdata.times[-1]) == (record.q.qname, SOA, 5, 5)
+    assert (record.header.rcode, record.rr, len(record.ar), len(out) <= 512) == (NXDOMAIN, [], 1 if edns else 0, True)
+    assert scan_answer(out, wire_name(name), 1).negative_ttl == 5, "what a cache reads"
 
 
 def test_an_extended_rcode_is_split() -> None:
@@ -40,8 +53,3 @@ def test_long_text_is_cut_between_characters() -> None:
 @pytest.mark.parametrize("name", ["a." * 126 + "b", "www.example.org"])
 def test_an_error_fits_into_512(name: str) -> None:
     assert len(error_answer(query(name, edns=512), SERVFAIL, 0, "x" * 1000)) <= 512
-
-
-def test_a_truncated_answer_is_empty() -> None:
-    record = DNSRecord.parse(truncated_answer(query(edns=1232), 0x8180, b""))
-    assert (record.header.tc, record.header.ra, record.rr, len(record.ar)) == (1, 1, [], 1)

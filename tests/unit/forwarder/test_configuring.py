@@ -26,7 +26,7 @@ from tests.unit.dns.messages import answer_bytes, query_bytes
 from tests.unit.forwarder.test_committer import Kernel
 from tests.unit.leases.naive import answer, client, feed, packed
 
-CLIENT = Client(packed("10.0.0.1"), 5353, packed("10.0.0.53"), "udp")
+CLIENT = Client(packed("10.0.0.1"), packed("10.0.0.53"), "udp")
 GOOD = "www.example.org 300 A 192.0.2.1"
 
 
@@ -62,7 +62,9 @@ class Bench:
     def connect(self, *servers: FakeUpstream) -> Relay:
         """Put the relay and its upstreams in place."""
         to = [Server("127.0.0.1", server.port) for server in servers]
-        self.made.pool = UpstreamPool(to, UpstreamSettings(deadline=20.0, patience=(10.0,)), self.dns_counters)
+        self.made.pool = UpstreamPool(
+            to, UpstreamSettings(deadline=20.0, patience=(10.0,), probes=False), self.dns_counters
+        )
         self.made.relay = Relay(
             self.made.pool.ask, lambda *_: None, self.leasing, RelaySettings(commit_deadline=0.25), self.dns_counters
         )

@@ -34,7 +34,7 @@ async def test_what_the_kernel_refused_is_owed_until_it_is_written_whatever_come
     now = asyncio.get_running_loop().time
     committer = Committer(book, kernel, counters, deadline=0.25)
     judge = QueryJudge(Clients([], [], []), book, counters, now)
-    made = Enforcing(book, judge, committer, counters, kernel, lambda _: NOTHING)
+    made = Enforcing(book, judge, committer, counters, kernel, lambda _: NOTHING, lambda: None)
     book.learn(b"", answer("www.example.org A 192.0.2.1 300"), now())
     kernel.refused = {"a-4": errno.ENOMEM}
     said: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
@@ -67,7 +67,7 @@ async def test_a_new_epoch_empties_the_kernel_and_what_comes_with_it_is_in_force
         epochs.append(configuration.cache_epoch)
         return book.discard(now(), configuration.cache_epoch) if configuration.cache_epoch else NOTHING
 
-    made = Enforcing(book, judge, committer, counters, kernel, configure)
+    made = Enforcing(book, judge, committer, counters, kernel, configure, lambda: None)
     said: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
     task = asyncio.create_task(made.run())
     cart = Identity("shop/cart", ("10.0.0.1",), ("a",), ())

@@ -8,7 +8,7 @@ from dnsguard.forwarder.health import HealthServer
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    server = HealthServer(lambda: ["no policy", "upstream down"], lambda: {"dnsguard_queries_total": 7})
+    server = HealthServer(lambda: ["no policy", "upstream down"], lambda: "dnsguard_queries_total 7\n")
     try:
         yield await server.start("127.0.0.1", 0)
     finally:

@@ -3,12 +3,14 @@ from ipaddress import ip_network
 import pytest
 
 from dnsguard.dns.client import Client, Transport
+from dnsguard.dns.codes import NXDOMAIN
 from dnsguard.dns.hooks import Refusal
 from dnsguard.domains import wire_name
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.judge import DENIED, NOT_LISTED, NOT_READY, STRANGER, UNKNOWN, QueryJudge
 from dnsguard.forwarder.policy import Policy
+from dnsguard.forwarder.refusing import EXPANSION, NEGATIVE_TTL, Refusing
 from dnsguard.leases import LeaseBook
 from dnsguard.link.messages import Identity, Snapshot
 from tests.unit.leases.naive import client, feed, packed
@@ -17,12 +19,12 @@ MAY_ASK = Identity("shop/open", ("10.9.0.7",), ("a",), ("udp/10.9.0.1",))
 MAY_NOT = Identity("shop/closed", ("10.9.0.8",), ("a",), ())
 
 
-def judge(query_policy: str | None) -> QueryJudge:
+def judge(query_policy: str | None, refusing: Refusing | None = None) -> QueryJudge:
     """With a policy, or before there is one."""
     clients = Clients([packed("10.9.0.53")], [ip_network("10.9.0.0/24")], [ip_network("192.0.2.0/24")])
     clients.set_own({packed("10.9.0.1")})
     book = LeaseBook()
-    made = QueryJudge(clients, book, ForwarderCounters(), lambda: 0.0)
+    made = QueryJudge(clients, book, ForwarderCounters(), lambda: 0.0, refusing)
     if query_policy is not None:
         made.policy = Policy()
         made.policy.replace(Snapshot(1, "t", (), (MAY_ASK, MAY_NOT), query_policy))
@@ -54,6 +56,49 @@ def test_who_may_ask_what(
     allow_listed: Refusal | None,
     before: Refusal | None,
 ) -> None:
-    asked = Client(packed(address), 5353, packed("10.9.0.1"), transport)
+    asked = Client(packed(address), packed("10.9.0.1"), transport)
     said = [judge(policy)(asked, wire_name(name), 1) for policy in ("AllowAll", "AllowListed", None)]
     assert said == [allow_all, allow_listed, before]
+
+
+SEARCH = [wire_name("cluster.local"), wire_name("corp.example")]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("www.example.org", None),
+        ("example.net", DENIED),
+        ("www.example.org.shop.svc.cluster.local", EXPANSION),
+        ("example.net.cluster.local", EXPANSION),
+        ("db.cluster.local", EXPANSION),
+        ("example.net.corp.example", EXPANSION),
+        ("cluster.local", DENIED),  # is no expansion itself
+        ("notcluster.local", DENIED),
+        ("cluster.local.example.net", DENIED),
+    ],
+)
+@pytest.mark.parametrize("nxdomain", [False, True])
+def test_names_below_a_search_domain_are_denied_otherwise(name: str, said: Refusal | None, nxdomain: bool) -> None:
+    asked = Client(packed("10.9.0.8"), packed("10.9.0.1"), "udp")
+    made = judge("AllowAll", Refusing(SEARCH, nxdomain=nxdomain))
+    if said is DENIED and nxdomain:
+        said = DENIED._replace(rcode=NXDOMAIN, negative_ttl=NEGATIVE_TTL)
+    assert made(asked, wire_name(name), 1) == said
+    assert made._counters.refused_by_policy == (said is not None and said.is_denial)
+
+
+def test_a_name_below_a_search_domain_that_policy_allows_is_answered() -> None:
+    made = judge("AllowListed", Refusing([wire_name("example.org")]))
+    for address in ("10.9.0.7", "10.9.0.8"):
+        asked = Client(packed(address), packed("10.9.0.1"), "udp")
+        assert made(asked, wire_name("www.example.org"), 1) is None
+    may_ask = Client(packed("10.9.0.7"), packed("10.9.0.1"), "udp")
+    assert judge("AllowAll", Refusing(SEARCH))(may_ask, wire_name("www.example.org.cluster.local"), 1) is None
+
+
+@pytest.mark.parametrize("address", ["10.9.0.9", "198.51.100.1"])
+def test_who_is_not_ours_is_refused_whatever_the_name(address: str) -> None:
+    asked = Client(packed(address), packed("10.9.0.1"), "udp")
+    said = judge("AllowAll", Refusing(SEARCH, nxdomain=True))(asked, wire_name("a.cluster.local"), 1)
+    assert said in (UNKNOWN, STRANGER)

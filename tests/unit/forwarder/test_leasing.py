@@ -33,7 +33,7 @@ class Bench:
         self.outcomes: list[LeaseOutcome] = []
 
     def ask(self, address: bytes, *records: str) -> None:
-        asking = Client(address, 5353, packed("10.0.0.53"), "udp")
+        asking = Client(address, packed("10.0.0.53"), "udp")
         self.leasing(asking, cast("Any", answer(*records)), 0.0, self.outcomes.append)
 
     def held(self, address: bytes) -> list[bytes]:

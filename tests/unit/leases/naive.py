@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from dnsguard.domains import DomainPattern, wire_name
 from dnsguard.leases import NODE, OUTSIDERS, Changes, Feed, LeaseBook, LocalClient, Scope, Terms
+from dnsguard.leases.prolonging import Pair
 
 
 class Address(NamedTuple):
@@ -105,6 +106,15 @@ class Naive:
         to: Feed,
         now: float,
     ) -> None:
+        for target, lasts in self._reached(scope, start, now).items():
+            for address in local.addresses:
+                if self.owner(address) == local.endpoint and len(address) == len(target):
+                    place = to.kernel_set(address), address, target
+                    found[place] = max(lasts, found.get(place, 0.0))
+
+    def _reached(self, scope: Scope, start: bytes, now: float) -> dict[bytes, float]:
+        found: dict[bytes, float] = {}
+
         def walk(name: bytes, until: float, seen: frozenset[bytes]) -> None:
             for (edge_scope, owner, target, is_alias), expires in self.edges.items():
                 if edge_scope != scope or owner != name or expires <= now:
@@ -113,12 +123,27 @@ class Naive:
                 if is_alias and target not in seen:
                     walk(target, lasts, seen | {target})
                 if not is_alias:
-                    for address in local.addresses:
-                        if self.owner(address) == local.endpoint and len(address) == len(target):
-                            place = to.kernel_set(address), address, target
-                            found[place] = max(lasts, found.get(place, 0.0))
+                    found[target] = max(lasts, found.get(target, 0.0))
 
         walk(start, float("inf"), frozenset({start}))
+        return found
+
+    def prolong(self, pairs: list[Pair], until: float, now: float) -> None:
+        """Every name that policy wants for a client and that leads to its address leads there longer, for it alone."""
+        raised = []
+        for client, address in pairs:
+            whose: Scope = self.owner(client) or client
+            local = self.clients.get(whose if isinstance(whose, str) else OUTSIDERS)
+            if local is None:
+                continue
+            patterns = [p for name in local.feeds & self.feeds.keys() for p in self.feeds[name].patterns]
+            for scope in (whose, NODE) if isinstance(whose, str) else (whose,):
+                for owner in {o for s, o, _, _ in self.edges if s == scope}:
+                    wanted = any(pattern.matches(owner) for pattern in patterns)
+                    if wanted and address in self._reached(scope, owner, now):
+                        raised.append((whose, owner, address, False))
+        for edge in raised:
+            self.edges[edge] = max(until, self.edges.get(edge, 0.0))
 
     def owner(self, address: bytes) -> str:
         """Empty: nobody."""

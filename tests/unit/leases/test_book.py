@@ -192,6 +192,16 @@ def test_what_was_inherited_stays_until_policy_changes_for_it() -> None:
     assert kernel.elements == {places[1]: 78.0}, "what was looked up since has a reason of its own"
 
 
+def test_what_was_inherited_and_may_not_be_leased_any_more_goes() -> None:
+    made, kernel = LeaseBook(eligible=lambda address: address != packed("10.8.0.9")), Kernel()
+    made.replace_policy([FEED], [ONE], 0)
+    stays, goes = (Place("web-4", packed("10.0.0.1"), packed(address)) for address in ("192.0.2.9", "10.8.0.9"))
+    kernel.elements = dict.fromkeys((stays, goes), 100.0)
+    made.inherit(Element(place, 100.0) for place in (stays, goes))
+    kernel.take(made, made.reconcile(1, rewrite=True), 1)
+    assert set(kernel.elements) == {stays}
+
+
 def test_leases_are_listed_with_their_names() -> None:
     made, kernel = book(), Kernel()
     chain = answer("www.example.org CNAME edge.example.net 300", "edge.example.net A 192.0.2.1 30")

@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from dnsguard.domains import DomainPattern
 from dnsguard.leases import NODE, OUTSIDERS, Changes, Feed, LeaseBook, LocalClient, Scope, Terms
+from dnsguard.leases.prolonging import Pair
 from tests.unit.leases.naive import Kernel, Naive, answer, packed
 
 NAMES = ["a.example.org", "b.example.net", "c.example.net"]
@@ -13,6 +14,7 @@ PATTERNS = ["a.example.org", "*.example.net", "*.example.org", "c.example.net"]
 ADDRESSES = ["192.0.2.1", "2001:db8::1"]
 CLIENTS = {"ns/one": ["10.0.0.1", "fd00::1"], "ns/two": ["10.0.0.2"], "host": ["10.0.0.1", "10.0.0.3"], OUTSIDERS: []}
 FEEDS = ["f", "g"]
+ASKING = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.9", "fd00::1"]
 SCOPES: list[Scope] = ["ns/one", "ns/two", "host", NODE, packed("10.0.0.9"), packed("10.0.0.2")]
 
 records = st.one_of(
@@ -138,6 +140,27 @@ class Sequences(RuleBasedStateMachine):
             self._take(self.book.discard(self.now, self.book.epoch + 1))
             self.naive.edges.clear()
             self.owed = False
+
+    @rule(
+        pairs=st.lists(
+            st.builds(Pair, st.sampled_from(ASKING).map(packed), st.sampled_from(ADDRESSES).map(packed)), min_size=1
+        )
+    )
+    def prolong(self, pairs: list[Pair]) -> None:
+        """They talk to each other, whether there is a lease or not."""
+        until = self.now + self.terms.lease(0) + self.terms.slack
+        self.naive.prolong(pairs, until, self.now)
+        for changes in self.book.prolong(pairs, until, self.now):
+            self._take(changes)
+
+    @rule(before=st.sampled_from([1.0, 30.0, 100.0]))
+    def look_for_what_ends(self, before: float) -> None:
+        found = {pair for step in self.book.ending(self.now + before, self.now) for pair in step}
+        assert found == {
+            (client, address)
+            for (_, client, address), expires in self.kernel.live(self.now).items()
+            if expires < self.now + before
+        }
 
     @rule(seconds=st.sampled_from([1.0, 20.0, 70.0, 300.0]))
     def wait(self, seconds: float) -> None:

@@ -6,6 +6,9 @@ from dnsguard.link.messages import (
     Ack,
     Delta,
     DnsConfiguration,
+    DnsLogQuery,
+    DnsLogReply,
+    DnsLogStop,
     Hello,
     Identity,
     LearnedAlias,
@@ -13,6 +16,8 @@ from dnsguard.link.messages import (
     LeaseSetFeed,
     LeasesQuery,
     LeasesReply,
+    SetUse,
+    SetUses,
     Snapshot,
     Stats,
 )
@@ -31,6 +36,9 @@ configurations = st.builds(
     no_delay=st.booleans(),
     hold=st.floats(0, 10, allow_nan=False),
     save_interval=st.floats(0, 1e6, allow_nan=False),
+    dns_log=st.sampled_from(["", "All", "Off"]),
+    dns_log_max_files=numbers,
+    dns_log_max_file_size_mb=numbers,
 )
 leases = st.builds(
     LearnedLease,
@@ -76,6 +84,12 @@ messages = st.one_of(
         removed_identities=texts,
         configuration=st.lists(configurations, max_size=1).map(tuple),
     ),
+    st.builds(
+        DnsLogQuery, request=numbers, last=numbers, follow=st.booleans(), client=text, name=text, denied=st.booleans()
+    ),
+    st.builds(DnsLogStop, request=numbers),
+    st.builds(SetUses, uses=st.lists(st.builds(SetUse, lease_set=text, policies=texts), max_size=3).map(tuple)),
+    st.builds(DnsLogReply, request=numbers, lines=texts, lost=numbers, done=st.booleans(), problem=text),
     st.builds(LeasesQuery, request=numbers, client=text),
     st.builds(Hello, forwarder=text, listen=texts, revision=numbers),
     st.builds(Ack, revision=numbers, problem=text),

@@ -12,10 +12,13 @@ from dnsguard.link.codec import encode
 from dnsguard.link.messages import (
     Ack,
     Delta,
+    DnsLogQuery,
+    DnsLogStop,
     Hello,
     LearnedLease,
     LeasesQuery,
     LeasesReply,
+    SetUses,
     Snapshot,
     Stats,
 )
@@ -33,6 +36,7 @@ class Forwarder:
         self.client = LinkClient(path, lambda: Hello(name, ("192.0.2.53#53",), 0), self)
         self.told: asyncio.Queue[Snapshot | Delta | LeasesQuery | str] = asyncio.Queue()
         self.holds = holds
+        self.asked: asyncio.Queue[DnsLogQuery | DnsLogStop | SetUses] = asyncio.Queue()
 
     def on_snapshot(self, snapshot: Snapshot, acknowledge: Acknowledge) -> None:
         self._told(snapshot, acknowledge)
@@ -44,6 +48,9 @@ class Forwarder:
         self.told.put_nowait(what)
         if not self.holds:
             acknowledge(what.revision, "")
+
+    def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
+        self.asked.put_nowait(message)
 
     def on_leases_query(self, query: LeasesQuery) -> None:
         lease = LearnedLease("shop/cart", "192.0.2.7", "198.51.100.1", ("s1",), ("example.org",), 60.0)

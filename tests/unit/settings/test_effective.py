@@ -54,6 +54,25 @@ def test_settings_then_node_then_default_then_built_in(
         assert origin(found, "dnsExtraTTL") == value
 
 
+@pytest.mark.parametrize(
+    ("given", "spec", "which", "files", "size"),
+    [
+        ({}, {}, None, None, None),
+        ({}, {"dnsLogsFileEnabled": True}, "All", None, None),
+        ({}, {"dnsLogsFileEnabled": False}, "Off", None, None),
+        ({"dns_log": "Denied"}, {"dnsLogsFileEnabled": True}, None, None, None),
+        ({}, {"dnsLogsFileMaxFiles": 3, "dnsLogsFileMaxFileSizeMB": 20}, None, 3, 20),
+        ({}, {"dnsLogsFileMaxFiles": 0, "dnsLogsFileMaxFileSizeMB": 10**9}, None, 1, 10_000),
+        ({"dns_log_max_files": 7}, {"dnsLogsFileMaxFiles": 3}, None, None, None),
+    ],
+)
+def test_the_dns_log(
+    given: dict[str, Any], spec: dict[str, Any], which: str | None, files: int | None, size: int | None
+) -> None:
+    found = effective(settings(**given), [said("default", **spec)])
+    assert (found.dns_log, found.dns_log_max_files, found.dns_log_max_file_size_mb) == (which, files, size)
+
+
 def test_each_value_has_its_own_origin() -> None:
     found = effective(
         settings(endpoint_to_host_action="Accept"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from dnsguard.calc.evaluator.packet import TCP, UDP
 from dnsguard.settings.forms import (
     comma_separated,
     read_address,
+    read_certificates,
     read_failsafe_port,
     read_interface_prefix,
     read_net,
@@ -60,6 +62,18 @@ BAD: list[tuple[Callable[[Any], Any], Any]] = [
     (read_address, "fe80::1%eth0"),
     (read_path, " "),
 ]
+
+
+def test_certificates(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    assert read_certificates("none") is None
+    with pytest.raises(ValueError, match="cannot be read: No such file"):
+        read_certificates(str(file))
+    file.write_text("no certificate")
+    with pytest.raises(ValueError, match="holds no certificates in PEM"):
+        read_certificates(str(file))
+    file.write_text("-----BEGIN CERTIFICATE-----\n")
+    assert read_certificates(str(file)) == file
 
 
 @pytest.mark.parametrize(("reader", "written", "value"), GOOD)

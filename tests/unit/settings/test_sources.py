@@ -8,7 +8,8 @@ import pytest
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE
 from dnsguard.locations import default_run_dir, default_state_dir
 from dnsguard.settings import Settings, SettingsError, add_flags, settings_from, settings_from_argv
-from dnsguard.settings.sources import FLAGS, system_resolvers
+from dnsguard.settings.forms import PRIVATE
+from dnsguard.settings.sources import FLAGS, system_resolvers, system_search_domains
 
 UPSTREAM = ("--upstreams", "192.0.2.53")
 
@@ -159,5 +160,46 @@ def test_where_things_are() -> None:
     assert read("--state-dir", "/y/state").run_dir == Path("/y/state/run")
 
 
+@pytest.mark.parametrize(
+    ("text", "nets"),
+    [
+        ("none", []),
+        ("192.0.2.0/24", ["192.0.2.0/24"]),
+        ("private,198.18.0.0/15", [*map(str, PRIVATE), "198.18.0.0/15"]),
+    ],
+)
+def test_networks_that_no_name_opens(text: str, nets: list[str]) -> None:
+    assert [str(net) for net in read("--unleased-nets", text).unleased_nets] == nets
+
+
+def test_a_network_that_is_none_is_quoted() -> None:
+    assert problems("--unleased-nets", "private,lan", *UPSTREAM) == [
+        "--unleased-nets: 'lan' is no network: write 192.0.2.0/24 or 2001:db8::/32"
+    ]
+
+
 def test_an_empty_state_dir_is_said_once() -> None:
     assert problems("--state-dir", " ", *UPSTREAM) == ["--state-dir: is empty: write a path"]
+
+
+def test_search_domains_are_those_of_resolv_conf_and_the_one_of_kubernetes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "resolv.conf"
+    monkeypatch.setattr("dnsguard.settings.sources.RESOLV_CONF", path)
+    path.write_text("domain example.net\nsearch Corp.Example. . lab..example corp.example b.example\n#search x\n")
+    found = read()
+    assert found.search_domains == ("cluster.local", "corp.example", "b.example")
+    assert "search_domains" not in found.model_fields_set
+    assert read("--search-domains", "svc.example").search_domains == ("svc.example",)
+    assert read("--search-domains", "none").search_domains == ()
+    path.write_text("search corp.example\nsearch\n")
+    assert system_search_domains(path) == ()
+    assert system_search_domains(tmp_path / "nowhere") == ()
+
+
+@pytest.mark.parametrize(("text", "said"), [(".", "every name is below it"), ("a..b", "a label is empty")])
+def test_a_search_domain_is_a_name(text: str, said: str) -> None:
+    (problem,) = problems("--search-domains", f"corp.example,{text}", *UPSTREAM)
+    assert problem.startswith("--search-domains[1]: ")
+    assert said in problem

@@ -471,3 +471,23 @@ spec: {interfaceName: cali9, ipNetworks: [10.0.0.8/32]}
 """
     answer = await explained(InForce(SHOP + twin), "203.0.113.1", source="shop/web", port=80)
     assert "10.0.0.8 is also that of shop/brother: its packets are judged as those of shop/brother" in answer.notes
+
+
+@pytest.mark.parametrize(
+    ("destination", "nets", "reason"),
+    [
+        ("10.8.0.9", ["10.0.0.0/8"], "in 10.0.0.0/8 of unleased_nets"),
+        ("64:ff9b::10.8.0.9", ["10.0.0.0/8"], "in 10.0.0.0/8 of unleased_nets"),
+        ("169.254.169.254", [], "link-local"),
+        ("10.8.0.9", [], None),
+    ],
+)
+async def test_of_a_denied_address_that_no_name_opens_it_is_said_why(
+    destination: str, nets: list[str], reason: str | None
+) -> None:
+    answer = await explained(InForce(SHOP, unleased_nets=nets), destination)
+    said = [note for note in answer.notes if note.startswith("no name opens")]
+    assert answer.verdict == "Deny"
+    assert said == ([] if reason is None else [
+        f"no name opens {ip_address(destination)}, it is {reason}: where it is to be reached, nets say so"
+    ])  # fmt: skip

@@ -3,11 +3,12 @@ from dataclasses import replace
 import pytest
 
 from dnsguard.calc.evaluator.node import Node
-from dnsguard.controller.explain.queries import lease_sets_of, query_answer
+from dnsguard.controller.explain.queries import answer_to_denied, lease_sets_of, query_answer
 from dnsguard.domains import wire_name
 from dnsguard.leases import OUTSIDERS
 from dnsguard.link.messages import Identity, Snapshot
 from tests.unit.controller.policy import LEASES, compiled, endpoint
+from tests.unit.controller.running import settings
 
 CART = endpoint("cart", "10.0.0.7")
 NAMED, OTHER = wire_name("api.example.org"), wire_name("example.net")
@@ -50,6 +51,27 @@ def test_queries_that_nobody_here_answers() -> None:
     assert "nobody answers" in query_answer(NAMED, CART, world, snapshot(FREE), Node(), ())
     far = endpoint("far", "10.0.0.9", node="there")
     assert "forwarder of node there" in query_answer(NAMED, far, compiled(far), snapshot(), Node(name="here"), LISTEN)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "answer"),
+    [
+        ("example.net", {}, "REFUSED"),
+        ("example.net", {"query_refusal": "NXDomain"}, "NXDOMAIN"),
+        (
+            "api.example.org.shop.svc.cluster.local",
+            {},
+            "NXDOMAIN (so that resolvers with cluster.local in their search list go on)",
+        ),
+        ("cluster.local", {}, "REFUSED"),
+    ],
+)
+def test_what_is_answered_where_policy_denies(name: str, values: dict[str, str], answer: str) -> None:
+    said = settings(**values)
+    denied = answer_to_denied(wire_name(name), said.search_domains, said.query_refusal)
+    assert denied == answer
+    sentence = query_answer(wire_name(name), CART, compiled(CART), snapshot(SILENT), Node(), LISTEN, denied)
+    assert sentence.startswith(f"its query is {answer}: ")
 
 
 def test_look_ups_fill_the_sets_of_the_client_and_of_the_hosts_on_its_way() -> None:

@@ -8,6 +8,7 @@ import pytest
 from dnsguard.dns.client import Client, Respond
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.listen.udp import UdpListener
+from dnsguard.dns.ready import ReadyAnswers
 
 
 class Desk:
@@ -85,8 +86,7 @@ async def test_answers_leave_from_the_address_that_was_asked(
     data, peer = await sender.received.get()
     assert (data, peer[:2]) == (b"noitseuq", (asked, listener.port))
     family = socket.AF_INET6 if ":" in asked else socket.AF_INET
-    port = transport.get_extra_info("sockname")[1]
-    client = Client(socket.inet_pton(family, source), port, socket.inet_pton(family, asked), "udp")
+    client = Client(socket.inet_pton(family, source), socket.inet_pton(family, asked), "udp")
     assert desk.seen == [(b"question", client)]
     assert desk.counters.udp_received == 1
 
@@ -143,3 +143,25 @@ async def test_after_the_stop_what_was_taken_is_still_answered(desk: Desk, opene
     desk.later[0](b"answer")
     assert (await sender.received.get())[0] == b"answer"
     assert [data for data, _ in desk.seen] == [b"before"]
+
+
+@pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0", "::1", "::"])
+async def test_what_is_ready_goes_out_without_asking(desk: Desk, opened: list[Any], bound: str) -> None:
+    ready = ReadyAnswers()
+    listener = UdpListener(bound, 0, desk.handle, desk.counters, ready)
+    opened.append(listener)
+    address = "::1" if ":" in bound else "127.0.0.1"
+    transport, sender = await send_from(address, opened)
+    packed = socket.inet_pton(socket.AF_INET6 if ":" in bound else socket.AF_INET, address)
+    now = asyncio.get_running_loop().time()
+    ready.put(Client(packed, packed, "udp"), b"??question", b"!!answer", now + 60)
+    ready.put(Client(packed, packed, "udp"), b"??old question", b"!!answer", now)
+    for question, answer in ((b"idquestion", b"idanswer"), (b"idold question", b"noitseuq dlodi")):
+        transport.sendto(question, (address, listener.port))
+        assert (await sender.received.get())[0] == answer
+    assert [data for data, _ in desk.seen] == [b"idold question"]
+    counters = desk.counters
+    assert (counters.udp_received, counters.queries, counters.released, counters.released_ready) == (2, 1, 1, 1)
+    ready.clear()
+    transport.sendto(b"idquestion", (address, listener.port))
+    assert (await sender.received.get())[0] == b"noitseuqdi"

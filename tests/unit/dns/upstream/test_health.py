@@ -1,6 +1,15 @@
 import pytest
 
-from dnsguard.dns.upstream.health import FAILURES_TO_DOWN, FIRST_PAUSE, LONGEST_PAUSE, Health, preference
+from dnsguard.dns.upstream.health import (
+    ANSWERS_TO_UP,
+    DOUBT_PAUSE,
+    FAILURES_TO_DOWN,
+    FIRST_PAUSE,
+    IDLE_PAUSE,
+    LONGEST_PAUSE,
+    Health,
+    preference,
+)
 
 
 def failing(times: int) -> Health:
@@ -22,13 +31,25 @@ def test_an_answer_between_failures_forgives() -> None:
     assert health.down_since is None
 
 
-def test_an_answer_makes_it_up_again() -> None:
+def test_one_answer_is_no_recovery_and_two_are() -> None:
     health = failing(FAILURES_TO_DOWN)
+    for _ in range(3):
+        health.answered()
+        assert health.state == "down: no answer"
+        health.failed(100.0, "no answer")
+    for _ in range(ANSWERS_TO_UP):
+        health.answered()
+    assert (health.down_since, health.why, health.state) == (None, "", "up")
+
+
+def test_who_is_not_who_it_must_be_is_down_at_once() -> None:
+    health = Health()
     health.answered()
-    assert (health.down_since, health.why) == (None, "")
+    health.failed(100.0, "its certificate is refused", for_good=True)
+    assert health.state == "down: its certificate is refused"
 
 
-def test_probes_come_after_pauses_that_grow() -> None:
+def test_probes_of_one_that_is_down_come_after_pauses_that_grow() -> None:
     health = failing(FAILURES_TO_DOWN)
     now, pauses = 100.0, []
     for _ in range(6):
@@ -42,8 +63,35 @@ def test_probes_come_after_pauses_that_grow() -> None:
     assert pauses[-1] == LONGEST_PAUSE
 
 
-def test_who_is_up_is_not_probed() -> None:
-    assert not Health().probe_due(1e9)
+def test_one_that_answers_again_is_asked_again_soon() -> None:
+    health = failing(FAILURES_TO_DOWN)
+    health.answered()
+    assert not health.probe_due(110.0)
+    assert not health.probe_due(110.0 + DOUBT_PAUSE / 2)
+    assert health.probe_due(110.0 + DOUBT_PAUSE)
+
+
+def test_one_that_nobody_asked_is_asked_at_once_and_then_when_it_was_not_heard_for_a_while() -> None:
+    health = Health()
+    assert health.state == "not asked yet"
+    assert health.probe_due(0.0)
+    assert not health.probe_due(1.0)
+    health.answered()
+    assert not health.probe_due(2.0)
+    assert not health.probe_due(2.0 + IDLE_PAUSE - 0.001)
+    health.answered()
+    assert not health.probe_due(2.0 + IDLE_PAUSE)
+    assert health.probe_due(2.0 + 2 * IDLE_PAUSE)
+
+
+def test_one_that_failed_last_is_asked_sooner() -> None:
+    health = Health()
+    health.answered()
+    assert not health.probe_due(0.0)
+    health.failed(1.0, "no answer")
+    assert health.state == "up"
+    assert health.probe_due(DOUBT_PAUSE)
+    assert not health.probe_due(DOUBT_PAUSE * 1.5)
 
 
 UP, DOWN = Health(), failing(FAILURES_TO_DOWN)

@@ -10,6 +10,7 @@ from dnslib import DNSRecord
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.upstream import stream
 from dnsguard.dns.upstream.exchange import Found, Unanswered
+from dnsguard.dns.upstream.hedging import BURST, SHARE
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
 from dnsguard.dns.upstream.question import Question
 from dnsguard.dns.upstream.sockets import SO_MARK
@@ -19,8 +20,8 @@ from tests.unit.dns.messages import answer_bytes, query
 
 GOOD = "www.example.org 300 A 192.0.2.1"
 EVIL = "www.example.org 300 A 192.0.2.66"
-FAST = UpstreamSettings(deadline=0.6, patience=(0.1, 0.1), sockets_per_server=4)
-PATIENT = UpstreamSettings(deadline=20.0, patience=(10.0,), sockets_per_server=4)
+FAST = UpstreamSettings(deadline=0.6, patience=(0.1, 0.1), sockets_per_server=4, probes=False)
+PATIENT = UpstreamSettings(deadline=20.0, patience=(10.0,), sockets_per_server=4, probes=False)
 """Where no server is silent, but building the answers takes a busy machine its time."""
 
 
@@ -91,7 +92,7 @@ async def test_ids_ports_and_casing_vary(bench: Bench) -> None:
 
 
 async def test_ports_are_given_up_after_some_use(bench: Bench) -> None:
-    settings = UpstreamSettings(deadline=0.6, sockets_per_server=1, uses_per_socket=5)
+    settings = UpstreamSettings(deadline=0.6, sockets_per_server=1, uses_per_socket=5, probes=False)
     async with FakeUpstream(good) as server:
         pool = bench.pool(server, settings=settings)
         for _ in range(20):
@@ -308,14 +309,14 @@ async def test_a_server_that_went_silent_is_found_again_without_a_client_waiting
     async with FakeUpstream(silence) as first, FakeUpstream(good) as second:
         pool = bench.pool(first, second)
         await down(pool, first)
-        asked_before = len(first.asked)
+        asked_before, probed_before = len(first.asked), len(first.probed)
         first.script = good
-        await first.wait_for_questions(asked_before + 1)
-        assert first.asked[-1].name == b"\0"
+        await first.wait_for_probes(probed_before + 1)
+        while pool.status()[f"127.0.0.1:{first.port}"] != "up":
+            await ask(pool)
+        assert len(first.asked) == asked_before
         await ask(pool)
-        assert pool.status()[f"127.0.0.1:{first.port}"] == "up"
-        await ask(pool)
-        assert first.asked[-1].name != b"\0"
+        assert len(first.asked) == asked_before + 1
 
 
 async def test_a_port_where_nobody_listens_costs_nothing(bench: Bench) -> None:
@@ -411,7 +412,7 @@ async def test_our_own_questions_can_carry_a_mark(bench: Bench, monkeypatch: pyt
 
     monkeypatch.setattr("socket.socket", Marked)
     async with FakeUpstream(lambda asked: [answer_bytes(asked.data, GOOD, tc=asked.transport == "udp")]) as server:
-        pool = bench.pool(server, settings=UpstreamSettings(deadline=0.6, mark=53))
+        pool = bench.pool(server, settings=UpstreamSettings(deadline=0.6, mark=53, probes=False))
         assert addresses(await ask(pool)) == ["192.0.2.1"]
     assert marked == [53, 53]
 
@@ -436,3 +437,68 @@ async def test_one_that_finds_fault_with_everything_is_not_asked_for_ever(bench:
         assert isinstance(result, Found)
         assert result.layout.answer.rcode == 1
         assert len(server.asked) == 2
+
+
+HEDGING = UpstreamSettings(deadline=20.0, patience=(10.0, 1.0), probes=False)
+
+
+async def warm(pool: UpstreamPool) -> None:
+    """Ask until the pool knows how fast the first server is, and goes by that."""
+    while pool._hedge_after >= HEDGING.patience[0]:
+        await ask(pool)
+
+
+async def test_an_answer_that_is_late_for_its_server_is_asked_for_elsewhere_at_once(bench: Bench) -> None:
+    async with FakeUpstream(good) as first, FakeUpstream(good) as second:
+        pool = bench.pool(first, second, settings=HEDGING)
+        await warm(pool)
+        assert second.asked == []
+        first.script = silence
+        assert addresses(await ask(pool)) == ["192.0.2.1"]
+        assert (len(second.asked), bench.counters.upstream_hedged) == (1, 1)
+
+
+async def test_a_server_that_slows_down_is_not_asked_twice_as_much(bench: Bench) -> None:
+    async with FakeUpstream(good) as server:
+        pool = bench.pool(server, settings=HEDGING)
+        await warm(pool)
+        asked_before = len(server.asked)
+
+        def script(asked: Asked) -> Iterable[bytes]:
+            asyncio.get_running_loop().call_later(0.3, server.send, answer_bytes(asked.data, GOOD), asked.peer)
+            return ()
+
+        server.script = script
+        await asyncio.gather(*(ask(pool, f"n{i}.example.org") for i in range(200)))
+        hedged = len(server.asked) - asked_before - 200
+        assert BURST <= hedged <= BURST + (asked_before + 200) * SHARE
+        assert bench.counters.upstream_hedged == hedged
+
+
+async def test_how_fast_servers_answer_is_told(bench: Bench) -> None:
+    async with FakeUpstream(good) as server:
+        pool = bench.pool(server, settings=HEDGING)
+        await warm(pool)
+        (said,) = pool.described().values()
+        assert said.startswith("up, answers within ")
+        assert pool.healths()[f"127.0.0.1:{server.port}"].has_answered
+
+
+async def test_one_that_nobody_asks_is_probed_and_seen_to_vanish_and_to_come_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pause in ("IDLE_PAUSE", "DOUBT_PAUSE", "FIRST_PAUSE"):
+        monkeypatch.setattr(f"dnsguard.dns.upstream.health.{pause}", 0.1)
+    async with FakeUpstream(good) as server:
+        pool = bench.pool(server, settings=UpstreamSettings(deadline=0.3, patience=()))
+
+        async def until(state: str) -> None:
+            async with asyncio.timeout(20):
+                while not pool.status()[f"127.0.0.1:{server.port}"].startswith(state):  # noqa: ASYNC110 - no event
+                    await asyncio.sleep(0.01)
+
+        await until("up")
+        for script, state in ((silence, "down: no answer"), (good, "up"), (silence, "down: no answer"), (good, "up")):
+            server.script = script
+            await until(state)
+        assert server.asked == []

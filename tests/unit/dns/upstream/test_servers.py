@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 import pytest
 
 from dnsguard.dns.upstream.servers import (
@@ -5,9 +7,10 @@ from dnsguard.dns.upstream.servers import (
     lookup_host,
     parse_trusted_servers,
     refuse_ourselves,
-    resolve_trusted,
 )
 from dnsguard.servers import Server
+from tests.support.fake_upstream import Asked, FakeUpstream
+from tests.unit.dns.messages import answer_bytes
 
 
 def test_everything_wrong_is_said_at_once() -> None:
@@ -50,25 +53,23 @@ def test_an_upstream_that_is_ourselves_is_refused(server: Server, listening: tup
         check()
 
 
-async def test_names_become_servers_in_their_place() -> None:
-    async def lookup(name: str) -> list[str]:
-        return {"dns.example.org": ["192.0.2.1", "2001:DB8::1", "192.0.2.9"]}[name]
-
-    entries = parse_trusted_servers(["192.0.2.9", "dns.example.org:5353", "dns.example.org"])
-    assert await resolve_trusted(entries, lookup) == [
-        Server("192.0.2.9", 53),
-        Server("192.0.2.1", 5353),
-        Server("2001:db8::1", 5353),
-        Server("192.0.2.9", 5353),
-        Server("192.0.2.1", 53),
-        Server("2001:db8::1", 53),
-    ]
-
-
 async def test_the_system_resolves_names() -> None:
-    assert (await lookup_host("localhost"))[0] in ("127.0.0.1", "::1")
+    assert (await lookup_host("localhost", []))[0] in ("127.0.0.1", "::1")
 
 
-async def test_a_name_without_address_is_said() -> None:
-    with pytest.raises(BadTrustedServer, match=r"nowhere\.invalid"):
-        await lookup_host("nowhere.invalid")
+async def test_only_the_resolvers_that_are_given_are_asked_and_no_search_list_is_tried() -> None:
+    def script(asked: Asked) -> Iterable[bytes]:
+        return [answer_bytes(asked.data, "dns.example.org 300 A 192.0.2.9", "dns.example.org 300 A 192.0.2.1")]
+
+    async with FakeUpstream(script) as resolver:
+        found = await lookup_host("dns.example.org", [Server("127.0.0.1", resolver.port)])
+        assert found == ["192.0.2.1", "192.0.2.9"]
+        resolver.script = lambda asked: [answer_bytes(asked.data, rcode=3)]
+        with pytest.raises(BadTrustedServer, match=r"'dns\.example\.net' cannot be resolved: "):
+            await lookup_host("dns.example.net", [Server("127.0.0.1", resolver.port)])
+        assert {asked.name for asked in resolver.asked} == {b"\3dns\7example\3org\0", b"\3dns\7example\3net\0"}
+
+
+async def test_where_nobody_can_be_asked_what_to_write_is_said() -> None:
+    with pytest.raises(BadTrustedServer, match=r"nowhere\.invalid.*is dnsguard itself: write the address of at least"):
+        await lookup_host("nowhere.invalid", [])

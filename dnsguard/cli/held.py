@@ -1,0 +1,50 @@
+"""The forwarder's sockets, held by whoever starts it: what is asked between two forwarders waits for the next."""
+
+import socket
+from collections.abc import Iterable, Sequence
+
+from dnsguard.dns.listen.binding import TCP_NAME, UDP_NAME, bound_tcp, bound_udp, stamp
+from dnsguard.dns.listen.handed import pairs
+from dnsguard.handover import Handed
+from dnsguard.settings import SocketAddress
+
+_WORKER = 0
+"""There is one."""
+
+
+class HeldSockets:
+    """A UDP and a TCP socket for each place to listen on."""
+
+    def __init__(self, where: Iterable[SocketAddress], given: Sequence[Handed] = ()) -> None:
+        """``given``: those that our own starter holds; where there are any, they are the ones. Raises BadHandover."""
+        self._places = [(str(wanted.address), wanted.port) for wanted in where]
+        self._sockets: list[Handed] = []
+        if given:
+            pairs(given, self._places)
+            self._sockets += given
+
+    def to_hand_down(self) -> Sequence[Handed]:
+        """All of them; none where one cannot be bound now: the forwarder tries by itself, and says what is wrong."""
+        if not self._sockets:
+            try:
+                for place in self._places:
+                    self._keep(UDP_NAME, bound_udp(*place))
+                    self._keep(TCP_NAME, bound_tcp(*place))
+            except OSError:
+                self.close()
+        return tuple(self._sockets)
+
+    def wait(self) -> None:
+        """Nobody reads them for now: whoever comes next is to know how long each query has waited."""
+        for each in self._sockets:
+            if each.socket.type == socket.SOCK_DGRAM:
+                stamp(each.socket, wanted=True)
+
+    def _keep(self, name: str, sock: socket.socket) -> None:
+        self._sockets.append(Handed(name.format(_WORKER), sock))
+
+    def close(self) -> None:
+        """Let go of them: from now on the kernel says that nobody is there."""
+        for each in self._sockets:
+            each.socket.close()
+        self._sockets.clear()

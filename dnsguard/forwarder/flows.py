@@ -1,0 +1,108 @@
+"""An address stays leased while its client has a live connection to it, however short the TTL of its name is.
+
+Established connections pass without a lease, but who has one goes on using the address: for the next connection of a
+pool, and whenever policy is judged anew. So, before leases end, the kernel is asked which of their clients still talk
+to the address, and those get more time (``leases.prolonging`` has the rule). Where no lease is near its end, nobody is
+asked.
+
+The table of connections may be large, so it is read by another thread, and for a twentieth of the time at most: where a
+look takes long, the next comes later, and leases are looked after the earlier before their end.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import Final, Protocol
+
+from dnsguard.errors import DnsguardError
+from dnsguard.forwarder.committer import Committer
+from dnsguard.forwarder.complaints import Complaints
+from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.leases import LeaseBook
+from dnsguard.leases.prolonging import Pair
+from dnsguard.netlink.conntrack import Flow
+
+PAUSE: Final = 8.0
+"""Seconds between two looks: a lease of the shortest time there is by default, a minute, is looked at when it has a
+third of it left, and once more should that fail."""
+
+SHARE: Final = 20.0
+"""A look that took a second is followed by a pause of so many at least."""
+
+
+class Flows(Protocol):
+    """What is needed of ``netlink.flowlist.FlowList``. Blocks."""
+
+    def opened_by(self, clients: frozenset[bytes]) -> Iterator[Flow]: ...
+
+
+class FlowKeeper:
+    """Belongs to one event loop."""
+
+    def __init__(
+        self, book: LeaseBook, committer: Committer, flows: Flows, counters: ForwarderCounters, complaints: Complaints
+    ) -> None:
+        self._book = book
+        self._committer = committer
+        self._flows = flows
+        self._counters = counters
+        self._complaints = complaints
+        self._loop = asyncio.get_running_loop()
+        self.pause = PAUSE
+        """Seconds until the next look."""
+
+    @property
+    def horizon(self) -> float:
+        """Seconds: what ends within them is looked after now, for the next look may fail."""
+        return 2.5 * self.pause
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self.pause)
+
+    async def look(self) -> None:
+        """Once: prolong what is about to end and is in use."""
+        ending = await self._ending()
+        if not ending:
+            return
+        started = self._loop.time()
+        try:
+            live = await asyncio.to_thread(_live, self._flows, ending)
+        except (DnsguardError, OSError) as error:
+            self._counters.flow_looks_failed += 1
+            self._complaints.complain(
+                "flows", self._loop.time(), "leases end though their clients may have connections: %s", error
+            )
+            return
+        now = self._loop.time()
+        self._counters.flow_looks += 1
+        self.pause = max(PAUSE, SHARE * (now - started))
+        await self._prolong(live, now)
+
+    async def _ending(self) -> frozenset[Pair]:
+        now, found = self._loop.time(), set[Pair]()
+        for step in self._book.ending(now + self.horizon, now):
+            found.update(step)
+            await asyncio.sleep(0)
+        return frozenset(found)
+
+    async def _prolong(self, live: Iterable[Pair], now: float) -> None:
+        terms = self._book.terms
+        until = now + max(terms.lease(0) + terms.slack, 2 * self.horizon)
+        for changes in self._book.prolong(live, until, now):
+            if not changes:
+                await asyncio.sleep(0)
+            elif problem := await self._committer.write(changes):
+                self._complaints.complain("flows", now, "leases of live connections are not prolonged yet: %s", problem)
+            else:
+                self._counters.leases_prolonged += len(changes.add)
+
+
+def _live(flows: Flows, ending: frozenset[Pair]) -> set[Pair]:
+    """Those of the pairs that talk to each other: to the address itself, or to one that is translated to it."""
+    found: set[Pair] = set()
+    for flow in flows.opened_by(frozenset(client for client, _ in ending)):
+        if flow.is_live:
+            found.update(ending.intersection((Pair(flow.source, flow.destination), Pair(flow.source, flow.reached))))
+    return found

@@ -1,0 +1,136 @@
+"""The forwarder's metrics by name, with what each of them means."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from dnsguard.dns.counters import Counters
+from dnsguard.dns.upstream.health import Health
+from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.dnslog import DnsLog
+from dnsguard.observe.exposition import Metric, number
+
+DNS: Final[Mapping[str, str]] = {
+    "queries": "Messages that came in as queries. Each is released, refused, failed, rejected or dropped.",
+    "released": "Answers of upstream or the cache that were given out, their leases acknowledged by the kernel.",
+    "refused": "Queries that policy refused.",
+    "failed": "Queries answered with SERVFAIL: upstream, lease, or a limit for all clients together.",
+    "rejected": "Queries that cannot be answered, and those beyond the limit of one client.",
+    "dropped": "Messages that got no answer: too short, or answers themselves.",
+    "released_cached": "Released answers that came from the cache.",
+    "released_truncated": "Released answers that were too large for UDP.",
+    "malformed_queries": "Queries that could not be read.",
+    "over_limit": "Queries turned away because too many of all clients were waiting.",
+    "over_client_limit": "Queries turned away because too many of their client were waiting.",
+    "coalesced": "Queries that waited for the upstream question of an equal one.",
+    "lease_failed": "Answers held back because their leases could not be written.",
+    "lease_deadline": "Answers held back because their leases were not acknowledged in time.",
+    "lease_late": "Acknowledgements of leases that came after the deadline.",
+    "hook_errors": "Mistakes of dnsguard's own in judging, leasing or observing.",
+    "upstream_questions": "Questions put to upstreams, however often each was sent.",
+    "upstream_attempts": "Packets and stream messages sent for them.",
+    "upstream_failed": "Questions that no upstream answered.",
+    "upstream_timeouts": "Attempts that nobody answered.",
+    "upstream_unmatched": "Packets that answered nothing we had asked, and were ignored.",
+    "upstream_wrong_case": "Answers right but for the casing of the question: asked again over TCP.",
+    "upstream_malformed": "Answers that could not be read.",
+    "upstream_without_edns": "Questions put again without an OPT record.",
+    "upstream_tcp": "Questions put over TCP.",
+    "udp_received": "Datagrams received from clients.",
+    "udp_send_errors": "Answers that the kernel would not send.",
+    "tcp_connections": "Connections of clients.",
+    "tcp_refused": "Connections closed at once by a limit.",
+    "tcp_received": "Messages received over them.",
+    "tcp_idle_closed": "Connections closed because they were idle.",
+    "tcp_overrun": "Connections closed because the client did not take its answers.",
+}
+
+FORWARDER: Final[Mapping[str, str]] = {
+    "refused_not_ready": "Queries refused because there was no policy yet.",
+    "refused_by_policy": "Queries that the client's policy refused.",
+    "refused_unknown": "Queries of unknown workloads, and of clients that are not ours.",
+    "leases_settled": "Answers whose leases the kernel already held.",
+    "leases_committed": "Answers released after a commit.",
+    "leases_after": "Answers released before their commit, as NoDelay has it.",
+    "leases_after_failed": "Answers released before a commit that then failed.",
+    "leases_refused": "Answers held back because a limit of leases is reached.",
+    "commits": "Transactions that the kernel acknowledged.",
+    "commits_failed": "Transactions that the kernel refused, or did not acknowledge in time.",
+    "elements_added": "Elements added to the kernel's sets, or made to last longer.",
+    "elements_removed": "Elements removed from them.",
+    "snapshots": "Policies received whole.",
+    "deltas": "Changes of policy received.",
+    "saves_failed": "Times that what was learned could not be saved.",
+}
+
+
+def counted(dns: Counters, forwarder: ForwarderCounters) -> Iterator[Metric]:
+    """What was counted since the start."""
+    for part, values, texts in (("dns", dns.as_dict(), DNS), ("forwarder", forwarder.as_dict(), FORWARDER)):
+        for name, value in values.items():
+            text = texts.get(name) or f"{name.replace('_', ' ').capitalize()}, since the forwarder started."
+            yield number(f"dnsguard_{part}_{name}_total", "counter", text, value)
+
+
+def durations(log: DnsLog) -> Iterator[Metric]:
+    """How long things took, of all queries or of a sample."""
+    latencies = log.observing.latencies
+    yield Metric(
+        "dnsguard_dns_query_duration_seconds", "histogram",
+        "From a query to its answer, by where the answer came from. Of released answers a sample, as soon as there are"
+        " more than 1000 a second and none are logged.",
+        {(("source", source),): each for source, each in latencies.by_source.items()},
+    )  # fmt: skip
+    yield Metric(
+        "dnsguard_upstream_duration_seconds", "histogram", "What queries waited for an upstream; of the same sample.",
+        {(("server", server),): each for server, each in latencies.by_server.items()},
+    )  # fmt: skip
+    yield Metric(
+        "dnsguard_lease_wait_seconds", "histogram",
+        "What answers of upstreams waited for the kernel to acknowledge their leases; of the same sample.",
+        {(): latencies.held},
+    )  # fmt: skip
+
+
+def upstreams(healths: Mapping[str, Health]) -> Iterator[Metric]:
+    """How the upstreams are, by their names."""
+    labels = {server: (("server", server),) for server in healths}
+    yield Metric(
+        "dnsguard_upstream_up", "gauge", "Whether an upstream answers, as far as is known: 1 or 0.",
+        {labels[each]: int(health.has_answered and health.down_since is None) for each, health in healths.items()},
+    )  # fmt: skip
+    yield Metric(
+        "dnsguard_upstream_answers_total", "counter", "Well-formed answers of an upstream.",
+        {labels[each]: health.answers for each, health in healths.items()},
+    )  # fmt: skip
+    yield Metric(
+        "dnsguard_upstream_failures_total", "counter", "Attempts that it did not answer, or not usably.",
+        {labels[each]: health.failures_in_all for each, health in healths.items()},
+    )  # fmt: skip
+    yield Metric(
+        "dnsguard_upstream_answer_seconds", "gauge", "Within how many seconds it answers half and nearly all of them.",
+        {
+            (*labels[each], ("quantile", f"{share:g}")): seconds
+            for each, health in healths.items()
+            for share in (0.5, 0.99)
+            if (seconds := health.latency.quantile(share)) is not None
+        },
+    )  # fmt: skip
+
+
+def logged(log: DnsLog) -> Iterator[Metric]:
+    """How the DNS log keeps up."""
+    observing, writer = log.observing, log.writer
+    yield number("dnsguard_dns_log_records_total", "counter", "Records made of queries.", observing.records)
+    yield number("dnsguard_dns_log_written_lines_total", "counter", "Lines that the file took.", writer.written)
+    yield Metric(
+        "dnsguard_dns_log_dropped_total", "counter",
+        "Records that are missing, because too many queries waited (ring), their client asked too much (client), or the"
+        " file did not take them (file).",
+        {
+            (("reason", "ring"),): observing.dropped,
+            (("reason", "client"),): observing.suppressed,
+            (("reason", "file"),): writer.lost,
+        },
+    )  # fmt: skip
+    yield number("dnsguard_dns_log_waiting_queries", "gauge", "Queries that wait for their record.", observing.waiting)
+    yield number("dnsguard_dns_log_waiting_lines", "gauge", "Lines that wait for the file.", writer.waiting)

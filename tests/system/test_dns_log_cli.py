@@ -1,0 +1,88 @@
+"""`dnsguard log` at the whole program, in the lab: real queries by dig, live, with the policies that they meet."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.lab import topology
+from tests.support.lab.guard import PROGRAM, Guard
+from tests.support.lab.lab import Lab
+from tests.support.lab.process import inside
+from tests.support.lab.running import CLIENT, OPEN_ADDRESS, OPEN_NAME, running, tell_everything
+
+pytestmark = [pytest.mark.xdist_group("dns-log"), pytest.mark.timeout(180)]
+
+PATIENCE = 30.0
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[tuple[Lab, Guard]]:
+    with running(["--dns-log", "All"]) as (built, guard):
+        tell_everything(built, guard)
+        yield built, guard
+
+
+def command(guard: Guard, *words: str) -> list[str]:
+    return inside(topology.NODE, [str(PROGRAM), "log", "--token-file", str(guard.state / "token"), *words])
+
+
+def shown(guard: Guard, *words: str) -> list[dict[str, Any]]:
+    done = subprocess.run(command(guard, "-o", "json", *words), capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def dig(workload: str, name: str) -> str:
+    words = ["dig", f"@{topology.LISTEN_ADDRESSES[0]}", name, "A", "+short", "+tries=1"]
+    return subprocess.run(inside(workload, words), capture_output=True, text=True, check=True).stdout
+
+
+def test_what_dig_asks_is_seen_live_with_its_policy(lab: tuple[Lab, Guard]) -> None:
+    built, guard = lab
+    workload = built.workloads[CLIENT]
+    who = f"{workload.namespace}/{workload.name}"
+    words = command(guard, "--follow", "-n", "0", "--client", who, "--name", "*.example.com")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as tail:
+        assert tail.stdout is not None
+        try:
+            give_up = time.monotonic() + PATIENCE
+            while not shown(guard, "--client", who, "--name", OPEN_NAME):
+                assert OPEN_ADDRESS in dig(CLIENT, OPEN_NAME)
+                assert time.monotonic() < give_up
+            dig(CLIENT, "api.alice.com")
+            dig(CLIENT, OPEN_NAME)
+            line = tail.stdout.readline()
+        finally:
+            tail.terminate()
+    assert f"{who} ({workload.address()})" in line
+    assert f"{OPEN_NAME} A: " in line
+    assert "NOERROR" in line
+    assert OPEN_ADDRESS in line
+    assert "*.example.com in " in line
+    assert ", open for " in line
+
+
+def test_filters_and_the_file_agree(lab: tuple[Lab, Guard]) -> None:
+    built, guard = lab
+    dig(CLIENT, "api.alice.com")
+    dig(CLIENT, OPEN_NAME)
+    address = built.workloads[CLIENT].address()
+    give_up = time.monotonic() + PATIENCE
+    path = guard.state / "dns-log.jsonl"
+    while not (records := shown(guard, "--client", address, "--name", "api.alice.com", "-n", "1")):
+        assert time.monotonic() < give_up
+    (record,) = records
+    assert (record["qname"], record["client_ip"], record["rcode"]) == ("api.alice.com", address, "NOERROR")
+    assert record["policy_match"][0]["policies"]
+    while record not in map(json.loads, path.read_text().splitlines()):
+        assert time.monotonic() < give_up
+    assert shown(guard, "--denied", "--client", address, "--name", "api.alice.com") == []
+
+
+def test_a_client_that_is_not_there_is_said(lab: tuple[Lab, Guard]) -> None:
+    _, guard = lab
+    done = subprocess.run(command(guard, "--client", "shop/nobody"), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "dnsguard log: there is no endpoint 'shop/nobody'\n")

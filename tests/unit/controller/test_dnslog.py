@@ -1,0 +1,89 @@
+"""The DNS log as the API has it, over a real link."""
+
+import asyncio
+import json
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from api.services import DnsLogQuestion, ReadModelUnavailable, UnknownEndpoint
+from dnsguard.controller.dnslog import DnsLogModel
+from dnsguard.link.messages import DnsLogQuery, DnsLogReply, DnsLogStop
+from tests.unit.link.test_server import Forwarder, link
+from tests.unit.link.test_tails import line
+
+QUESTION = DnsLogQuestion(5, "shop/cart", "*.example.org", denied=True)
+
+
+async def test_the_newest_are_asked_of_the_forwarders_and_then_it_is_over(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        model = DnsLogModel(made.server, lambda _: None)
+        asking = asyncio.create_task(model.recent(QUESTION))
+        assert await forwarder.asked.get() == DnsLogQuery(1, 5, False, "shop/cart", "*.example.org", True)
+        forwarder.client.tell(DnsLogReply(1, (line(1, "a"),), done=True))
+        assert await asking == [line(1, "a")]
+        assert await forwarder.asked.get() == DnsLogStop(1)
+
+
+async def test_following_says_what_is_missing_and_ends_when_nobody_reads(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        model = DnsLogModel(made.server, lambda _: None)
+        lines = await model.follow(QUESTION)
+        async with aclosing(lines):
+            first = asyncio.ensure_future(anext(lines))
+            await forwarder.asked.get()
+            forwarder.client.tell(DnsLogReply(1, (line(1, "a"),), done=True))
+            assert await first == line(1, "a")
+            forwarder.client.tell(DnsLogReply(1, (line(2, "b"),), lost=7))
+            gap = json.loads(await anext(lines))
+            assert (gap["type"], gap["count"]) == ("UNLOGGED", 7)
+            assert await anext(lines) == line(2, "b")
+        assert await forwarder.asked.get() == DnsLogStop(1)
+
+
+async def test_the_end_of_the_server_ends_what_is_followed(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        model = DnsLogModel(made.server, lambda _: None)
+        reading = asyncio.create_task(_all(model))
+        await forwarder.asked.get()
+        model.close()
+        assert await reading == []
+
+
+async def _all(model: DnsLogModel) -> list[str]:
+    return [each async for each in await model.follow(QUESTION)]
+
+
+async def test_what_a_forwarder_refuses_is_said(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        model = DnsLogModel(made.server, lambda _: None)
+        reading = asyncio.create_task(_all(model))
+        await forwarder.asked.get()
+        forwarder.client.tell(DnsLogReply(1, problem="16 watch already"))
+        (gap,) = await reading
+        assert json.loads(gap)["reason"] == "16 watch already"
+        asking = asyncio.create_task(model.recent(QUESTION))
+        await forwarder.asked.get()
+        forwarder.client.tell(DnsLogReply(2, problem="bad domain"))
+        with pytest.raises(ReadModelUnavailable, match="bad domain"):
+            await asking
+
+
+async def test_without_a_forwarder_or_with_a_client_that_is_none_nothing_is_asked(tmp_path: Path) -> None:
+    def nobody(client: str) -> None:
+        raise UnknownEndpoint(client)
+
+    async with link(tmp_path) as made:
+        with pytest.raises(ReadModelUnavailable, match="no forwarder"):
+            await DnsLogModel(made.server, lambda _: None).recent(QUESTION)
+        with pytest.raises(UnknownEndpoint, match="shop/cart"):
+            await DnsLogModel(made.server, nobody).follow(QUESTION)

@@ -1,0 +1,22 @@
+from dnsguard.dns.upstream.health import Health
+from dnsguard.forwarder import metrics
+from dnsguard.observe.exposition import exposition
+
+
+def test_metrics_of_two_servers() -> None:
+    asked, unasked = Health(), Health()
+    asked.answered()
+    asked.failed(0.0, "no answer")
+    for _ in range(100):
+        asked.latency.observe(0.004)
+    text = exposition(metrics.upstreams({"192.0.2.1:53": asked, "[2001:db8::1]:53": unasked}))
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        'dnsguard_upstream_up{server="192.0.2.1:53"} 1',
+        'dnsguard_upstream_up{server="[2001:db8::1]:53"} 0',
+        'dnsguard_upstream_answers_total{server="192.0.2.1:53"} 1',
+        'dnsguard_upstream_answers_total{server="[2001:db8::1]:53"} 0',
+        'dnsguard_upstream_failures_total{server="192.0.2.1:53"} 1',
+        'dnsguard_upstream_failures_total{server="[2001:db8::1]:53"} 0',
+        'dnsguard_upstream_answer_seconds{server="192.0.2.1:53",quantile="0.5"} 0.00475682846001',
+        'dnsguard_upstream_answer_seconds{server="192.0.2.1:53",quantile="0.99"} 0.00475682846001',
+    ]

@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dnsguard.dataplane.settings import OWN_MARK
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import UnleasedNets, ineligible
+from dnsguard.dns.listen.transparent import is_transparent
 from dnsguard.dns.relay import Relay, RelaySettings
 from dnsguard.dns.upstream.health import DOWN
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
@@ -147,11 +148,13 @@ class Forwarder:
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
         try:
-            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, self._handed)
+            intercepting = [each for each in self._handed if is_transparent(each.socket)]
+            listening = [each for each in self._handed if each not in intercepting]
+            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, listening)
             if self._intercepts:
                 gate = Gate(relay.handle, self.linking.rights, lambda: self.book.roster.owners)
                 await self.sockets.open_intercepted(
-                    settings.intercept_port, gate.handle, self.dns_counters, relay.ready
+                    settings.intercept_port, gate.handle, self.dns_counters, relay.ready, intercepting
                 )
             await self._open_health()
             self._quieten_collector()

@@ -168,6 +168,18 @@ async def test_what_was_refused_is_written_once_it_can_be_and_nobody_asks_for_it
     assert len(bench.kernel.transactions) == 2
 
 
+async def test_that_nothing_had_to_be_written_does_not_mean_that_it_can_be() -> None:
+    bench = Bench()
+    bench.kernel.silent = True
+    bench.learn("a", "x.example.org A 192.0.2.1 30")
+    await bench.turn()
+    assert bench.committer.problem
+    bench.learn("b", "y.example.org A 192.0.2.1 30")
+    await bench.turn()
+    assert bench.outcomes["y.example.org"] == ""
+    assert bench.committer.problem
+
+
 async def test_what_policy_wants_no_more_is_not_tried_again() -> None:
     bench = Bench()
     bench.kernel.silent = True

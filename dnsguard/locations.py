@@ -11,6 +11,7 @@ TOKEN_FILE = "token"  # noqa: S105 - a file name
 DNS_LOG_FILE = "dns-log.jsonl"
 API_PORT = 8053
 HEALTH_PORT = 8054
+INTERCEPT_PORT = 8055
 
 
 def default_state_dir(environ: Mapping[str, str], *, is_root: bool | None = None) -> Path:

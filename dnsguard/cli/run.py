@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
     )
     add_flags(parser)
     settings = settings_from(parser.parse_args(argv))
-    held = HeldSockets(settings.listen, handed_down())
+    held = HeldSockets(settings.listen, handed_down(), settings.workers)
     # A child that is started again finds the sockets that we hold, whatever the file says by then of where to listen.
     listen = ("--listen", ",".join(map(str, settings.listen)))
     with hold_run_dir(settings):

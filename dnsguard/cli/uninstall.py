@@ -1,4 +1,4 @@
-"""`dnsguard uninstall`: remove our nftables table."""
+"""`dnsguard uninstall`: remove our nftables table, and the IP rule and route of interception."""
 
 import argparse
 import errno
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from dnsguard.cli.errors import CommandError
 from dnsguard.cli.lock import hold_run_dir
+from dnsguard.dataplane.settings import INTERCEPTED_MARK
+from dnsguard.netlink.localdelivery import LocalDelivery
 from dnsguard.netlink.nftables import delete_table
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
 from dnsguard.settings import add_flags, settings_from
@@ -16,21 +18,36 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="dnsguard uninstall",
         allow_abbrev=False,
-        description="Remove the nftables table: what was denied passes from then on. The state directory stays.",
+        description="Remove the nftables table, and the IP rule and route of interception: what was denied passes from"
+        " then on. The state directory stays.",
     )
     add_flags(parser)
     settings = settings_from(parser.parse_args(argv), needs_upstreams=False)
     with hold_run_dir(settings):  # a controller that runs would only put the table back
+        had_table = _remove_table(settings.table)
         try:
-            with NetfilterSocket() as kernel:
-                kernel.transact([delete_table(settings.table)])
-        except NetlinkError as error:
-            if error.errno == errno.ENOENT:
-                print(f"there is no table inet {settings.table}: nothing to remove")
-                return 0
-            hint = ": this needs root" if error.errno == errno.EPERM else ""
-            raise CommandError(f"{error}{hint}") from None
-        except PermissionError:
-            raise CommandError("the kernel refuses: this needs root") from None
-    print(f"table inet {settings.table} removed: dnsguard enforces nothing any more")
+            had_rule = LocalDelivery(INTERCEPTED_MARK).remove()
+        except OSError as error:
+            raise CommandError(f"the IP rule of interception stays: {error.strerror or error}") from None
+    if had_rule:
+        print("IP rule and route of interception removed")
+    if had_table:
+        print(f"table inet {settings.table} removed: dnsguard enforces nothing any more")
+    else:
+        print(f"there is no table inet {settings.table}: nothing to remove")
     return 0
+
+
+def _remove_table(table: str) -> bool:
+    """Whether there was one."""
+    try:
+        with NetfilterSocket() as kernel:
+            kernel.transact([delete_table(table)])
+    except NetlinkError as error:
+        if error.errno == errno.ENOENT:
+            return False
+        hint = ": this needs root" if error.errno == errno.EPERM else ""
+        raise CommandError(f"{error}{hint}") from None
+    except PermissionError:
+        raise CommandError("the kernel refuses: this needs root") from None
+    return True

@@ -128,14 +128,17 @@ class Enforcer(Generic[Plan]):
         link: Link,
         worker: Executor,
         pace: Pace = Pace(),
+        switched: Callable[[], None] = lambda: None,
     ) -> None:
-        """``worker`` has one thread; everybody who talks to the kernel uses the same one."""
+        """``worker`` has one thread; everybody who talks to the kernel uses the same one. ``switched`` is called when
+        other policy than before is in force."""
         self._inputs = inputs
         self._compute = compute
         self._kernel = kernel
         self._link = link
         self._worker = worker
         self._pace = pace
+        self._switched = switched
         self._pause = pace.first_pause
         self._wake = asyncio.Event()
         self._listed = False
@@ -271,8 +274,10 @@ class Enforcer(Generic[Plan]):
         await self._in_worker(self._kernel.switch, desired.plan)
         if self.enforced is None:
             log.info("in sync with revision %d of the store", desired.revision)
-        self.enforced = desired
+        before, self.enforced = self.enforced, desired
         self._unswept = True
+        if before is None or before.compiled is not desired.compiled:
+            self._switched()
 
     async def _sweep(self, plan: Plan) -> None:
         all_know = not self._link.laggards(self._published)

@@ -1,16 +1,19 @@
 """The node as the dataplane and the forwarder need it: from our settings, from resources and from the machine."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address
-from dnsguard.dataplane.settings import DenyAction, HostAction, Listen
+from dnsguard.dataplane.settings import DenyAction, HostAction, Interception, Listen
 from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.link.messages import DnsConfiguration
 from dnsguard.netlink.addresses import machine_addresses
 from dnsguard.resources import FelixConfiguration, HostEndpoint, Resource
+from dnsguard.servers import Server, read_server
 from dnsguard.settings import Settings
 from dnsguard.settings.effective import Effective, effective
 from dnsguard.span import exchanged
@@ -35,12 +38,26 @@ def plan_settings(
         workload_cidrs=settings.workload_cidrs,
         interface_addresses=interfaces,
         listen=tuple(Listen(listen.address, listen.port) for listen in settings.listen),
+        interception=interception(settings, configuration),
         endpoint_to_host=HostAction(configuration.endpoint_to_host),
         allow_vxlan=configuration.allow_vxlan,
         allow_ipip=configuration.allow_ipip,
         deny=DenyAction(configuration.deny),
         failsafe=configuration.failsafe,
     )
+
+
+def interception(settings: Settings, configuration: Effective) -> Interception | None:
+    """What the settings want of DNS for other servers."""
+    if settings.intercept_dns == "Off":
+        return None
+    trusted: dict[Address, None] = {}
+    for text in settings.upstreams if configuration.trusted_servers is None else configuration.trusted_servers:
+        with contextlib.suppress(ValueError):  # the forwarder says what is wrong with it
+            server = read_server(text)
+            if isinstance(server, Server):
+                trusted[ip_address(server.address)] = None
+    return Interception(settings.intercept_port, settings.intercept_dns == "WorkloadsAndNode", tuple(trusted))
 
 
 def dns_configuration(configuration: Effective) -> DnsConfiguration:

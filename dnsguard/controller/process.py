@@ -20,9 +20,11 @@ from api.services import Services
 from api.tokens import HashedTokens, token_digest
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.apiserver import ApiServer, bind
+from dnsguard.controller.askingrights import AskingRights
 from dnsguard.controller.auditlog import AuditLog
 from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
+from dnsguard.controller.diverting import Diverting
 from dnsguard.controller.dnslog import DnsLogModel
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain.model import ExplainModel
@@ -35,6 +37,7 @@ from dnsguard.controller.setuses import tell_uses
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
+from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
 from dnsguard.link.server import LinkServer
@@ -61,7 +64,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         worker = ThreadPoolExecutor(1, "kernel")
         stack.callback(worker.shutdown)
         socket = stack.enter_context(NetfilterSocket())
-        driver = Driver(socket, build_plan(Compiled(), replace(plan_settings(settings), endpoints_known=False)))
+        driver = Driver(socket, build_plan(Compiled(), foundation_settings(settings)))
         await _close_unknown(driver, worker)
         store = await SqliteStore.open(settings.state_dir / STORE_FILE)
         stack.push_async_callback(store.close)
@@ -71,13 +74,19 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         stack.callback(listener.close)
         kept = KeptInputs(settings.state_dir / LAST_VALID_FILE)
         inputs = kept.inputs
-        link = LinkServer(settings.link_socket, lambda: enforcer.wake())
-        enforcer: Enforcer[Plan] = Enforcer(inputs, Computing(settings), driver, link, worker)
+        rights = AskingRights(
+            lambda: None if enforcer.enforced is None else enforcer.enforced.compiled, settings.node_name
+        )
+        link = LinkServer(settings.link_socket, lambda: enforcer.wake(), on_rights=rights.answer)
+        enforcer: Enforcer[Plan] = Enforcer(
+            inputs, Computing(settings), driver, link, worker, switched=link.void_rights
+        )
+        diverting = Diverting(settings)
         await link.start()
         stack.push_async_callback(link.close)
 
         def troubles() -> Iterator[str]:
-            yield from filter(None, (kept.trouble, audit.problem))
+            yield from filter(None, (kept.trouble, audit.problem, *diverting.problems))
 
         leases = LeasesModel(enforcer, link)
         dns_log = DnsLogModel(link, leases.addresses_of)
@@ -109,12 +118,13 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             enforcing = tasks.create_task(enforcer.run(), name="enforcement")
             following = tasks.create_task(follow(store, inputs, changed, kept.failed), name="store")
             watching = tasks.create_task(watch_addresses(lambda: inputs.resources, enforcer.wake), name="addresses")
+            keeping = tasks.create_task(diverting.run(), name="interception")
             telling = tasks.create_task(tell_uses(enforcer, link), name="set uses")
             collecting = tasks.create_task(collect_when_quiet(lambda: enforcer.in_sync), name="collector")
             serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
             await stopped.wait()
             log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
-            for task in (following, watching, telling, collecting, enforcing):
+            for task in (following, watching, telling, collecting, enforcing, keeping):
                 task.cancel()
             await app.state.streams.close()
             dns_log.close()
@@ -124,6 +134,13 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             kept.save()
         if settings.on_stop == "Remove":
             await asyncio.get_running_loop().run_in_executor(worker, driver.uninstall)
+            await diverting.remove()
+
+
+def foundation_settings(settings: Settings) -> PlanSettings:
+    """Of the table before anything is known. Nothing is intercepted then: a table of an earlier run is adopted as it
+    is, whether that one intercepted or not."""
+    return replace(plan_settings(settings), endpoints_known=False, interception=None)
 
 
 async def _close_unknown(driver: Driver, worker: Executor) -> None:

@@ -6,6 +6,7 @@ look into the network header, `meta l4proto` before a port), so that `nft list` 
 
 import sys
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
 
 from dnsguard.dataplane.rules import (
     AddressIn,
@@ -17,6 +18,7 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     Count,
     Family,
+    GiveTo,
     Goto,
     HopLimit,
     Icmp,
@@ -24,6 +26,7 @@ from dnsguard.dataplane.rules import (
     Interface,
     InterfaceIn,
     InterfaceMap,
+    IsReply,
     Jump,
     LeasedTo,
     Log,
@@ -36,6 +39,7 @@ from dnsguard.dataplane.rules import (
     SetMark,
     Side,
     Statement,
+    ToMachine,
     TripleIn,
     Verdict,
     Way,
@@ -52,6 +56,7 @@ _PORT_OFFSET = {Side.SOURCE: 0, Side.DESTINATION: 2}
 _ICMP_PROTOCOL = {4: 1, 6: 58}
 _ICMP_OFFSET = {IcmpField.TYPE: 0, IcmpField.CODE: 1}
 _HOP_LIMIT_OFFSET = 7
+_LOOPBACK = {4: IPv4Address("127.0.0.1").packed, 6: IPv6Address("::1").packed}
 _FULL_MARK = 0xFFFFFFFF
 
 
@@ -215,6 +220,10 @@ def _emit_match(out: _Emitted, match: Match) -> None:
         case ConnectionState(states):
             mask = _host_order(states)
             out.add(ex.connection(ex.CT_STATE), ex.bitwise(mask, bytes(4)), ex.compare(ex.NOT_EQUAL, bytes(4)))
+        case IsReply():
+            out.add(ex.connection(ex.CT_DIRECTION), ex.compare(ex.EQUAL, bytes((ex.DIRECTION_REPLY,))))
+        case ToMachine():
+            out.add(ex.address_type(), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
         case Marked(bit):
             mask = _host_order(bit)
             out.add(ex.meta(ex.META_MARK), ex.bitwise(mask, bytes(4)), ex.compare(ex.EQUAL, mask))
@@ -232,6 +241,10 @@ def _emit_statement(out: _Emitted, statement: Statement) -> None:
             out.add(ex.counter(counter))
         case Log(prefix, group, per_second):
             out.add(ex.limit(per_second, 1, per_second), ex.log(group, prefix))
+        case GiveTo(family, port):
+            out.require_family(family)
+            out.add(ex.load(_LOOPBACK[family]), ex.load(port.to_bytes(2, "big"), ex.REGISTER_2))
+            out.add(ex.transparent_proxy(_FAMILY_NUMBER[family][0]))
         case AddressMap(side, family, map_name):
             out.require_family(family)
             out.address(side, family)

@@ -12,7 +12,8 @@
     output      -10  host endpoints' egress; the node reaches its own workloads always
 
 An accept ends one of these chains and the packet goes on to the next, so a packet between two workloads is judged by
-both. The ones for host endpoints exist only where a host endpoint needs them.
+both. The ones for host endpoints exist only where a host endpoint needs them. Those that take DNS away from other
+servers stand in `interception`.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -55,6 +56,7 @@ from dnsguard.netlink.nftables import Hook
 
 _IPIP, _TCP, _UDP = 4, 6, 17
 _VXLAN_PORT = 4789
+DNS_PORT = 53
 _LINK_LOCAL = ip_network("fe80::/10")
 _KNOWN = STATE_ESTABLISHED | STATE_RELATED
 
@@ -352,6 +354,10 @@ def _workload_to_host(additions: Additions, sets: Container[str]) -> str:
             if not listen.address.is_unspecified:
                 at = port, AddressWithin(Side.DESTINATION, ip_network(listen.address))
             rules.append(Rule((*at, Verdict.ACCEPT), "the forwarder judges queries itself"))
+    if settings.interception is not None:
+        for protocol in _UDP, _TCP:
+            taken = Marked(settings.interception.mark), Port(protocol, Side.DESTINATION, DNS_PORT, DNS_PORT)
+            rules.append(Rule((*taken, Verdict.ACCEPT), "the forwarder takes what goes to other servers"))
     if settings.endpoint_to_host is HostAction.DROP:
         end = additions.count(naming.COUNTER_WORKLOAD_TO_HOST)
         rules.append(Rule((end, Verdict.DROP), "workloads do not reach their node"))

@@ -85,6 +85,12 @@ COUNTER_ENCAPSULATED = "encapsulated-from-workload"
 COUNTER_INVALID = "invalid-connection-state"
 """The counter of packets that belong to no connection and cannot start one."""
 
+COUNTER_NO_FORWARDER = "no-forwarder"
+"""The counter of intercepted DNS packets that no forwarder was there to take."""
+
+COUNTER_UNROUTED = "intercepted-unrouted"
+"""The counter of DNS packets of the node that would have left, though they were to be intercepted."""
+
 
 def lease_set_names(lease_set_id: str) -> tuple[str, str]:
     """The kernel sets (client . destination) of one lease set, IPv4 and IPv6."""

@@ -10,6 +10,7 @@ from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
 from dnsguard.dataplane.classes import ClassBuilder
 from dnsguard.dataplane.hooks import Additions, base_chains
 from dnsguard.dataplane.hosts import Hosts
+from dnsguard.dataplane.interception import interception_chains
 from dnsguard.dataplane.policysets import (
     PolicySets,
     cidr_sets,
@@ -143,7 +144,7 @@ class _State:
         hosts = Hosts(self._builder, additions, self._host_endpoints.values())
         if before is not None:
             before.hosts.release()
-        bases = list(base_chains(additions, hosts.stages, foot.names))
+        bases = [*base_chains(additions, hosts.stages, foot.names), *interception_chains(additions, foot.names)]
         short: list[Set] = [*hosts.maps, *cidr_sets(foot.settings)]
         return _Base(
             foot,

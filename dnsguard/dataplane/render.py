@@ -17,12 +17,14 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     Count,
     Family,
+    GiveTo,
     Goto,
     HopLimit,
     Icmp,
     Interface,
     InterfaceIn,
     InterfaceMap,
+    IsReply,
     Jump,
     LeasedTo,
     Log,
@@ -35,6 +37,7 @@ from dnsguard.dataplane.rules import (
     Rule,
     SetMark,
     Statement,
+    ToMachine,
     TripleIn,
     Verdict,
 )
@@ -51,6 +54,7 @@ _STATES = {
     expressions.STATE_UNTRACKED: "untracked",
 }
 _IP = {4: "ip", 6: "ip6"}
+_LOOPBACK = {4: "127.0.0.1", 6: "[::1]"}
 
 
 def render(plan: Plan) -> str:
@@ -213,6 +217,10 @@ def _match_text(match: Match | Statement) -> str:
             return f"iifname . {_IP[family]} saddr {_not(negated)}@{set_name}"
         case ConnectionState(states):
             return "ct state " + ",".join(name for bit, name in _STATES.items() if states & bit)
+        case IsReply():
+            return "ct direction reply"
+        case ToMachine():
+            return "fib daddr type local"
         case Marked(bit):
             return f"meta mark & 0x{bit:08x} == 0x{bit:08x}"
         case _:
@@ -229,6 +237,8 @@ def _statement_text(statement: Match | Statement) -> str:
             return f'counter name "{counter}"'
         case Log(prefix, group, per_second):
             return f'limit rate {per_second}/second burst {per_second} packets log prefix "{prefix}" group {group}'
+        case GiveTo(family, port):
+            return f"tproxy {_IP[family]} to {_LOOPBACK[family]}:{port}"
         case AddressMap(side, family, map_name):
             return f"{_IP[family]} {side}addr vmap @{map_name}"
         case InterfaceMap(way, map_name):

@@ -158,6 +158,16 @@ class ConnectionState:
 
 
 @dataclass(frozen=True, slots=True)
+class IsReply:
+    """The packet goes back to who began the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToMachine:
+    """The destination is an address of the machine itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Marked:
     """The packet mark has the bit."""
 
@@ -192,6 +202,15 @@ class Log:
     prefix: str
     group: int
     per_second: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveTo:
+    """Give a TCP or UDP packet of the family, unchanged, to the transparent socket at this port of loopback. Where
+    nobody listens there, the rule ends."""
+
+    family: int
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +256,9 @@ class Verdict(Enum):
 
 Match = (
     Family | Protocol | Port | PortIn | AddressWithin | AddressIn | LeasedTo | TripleIn | Icmp | HopLimit | Interface
-    | InterfaceIn | ArrivesWith | ConnectionState | Marked
+    | InterfaceIn | ArrivesWith | ConnectionState | IsReply | ToMachine | Marked
 )  # fmt: skip
-Statement = SetMark | ClearMark | Count | Log | AddressMap | InterfaceMap | Jump | Goto | Verdict
+Statement = SetMark | ClearMark | Count | Log | GiveTo | AddressMap | InterfaceMap | Jump | Goto | Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,31 @@ class DenyAction(StrEnum):
     REJECT = "Reject"
 
 
+INTERCEPTED_MARK = 0x0004_0000
+"""The packet-mark bit that says "belongs here, wherever it is going". An IP rule routes by it."""
+
+OWN_MARK = 0x0008_0000
+"""The bit of what the forwarder itself sends to the trusted servers (SO_MARK)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interception:
+    """DNS that goes to other servers comes to the forwarder."""
+
+    port: int
+    """Of loopback, where the forwarder takes such packets over transparent sockets."""
+
+    of_node: bool = False
+    """What the node itself asks, too, and not only what its workloads ask."""
+
+    trusted: tuple[Address, ...] = ()
+    """Servers that the forwarder asks. One that is a workload must reach the servers that it asks itself: what it would
+    be told by the forwarder is what it told the forwarder."""
+
+    mark: int = INTERCEPTED_MARK
+    own_mark: int = OWN_MARK
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that shapes a plan besides policy. Hashable."""
@@ -37,6 +62,7 @@ class Settings:
     """The node's interfaces, for host endpoints that are bound by address."""
 
     listen: tuple[Listen, ...] = ()
+    interception: Interception | None = None
     endpoint_to_host: HostAction = HostAction.DROP
     allow_vxlan: bool = False
     """Whether workloads may send VXLAN; policy judges it then."""

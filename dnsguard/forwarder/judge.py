@@ -13,6 +13,7 @@ from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.policy import Policy
 from dnsguard.forwarder.refusing import Refusing
+from dnsguard.forwarder.rights import Rights
 from dnsguard.leases import OUTSIDERS, LeaseBook
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,9 @@ class QueryJudge:
         self.policy: Policy | None = None
         """None before the first snapshot."""
 
+        self.rights: Rights | None = None
+        """Where queries to other servers are intercepted: which of them policy lets through."""
+
         self._clients = clients
         self._book = book
         self._counters = counters
@@ -59,7 +63,9 @@ class QueryJudge:
         if endpoint is not None:
             permission = policy.permissions.get(endpoint)
             if permission is not None:
-                may_ask = (client.transport, client.asked) in permission.asks
+                may_ask = (client.transport, client.asked) in permission.asks or (
+                    self.rights is not None and self.rights.allows(endpoint, client.asked, client.transport)
+                )
                 if may_ask and not policy.listed_only:
                     return None
                 allowed = permission.listed if may_ask else permission.feeds

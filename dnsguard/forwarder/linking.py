@@ -5,13 +5,24 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.reports import leases_reply
+from dnsguard.forwarder.rights import Rights
 from dnsguard.leases import LeaseBook
 from dnsguard.link import lastgood
 from dnsguard.link.client import Acknowledge, LinkClient
-from dnsguard.link.messages import Delta, DnsLogQuery, DnsLogStop, Hello, LeasesQuery, SetUses, Snapshot
+from dnsguard.link.messages import (
+    Delta,
+    DnsLogQuery,
+    DnsLogStop,
+    Hello,
+    LeasesQuery,
+    RightsReply,
+    SetUses,
+    Snapshot,
+)
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +34,16 @@ class Linking:
     """The link's listener, see ``LinkListener``."""
 
     def __init__(
-        self, socket: Path, last_good: Path, enforcing: Enforcing, book: LeaseBook, hello: Callable[[], Hello]
+        self,
+        socket: Path,
+        last_good: Path,
+        enforcing: Enforcing,
+        book: LeaseBook,
+        hello: Callable[[], Hello],
+        counters: ForwarderCounters,
     ) -> None:
         self.client = LinkClient(socket, hello, self)
+        self.rights = Rights(self.client.ask_rights, counters)
         self.dns_log: DnsLog | None = None
         """Whose records are asked for; there before the client runs."""
 
@@ -53,6 +71,7 @@ class Linking:
                  len(snapshot.identities))  # fmt: skip
         self._said = ""
         self._met = True
+        self.rights.anew()
         self._enforcing.put(snapshot, acknowledge)
         self._changed.set()
 
@@ -63,11 +82,18 @@ class Linking:
     def on_leases_query(self, query: LeasesQuery) -> None:
         self.client.reply(leases_reply(self._book, query.request, query.client, self._loop.time()))
 
+    def on_rights(self, reply: RightsReply) -> None:
+        self.rights.answered(reply)
+
+    def on_rights_void(self) -> None:
+        self.rights.void()
+
     def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
         if self.dns_log is not None:
             self.dns_log.take(message)
 
     def on_disconnected(self, reason: str) -> None:
+        self.rights.give_up()
         if self.dns_log is not None:
             self.dns_log.disconnected()
         if reason != self._said and self._met:

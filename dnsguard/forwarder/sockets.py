@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 
@@ -10,6 +11,7 @@ from dnsguard.dns.counters import Counters
 from dnsguard.dns.listen.backlog import take_backlog, take_connections
 from dnsguard.dns.listen.handed import Pair, pairs
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
+from dnsguard.dns.listen.transparent import LOOPBACK, TransparentUdpListener, bound_transparent
 from dnsguard.dns.listen.udp import UdpListener
 from dnsguard.dns.ready import ReadyAnswers
 from dnsguard.forwarder.faults import CannotStart
@@ -25,7 +27,7 @@ class DnsSockets:
     """All listeners together."""
 
     def __init__(self) -> None:
-        self._listeners: list[UdpListener | TcpListener] = []
+        self._listeners: list[UdpListener | TcpListener | TransparentUdpListener] = []
         self._waited_in: list[tuple[UdpListener, TcpListener]] = []
         self.addresses: list[tuple[str, int]] = []
         """Address and port of each, wildcards as they are."""
@@ -40,7 +42,7 @@ class DnsSockets:
     ) -> None:
         """Listen, on what was handed down where anything was. Raises CannotStart, BadHandover."""
         wanted = [(wanted, (str(wanted.address), wanted.port)) for wanted in where]
-        given = pairs(handed, [place for _, place in wanted]) if handed else {}
+        given = pairs(handed, [place for _, place in wanted])[0] if handed else {}
         for said, place in wanted:
             pair = given.get(place, _OF_OUR_OWN)
             try:
@@ -65,6 +67,25 @@ class DnsSockets:
         if any(discarded):
             log.warning("%d queries had waited too long to be answered", sum(discarded))
 
+    async def open_intercepted(self, port: int, handler: Handler, counters: Counters, ready: ReadyAnswers) -> None:
+        """Take what the dataplane brings of queries to other servers, or ``CannotStart``."""
+        for address in LOOPBACK:
+            if ":" in address and not _has_ipv6_loopback():
+                continue
+            try:
+                udp = TransparentUdpListener(address, port, handler, counters, ready)
+                self._listeners.append(udp)
+                tcp = TcpListener(handler, counters, TcpSettings())
+                self._listeners.append(tcp)
+                await tcp.open(address, udp.port, bound_transparent(address, udp.port, socket.SOCK_STREAM))
+                await tcp.start()
+            except OSError as error:
+                self.close()
+                raise CannotStart(
+                    f"intercept_dns: cannot take other servers' packets at {address} port {port}:"
+                    f" {error.strerror or error}"
+                ) from None
+
     def stop(self) -> None:
         """Take no more queries."""
         for listener in self._listeners:
@@ -86,3 +107,13 @@ def addresses_behind(listening: Iterable[tuple[str, int]], own: Iterable[bytes])
         else:
             found[f"{address}#{port}"] = None
     return tuple(found)
+
+
+def _has_ipv6_loopback() -> bool:
+    """Whether ``::1`` is there: a machine may have no IPv6 at all."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

@@ -24,6 +24,9 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    RightsQuery,
+    RightsReply,
+    RightsVoid,
     SetUses,
     Snapshot,
     Stats,
@@ -66,6 +69,12 @@ class LinkListener(Protocol):
     def on_leases_query(self, query: LeasesQuery) -> None:
         """Answer with ``LinkClient.reply``, at once or later."""
 
+    def on_rights(self, reply: RightsReply) -> None:
+        """What was asked with ``LinkClient.ask_rights``."""
+
+    def on_rights_void(self) -> None:
+        """Policy changed: what ``on_rights`` said so far no longer counts."""
+
     def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
         """Answer a query with ``LinkClient.tell``, while there is room."""
 
@@ -89,7 +98,7 @@ class LinkClient:
         self._acks: deque[Ack] = deque()
         """Of this connection; each has its own."""
 
-        self._ring: deque[LeasesReply | Stats] = deque(maxlen=ring_size)
+        self._ring: deque[LeasesReply | Stats | RightsQuery] = deque(maxlen=ring_size)
         self._records: deque[DnsLogReply] = deque()
         self._wake = asyncio.Event()
         self._connected = False
@@ -111,6 +120,11 @@ class LinkClient:
         """Send statistics; a no-op while the controller is away, since the next ones say it all."""
         self._put(stats)
 
+    def ask_rights(self, query: RightsQuery) -> bool:
+        """Ask what policy says of intercepted queries; whether anybody is there to answer."""
+        self._put(query)
+        return self._connected
+
     @property
     def has_room(self) -> bool:
         """Whether ``tell`` may be called. Records come after everything else."""
@@ -121,7 +135,7 @@ class LinkClient:
         self._records.append(reply)
         self._wake.set()
 
-    def _put(self, message: LeasesReply | Stats) -> None:
+    def _put(self, message: LeasesReply | Stats | RightsQuery) -> None:
         if not self._connected:
             return
         if len(self._ring) == self._ring.maxlen:
@@ -202,9 +216,13 @@ class LinkClient:
                 self._listener.on_delta(message, acknowledge)
             case LeasesQuery():
                 self._listener.on_leases_query(message)
+            case RightsReply():
+                self._listener.on_rights(message)
+            case RightsVoid():
+                self._listener.on_rights_void()
             case DnsLogQuery() | DnsLogStop() | SetUses():
                 self._listener.on_dns_log(message)
-            case Hello() | Ack() | LeasesReply() | DnsLogReply() | Stats():
+            case Hello() | Ack() | LeasesReply() | DnsLogReply() | Stats() | RightsQuery():
                 raise LinkProtocolError(type(message).__name__, "is for the controller")
             case _:
                 assert_never(message)

@@ -21,6 +21,9 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    RightsQuery,
+    RightsReply,
+    RightsVoid,
     SetUses,
     Snapshot,
     Stats,
@@ -43,6 +46,9 @@ KINDS: dict[str, type[Any]] = {
     "leases-reply": LeasesReply,
     "dns-log-reply": DnsLogReply,
     "stats": Stats,
+    "rights-query": RightsQuery,
+    "rights-reply": RightsReply,
+    "rights-void": RightsVoid,
 }
 FRAME_LIMIT = 16 * 1024 * 1024
 """Bytes. One lease set with 500 000 patterns still fits."""

@@ -1,10 +1,11 @@
 """What the controller and a forwarder say to each other.
 
 Controller to forwarder: a ``Snapshot`` after connecting, then ``Delta``s; ``LeasesQuery`` and ``DnsLogQuery`` when
-somebody asks, ``DnsLogStop`` when nobody listens any more; ``SetUses`` for the log.
+somebody asks, ``DnsLogStop`` when nobody listens any more; ``SetUses`` for the log; ``RightsReply``, and
+``RightsVoid`` where policy is another one now.
 Forwarder to controller: ``Hello`` first, ``Ack`` for every snapshot or delta once it is in force (the lease sets it
 adds are filled from what was already learned, what it stops using is no longer written), ``LeasesReply``,
-``DnsLogReply``, ``Stats``.
+``DnsLogReply``, ``Stats``, ``RightsQuery`` where an endpoint asks a server that ``may_query`` says nothing of.
 
 A forwarder keeps the last snapshot (deltas folded in) on disk and starts from it when the controller is away.
 
@@ -121,6 +122,48 @@ class LeasesQuery:
 
     request: int
     client: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskedServer:
+    """A DNS server that an endpoint asks; its query was intercepted."""
+
+    endpoint: str
+    """As in ``Identity``."""
+
+    server: str
+    """The address asked, by policy's count: after DNAT."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskingRight:
+    """What policy says of one ``AskedServer``."""
+
+    endpoint: str
+    server: str
+    transports: tuple[str, ...]
+    """Those of ``udp`` and ``tcp`` by which its egress policy lets it send to port 53 there."""
+
+
+@dataclass(frozen=True, slots=True)
+class RightsQuery:
+    """Ask what policy says; a forwarder has one of these open at a time."""
+
+    request: int
+    asked: tuple[AskedServer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RightsReply:
+    """By the policy in force when it was sent. What is not known to the controller is not allowed."""
+
+    request: int
+    rights: tuple[AskingRight, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RightsVoid:
+    """Policy changed: no ``RightsReply`` before this one counts any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,5 +293,5 @@ class Stats:
     """What of its configuration it cannot follow, each with what it does instead."""
 
 
-ToForwarder = Snapshot | Delta | LeasesQuery | DnsLogQuery | DnsLogStop | SetUses
-ToController = Hello | Ack | LeasesReply | DnsLogReply | Stats
+ToForwarder = Snapshot | Delta | LeasesQuery | DnsLogQuery | DnsLogStop | SetUses | RightsReply | RightsVoid
+ToController = Hello | Ack | LeasesReply | DnsLogReply | Stats | RightsQuery

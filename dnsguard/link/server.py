@@ -21,6 +21,9 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    RightsQuery,
+    RightsReply,
+    RightsVoid,
     SetUse,
     SetUses,
     Snapshot,
@@ -57,10 +60,18 @@ class ForwarderState:
 class LinkServer:
     """Serves the current snapshot to every forwarder. Used from one event loop only."""
 
-    def __init__(self, path: Path, on_hello: Callable[[], None], queue_messages: int = QUEUE_MESSAGES) -> None:
-        """``on_hello`` is called when a forwarder has introduced itself: it waits for the next ``publish``."""
+    def __init__(
+        self,
+        path: Path,
+        on_hello: Callable[[], None],
+        queue_messages: int = QUEUE_MESSAGES,
+        on_rights: Callable[[RightsQuery], RightsReply | None] = lambda _: None,
+    ) -> None:
+        """``on_hello`` is called when a forwarder has introduced itself: it waits for the next ``publish``.
+        ``on_rights`` answers by the policy in force; None: by none yet, so the question stays open."""
         self._path = path
         self._on_hello = on_hello
+        self._on_rights = on_rights
         self._queue_messages = queue_messages
         self._server: asyncio.Server | None = None
         self._connections: dict[int, _Connection] = {}
@@ -177,6 +188,24 @@ class LinkServer:
             future.cancel()
         return tuple(replies)
 
+    def void_rights(self) -> None:
+        """Policy changed: what forwarders were answered of rights so far no longer counts. What could not be answered
+        before is now."""
+        void = encode(RightsVoid())
+        for connection in tuple(self._connections.values()):
+            if connection.told_rights:
+                connection.told_rights = False
+                self._queue(connection, void, connection.state.sent_revision)
+            if connection.open_rights is not None:
+                self._answer_rights(connection, connection.open_rights)
+
+    def _answer_rights(self, connection: "_Connection", query: RightsQuery) -> None:
+        answer = self._on_rights(query)
+        connection.open_rights = query if answer is None else None
+        if answer is not None:
+            connection.told_rights = True
+            self._queue(connection, encode(answer), connection.state.sent_revision)
+
     def dns_log(self, last: int, *, follow: bool, client: str = "", name: str = "", denied: bool = False) -> LogTail:
         """Ask every forwarder for the newest ``last`` records, and with ``follow`` for those that come: also the
         forwarders that connect later. To be closed in any case."""
@@ -292,6 +321,8 @@ class LinkServer:
                 future = connection.requests.get(message.request)
                 if future is not None and not future.done():
                     future.set_result(message)
+            case RightsQuery():
+                self._answer_rights(connection, message)
             case DnsLogReply():
                 listener = self._tails.get(message.request)
                 if listener is not None:
@@ -311,6 +342,11 @@ class _Connection:
         self.queue: asyncio.Queue[bytes] = asyncio.Queue(queue_messages)
         self.state = ForwarderState("", (), 0, 0, "", None)
         self.requests: dict[int, asyncio.Future[LeasesReply]] = {}
+        self.told_rights = False
+        """Since they were void the last time."""
+
+        self.open_rights: RightsQuery | None = None
+        """Came before there was policy to answer it by."""
 
 
 async def _send(connection: _Connection, writer: asyncio.StreamWriter) -> None:

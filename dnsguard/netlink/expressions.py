@@ -22,10 +22,15 @@ REGISTER32_05 = 13
 VERDICT_DROP, VERDICT_ACCEPT, VERDICT_JUMP, VERDICT_GOTO, VERDICT_RETURN = 0, 1, -3, -4, -5
 
 META_MARK, META_IIFNAME, META_OIFNAME, META_NFPROTO, META_L4PROTO = 3, 6, 7, 15, 16
-CT_STATE = 0
+CT_STATE, CT_DIRECTION = 0, 1
+DIRECTION_REPLY = 1
 STATE_INVALID, STATE_ESTABLISHED, STATE_RELATED, STATE_NEW, STATE_UNTRACKED = 1, 2, 4, 8, 64
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
 EQUAL, NOT_EQUAL, LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL = range(6)
+
+FIB_ADDRESS_TYPE, FIB_DESTINATION = 3, 2
+TYPE_LOCAL = 2
+"""An address of the machine itself (``RTN_LOCAL``)."""
 
 OBJECT_COUNTER = 1
 ICMPX_UNREACHABLE, ICMPX_ADMIN_PROHIBITED = 2, 3
@@ -131,3 +136,19 @@ def notrack() -> bytes:
 def reject() -> bytes:
     """Refuse with ICMP or ICMPv6 "administratively prohibited", whichever fits the packet."""
     return _expression("reject", be32(1, ICMPX_UNREACHABLE), attribute(2, bytes([ICMPX_ADMIN_PROHIBITED])))
+
+
+def address_type(register: int = REGISTER_1) -> bytes:
+    """Load what the destination address is to the machine, four bytes in host order: `TYPE_LOCAL` and its like."""
+    return _expression("fib", be32(1, register), be32(2, FIB_ADDRESS_TYPE), be32(3, FIB_DESTINATION))
+
+
+def load(data: bytes, register: int = REGISTER_1) -> bytes:
+    """Put a constant into a register."""
+    return _expression("immediate", be32(1, register), _value(2, data))
+
+
+def transparent_proxy(family_number: int, address: int = REGISTER_1, port: int = REGISTER_2) -> bytes:
+    """Give the packet, unchanged, to the transparent socket at the address and port in the registers (TPROXY); where
+    there is none, the rule ends. Only in prerouting."""
+    return _expression("tproxy", be32(1, family_number), be32(2, address), be32(3, port))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
-from dnsguard.locations import API_PORT, DNS_LOG_FILE, HEALTH_PORT, TOKEN_FILE
+from dnsguard.locations import API_PORT, DNS_LOG_FILE, HEALTH_PORT, INTERCEPT_PORT, TOKEN_FILE
 from dnsguard.servers import DNS_PORT
 from dnsguard.settings.checked import BeforeValidator, Checked, PlainValidator
 from dnsguard.settings.forms import (
@@ -16,6 +16,7 @@ from dnsguard.settings.forms import (
     SocketAddress,
     comma_separated,
     read_address,
+    read_bound,
     read_certificates,
     read_count,
     read_domain,
@@ -24,11 +25,13 @@ from dnsguard.settings.forms import (
     read_net,
     read_node_name,
     read_path,
+    read_port,
     read_seconds,
     read_socket_address,
     read_table,
     read_unleased_nets,
     read_upstream,
+    read_workers,
 )
 
 _LIST = BeforeValidator(comma_separated)
@@ -96,11 +99,42 @@ class Settings(Checked):
     """Networks whose addresses no name opens, in whatever form; `private` stands for all private ones. None unless set:
     names of services inside lead to private addresses. What a name outside leads to is up to whoever owns the name."""
 
+    leases_per_client: Annotated[int, PlainValidator(read_bound)] = 16_384
+    """Records that one client may learn: many times what a crawler of the web needs in a minute, and a sixtieth of all,
+    so that who asks for endless children of an allowed wildcard fills only its own part."""
+
+    leases_per_name: Annotated[int, PlainValidator(read_bound)] = 1_000
+    """Addresses that one name may lead a client to: names of large content networks lead to hundreds within an hour."""
+
+    leases_in_total: Annotated[int, PlainValidator(read_bound)] = 1_000_000
+    """Records learned, and elements in the kernel: each a hundred octets or two of memory, here and there. At each of
+    the three bounds the answer that would need more is SERVFAIL; no lease that lives is given up for another."""
+
     commit_deadline: Annotated[float, PlainValidator(read_seconds)] = 0.25
     """How long an answer waits for its lease before it becomes SERVFAIL."""
 
+    workers: Annotated[int, PlainValidator(read_workers)] = 1
+    """Processes that answer. More than one is for nodes where one processor is not enough: each asks and caches by
+    itself, and has what its answers open written by the first."""
+
+    prefetch: Literal["On", "Off"] = "On"
+    """Whether a name that is asked for when its answer in the cache is about to expire is fetched anew at once: for a
+    tenth more questions upstream nobody waits for names that are in use."""
+
+    serve_stale: Annotated[float, PlainValidator(read_seconds)] = 0.0
+    """How long an expired answer may still be given when no server answers (RFC 8767), its lease as short as they come.
+    Off: an address may have another owner by then."""
+
     query_policy: Literal["AllowAll", "AllowListed"] = "AllowAll"
     """Whether names that no policy of the client allows are answered, where policy lets it ask at all."""
+
+    intercept_dns: Literal["Off", "Workloads", "WorkloadsAndNode"] = "Off"
+    """Whose DNS for other servers is answered by the forwarder, as far as policy lets that query pass. Off, since it
+    takes an IP rule and route of the machine and answers in the name of others: that is to be asked for. With
+    WorkloadsAndNode nothing on this machine resolves names while the forwarder is away."""
+
+    intercept_port: Annotated[int, PlainValidator(read_port)] = INTERCEPT_PORT
+    """Of loopback, UDP and TCP, where the kernel brings such queries."""
 
     query_refusal: Literal["Refused", "NXDomain"] = "Refused"
     """How a name that policy denies is answered. REFUSED says what it is, but a program with musl waits it out, and one
@@ -112,7 +146,7 @@ class Settings(Checked):
     /etc/resolv.conf, which containers take over; cluster.local, because Kubernetes calls its own so by default."""
     dns_log: Literal["Off", "Denied", "All"] = "Off"
     """Which queries are written to the DNS log: none, those that were refused or failed, or all. Off, as in Calico: to
-    write one down takes some 20 µs, more than to answer it from the cache, and who asked what may be nobody's business.
+    write one down takes some 25 µs, more than to answer it from the cache, and who asked what may be nobody's business.
     The last thousand that were refused or failed are kept in memory either way."""
 
     dns_log_file: Annotated[Path | None, PlainValidator(read_path)] = None

@@ -12,7 +12,7 @@ from typing import Any
 
 from dnsguard.errors import DnsguardError
 from dnsguard.locations import RESOLV_CONF, default_run_dir, default_state_dir
-from dnsguard.servers import DNS_PORT
+from dnsguard.servers import DNS_PORT, NamedServer, read_server
 from dnsguard.settings.checked import Fault, InvalidValues
 from dnsguard.settings.forms import SocketAddress, read_address, read_domain, read_path
 from dnsguard.settings.model import Settings, default_node_name
@@ -34,8 +34,9 @@ FLAGS: Mapping[str, str] = {
     "state_dir": "what must survive a restart: store, token, learned names; default for root: /var/lib/dnsguard",
     "run_dir": "sockets between the processes; default for root: /run/dnsguard",
     "listen": "addresses to answer DNS on, separated by commas",
-    "upstreams": "trusted DNS servers, separated by commas; default: those of /etc/resolv.conf",
-    "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; none: whom the system trusts",
+    "upstreams": "trusted DNS servers, separated by commas: 192.0.2.53, [2001:db8::53]:5353, dns.example.org or, over"
+    " TLS, tls://192.0.2.53#dns.example.org; default: those of /etc/resolv.conf",
+    "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; default: whom the system trusts",
     "api_listen": "address of the admin API",
     "health_listen": "address of the forwarder's health and metrics",
     "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",
@@ -47,8 +48,16 @@ FLAGS: Mapping[str, str] = {
     "lease_scope": "Client or Node: for whom a look-up opens an address",
     "lease_floor": "no lease is shorter",
     "unleased_nets": "CIDRs that no name opens, separated by commas; private: all private ones",
+    "leases_per_client": "records that one client may learn",
+    "leases_per_name": "addresses that one name may lead a client to",
+    "leases_in_total": "records learned, and elements in the kernel",
     "commit_deadline": "how long an answer waits for its lease",
+    "workers": "processes that answer DNS",
+    "prefetch": "On or Off: are answers that are about to expire fetched anew when they are asked for",
+    "serve_stale": "how long an expired answer may be given when no server answers",
     "query_policy": "AllowAll or AllowListed: are names that no policy allows answered",
+    "intercept_dns": "Off, Workloads or WorkloadsAndNode: is their DNS for other servers answered here",
+    "intercept_port": "port of loopback where the kernel brings it",
     "query_refusal": "Refused or NXDomain: how names that policy denies are answered",
     "search_domains": "domains that resolvers append to names, separated by commas: there a denied name is NXDOMAIN;"
     " default: cluster.local and those of /etc/resolv.conf",
@@ -200,6 +209,7 @@ def _with_upstreams(settings: Settings, *, given: bool) -> tuple[Settings, list[
         problems = [
             f"upstreams: {server} is this forwarder itself (listen): questions would go round" for server in loops
         ]
+        problems += _unreachable(settings)
         if not settings.upstreams:
             problems.append("upstreams: the list is empty: write at least one trusted DNS server")
         return settings, problems
@@ -209,6 +219,18 @@ def _with_upstreams(settings: Settings, *, given: bool) -> tuple[Settings, list[
     filled = settings.model_copy(update={"upstreams": found})
     filled.model_fields_set.discard("upstreams")  # nobody gave them: what resources say comes before
     return filled, []
+
+
+def _unreachable(settings: Settings) -> list[str]:
+    """Upstreams by name, where who they are would be asked of ourselves."""
+    if settings.intercept_dns != "WorkloadsAndNode":
+        return []
+    named = (server for server in map(read_server, settings.upstreams) if isinstance(server, NamedServer))
+    return [
+        f"upstreams: {server} is a name, and with intercept_dns=WorkloadsAndNode it would be looked up here: write its"
+        " address"
+        for server in named
+    ]
 
 
 def _with_search_domains(settings: Settings) -> Settings:

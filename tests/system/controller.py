@@ -19,6 +19,7 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    RightsReply,
     SetUses,
     Snapshot,
 )
@@ -126,6 +127,8 @@ class FakeForwarder:
     def __init__(self, socket: Path) -> None:
         self.client = LinkClient(socket, lambda: Hello("f1", ("192.0.2.53#53",), 0), self)
         self.told: asyncio.Queue[Snapshot | Delta] = asyncio.Queue()
+        self.rights: asyncio.Queue[RightsReply | None] = asyncio.Queue()
+        """None where what was told is void."""
 
     def on_snapshot(self, snapshot: Snapshot, acknowledge: Acknowledge) -> None:
         self.told.put_nowait(snapshot)
@@ -140,6 +143,12 @@ class FakeForwarder:
 
     def on_leases_query(self, query: LeasesQuery) -> None:
         self.client.reply(LeasesReply(query.request, ()))
+
+    def on_rights(self, reply: RightsReply) -> None:
+        self.rights.put_nowait(reply)
+
+    def on_rights_void(self) -> None:
+        self.rights.put_nowait(None)
 
     def on_disconnected(self, reason: str) -> None:
         pass

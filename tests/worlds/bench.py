@@ -25,6 +25,7 @@ from tests.worlds.naive import Naive
 from tests.worlds.packets import Packets
 from tests.worlds.scene import Scene, scene
 from tests.worlds.shot import Shot
+from tests.worlds.takers import takers
 from tests.worlds.tally import Tally
 from tests.worlds.wire import Wire
 from tests.worlds.world import World
@@ -103,7 +104,9 @@ class Bench:
         self._wire.forget_connections()
         found += self._try_new(shots)
         self._going_on = []
-        firsts = {connection_of(shot): shot for shot in shots if can_be_followed(shot)}
+        firsts = {
+            connection_of(shot): shot for shot in shots if can_be_followed(shot) and not self._is_intercepted(shot)
+        }
         for shot in firsts.values():
             if len(self._going_on) < 2 * FLOWS and self.expected(shot).action is not Action.DENY:
                 found += self._follow(shot)
@@ -219,6 +222,10 @@ class Bench:
             self._going_on += [following, answer]
         return found
 
+    def _is_intercepted(self, shot: Shot) -> bool:
+        """Then nobody speaks for the other end."""
+        return self._world is not None and self._world.node.intercepts(shot.packet)
+
     def _is_untracked(self, shot: Shot) -> bool:
         return leaves_untracked(self.expected(shot))
 
@@ -255,7 +262,7 @@ class Bench:
 @contextlib.contextmanager
 def bench() -> Iterator[Bench]:
     """A scene with nothing in force yet."""
-    with scene() as place, Wire(place) as wire:
+    with scene() as place, takers(place.node), Wire(place) as wire:
         with place.node.entered():
             socket = NetfilterSocket()
         with socket:

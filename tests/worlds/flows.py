@@ -39,6 +39,7 @@ def reply_to(shot: Shot, number: int) -> Shot:
         source_port=shot.packet.destination_port,
         destination_port=shot.packet.source_port,
         state=PacketState.ESTABLISHED,
+        is_reply=True,
     )
     if packet.is_icmp:
         kind = _REPLY_TYPES[packet.protocol][shot.packet.icmp_type or 0]

@@ -9,7 +9,8 @@ from dnsguard.calc.compiled import Address, Compiled
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
 from dnsguard.calc.evaluator.node import HostAction, Listen, Node
 from dnsguard.calc.evaluator.packet import TCP, UDP
-from dnsguard.dataplane.settings import DenyAction, Settings
+from dnsguard.dataplane.settings import DenyAction, Interception, Settings
+from dnsguard.locations import INTERCEPT_PORT
 from dnsguard.resources import Resource, parse_object
 from tests.worlds.dice import DOMAINS, Dice, Manifest
 from tests.worlds.making import Maker
@@ -36,6 +37,9 @@ class World:
             workload_cidrs=node.workload_cidrs,
             interface_addresses=node.interface_addresses,
             listen=node.listen,
+            interception=Interception(INTERCEPT_PORT, trusted=tuple(sorted(node.trusted_servers, key=_versioned)))
+            if node.intercepts_dns
+            else None,
             endpoint_to_host=node.endpoint_to_host,
             allow_vxlan=node.allow_vxlan,
             allow_ipip=node.allow_ipip,
@@ -65,7 +69,19 @@ def world_of(seed: int) -> World:
     """The world of a number."""
     dice = Dice(Random(seed))
     manifests = tuple(Maker(dice).manifests())
-    return World(seed, manifests, _node(dice), _deny(dice), frozenset(_leases(dice)))
+    world = World(seed, manifests, _node(dice), _deny(dice), frozenset(_leases(dice)))
+    # Drawn apart, so that a number of before interception stands for what it stood for.
+    return _intercepting(world) if Random(~seed).random() < 0.4 else world
+
+
+def _intercepting(world: World) -> World:
+    """The same where DNS for other servers is intercepted; one workload is a server that is trusted."""
+    trusted = frozenset(map(ip_address, ADDRESSES["d"])) if world.seed % 2 else frozenset()
+    return replace(world, node=replace(world.node, intercepts_dns=True, trusted_servers=trusted))
+
+
+def _versioned(address: Address) -> tuple[int, bytes]:
+    return address.version, address.packed
 
 
 def _deny(dice: Dice) -> DenyAction:

@@ -79,7 +79,7 @@ class Evaluator:
             decision.action if decision is not None else None,
             decision,
             tuple(passage.judgements),
-            tuple(self._elsewhere(judge, packet)),
+            () if passage.intercepted else tuple(self._elsewhere(judge, packet)),
             tuple(passage.unjudged),
         )
 

@@ -10,6 +10,7 @@ from dnsguard.calc.evaluator.packet import IPIP, TCP, UDP, Packet
 
 LOOPBACK = "lo"
 VXLAN_PORT = 4789
+DNS_PORT = 53
 
 
 class HostAction(StrEnum):
@@ -65,6 +66,12 @@ class Node:
     """The same by address."""
 
     listen: tuple[Listen, ...] = ()
+    intercepts_dns: bool = False
+    """What its workloads ask other DNS servers goes to the forwarder."""
+
+    trusted_servers: frozenset[Address] = frozenset()
+    """Those that the forwarder asks: what they ask themselves is not intercepted."""
+
     endpoint_to_host: HostAction = HostAction.DROP
     allow_vxlan: bool = False
     """Whether workloads may send VXLAN; policy judges it then."""
@@ -81,6 +88,11 @@ class Node:
     def is_for_workloads(self, interface: str) -> bool:
         """Whether the name is one of a workload's interface."""
         return is_one_of(interface, self.workload_interfaces)
+
+    def intercepts(self, packet: Packet) -> bool:
+        """Whether what a workload sends to another machine is a query for the forwarder all the same."""
+        asks = packet.protocol in (TCP, UDP) and packet.destination_port == DNS_PORT and not packet.is_reply
+        return self.intercepts_dns and asks and packet.source not in self.trusted_servers
 
     def takes_for_encapsulated(self, packet: Packet) -> bool:
         """Whether it is a packet with another one in it that workloads may not send."""

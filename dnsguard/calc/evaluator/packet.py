@@ -49,6 +49,9 @@ class Packet:
     icmp_type: int | None = None
     icmp_code: int | None = None
     state: PacketState = PacketState.NEW
+    is_reply: bool = False
+    """It belongs to a connection and goes to who began it."""
+
     hop_limit: int | None = None
     """Of an IPv6 packet; None where it is not known: then it is the one that a packet of that kind has."""
 

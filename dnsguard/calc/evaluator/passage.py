@@ -6,6 +6,7 @@
       untracked ingress of the host endpoint it arrives by               untracked egress of the one it leaves by
       pre-DNAT ingress of the same                                       known connections pass
       known connections pass, those of deleted workloads not             to own workloads always
+      DNS of own workloads is intercepted: it ends here
       ├─ to the node:  own workloads by the host action,                 normal egress
       │                others by the host endpoint's normal ingress
       └─ forwarded:    egress of the source, ingress of the destination,
@@ -61,6 +62,9 @@ class Passage:
     """Of the judgements, and what the node decides besides them; in order."""
 
     unjudged: dict[EndpointId, None] = field(default_factory=dict)
+    intercepted: bool = False
+    """It is DNS for another server, and ends at the forwarder."""
+
     _settled: bool = False
     """An untracked or pre-DNAT policy decided, so the later stages of the same host endpoint have no say."""
 
@@ -84,7 +88,8 @@ class Passage:
         to_node = to_node or destination.is_multicast or str(destination) == _BROADCAST
         host = self._host(self.arrives, destination if to_node else None)
         self._early(host, Direction.INGRESS)
-        if to_node:
+        self.intercepted = not to_node and self._is_intercepted()
+        if to_node or self.intercepted:
             self._received_by_node(host)
         else:
             self._forwarded(host)
@@ -130,7 +135,7 @@ class Passage:
         self._unwrapped()
         if self._is_invalid():
             self._deny(Decider.INVALID)
-        elif any(listen.takes(self.packet) for listen in self.around.node.listen):
+        elif self.intercepted or any(listen.takes(self.packet) for listen in self.around.node.listen):
             self._allow(Decider.FORWARDER)
         else:
             if self.around.node.endpoint_to_host is HostAction.DROP:
@@ -192,6 +197,10 @@ class Passage:
 
     def _is_invalid(self) -> bool:
         return self._tracked and self.packet.state is PacketState.INVALID
+
+    def _is_intercepted(self) -> bool:
+        """Whether it is DNS for another server."""
+        return self.packet.source in self.around.local and self.around.node.intercepts(self.packet)
 
     def _is_spoofed(self) -> bool:
         """What comes from a workload's own interface has that workload's address, and what comes from the interface

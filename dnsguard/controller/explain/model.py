@@ -133,6 +133,8 @@ class ExplainModel:
             workload_interfaces=plan.workload_interfaces,
             workload_cidrs=plan.workload_cidrs,
             listen=plan.listen,
+            intercepts_dns=plan.interception is not None,
+            trusted_servers=frozenset(() if plan.interception is None else plan.interception.trusted),
             endpoint_to_host=plan.endpoint_to_host,
             allow_vxlan=plan.allow_vxlan,
             allow_ipip=plan.allow_ipip,

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint
+from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction, Stage
+from dnsguard.calc.evaluator.judge import Judge
+from dnsguard.calc.evaluator.matching import nothing_leased
 from dnsguard.calc.evaluator.node import Node
 from dnsguard.calc.evaluator.trace import Decider
 from dnsguard.controller.explain.judging import Judged
 from dnsguard.controller.explain.question import Question
+from dnsguard.controller.explain.words import sentence
 
 MOST_ROUTES = 4
 """Notes on routes, before the rest is counted."""
@@ -33,8 +36,27 @@ def notes_on(question: Question, compiled: Compiled, node: Node, found: Sequence
         decider = None if each.ruling.decision is None else each.ruling.decision.decider
         if decider in _ADVICE:
             yield _ADVICE[decider]
+        if decider is Decider.FORWARDER and node.intercepts(each.packet):
+            yield from _note_on_interception(each, compiled, node)
     if any(each.flow.stands_in for each in found):
         yield f"{question.destination.short} led {question.source.short} nowhere yet: judged for a new address of it"
+
+
+def _note_on_interception(judged: Judged, compiled: Compiled, node: Node) -> Iterator[str]:
+    """What the forwarder goes by where it takes a query to another server."""
+    packet = judged.packet
+    if packet.destination in node.addresses or node.interface_with(packet.destination):
+        return
+    judge = Judge(compiled, packet, nothing_leased, node.failsafe)
+    for client in compiled.endpoints.values():
+        if client.is_workload and node.has(client) and packet.source in client.addresses:
+            decision = judge.judge(client, Stage.NORMAL, Direction.EGRESS).decision
+            allowed = decision.action is Action.ALLOW
+            said, answered = ("allows", "every name") if allowed else ("denies", "only names that its rules allow")
+            yield (
+                f"the forwarder answers in the place of {packet.destination}, which hears nothing of it: {answered},"
+                f" since policy {said} it to ask there {sentence(decision)}"
+            )
 
 
 def _notes_on_routes(found: Sequence[Judged]) -> Iterator[str]:

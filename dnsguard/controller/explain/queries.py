@@ -36,6 +36,11 @@ def query_answer(
         return "its query is answered: its policy lets it send DNS"
     if named:
         return "its query is answered: its policy lets it send no DNS, but names this domain"
+    if node.intercepts_dns:
+        return (
+            f"its query is answered where its policy lets it ask the server that it sends it to, else {denied}:"
+            " its policy lets it send no DNS to the forwarder, and does not name this domain"
+        )
     return f"its query is {denied}: its policy lets it send no DNS, and does not name this domain"
 
 

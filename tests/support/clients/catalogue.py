@@ -52,7 +52,6 @@ class Program:
     port: int = 443
 
 
-
 _PYTHON = (sys.executable, "{source}/resolve.py")
 _ARES_ABSENT = "Domain name not found"
 _GO = {"go": "golang-go", "gcc": "gcc"}
@@ -121,8 +120,10 @@ PROGRAMS: Mapping[str, Program] = {
 
 def lacking(needs: Mapping[str, str]) -> str:
     """Why something cannot run on this machine; empty when it can."""
-    absent = [f"{program} (Debian package {package})" for program, package in needs.items() if not shutil.which(program)]
-    return f"not on this machine: {', '.join(absent)}; deploy/setup --also clients installs it" if absent else ""
+    absent = [
+        f"{program} (Debian package {package})" for program, package in needs.items() if not shutil.which(program)
+    ]
+    return f"not on this machine: {', '.join(absent)}; deploy/setup --clients installs it" if absent else ""
 
 
 class Workshop:

@@ -8,6 +8,8 @@ import pytest
 
 from dnsguard.cli.lock import AlreadyRunningError, hold_run_dir
 from dnsguard.cli.run import whereabouts
+from dnsguard.dataplane.settings import INTERCEPTED_MARK
+from dnsguard.netlink.localdelivery import LocalDelivery
 from dnsguard.settings import Settings, settings_from_argv
 from tests.unit.cli.conftest import Run
 
@@ -61,6 +63,16 @@ def test_uninstall_removes_the_table_of_this_network(run: Run, tmp_path: Path) -
     assert run(*words) == (0, "table inet dnsguard-test removed: dnsguard enforces nothing any more\n", "")
     listed = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True, text=True).stdout
     assert "dnsguard-test" not in listed
+
+
+def test_uninstall_removes_the_rule_of_interception_with_or_without_a_table(run: Run, tmp_path: Path) -> None:
+    LocalDelivery(INTERCEPTED_MARK).ensure()
+    assert run("uninstall", "--state-dir", str(tmp_path), "--table", "dnsguard-test") == (
+        0,
+        "IP rule and route of interception removed\nthere is no table inet dnsguard-test: nothing to remove\n",
+        "",
+    )
+    assert not LocalDelivery(INTERCEPTED_MARK).remove()
 
 
 def test_uninstall_waits_for_run_to_be_stopped(run: Run, tmp_path: Path) -> None:

@@ -21,8 +21,15 @@ class Loop:
         self.kernel.judged = judged
         self.link = FakeLink(self.journal)
         self.worker = ThreadPoolExecutor(1)
-        self.enforcer = Enforcer(self.inputs, compute, self.kernel, self.link, self.worker, pace)
+        self.enforcer = Enforcer(self.inputs, compute, self.kernel, self.link, self.worker, pace, self._switched)
+        self.told: list[int] = []
+        """Revisions of the store that were in force when other policy was told of."""
+
         self.revision = 0
+
+    def _switched(self) -> None:
+        assert self.enforcer.enforced is not None
+        self.told.append(self.enforcer.enforced.revision)
 
     def want(self, *names: str) -> None:
         """The store now holds exactly these network sets."""
@@ -242,3 +249,12 @@ async def test_where_nothing_is_in_force_rules_stand_before_the_first_answer() -
         loop.want("a", "pod-new")
         await loop.settled()
         assert loop.since() == ["open", "prepare a", "switch a", "publish a pod-new", "sweep"]
+
+
+async def test_who_answers_by_policy_is_told_once_another_is_in_force() -> None:
+    async with running() as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.want("a", "b")
+        await loop.settled()
+        assert loop.told == [1, 2]

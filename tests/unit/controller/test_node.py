@@ -1,5 +1,6 @@
 import asyncio
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
 from dnsguard.controller import node
 from dnsguard.controller.node import InterfaceAddresses, SeenResources, interface_addresses, plan_settings
-from dnsguard.dataplane.settings import HostAction, Listen
+from dnsguard.dataplane.settings import HostAction, Interception, Listen
 from dnsguard.resources import Resource, parse_object
+from dnsguard.settings.effective import effective
 from tests.unit.controller.fakes import until
 from tests.unit.controller.running import settings
 
@@ -87,3 +89,29 @@ async def test_a_changed_address_is_noticed_and_a_failure_survived(monkeypatch: 
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert len(changes) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ({}, None),
+        ({"intercept_dns": "Workloads"}, Interception(8055, False, (ip_address("192.0.2.99"),))),
+        (
+            {"intercept_dns": "WorkloadsAndNode", "intercept_port": "9953", "upstreams": ["[2001:db8::53]:5353"]},
+            Interception(9953, True, (ip_address("2001:db8::53"),)),
+        ),
+        ({"intercept_dns": "Workloads", "upstreams": ["dns.example.org"]}, Interception(8055, False, ())),
+    ],
+)
+def test_dns_is_intercepted_where_that_is_asked_for(values: dict[str, Any], wanted: Interception | None) -> None:
+    assert plan_settings(settings(**values)).interception == wanted
+
+
+def test_the_servers_that_are_asked_are_those_that_resources_name() -> None:
+    felix = parse_object({**FELIX, "spec": {"dnsTrustedServers": ["198.51.100.53", "k8s-service:dns"]}})
+    given = settings(intercept_dns="Workloads")
+    unset = given.model_copy(update={})
+    unset.model_fields_set.discard("upstreams")  # those of resolv.conf
+    found = plan_settings(unset, (), effective(unset, [felix])).interception
+    assert found is not None
+    assert found.trusted == (ip_address("198.51.100.53"),)

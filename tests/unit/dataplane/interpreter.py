@@ -16,6 +16,7 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     Count,
     Family,
+    GiveTo,
     Goto,
     HopLimit,
     Icmp,
@@ -23,6 +24,7 @@ from dnsguard.dataplane.rules import (
     Interface,
     InterfaceIn,
     InterfaceMap,
+    IsReply,
     Jump,
     LeasedTo,
     Log,
@@ -35,6 +37,7 @@ from dnsguard.dataplane.rules import (
     SetMark,
     Side,
     Statement,
+    ToMachine,
     TripleIn,
     Verdict,
     Way,
@@ -55,7 +58,13 @@ class Run:
     """(kernel set, client and destination packed) → is it there."""
 
     interfaces: Mapping[Way, str] = field(default_factory=dict)
+    own: frozenset[Address] = frozenset()
+    """Addresses of the machine."""
+
     mark: int = 0
+    given: bool = False
+    """A transparent socket has it; one is always there."""
+
     counted: list[str] = field(default_factory=list)
 
     def through(self, *base_chains: str) -> bool:
@@ -89,6 +98,8 @@ class Run:
                 return verdict is not None, verdict
             case Goto(chain):
                 return True, self._chain(chain)
+            case GiveTo():
+                self.given = True
             case AddressMap(side, family, name):
                 return self._mapped(name, self._address(side).packed if self._version == family else b"")
             case InterfaceMap(way, name):
@@ -172,6 +183,10 @@ class Run:
                 return self._version == family and (key in self._set(name).keys) != negated
             case ConnectionState(states):
                 return bool(states & STATE_NEW)
+            case IsReply():
+                return False
+            case ToMachine():
+                return self.packet.destination in self.own
             case Marked(bit):
                 return bool(self.mark & bit)
             case HopLimit():

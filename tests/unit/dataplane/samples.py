@@ -17,7 +17,7 @@ from dnsguard.calc.compiled import (
     Stage,
 )
 from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
-from dnsguard.dataplane.settings import DenyAction, HostAction, Listen, Settings
+from dnsguard.dataplane.settings import DenyAction, HostAction, Interception, Listen, Settings
 from tests.support.compiled import (
     ALLOW_ALL,
     compiled,
@@ -210,5 +210,11 @@ SAMPLES = {
     "tiers": (tiers, NODE),
     "hosts": (hosts, HOST_NODE),
     "workloads-may-wrap": (domains, replace(NODE, allow_vxlan=True, allow_ipip=True)),
+    "intercepting": (
+        domains,
+        replace(NODE, interception=Interception(8055, trusted=(ip_address("10.65.0.9"), ip_address("2001:db8::53")))),
+    ),
+    "intercepting-its-own": (domains, replace(NODE, interception=Interception(8055, of_node=True))),
+    "intercepting-nobody-yet": (empty, replace(NODE, interception=Interception(8055))),
     "host-accepts": (domains, replace(NODE, endpoint_to_host=HostAction.ACCEPT)),
 }

@@ -11,8 +11,9 @@ from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.judge import DENIED, NOT_LISTED, NOT_READY, STRANGER, UNKNOWN, QueryJudge
 from dnsguard.forwarder.policy import Policy
 from dnsguard.forwarder.refusing import EXPANSION, NEGATIVE_TTL, Refusing
+from dnsguard.forwarder.rights import Rights
 from dnsguard.leases import LeaseBook
-from dnsguard.link.messages import Identity, Snapshot
+from dnsguard.link.messages import AskingRight, Identity, RightsReply, Snapshot
 from tests.unit.leases.naive import client, feed, packed
 
 MAY_ASK = Identity("shop/open", ("10.9.0.7",), ("a",), ("udp/10.9.0.1",))
@@ -59,6 +60,30 @@ def test_who_may_ask_what(
     asked = Client(packed(address), packed("10.9.0.1"), transport)
     said = [judge(policy)(asked, wire_name(name), 1) for policy in ("AllowAll", "AllowListed", None)]
     assert said == [allow_all, allow_listed, before]
+
+
+@pytest.mark.parametrize(
+    ("client", "transport", "name", "refusal"),
+    [
+        ("10.9.0.7", "udp", "example.net", None),
+        ("10.9.0.7", "tcp", "example.net", DENIED),
+        ("10.9.0.7", "tcp", "www.example.org", None),  # allowing a domain implies looking it up
+        ("10.9.0.8", "udp", "example.net", DENIED),
+        ("10.9.0.8", "udp", "www.example.org", None),
+        ("10.9.0.9", "udp", "www.example.org", UNKNOWN),
+    ],
+)
+async def test_on_its_way_to_another_server_what_policy_says_of_that_one_counts(
+    client: str, transport: Transport, name: str, refusal: Refusal | None
+) -> None:
+    judging = judge("AllowAll")
+    judging.rights = Rights(lambda _: True, ForwarderCounters())
+    asked = Client(packed(client), packed("198.51.100.53"), transport)
+    # Nothing is known of the server yet: as if policy denied it.
+    assert judging(asked, wire_name("example.net"), 1) == (refusal if client == "10.9.0.9" else DENIED)
+    judging.rights.hold("shop/open", asked, lambda: None)
+    judging.rights.answered(RightsReply(1, (AskingRight("shop/open", "198.51.100.53", ("udp",)),)))
+    assert judging(asked, wire_name(name), 1) == refusal
 
 
 SEARCH = [wire_name("cluster.local"), wire_name("corp.example")]

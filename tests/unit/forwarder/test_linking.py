@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.linking import Linking
 from dnsguard.link.messages import Hello, Snapshot
 
@@ -16,7 +17,9 @@ async def test_a_controller_that_was_never_there_is_waited_for_and_one_that_was_
 ) -> None:
     caplog.set_level(logging.INFO)
     enforcing = cast("Any", SimpleNamespace(put=lambda *_: None))
-    linking = Linking(tmp_path / "s", tmp_path / "p", enforcing, cast("Any", None), lambda: Hello("f", (), 0))
+    linking = Linking(
+        tmp_path / "s", tmp_path / "p", enforcing, cast("Any", None), lambda: Hello("f", (), 0), ForwarderCounters()
+    )
     linking.on_disconnected("no such file")
     linking.on_disconnected("no such file")
     linking.on_snapshot(Snapshot(1, "dnsguard", (), ()), lambda *_: None)

@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from dnsguard.link.messages import (
     Ack,
+    AskedServer,
+    AskingRight,
     Delta,
     DnsConfiguration,
     DnsLogQuery,
@@ -16,6 +18,9 @@ from dnsguard.link.messages import (
     LeaseSetFeed,
     LeasesQuery,
     LeasesReply,
+    RightsQuery,
+    RightsReply,
+    RightsVoid,
     SetUse,
     SetUses,
     Snapshot,
@@ -100,6 +105,13 @@ messages = st.one_of(
         truncated=st.booleans(),
         aliases=st.lists(aliases, max_size=3).map(tuple),
     ),
+    st.builds(RightsQuery, request=numbers, asked=st.lists(st.builds(AskedServer, text, text), max_size=3).map(tuple)),
+    st.builds(
+        RightsReply,
+        request=numbers,
+        rights=st.lists(st.builds(AskingRight, text, text, texts), max_size=3).map(tuple),
+    ),
+    st.builds(RightsVoid),
     st.builds(
         Stats,
         counters=st.dictionaries(text, numbers, max_size=3),

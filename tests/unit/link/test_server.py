@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from dnsguard.link.client import Acknowledge, LinkClient
 from dnsguard.link.codec import encode
 from dnsguard.link.messages import (
     Ack,
+    AskedServer,
+    AskingRight,
     Delta,
     DnsLogQuery,
     DnsLogStop,
@@ -18,6 +21,8 @@ from dnsguard.link.messages import (
     LearnedLease,
     LeasesQuery,
     LeasesReply,
+    RightsQuery,
+    RightsReply,
     SetUses,
     Snapshot,
     Stats,
@@ -35,6 +40,9 @@ class Forwarder:
     def __init__(self, path: Path, name: str = "f1", holds: bool = False) -> None:
         self.client = LinkClient(path, lambda: Hello(name, ("192.0.2.53#53",), 0), self)
         self.told: asyncio.Queue[Snapshot | Delta | LeasesQuery | str] = asyncio.Queue()
+        self.rights: asyncio.Queue[RightsReply | None] = asyncio.Queue()
+        """What it was told of rights; None where that is void."""
+
         self.holds = holds
         self.asked: asyncio.Queue[DnsLogQuery | DnsLogStop | SetUses] = asyncio.Queue()
 
@@ -55,6 +63,12 @@ class Forwarder:
     def on_leases_query(self, query: LeasesQuery) -> None:
         lease = LearnedLease("shop/cart", "192.0.2.7", "198.51.100.1", ("s1",), ("example.org",), 60.0)
         self.client.reply(LeasesReply(query.request, (lease,)))
+
+    def on_rights(self, reply: RightsReply) -> None:
+        self.rights.put_nowait(reply)
+
+    def on_rights_void(self) -> None:
+        self.rights.put_nowait(None)
 
     def on_disconnected(self, reason: str) -> None:
         self.told.put_nowait(reason)
@@ -225,3 +239,53 @@ async def test_who_does_not_keep_to_the_protocol_is_disconnected(tmp_path: Path,
             assert await reader.read() == b""
         assert made.server.forwarders == ()
         writer.close()
+
+
+ASKED = RightsQuery(5, (AskedServer("shop/cart", "198.51.100.53"),))
+ALLOWED = RightsReply(5, (AskingRight("shop/cart", "198.51.100.53", ("udp",)),))
+
+
+async def test_rights_are_answered_and_made_void_for_those_who_were_told(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        asking, silent = Forwarder(made.path), Forwarder(made.path, "f2")
+        made.server._on_rights = lambda query: replace(ALLOWED, request=query.request)
+        await made.join(asking)
+        await made.join(silent)
+        assert asking.client.ask_rights(ASKED)
+        assert await asking.rights.get() == ALLOWED
+        made.server.void_rights()
+        made.server.void_rights()
+        assert await asking.rights.get() is None
+        asking.client.ask_rights(ASKED)
+        assert await asking.rights.get() == ALLOWED
+        made.server.publish(ONE)
+        await silent.told.get()
+        assert silent.rights.empty()
+
+
+async def test_a_question_of_rights_that_comes_before_policy_is_answered_when_that_is_there(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        answers: list[RightsReply | None] = [None, None, ALLOWED]
+        asked: list[RightsQuery] = []
+
+        came = asyncio.Event()
+
+        def on_rights(query: RightsQuery) -> RightsReply | None:
+            asked.append(query)
+            came.set()
+            return answers.pop(0)
+
+        made.server._on_rights = on_rights
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        forwarder.client.ask_rights(ASKED)
+        await came.wait()
+        made.server.void_rights()
+        made.server.void_rights()
+        made.server.void_rights()
+        assert await forwarder.rights.get() == ALLOWED
+        assert asked == [ASKED] * 3
+
+
+async def test_where_nobody_is_connected_rights_are_not_asked(tmp_path: Path) -> None:
+    assert not Forwarder(tmp_path / "link.sock").client.ask_rights(ASKED)

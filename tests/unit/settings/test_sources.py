@@ -182,6 +182,25 @@ def test_an_empty_state_dir_is_said_once() -> None:
     assert problems("--state-dir", " ", *UPSTREAM) == ["--state-dir: is empty: write a path"]
 
 
+def test_interception_is_off_until_it_is_asked_for() -> None:
+    assert (read().intercept_dns, read().intercept_port) == ("Off", 8055)
+    found = read("--intercept-dns", "Workloads", "--intercept-port", "5353")
+    assert (found.intercept_dns, found.intercept_port) == ("Workloads", 5353)
+    assert problems(*UPSTREAM, "--intercept-dns", "On", "--intercept-port", "0") == [
+        "--intercept-dns: 'On' is none of the choices: write Off, Workloads or WorkloadsAndNode",
+        "--intercept-port: '0' is no port: write 1 to 65535",
+    ]
+
+
+def test_servers_by_name_cannot_be_found_where_the_nodes_own_dns_is_intercepted() -> None:
+    named = ("--upstreams", "dns.example.org,192.0.2.53")
+    assert settings_from_argv([*named, "--intercept-dns", "Workloads"], "test", {}).upstreams
+    assert problems(*named, "--intercept-dns", "WorkloadsAndNode") == [
+        "upstreams: dns.example.org:53 is a name, and with intercept_dns=WorkloadsAndNode it would be looked up here:"
+        " write its address"
+    ]
+
+
 def test_search_domains_are_those_of_resolv_conf_and_the_one_of_kubernetes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,3 +222,11 @@ def test_a_search_domain_is_a_name(text: str, said: str) -> None:
     (problem,) = problems("--search-domains", f"corp.example,{text}", *UPSTREAM)
     assert problem.startswith("--search-domains[1]: ")
     assert said in problem
+
+
+def test_bounds_are_whole_numbers() -> None:
+    assert read("--leases-per-name", "7").leases_per_name == 7
+    assert problems("--leases-per-client", "0", "--leases-in-total", "1e6", *UPSTREAM) == [
+        "--leases-per-client: '0' is no such number: write 1 to 1000000000",
+        "--leases-in-total: '1e6' is no such number: write 1 to 1000000000",
+    ]

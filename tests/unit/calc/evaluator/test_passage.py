@@ -13,7 +13,7 @@ from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Action
 from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.node import HostAction, Listen, Node
-from dnsguard.calc.evaluator.packet import ICMPV6, IPIP, TCP, UDP, PacketState
+from dnsguard.calc.evaluator.packet import ICMPV6, IPIP, SCTP, TCP, UDP, PacketState
 from dnsguard.calc.evaluator.trace import Verdict
 from dnsguard.resources import Resource
 from tests.unit.calc.builders import global_policy, host, policy, workload
@@ -387,3 +387,44 @@ def test_a_node_without_a_name_judges_for_everyone() -> None:
 
 def test_without_addresses_those_of_its_host_endpoints_are_the_nodes() -> None:
     assert shown(run([host("h", OWN)], OUT, OWN, Node("node-a"))) == "deny: no profile"
+
+
+TAKEN = "allow: a query to the forwarder, which judges it itself"
+TO_DNS = {"leaves": "eth0"}
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "ways", "probe", "outcome"),
+    [
+        pytest.param(W, OUT, TO_DNS, {"protocol": UDP}, TAKEN, id="UDP"),
+        pytest.param(W, OUT, TO_DNS, {"protocol": TCP}, TAKEN, id="TCP"),
+        pytest.param(W6, "2001:db8::53", TO_DNS, {"protocol": UDP}, TAKEN, id="IPv6"),
+        pytest.param(W, OUT, TO_DNS, {"protocol": SCTP}, "deny: end of tier default", id="another protocol"),
+        pytest.param(W, OUT, TO_DNS, {"port": 853}, "deny: end of tier default", id="DNS over TLS"),
+        pytest.param(W, V, {}, {}, TAKEN, id="a workload that serves DNS"),
+        pytest.param(W, R, {}, {}, TAKEN, id="one on another node"),
+        pytest.param(W, OWN, {}, {}, "deny: end of tier default", id="the node itself"),
+        pytest.param(V, OUT, TO_DNS, {}, "deny: end of tier default", id="a trusted server asks"),
+        pytest.param(STRANGER, OUT, TO_DNS, {}, UNKNOWN, id="nobody's address"),
+        pytest.param(W, OUT, {"arrives": "cali-v"}, {}, SPOOFED, id="a borrowed address"),
+        pytest.param(OUT, W, {"arrives": "eth0"}, {}, "allow: profile kns.shop", id="from elsewhere"),
+        pytest.param(OWN, OUT, TO_DNS, {}, "nothing: None", id="from the node"),
+        pytest.param(W, OUT, TO_DNS, {"state": PacketState.INVALID}, INVALID, id="of no connection"),
+        pytest.param(W, STRANGER, {"leaves": "cali-s"}, {"state": PacketState.ESTABLISHED}, KNOWN, id="known"),
+        pytest.param(
+            W, STRANGER, {"leaves": "cali-s"}, {"state": PacketState.ESTABLISHED, "is_reply": True}, UNKNOWN,
+            id="an answer to port 53",
+        ),
+    ],
+)  # fmt: skip
+def test_dns_for_other_servers_is_intercepted(
+    source: str, destination: str, ways: Any, probe: dict[str, Any], outcome: str
+) -> None:
+    node = replace(
+        NODE, intercepts_dns=True, trusted_servers=frozenset({ip_address(V)}), endpoint_to_host=HostAction.ACCEPT
+    )
+    closed = policy("closed", types=["Egress"], egress=[])
+    probe = {"protocol": UDP, "port": 53, **probe}
+    verdict = run([closed], source, destination, node, **ways, **probe)
+    assert shown(verdict) == outcome
+    assert not (verdict.elsewhere and outcome == TAKEN)

@@ -474,6 +474,47 @@ spec: {interfaceName: cali9, ipNetworks: [10.0.0.8/32]}
 
 
 @pytest.mark.parametrize(
+    ("source", "note"),
+    [
+        (
+            "shop/web",
+            "the forwarder answers in the place of 203.0.113.53, which hears nothing of it: every name, since policy"
+            " allows it to ask there by rule 0 of GlobalNetworkPolicy/open",
+        ),
+        (
+            "shop/cart",
+            "the forwarder answers in the place of 203.0.113.53, which hears nothing of it: only names that its rules"
+            " allow, since policy denies it to ask there by the end of tier default, where no rule matched",
+        ),
+    ],
+)
+async def test_dns_for_another_server_is_answered_by_the_forwarder_where_it_is_intercepted(
+    source: str, note: str
+) -> None:
+    policy = SHOP + OPEN.replace("has(app)", "app == 'web'")
+    probe: dict[str, Any] = {"source": source, "port": 53, "protocol": "UDP"}
+    answer = await explained(InForce(policy, intercept_dns="Workloads"), "203.0.113.53", **probe)
+    assert (answer.verdict, only(answer).decision.text) == (
+        "Allow",
+        "since it goes to the forwarder, which judges each query itself",
+    )
+    assert note in answer.notes
+    # What the forwarder asks is left alone, as is everything without interception.
+    trusting = InForce(policy, intercept_dns="Workloads", upstreams=["10.0.0.8"])
+    trusted = await explained(trusting, "203.0.113.53", **probe)
+    plain = await explained(InForce(policy), "203.0.113.53", **probe)
+    assert (trusted.verdict, plain.verdict) == (("Allow", "Allow") if source == "shop/web" else ("Allow", "Deny"))
+    assert not any("in the place of" in each for each in plain.notes)
+    assert any("in the place of" in each for each in trusted.notes) is (source == "shop/cart")
+
+
+async def test_the_forwarder_at_its_own_address_stands_in_nobodys_place() -> None:
+    in_force = InForce(SHOP, intercept_dns="Workloads", listen=["192.0.2.8:53"])
+    answer = await explained(in_force, "192.0.2.8", port=53, protocol="UDP")
+    assert (answer.verdict, [note for note in answer.notes if "in the place of" in note]) == ("Allow", [])
+
+
+@pytest.mark.parametrize(
     ("destination", "nets", "reason"),
     [
         ("10.8.0.9", ["10.0.0.0/8"], "in 10.0.0.0/8 of unleased_nets"),

@@ -79,3 +79,10 @@ def test_look_ups_fill_the_sets_of_the_client_and_of_the_hosts_on_its_way() -> N
     assert lease_sets_of(CART, told) == {LEASES.id, "s:gate"}
     assert lease_sets_of(None, told) == {"s:out"}
     assert lease_sets_of(endpoint("web", "10.0.0.8"), told) == frozenset()
+
+
+def test_where_dns_is_intercepted_the_server_that_is_asked_decides() -> None:
+    told = query_answer(OTHER, CART, compiled(CART), snapshot(SILENT), Node(intercepts_dns=True), LISTEN)
+    assert told.startswith("its query is answered where its policy lets it ask the server that it sends it to, else")
+    told = query_answer(NAMED, CART, compiled(CART), snapshot(SILENT), Node(intercepts_dns=True), LISTEN)
+    assert told == "its query is answered: its policy lets it send no DNS, but names this domain"

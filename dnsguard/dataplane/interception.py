@@ -1,0 +1,121 @@
+"""The chains that bring DNS for other servers to the forwarder. Pure.
+
+::
+
+    prerouting   -90  port 53 of this node's workloads: to the forwarder's transparent socket (TPROXY), or dropped
+    output       -90  the node's own, where it is wanted: marked, so that its route leads through loopback to prerouting
+    postrouting  300  what is marked and leaves all the same is dropped: the IP rule that should keep it is gone
+
+After DNAT (-100), so what counts as the server asked is the address that policy sees everywhere else, and a connection
+whose packets are translated finds its socket again. What goes to an address of the node itself is left alone: that is
+`input`'s to judge. Whoever is no known endpoint is dropped by `forward`, as with any other packet.
+
+With TPROXY the packet keeps both its addresses. So the forwarder knows which server was asked, answers from there, and
+judges whether policy lets the client ask it. Where the forwarder is away, the packet goes nowhere.
+"""
+
+from collections.abc import Container, Iterator
+from ipaddress import ip_network
+
+from dnsguard.dataplane import naming
+from dnsguard.dataplane.hooks import DNS_PORT, Additions, local_set
+from dnsguard.dataplane.rules import (
+    AddressIn,
+    AddressWithin,
+    Chain,
+    Family,
+    GiveTo,
+    Goto,
+    Interface,
+    IsReply,
+    Marked,
+    Match,
+    Port,
+    Protocol,
+    Rule,
+    SetMark,
+    Side,
+    ToMachine,
+    Verdict,
+    Way,
+    content_chain,
+)
+from dnsguard.dataplane.settings import Interception
+from dnsguard.netlink.nftables import Hook
+
+PREROUTING = "intercept-prerouting", Hook("filter", "prerouting", -90)
+OUTPUT = "intercept-output", Hook("route", "output", -90)
+POSTROUTING = "intercept-postrouting", Hook("filter", "postrouting", 300)
+
+_FAMILIES = 4, 6
+_TCP, _UDP = 6, 17
+_PROTOCOLS = _UDP, _TCP
+_LOOPBACK = Interface(Way.IN, "lo")
+_OF_NOBODY = tuple(map(ip_network, ("224.0.0.0/4", "255.255.255.255/32", "ff00::/8")))
+"""Multicast and broadcast: `input` judges those, too."""
+
+
+def interception_chains(additions: Additions, sets: Container[str]) -> Iterator[Chain]:
+    """The base chains, given which sets of workload endpoints there are; none where nothing is to be intercepted.
+    Adds the chains and counters they need to ``additions``."""
+    interception = additions.settings.interception
+    if interception is None:
+        return
+    families = [family for family in _FAMILIES if local_set(family) in sets]
+    if not families and not interception.of_node:
+        return
+    taken = _taken(additions, interception, families)
+    yield _base(PREROUTING, [Rule((port, Goto(taken))) for port in _ports()])
+    if interception.of_node:
+        yield _base(OUTPUT, _of_node(interception))
+        away = Marked(interception.mark), Interface(Way.OUT, "lo", negated=True)
+        lost = additions.count(naming.COUNTER_UNROUTED), Verdict.DROP
+        yield _base(POSTROUTING, [Rule((*away, *lost), "should have stayed here")])
+
+
+def _taken(additions: Additions, interception: Interception, families: list[int]) -> str:
+    """Where DNS packets that came in go: whose they are, and what becomes of them."""
+    given = additions.add(content_chain("to-forwarder", list(_given(additions, interception)), "DNS for other servers"))
+    rules = [Rule((IsReply(), Verdict.ACCEPT), "an answer to whoever asks from port 53")]
+    if interception.of_node:
+        rules.append(Rule((_LOOPBACK, Marked(interception.mark), Goto(given)), "the node asks"))
+    rules += [
+        Rule((_LOOPBACK, Verdict.ACCEPT), "what the node tells itself"),
+        Rule((ToMachine(), Verdict.ACCEPT), "the node itself is asked"),
+    ]
+    for network in _OF_NOBODY:
+        if network.version in families:
+            rules.append(Rule((AddressWithin(Side.DESTINATION, network), Verdict.ACCEPT), "asks no server"))
+    for address in interception.trusted:
+        if address.version in families:
+            asks = AddressWithin(Side.SOURCE, ip_network(address)), Verdict.ACCEPT
+            rules.append(Rule(asks, "a trusted server asks others"))
+    for family in families:
+        rules.append(Rule((AddressIn(Side.SOURCE, family, local_set(family)), Goto(given)), "a workload asks"))
+    return additions.add(content_chain("dns", rules, "DNS packets that came in"))
+
+
+def _given(additions: Additions, interception: Interception) -> Iterator[Rule]:
+    for family in _FAMILIES:
+        for protocol in _PROTOCOLS:
+            give = GiveTo(family, interception.port), SetMark(interception.mark), Verdict.ACCEPT
+            yield Rule((Family(family), Protocol(protocol), *give))
+    yield Rule((additions.count(naming.COUNTER_NO_FORWARDER), Verdict.DROP), "the forwarder is not there")
+
+
+def _of_node(interception: Interception) -> Iterator[Rule]:
+    yield Rule((Marked(interception.own_mark), Verdict.ACCEPT), "the forwarder asks")
+    yield Rule((Interface(Way.OUT, "lo"), Verdict.ACCEPT), "the node itself is asked")
+    yield Rule((IsReply(), Verdict.ACCEPT), "an answer to whoever asks from port 53")
+    for port in _ports():
+        yield Rule((port, SetMark(interception.mark)), "to the forwarder, through loopback")
+
+
+def _ports() -> Iterator[Match]:
+    for protocol in _PROTOCOLS:
+        yield Port(protocol, Side.DESTINATION, DNS_PORT, DNS_PORT)
+
+
+def _base(place: tuple[str, Hook], rules: Iterator[Rule] | list[Rule]) -> Chain:
+    name, hook = place
+    return Chain(name, tuple(rules), hook)

@@ -4,7 +4,8 @@
 #   make test      everything: format, lint, types, import contracts, tests
 #   make soak      the long runs: 10 000 look-ups, each followed at once by a connection; 25 000 packets through 500
 #                  random worlds, against what the evaluator says; the bugs of others for as long as they took, with
-#                  SOAK_SECONDS=3600 for an hour each; and make fuzz
+#                  SOAK_SECONDS=3600 for an hour each; programs in C, Go, Java and JavaScript, whose languages it
+#                  installs, as clients; and make fuzz
 #   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour, and a whole
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
 #   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: half the cost of a look-up
@@ -21,7 +22,7 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
 	tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo soak fuzz compiled loadtest setup peers lint types contracts unit
+.PHONY: test demo soak fuzz compiled loadtest setup peers clients lint types contracts unit
 
 test: lint types contracts
 	$(BIN)/pytest -n auto --dist loadgroup
@@ -29,10 +30,11 @@ test: lint types contracts
 demo: setup
 	$(BIN)/python -m tests.demo
 
-soak: setup fuzz
+soak: clients fuzz
 	$(BIN)/python -m tests.demo.soak
 	$(BIN)/python -m tests.worlds --worlds 500 --packets 40
 	$(BIN)/pytest --timeout 0 --soak $(SOAK_SECONDS) $(SOAKED)
+	$(BIN)/pytest tests/system/test_real_clients.py tests/system/test_node_caches.py
 
 fuzz: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
@@ -71,3 +73,6 @@ setup:
 
 peers:
 	@deploy/setup --peers
+
+clients:
+	@deploy/setup --clients

@@ -161,7 +161,7 @@ def _rows(cells: Sequence[Cell]) -> Iterator[str]:
         values = [f"{1e6 * each:.1f}" for each in times]
         values += [f"{cell.typical(figure):.0f}" for figure in ("rate", "megabytes", "asked")]
         values += [f"{cell.failed}", f"{cell.unleased}"]
-        values.append("" if ours is None or cell.contender == DIRECT else f"{ours / times[0]:.2f}")
+        values.append(f"{ours / times[0]:.2f}" if ours and times[0] and cell.contender != DIRECT else "")
         yield f"  {cell.contender:<24}" + "".join(f"{value:>10}" for value in values)
 
 

@@ -92,7 +92,7 @@ def _prepare(place: Site) -> None:
     place.server.run("nft -f -", _COUNTING)
     place.node.run("nft add table inet tracking")
     for name in ("udp_timeout", "tcp_timeout_syn_sent"):
-        place.node.run(f"sysctl -qw net.netfilter.nf_conntrack_{name}=1")
+        place.node.run(f"sysctl -qew net.netfilter.nf_conntrack_{name}=1")
 
 
 def _arrived(place: Site) -> dict[str, int]:

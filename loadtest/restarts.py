@@ -41,6 +41,9 @@ _NAMES = 10_000
 _ROUND = 0.05
 """Seconds between two rounds of the program that connects."""
 
+_UNDER_WAY = 0.25
+"""Seconds for which a look-up may be under way when the signal comes, and be lost by it."""
+
 _LONGEST = 6 * 3600
 _BACK = 60.0
 _BILLION = 1_000_000_000
@@ -122,7 +125,7 @@ def measure(restarts: int, rate: float, interval: float, tell: Callable[[str], N
         finally:
             load.kill()
             load.wait()
-    _sort(openloop.found_in(text), plan, moments, kinds)
+    sort(openloop.found_in(text), plan, moments, kinds)
     return Outcome(kinds, megabytes)
 
 
@@ -156,10 +159,10 @@ def _restart(lab: Lab, guard: Guard, which: signal.Signals, kind: Kind, interval
     return moment
 
 
-def _sort(found: Found, plan: Plan, moments: Sequence[int], kinds: dict[str, Kind]) -> None:
+def sort(found: Found, plan: Plan, moments: Sequence[int], kinds: dict[str, Kind]) -> None:
     """Each look-up to the signal that came last before it was due, or came while it waited."""
     step = _BILLION / plan.rate
-    margin = int(PATIENCE * plan.rate / 2)
+    margin = int(_UNDER_WAY * plan.rate)
     order = [kinds[SIGNALS[turn % len(SIGNALS)].name] for turn in range(len(moments) - 1)]
     for kind, (start, end) in zip(order, pairwise(moments), strict=True):
         first, last = (max(int((moment - found.first) / step) - margin, 0) for moment in (start, end))

@@ -6,9 +6,14 @@ Without root the whole run moves into a user namespace first.
 import os
 import sys
 
+import hypothesis
 import pytest
 
 from tests.support.lab import isolate
+
+# How long an example takes is no property of what is tested.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 MOVED = "DNSGUARD_TESTS_IN_USER_NAMESPACE"
 

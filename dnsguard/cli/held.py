@@ -10,34 +10,39 @@ from dnsguard.dns.listen.transparent import bound_transparent, places
 from dnsguard.handover import Handed
 from dnsguard.settings import SocketAddress
 
-INTERCEPT_UDP, INTERCEPT_TCP = "intercept-udp-{}", "intercept-tcp-{}"
-_WORKER = 0
-"""There is one."""
+INTERCEPT_UDP, INTERCEPT_TCP = "intercept-udp", "intercept-tcp"
 
 
 class HeldSockets:
-    """A UDP and a TCP socket for each place to listen on, and for what is intercepted."""
+    """A UDP and a TCP socket for each place to listen on, and for each worker; and for what is intercepted."""
 
     def __init__(
-        self, where: Iterable[SocketAddress], given: Sequence[Handed] = (), intercept_port: int | None = None
+        self,
+        where: Iterable[SocketAddress],
+        given: Sequence[Handed] = (),
+        workers: int = 1,
+        intercept_port: int | None = None,
     ) -> None:
         """``given``: those that our own starter holds; where there are any, they are the ones to listen on.
         ``intercept_port``: None where nothing is intercepted. Raises BadHandover."""
+        self._workers = workers
         self._intercept_port = intercept_port
         self._intercepting = False
         self._places = [(str(wanted.address), wanted.port) for wanted in where]
         self._sockets: list[Handed] = []
         if given:
-            pairs(given, self._places)
+            pairs(given, self._places, workers)
             self._sockets += given
 
     def to_hand_down(self) -> Sequence[Handed]:
         """All of them; none where one cannot be bound now: the forwarder tries by itself, and says what is wrong."""
         if not self._sockets:
             try:
-                for place in self._places:
-                    self._keep(UDP_NAME, bound_udp(*place))
-                    self._keep(TCP_NAME, bound_tcp(*place))
+                shared = self._workers > 1
+                for worker in range(self._workers):
+                    for place in self._places:
+                        self._keep(UDP_NAME.format(worker), bound_udp(*place, shared=shared))
+                        self._keep(TCP_NAME.format(worker), bound_tcp(*place, shared=shared))
             except OSError:
                 self.close()
         if self._sockets and not self._intercepting and self._intercept_port is not None:
@@ -66,7 +71,7 @@ class HeldSockets:
                 stamp(each.socket, wanted=True)
 
     def _keep(self, name: str, sock: socket.socket) -> None:
-        self._sockets.append(Handed(name.format(_WORKER), sock))
+        self._sockets.append(Handed(name, sock))
 
     def close(self) -> None:
         """Let go of them: from now on the kernel says that nobody is there."""

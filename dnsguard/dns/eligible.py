@@ -6,7 +6,7 @@ RFC 8215), 6to4 (RFC 3056), translated (RFC 2765 §2.1) and Teredo (RFC 4380 §4
 them, its ``nets`` say so. An answer that names one is released all the same, and the others in it are leased.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final, NamedTuple
 
@@ -17,6 +17,9 @@ _COMPATIBLE: Final = bytes(12)
 _NAT64: Final = bytes.fromhex("0064ff9b") + bytes(8)
 _NAT64_LOCAL: Final = bytes.fromhex("0064ff9b0001")
 _UNSPECIFIED: Final = bytes(16)
+_ORDINARY: Final = bytes(first not in (0, 127, 169) and first < 224 for first in range(256))
+"""By the first octet of an IPv4 address: 1 where none of them is special."""
+
 _LOOPBACK: Final = bytes(15) + b"\x01"
 
 
@@ -27,7 +30,7 @@ class _Prefix(NamedTuple):
 
 
 class UnleasedNets:
-    """Networks whose addresses no name opens. Without any it costs one look at an empty tuple."""
+    """Networks whose addresses no name opens."""
 
     __slots__ = ("_prefixes",)
 
@@ -49,14 +52,26 @@ class UnleasedNets:
         return None
 
 
-NO_NETS: Final = UnleasedNets()
+class Eligible:
+    """Whether an address may be leased at all: ``ineligible`` for those who ask of every address of every answer."""
+
+    def __init__(self, own: Callable[[], Container[bytes]], nets: UnleasedNets | None) -> None:
+        """``own``: the node's addresses as they are now; ``nets``: None where there are none."""
+        self._own = own
+        self._nets = nets
+
+    def __call__(self, address: bytes) -> bool:
+        own = self._own()
+        if self._nets is None and len(address) == 4 and _ORDINARY[address[0]] and address not in own:
+            return True
+        return ineligible(address, own, self._nets) is None
 
 
-def ineligible(address: bytes, own: Container[bytes] = (), nets: UnleasedNets = NO_NETS) -> str | None:
+def ineligible(address: bytes, own: Container[bytes] = (), nets: UnleasedNets | None = None) -> str | None:
     """Why the packed ``address`` is never leased, ``None`` where it may be. ``own``: packed addresses of this node."""
     if address in own:
         return "the node's own address"
-    if (net := nets.holding(address)) is not None:
+    if nets is not None and (net := nets.holding(address)) is not None:
         return f"in {net} of unleased_nets"
     if len(address) == 4:
         return _special_ipv4(address)

@@ -213,7 +213,10 @@ def _scan_answer(data: bytes, name: bytes, qtype: int) -> Layout:
 def _chain(
     name: bytes, found: list[tuple[bytes, bytes, int, bool]], cnames: dict[bytes, tuple[bytes, int]]
 ) -> tuple[tuple[Address, ...], tuple[Alias, ...]]:
-    """Walk from ``name`` along ``cnames`` and gather what the names on the way own. A loop just ends the walk."""
+    """Walk from ``name`` along ``cnames`` and gather what the names on the way own. A loop just ends the walk.
+
+    More aliases than ``MAX_CHAIN`` are malformed: a client that got them would be told addresses that were not leased.
+    """
     if not cnames:
         names: tuple[bytes, ...] = (name,)
         own = [_new(Address, (address, ttl, names, hint)) for owner, address, ttl, hint in found if owner == name]
@@ -221,10 +224,12 @@ def _chain(
     aliases: list[Alias] = []
     reached: dict[bytes, tuple[bytes, ...]] = {name: (name,)}
     current = name
-    while current in cnames and len(aliases) < MAX_CHAIN:
+    while current in cnames:
         target, ttl = cnames[current]
         if target in reached:
             break
+        if len(aliases) == MAX_CHAIN:
+            raise MalformedMessage("too many aliases")
         aliases.append(_new(Alias, (current, target, ttl)))
         reached[target] = (*reached[current], target)
         current = target

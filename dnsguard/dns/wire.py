@@ -15,6 +15,7 @@ MAX_LABEL: Final = 63
 MAX_JUMPS: Final = 32
 
 OPTION_ECS: Final = 8
+OPTION_PADDING: Final = 12
 OPTION_EDE: Final = 15
 _KEY_IPV4HINT: Final = 4
 _KEY_IPV6HINT: Final = 6

@@ -31,7 +31,16 @@ class ForwarderCounters:
     """Those of them whose leases could not be written then."""
 
     leases_refused: int = 0
-    """Answers held back because a limit is reached."""
+    """Answers held back because a limit is reached: one of the three that follow."""
+
+    leases_refused_client_full: int = 0
+    """This client has learned as much as one client may."""
+
+    leases_refused_name_full: int = 0
+    """The name leads to as many addresses as a name may."""
+
+    leases_refused_all_full: int = 0
+    """All clients together have, or the kernel's sets hold as many elements as they may."""
 
     leases_prolonged: int = 0
     """Elements that got more time because their client has a live connection."""

@@ -97,25 +97,35 @@ class Describing:
     ) -> list[Leased]:
         """What the kernel holds of the answer's addresses, and for how long."""
         roster, held = self._book.roster, self._book.held
-        clients: dict[str, list[bytes]] = {}
-        left: dict[str, float] = {}
-        names: tuple[bytes, ...] = ()
-        wanted: set[str] = set()
+        found: list[Leased] = []
+        for lease_set in sorted(set().union(*feeds.values())):
+            feed = roster.feeds.get(lease_set)
+            if feed is None:
+                continue
+            clients = islice(roster.served_by(scope, lease_set), _MOST_CLIENTS)
+            kernel_sets = feed.kernel_set_v4, feed.kernel_set_v6
+            elements = [held.of(kernel_set, client) for client in clients for kernel_set in kernel_sets]
+            until = self._until(addresses, {name for name in feeds if lease_set in feeds[name]}, elements, now)
+            if until > now:
+                found.append(Leased(lease_set, until - now))
+        return found
+
+    @staticmethod
+    def _until(
+        addresses: Sequence[Address], names: set[bytes], elements: Sequence[Mapping[bytes, float]], now: float
+    ) -> float:
+        """When the first of the addresses that these names lead to closes; 0 where none is open."""
+        until = 0.0
+        chain: tuple[bytes, ...] = ()
+        leads = False
         for record in addresses[:MAX_ADDRESSES]:
-            address = record.address
-            if record.names is not names:
-                names = record.names
-                wanted = {lease_set for name in names for lease_set in feeds.get(name, ())}
-            for lease_set in wanted:
-                feed = roster.feeds.get(lease_set)
-                if feed is None:
-                    continue
-                if lease_set not in clients:
-                    clients[lease_set] = list(islice(roster.served_by(scope, lease_set), _MOST_CLIENTS))
-                kernel_set = feed.kernel_set(address)
-                for client in clients[lease_set]:
-                    expires = held.of(kernel_set, client).get(address, 0.0)
+            if record.names is not chain:
+                chain = record.names
+                leads = not names.isdisjoint(chain)
+            if leads:
+                for held in elements:
+                    expires = held.get(record.address, 0.0)
                     if expires > now:
-                        left[lease_set] = min(left.get(lease_set, expires - now), expires - now)
+                        until = min(until or expires, expires)
                         break
-        return [Leased(each, left[each]) for each in sorted(left)]
+        return until

@@ -5,28 +5,30 @@ pool, and whenever policy is judged anew. So, before leases end, the kernel is a
 to the address, and those get more time (``leases.prolonging`` has the rule). Where no lease is near its end, nobody is
 asked.
 
-The table of connections may be large, so it is read by another thread, and for a twentieth of the time at most: where a
-look takes long, the next comes later, and leases are looked after the earlier before their end.
+The table of connections may be large, so it is read by another thread, and for a twentieth of the time, as far as that
+can be had: where a look takes long, the next comes later, and leases are looked after the earlier before their end.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 from dnsguard.errors import DnsguardError
 from dnsguard.forwarder.committer import Committer
-from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.leases import LeaseBook
 from dnsguard.leases.prolonging import Pair
 from dnsguard.netlink.conntrack import Flow
+
+log = logging.getLogger(__name__)
 
 PAUSE: Final = 8.0
 """Seconds between two looks: a lease of the shortest time there is by default, a minute, is looked at when it has a
 third of it left, and once more should that fail."""
 
 SHARE: Final = 20.0
-"""A look that took a second is followed by a pause of so many at least."""
+"""A look that took a second is followed by a pause of so many at least, up to half of the shortest lease."""
 
 
 class Flows(Protocol):
@@ -38,14 +40,14 @@ class Flows(Protocol):
 class FlowKeeper:
     """Belongs to one event loop."""
 
-    def __init__(
-        self, book: LeaseBook, committer: Committer, flows: Flows, counters: ForwarderCounters, complaints: Complaints
-    ) -> None:
+    def __init__(self, book: LeaseBook, committer: Committer, flows: Flows, counters: ForwarderCounters) -> None:
+        self.problem = ""
+        """Why leases end under connections, empty when they do not."""
+
         self._book = book
         self._committer = committer
         self._flows = flows
         self._counters = counters
-        self._complaints = complaints
         self._loop = asyncio.get_running_loop()
         self.pause = PAUSE
         """Seconds until the next look."""
@@ -71,13 +73,12 @@ class FlowKeeper:
             live = await asyncio.to_thread(_live, self._flows, ending)
         except (DnsguardError, OSError) as error:
             self._counters.flow_looks_failed += 1
-            self._complaints.complain(
-                "flows", self._loop.time(), "leases end though their clients may have connections: %s", error
-            )
+            self._note(f"leases end though their clients may have connections: {error}")
             return
         now = self._loop.time()
         self._counters.flow_looks += 1
-        self.pause = max(PAUSE, SHARE * (now - started))
+        # A lease may begin after one look: it must not end before the next.
+        self.pause = max(PAUSE, min(SHARE * (now - started), self._book.terms.lease(0) / 2))
         await self._prolong(live, now)
 
     async def _ending(self) -> frozenset[Pair]:
@@ -89,14 +90,23 @@ class FlowKeeper:
 
     async def _prolong(self, live: Iterable[Pair], now: float) -> None:
         terms = self._book.terms
+        problem = ""
         until = now + max(terms.lease(0) + terms.slack, 2 * self.horizon)
         for changes in self._book.prolong(live, until, now):
             if not changes:
                 await asyncio.sleep(0)
-            elif problem := await self._committer.write(changes):
-                self._complaints.complain("flows", now, "leases of live connections are not prolonged yet: %s", problem)
+            elif refused := await self._committer.write(changes):
+                problem = f"leases of live connections are not prolonged yet: {refused}"
             else:
                 self._counters.leases_prolonged += len(changes.add)
+        self._note(problem)
+
+    def _note(self, problem: str) -> None:
+        if problem and problem != self.problem:
+            log.warning("%s", problem)
+        elif self.problem and not problem:
+            log.info("leases are kept under connections again")
+        self.problem = problem
 
 
 def _live(flows: Flows, ending: frozenset[Pair]) -> set[Pair]:

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from dnsguard.errors import DnsguardError
 from dnsguard.leases.changes import Element, Place
 from dnsguard.netlink import dumps, nftables
-from dnsguard.netlink.nftables import DumpedElement, Message
+from dnsguard.netlink.nftables import Message
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,13 @@ async def left_behind(kernel: Lists, table: str, kernel_sets: Iterable[str]) -> 
         except DnsguardError as error:
             log.debug("%s: %s", kernel_set, error)
             continue
-        for element in dumped:
-            half = len(element.key) // 2
-            place = Place(kernel_set, element.key[:half], element.key[half:])
-            found.append(Element(place, now() + (element.expires_ms or 0) / 1000))
+        started = now()
+        for key, left in dumped:
+            half = len(key) // 2
+            found.append(Element(Place(kernel_set, key[:half], key[half:]), started + left / 1000))
         await asyncio.sleep(0)
     return found
 
 
-def _elements(bodies: list[bytes]) -> list[DumpedElement]:
-    return list(dumps.elements(bodies))
+def _elements(bodies: list[bytes]) -> list[tuple[bytes, int]]:
+    return list(dumps.expiries(bodies))

@@ -14,7 +14,7 @@ from dnsguard.forwarder.clients import Clients, Standing
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.counters import ForwarderCounters
-from dnsguard.leases import NODE, LeaseBook, LimitReached, Scope
+from dnsguard.leases import NODE, LeaseBook, LimitReached, Scope, terms
 from dnsguard.leases.changes import Learned
 
 _UNLIMITED = LeaseOutcome(ok=True, again_until=float("inf"))
@@ -59,7 +59,7 @@ class Leasing:
         try:
             changes, until = self._learn(client.address, answer, now, age)
         except LimitReached as error:
-            self._counters.leases_refused += 1
+            self._count(error)
             if self.no_delay:
                 self._complaints.complain(error.limit, now, "an answer opened nothing: %s", error)
                 leased(LeaseOutcome(ok=True, max_ttl=0))  # so that the client asks again when there may be room
@@ -93,6 +93,17 @@ class Leasing:
         # A client that is no endpoint has just what it looks up itself, also where look-ups count for the whole node.
         own = self._book.learn(address, answer, now, age)
         return Learned(learned.changes.joined(own.changes), min(learned.until, own.until))
+
+    def _count(self, error: LimitReached) -> None:
+        counters = self._counters
+        counters.leases_refused += 1
+        match error.limit:
+            case terms.CLIENT_FULL:
+                counters.leases_refused_client_full += 1
+            case terms.NAME_FULL:
+                counters.leases_refused_name_full += 1
+            case _:
+                counters.leases_refused_all_full += 1
 
     def _followed(self, problem: str) -> None:
         """A commit that no answer waited for any more."""

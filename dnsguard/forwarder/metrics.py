@@ -63,12 +63,12 @@ FORWARDER: Final[Mapping[str, str]] = {
 }
 
 
-def counted(dns: Counters, forwarder: ForwarderCounters) -> Iterator[Metric]:
-    """What was counted since the start."""
+def counted(dns: Counters, forwarder: ForwarderCounters, more: Mapping[str, int]) -> Iterator[Metric]:
+    """What was counted since the start; ``more``: by workers, under the same names."""
     for part, values, texts in (("dns", dns.as_dict(), DNS), ("forwarder", forwarder.as_dict(), FORWARDER)):
         for name, value in values.items():
             text = texts.get(name) or f"{name.replace('_', ' ').capitalize()}, since the forwarder started."
-            yield number(f"dnsguard_{part}_{name}_total", "counter", text, value)
+            yield number(f"dnsguard_{part}_{name}_total", "counter", text, value + more.get(name, 0))
 
 
 def durations(log: DnsLog) -> Iterator[Metric]:
@@ -76,8 +76,8 @@ def durations(log: DnsLog) -> Iterator[Metric]:
     latencies = log.observing.latencies
     yield Metric(
         "dnsguard_dns_query_duration_seconds", "histogram",
-        "From a query to its answer, by where the answer came from. Of released answers a sample, as soon as there are"
-        " more than 1000 a second and none are logged.",
+        "From a query to its answer, by where the answer came from. Of released answers a sample while none are"
+        " logged: at most 1000 a second, and none of those that are sent again as they were.",
         {(("source", source),): each for source, each in latencies.by_source.items()},
     )  # fmt: skip
     yield Metric(

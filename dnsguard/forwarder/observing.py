@@ -10,8 +10,8 @@ Records are made on the event loop, in slices of a fifth of a millisecond betwee
 makes them would hold the interpreter's lock for five milliseconds at a time, and that is what an answer would wait.
 The thread only writes.
 
-Every query is looked at while it is to be logged or somebody watches. Otherwise a sample is measured, and what was
-refused or failed is kept: so what nobody asked for costs nearly nothing.
+Every query is looked at while it is to be logged or somebody watches. Otherwise a sample is measured, without what is
+sent again as it was, and what was refused or failed is kept: so what nobody asked for costs nearly nothing.
 """
 
 import asyncio

@@ -18,10 +18,13 @@ import gc
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Protocol
 
 from dnsguard.dataplane.settings import OWN_MARK
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.eligible import UnleasedNets, ineligible
+from dnsguard.dns.eligible import Eligible, UnleasedNets
+from dnsguard.dns.hooks import Lease
 from dnsguard.dns.listen.transparent import is_transparent
 from dnsguard.dns.relay import Relay, RelaySettings
 from dnsguard.dns.upstream.health import DOWN
@@ -32,7 +35,7 @@ from dnsguard.files import make_directory
 from dnsguard.forwarder import metrics
 from dnsguard.forwarder.addresses import own_addresses
 from dnsguard.forwarder.clients import Clients
-from dnsguard.forwarder.committer import Committer
+from dnsguard.forwarder.committer import Committer, Transactions
 from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.configuring import Configuring
 from dnsguard.forwarder.counters import ForwarderCounters
@@ -41,17 +44,19 @@ from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.faults import CannotStart
 from dnsguard.forwarder.flows import FlowKeeper
 from dnsguard.forwarder.health import HealthServer
+from dnsguard.forwarder.inheritance import Lists
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.linking import Linking
 from dnsguard.forwarder.observing import TICK_SECONDS
 from dnsguard.forwarder.refusing import Refusing
 from dnsguard.forwarder.rights import Gate
+from dnsguard.forwarder.sharing.crew import Crew, divided
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.statefile import LearnedFile
 from dnsguard.forwarder.trusted import TrustedServers
 from dnsguard.handover import Handed, handed_down
-from dnsguard.leases import LeaseBook, Terms
+from dnsguard.leases import LeaseBook, Limits, Terms
 from dnsguard.link.messages import Hello, Stats
 from dnsguard.netlink.flowlist import FlowList
 from dnsguard.netlink.probe import readding_updates_timeout
@@ -77,25 +82,40 @@ _RETRY_SECONDS = 0.5
 _DRAIN_SECONDS = 1.0
 
 
+class Kernel(Transactions, Lists, Protocol):
+    """What is needed of a netlink socket."""
+
+
 class Forwarder:
     """One forwarder. Must be made inside a running loop; ``run`` once."""
 
     def __init__(
-        self, settings: Settings, kernel: NetfilterSocket, *, renews: bool, handed: Sequence[Handed] = ()
+        self,
+        settings: Settings,
+        kernel: Kernel,
+        *,
+        renews: bool,
+        handed: Sequence[Handed] = (),
+        intercepting: Sequence[Handed] = (),
+        crew: Callable[[Lease], Crew] | None = None,
     ) -> None:
-        """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it."""
+        """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it. ``handed``: the
+        sockets to answer on; none: such as are made. ``intercepting``: the same for what is intercepted. ``crew``:
+        makes the workers, where there are any."""
         self.settings = settings
         self._handed = handed
+        self._intercepting = intercepting
         self.dns_counters = Counters()
         self.counters = ForwarderCounters()
         self.clients = Clients(
             (address.packed for address in settings.shared_resolvers), settings.workload_cidrs, settings.served_clients
         )
         self._loop = loop = asyncio.get_running_loop()
-        unleased = UnleasedNets(settings.unleased_nets)
+        unleased = UnleasedNets(settings.unleased_nets) if settings.unleased_nets else None
         self.book = LeaseBook(
             Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
-            eligible=lambda address: ineligible(address, self.clients.own, unleased) is None,
+            limits_of(settings),
+            eligible=Eligible(lambda: self.clients.own, unleased),
         )
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
         refusing = Refusing(map(wire_name, settings.search_domains), nxdomain=settings.query_refusal == "NXDomain")
@@ -105,7 +125,7 @@ class Forwarder:
             node_wide=settings.lease_scope == "Node",
         )  # fmt: skip
         self._flow_list = FlowList()
-        self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters, Complaints(log))
+        self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters)
         self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE)
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
         self.enforcing = Enforcing(
@@ -122,6 +142,11 @@ class Forwarder:
         self.linking.dns_log = self.configuring.dns_log = self.dns_log
         self.health = HealthServer(self.unready, self.metrics)
         self.sockets = DnsSockets()
+        self.lease: Lease = self.leasing
+        """What leases for our own answers."""
+
+        self._crew = crew(self.leasing) if crew is not None else None
+
         self._learned = LearnedFile(self.book, settings.state_dir / LEARNED_FILE)
         self._pool: UpstreamPool | None = None
         self._relay: Relay | None = None
@@ -139,24 +164,19 @@ class Forwarder:
             self.dns_counters,
         )
         relay = self._relay = Relay(
-            pool.ask, self.judge, self.leasing, RelaySettings(commit_deadline=settings.commit_deadline),
-            self.dns_counters,
+            pool.ask, self.judge, self.lease, RelaySettings(
+                commit_deadline=settings.commit_deadline, prefetch=settings.prefetch == "On",
+                serve_stale=settings.serve_stale,
+            ), self.dns_counters,
         )  # fmt: skip
         self.configuring.pool, self.configuring.relay = pool, relay
         self.dns_log.attach(relay)
-        self._learned.open()
+        self._begin()
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
         try:
-            intercepting = [each for each in self._handed if is_transparent(each.socket)]
-            listening = [each for each in self._handed if each not in intercepting]
-            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, listening)
-            if self._intercepts:
-                gate = Gate(relay.handle, self.linking.rights, lambda: self.book.roster.owners)
-                await self.sockets.open_intercepted(
-                    settings.intercept_port, gate.handle, self.dns_counters, relay.ready, intercepting
-                )
-            await self._open_health()
+            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, self._handed)
+            await self._open_doors(relay)
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
                 running = self._start_tasks(tasks)
@@ -178,20 +198,47 @@ class Forwarder:
             self.health.close()
             self._flow_list.close()
         await self.dns_log.close()
+        await self._end()
+
+    # What a worker does in another way.
+
+    def _begin(self) -> None:
+        """Before the last good policy is put in force."""
+        self._learned.open()
+
+    async def _open_doors(self, relay: Relay) -> None:
+        """What else is served beside the sockets to which DNS is addressed."""
+        if self._intercepts:
+            gate = Gate(relay.handle, self.linking.rights, lambda: self.book.roster.owners)
+            port = self.settings.intercept_port
+            await self.sockets.open_intercepted(port, gate.handle, self.dns_counters, relay.ready, self._intercepting)
+        await self._open_health()
+
+    async def _end(self) -> None:
+        """When all is closed."""
         await self._save()
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        return [
+        running = [
             tasks.create_task(self._enforce(), name="enforcing"),
-            tasks.create_task(self.linking.client.run(), name="link"),
             tasks.create_task(self.linking.keep_last_good(), name="last-good"),
             tasks.create_task(self._keep_saved(), name="save"),
-            tasks.create_task(_every(_EXPIRE_SECONDS, self._expire), name="expire"),
+            tasks.create_task(every(_EXPIRE_SECONDS, self._expire), name="expire"),
             tasks.create_task(self.flows.run(), name="flows"),
-            tasks.create_task(_every(_RETRY_SECONDS, self._retry), name="retry"),
-            tasks.create_task(_every(TICK_SECONDS, self.dns_log.tick), name="dns-log"),
-            tasks.create_task(_every(_STATS_SECONDS, self._report), name="stats"),
-            tasks.create_task(_every(_ADDRESSES_SECONDS, self._look_at_addresses), name="addresses"),
+            tasks.create_task(every(_RETRY_SECONDS, self._retry), name="retry"),
+            *self._start_common_tasks(tasks),
+        ]
+        if self._crew is not None:
+            running.append(tasks.create_task(self._crew.run(), name="crew"))
+        return running
+
+    def _start_common_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """What a worker does, too."""
+        return [
+            tasks.create_task(self.linking.client.run(), name="link"),
+            tasks.create_task(every(TICK_SECONDS, self.dns_log.tick), name="dns-log"),
+            tasks.create_task(every(_STATS_SECONDS, self._report), name="stats"),
+            tasks.create_task(every(_ADDRESSES_SECONDS, self._look_at_addresses), name="addresses"),
             tasks.create_task(self.trusted.keep_looking(self._ask_where_they_are_now), name="servers"),
         ]
 
@@ -235,12 +282,16 @@ class Forwarder:
             return []
         return [f"upstream {server} is {state}" for server, state in upstreams.items()]
 
+    def counted(self) -> dict[str, int]:
+        """What this process counted since it started."""
+        return self.dns_counters.as_dict() | self.counters.as_dict()
+
     def metrics(self) -> str:
         """What a scrape is answered with."""
         waiting = self._relay.waiting if self._relay is not None else 0
         connected, ready = self.linking.client.connected, not self.unready()
         return exposition((
-            *metrics.counted(self.dns_counters, self.counters),
+            *metrics.counted(self.dns_counters, self.counters, self._crew.counters() if self._crew is not None else {}),
             number("dnsguard_forwarder_unlearned_total", "counter",
                    "Answers not learned for lack of room, where no policy asked for them.", self.book.unlearned),
             *metrics.durations(self.dns_log),
@@ -261,11 +312,15 @@ class Forwarder:
         return Hello(f"forwarder-{os.getpid()}", addresses_behind(self.sockets.addresses, self.clients.own), revision)
 
     async def _report(self) -> None:
-        counters = self.dns_counters.as_dict() | self.counters.as_dict()
+        counters = self.counted()
         upstreams = self._pool.described() if self._pool is not None else {}
-        self.linking.client.report(
-            Stats(counters, upstreams, (*self.configuring.problems, *self.dns_log.problems, *self._unanswered()))
+        problems = (
+            *self.configuring.problems,
+            *self.dns_log.problems,
+            *self._unanswered(),
+            *filter(None, [self.flows.problem]),
         )
+        self.linking.client.report(Stats(counters, upstreams, problems))
 
     # What is done now and then.
 
@@ -312,18 +367,43 @@ class Forwarder:
         self.configuring.ask_the_trusted(forget=False)
 
 
-async def run(settings: Settings, stopped: asyncio.Event) -> None:
-    """Open the kernel and run until ``stopped``. Raises ``DnsguardError`` when it cannot start."""
-    handed = handed_down()
+def limits_of(settings: Settings) -> Limits:
+    """The bounds of what is learned; those that are no setting follow from those that are."""
+    total = settings.leases_in_total
+    return Limits(
+        edges_per_scope=settings.leases_per_client,
+        edges_of_node=max(settings.leases_per_client, total // 4),
+        addresses_per_name=settings.leases_per_name,
+        edges=total,
+        elements=total,
+    )
+
+
+async def run(settings: Settings, stopped: asyncio.Event, *, argv: Sequence[str]) -> None:
+    """Open the kernel and run until ``stopped``. Raises ``DnsguardError`` when it cannot start.
+
+    ``argv``: what ``settings`` were made of, for workers.
+    """
+    everything = handed_down()
+    intercepting = [each for each in everything if is_transparent(each.socket)]
+    handed: Sequence[Handed] = [each for each in everything if each not in intercepting]
+    crew = None
+    if settings.workers > 1:
+        places = [(str(each.address), each.port) for each in settings.listen]
+        handed, *others = divided(handed, places, settings.workers)
+        crew = partial(Crew, argv, others)
     with NetfilterSocket() as kernel:
         try:
             renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")
         except DnsguardError as error:
             raise CannotStart(f"nftables cannot be used: {error}") from None
-        await Forwarder(settings, kernel, renews=renews, handed=handed).run(stopped)
+        await Forwarder(settings, kernel, renews=renews, handed=handed, intercepting=intercepting, crew=crew).run(
+            stopped
+        )
 
 
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    """Do it again and again, with that long a pause before each time, until cancelled."""
     while True:
         await asyncio.sleep(seconds)
         await work()

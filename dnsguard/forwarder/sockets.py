@@ -42,7 +42,7 @@ class DnsSockets:
     ) -> None:
         """Listen, on what was handed down where anything was. Raises CannotStart, BadHandover."""
         wanted = [(wanted, (str(wanted.address), wanted.port)) for wanted in where]
-        given = pairs(handed, [place for _, place in wanted]) if handed else {}
+        given = pairs(handed, [place for _, place in wanted])[0] if handed else {}
         for said, place in wanted:
             pair = given.get(place, _OF_OUR_OWN)
             try:

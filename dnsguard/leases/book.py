@@ -101,7 +101,9 @@ class LeaseBook:
         for record in answer.addresses:
             owner = record.names[-1]
             edges = graph.addresses.get(owner)
-            expires = edges.get(record.address, 0.0) if edges is not None else 0.0
+            if edges is None:
+                return 0.0
+            expires = edges.get(record.address, 0.0)
             if not expires:
                 if self.eligible(record.address):
                     return 0.0
@@ -214,6 +216,7 @@ class LeaseBook:
 
     def due(self, changes: Changes, now: float) -> Changes:
         """What is left of changes handed out before: less what the kernel has by now and what policy wants no more.
+        Nothing that a process before us wrote is shortened.
 
         To be asked right before writing, and the acknowledgement given before anything else is asked of the book.
         """
@@ -227,7 +230,8 @@ class LeaseBook:
                 and expires > held(kernel_set, client).get(address, 0.0)
                 and (current or self._rule.justifies(place, now))
             ):
-                add.append(element)
+                inherited = self.held.inherited_until(place)
+                add.append(element if inherited <= expires else Element(place, inherited))
         remove = tuple([place for place in changes.remove if self.held.doomed(place)]) if changes.remove else ()
         return tuple.__new__(Changes, (tuple(add), remove, changes.debts, changes.generation))
 
@@ -250,7 +254,8 @@ class LeaseBook:
     def prolong(self, pairs: Iterable[Pair], until: float, now: float) -> Iterator[Changes]:
         """Let these leases last ``until`` at least where policy wants them now, see ``prolonging``; in small steps,
         between which anything may be done with the book. What each returns is to be written."""
-        return prolonged(self.roster, self.library, self._rule, pairs, until, now)
+        eligible = [pair for pair in pairs if self.eligible(pair.address)]
+        return prolonged(self.roster, self.library, self._rule, eligible, until, now)
 
     def expire(self, now: float, budget: int | None = None) -> None:
         """Forget what has expired. With a budget: look at that many records, and go on from there next time."""

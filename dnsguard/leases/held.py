@@ -31,6 +31,12 @@ class Held:
             self._inherited.setdefault((place.kernel_set, place.client), {})[place.address] = expires
             self._wheel.put(place, expires)
 
+    def inherited_until(self, place: Place) -> float:
+        """How long what was inherited stands, 0 where nothing was."""
+        if not self._inherited:
+            return 0.0
+        return self._inherited.get((place.kernel_set, place.client), _NO_ADDRESSES).get(place.address, 0.0)
+
     def disown(self, kernel_set: str, client: bytes) -> dict[bytes, float]:
         """What was inherited here, address → expiry; from now on it counts for nothing."""
         return self._inherited.pop((kernel_set, client), {})

@@ -7,11 +7,14 @@ from dnsguard.leases.graph import Graph
 from dnsguard.leases.names import NameTable
 from dnsguard.leases.roster import Roster
 from dnsguard.leases.scope import NODE, OUTSIDERS, Scope
-from dnsguard.leases.terms import LimitReached, Limits
+from dnsguard.leases.terms import ALL_FULL, CLIENT_FULL, NAME_FULL, UNKNOWN_FULL, LimitReached, Limits
 from dnsguard.leases.wheel import Wheel
 
 _RETRY_SWEEP = 1.0
 """Seconds before a scope that is full is searched for room again: a search costs as much as the scope is large."""
+
+_RELIEF = 16_384
+"""Records to be rid of, and to be looked at for that, where all is full."""
 
 
 class Facts(NamedTuple):
@@ -37,6 +40,7 @@ class Library:
         self._roster = roster
         self._graphs: dict[Scope, Graph] = {}
         self._unknown_clients = 0
+        self._relieved = float("-inf")
 
     def get(self, scope: Scope) -> Graph | None:
         return self._graphs.get(scope)
@@ -153,9 +157,13 @@ class Library:
         if reached is None:
             return True
         names = graph.with_ancestors(facts.owners()) if graph is not None else facts.owners()
-        if any(self.serves(scope, self.names.matched(name)) for name in names):
+        if not any(self.serves(scope, self.names.matched(name)) for name in names):
+            return False
+        if reached[0] == ALL_FULL and self._relieve(now):
+            reached = self._bound_reached(scope, facts)
+        if reached is not None:
             raise LimitReached(*reached)
-        return False
+        return True
 
     def is_far_from_bounds(self, graph: Graph, aliases: int, addresses: int) -> bool:
         """Whether there would be room even if every edge were new, all addresses of one name that has none yet."""
@@ -174,16 +182,32 @@ class Library:
         new = len(new_addresses) + len(set(_new(facts.aliases, graph.aliases if graph is not None else {})))
         bound = limits.edges_of_node if scope == NODE else limits.edges_per_scope
         if new and edges + new > bound:
-            return "records of one client", bound
+            return CLIENT_FULL, bound
         if new and self.edges + new > limits.edges:
-            return "records", limits.edges
+            return ALL_FULL, limits.edges
         for name in {owner for owner, _ in new_addresses}:
             known = len(graph.addresses.get(name, ())) if graph is not None else 0
             if known + sum(owner == name for owner, _ in new_addresses) > limits.addresses_per_name:
-                return "addresses of one name", limits.addresses_per_name
+                return NAME_FULL, limits.addresses_per_name
         if graph is None and _unknown(scope) and self._unknown_clients >= limits.unknown_clients:
-            return "unknown clients", limits.unknown_clients
+            return UNKNOWN_FULL, limits.unknown_clients
         return None
+
+    def _relieve(self, now: float) -> bool:
+        """Make room for a lease where all is full: names that no lease comes from go, those of the largest scopes
+        first, for a few hundredths of a second. Whether that was tried now: not again within a second."""
+        if now < self._relieved + _RETRY_SWEEP:
+            return False
+        self._relieved = now
+        bound, looked_at = self.edges - _RELIEF, 0
+        for scope, graph in sorted(self._graphs.items(), key=lambda item: -item[1].edges):
+            if self.edges <= bound or looked_at >= _RELIEF:
+                break
+            looked_at += graph.edges
+            self._discard_idle(scope, graph, now)
+            if not graph.edges:
+                self.close(scope)
+        return True
 
     def _discard_idle(self, scope: Scope, graph: Graph, now: float) -> None:
         """Forget names that no lease comes from."""

@@ -17,7 +17,7 @@ from dnsguard.leases.held import Held
 from dnsguard.leases.library import Library
 from dnsguard.leases.roster import Roster
 from dnsguard.leases.scope import NODE, OUTSIDERS, Scope
-from dnsguard.leases.terms import LimitReached, Limits
+from dnsguard.leases.terms import KERNEL_FULL, LimitReached, Limits
 
 Places = tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]
 """(kernel set, client): those of IPv4, those of IPv6."""
@@ -132,7 +132,7 @@ class Rule:
         """Raise ``LimitReached`` when the kernel's sets may not take so many."""
         room = self._room()
         if len(wanted) > room and sum(map(self._is_new, wanted)) > room:
-            raise LimitReached("elements", self._limits.elements)
+            raise LimitReached(KERNEL_FULL, self._limits.elements)
 
     def justifies(self, place: Place, now: float) -> bool:
         """Whether the rule wants this element."""

@@ -1,6 +1,7 @@
 """How long a lease lasts and how many there may be."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from dnsguard.errors import DnsguardError
 
@@ -59,6 +60,14 @@ class Limits:
 
     unknown_clients: int = 4_096
     """Clients that are no endpoint; the answers of further ones are not learned from."""
+
+
+CLIENT_FULL: Final = "records of one client"
+NAME_FULL: Final = "addresses of one name"
+ALL_FULL: Final = "records"
+UNKNOWN_FULL: Final = "unknown clients"
+KERNEL_FULL: Final = "elements"
+"""The bounds, as they are called for people."""
 
 
 class LimitReached(DnsguardError):

@@ -6,7 +6,7 @@ from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
 
-_WIDTH: Final = 4.0
+WIDTH: Final = 4.0
 """Seconds of one bucket: by this much what has expired may be kept longer."""
 
 
@@ -23,7 +23,7 @@ class Wheel(Generic[Item]):
 
     def put(self, item: Item, at: float) -> None:
         """Have it come up when ``at`` (seconds) has passed, or a little later."""
-        key = int(at / _WIDTH) + 1
+        key = int(at / WIDTH) + 1
         bucket = self._buckets.get(key)
         if bucket is None:
             self._buckets[key] = [item]
@@ -34,7 +34,7 @@ class Wheel(Generic[Item]):
     def due(self, now: float) -> Iterator[Item]:
         """The items whose time has come, each taken out as it is handed over; stopping in the middle loses none."""
         order, buckets = self._order, self._buckets
-        while order and order[0] * _WIDTH <= now:
+        while order and order[0] * WIDTH <= now:
             bucket = buckets[order[0]]
             if bucket:
                 yield bucket.pop()

@@ -15,7 +15,7 @@ NESTED = 0x8000
 KIND_MASK = 0x3FFF
 LONGEST_PAYLOAD = 0xFFFF - 4
 
-_ATTRIBUTE = Struct("=HH")
+ATTRIBUTE = Struct("=HH")
 _HEADER = Struct("=IHHII")
 HEADER_LENGTH = _HEADER.size
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
@@ -40,7 +40,7 @@ def attribute(kind: int, payload: bytes) -> bytes:
     length = len(payload)
     if length > LONGEST_PAYLOAD:
         raise ValueError(f"attribute {kind} holds {length} bytes, the most is {LONGEST_PAYLOAD}")
-    return _ATTRIBUTE.pack(length + 4, kind) + payload + _PADDING[length & 3]
+    return ATTRIBUTE.pack(length + 4, kind) + payload + _PADDING[length & 3]
 
 
 def nested(kind: int, *parts: bytes) -> bytes:
@@ -75,7 +75,7 @@ def attributes(payload: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
     """Kind (without the nested flag) and payload of each attribute from ``offset``. Raises `MalformedMessageError`."""
     end = len(payload)
     while offset + 4 <= end:
-        length, kind = _ATTRIBUTE.unpack_from(payload, offset)
+        length, kind = ATTRIBUTE.unpack_from(payload, offset)
         if length < 4 or offset + length > end:
             raise MalformedMessageError(f"attribute at byte {offset} claims {length} bytes, {end - offset} are left")
         yield kind & KIND_MASK, payload[offset + 4 : offset + length]

@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from dnsguard.netlink.codec import attribute_map, attributes, number, string
+from dnsguard.netlink.codec import (
+    ATTRIBUTE,
+    KIND_MASK,
+    MalformedMessageError,
+    attribute_map,
+    attributes,
+    number,
+    string,
+)
 from dnsguard.netlink.nftables import ELEMENT_INTERVAL_END, DumpedElement
 
 _GENERIC_HEADER = 4
@@ -118,6 +126,37 @@ def elements(bodies: Iterable[bytes]) -> Iterator[DumpedElement]:
             if kind == 3:
                 for _, item in attributes(items):
                     yield _element(attribute_map(item))
+
+
+def expiries(bodies: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Key and milliseconds left of each element of a set whose elements all have a time-out.
+
+    What ``elements`` says of them and no more, in a third of its time: a node holds 100 000 when a forwarder starts.
+    Raises `MalformedMessageError`.
+    """
+    header_of = ATTRIBUTE.unpack_from
+    for body in bodies:
+        for kind, items in attributes(body, _GENERIC_HEADER):
+            if kind != 3:
+                continue
+            at, end = 0, len(items)
+            while at + 4 <= end:
+                stop = at + header_of(items, at)[0]
+                field, key, left = at + 4, b"", 0
+                if stop > end or stop < field:
+                    raise MalformedMessageError(f"element at byte {at} claims {stop - at} bytes, {end - at} are left")
+                while field + 4 <= stop:
+                    length, name = header_of(items, field)
+                    if length < 4 or field + length > stop:
+                        raise MalformedMessageError(f"attribute at byte {field} claims {length} bytes")
+                    name &= KIND_MASK
+                    if name == 1:  # nested: one attribute with the value
+                        key = items[field + 8 : field + length]
+                    elif name == 5:
+                        left = int.from_bytes(items[field + 4 : field + length], "big")
+                    field += (length + 3) & ~3
+                yield key, left
+                at = (stop + 3) & ~3
 
 
 def _element(fields: dict[int, bytes]) -> DumpedElement:

@@ -34,10 +34,10 @@ class Match(NamedTuple):
     """A lease set that policy lets this client have, and which the name feeds."""
 
     lease_set: str
-    patterns: Sequence[str]
+    patterns: tuple[str, ...]
     """Those of its patterns that match."""
 
-    policies: Sequence[str] = ()
+    policies: tuple[str, ...] = ()
     """Policies and profiles that refer to it, as far as that is known."""
 
 
@@ -171,6 +171,7 @@ def _list(key: str, count: int, items: Iterable[str]) -> str:
     return f',"{key}":[{",".join(items)}]{left_out}'
 
 
+@lru_cache(_MAX_ANSWERS)
 def _match(match: Match) -> str:
     patterns = ",".join(map(_quoted, match.patterns[:MAX_NAMED]))
     policies = ",".join(map(_quoted, match.policies[:MAX_NAMED]))

@@ -130,16 +130,24 @@ def read_address(value: Any) -> Address:
 
 
 MAX_COUNT = 10_000
+MAX_BOUND = 1_000_000_000
+MAX_WORKERS = 64
 
 
-def read_count(value: Any) -> int:
-    """A whole number from 1 to ``MAX_COUNT``."""
-    if (
-        isinstance(value, bool)
-        or not re.fullmatch(r"[0-9]{1,5}", str(value).strip())
-        or not 1 <= int(value) <= MAX_COUNT
-    ):
-        raise ValueError(f"{value!r} is no such number: write 1 to {MAX_COUNT}")
+def read_bound(value: Any) -> int:
+    """How many there may be of what is counted in thousands: a whole number from 1 to ``MAX_BOUND``."""
+    return read_count(value, MAX_BOUND)
+
+
+def read_workers(value: Any) -> int:
+    """A whole number from 1 to ``MAX_WORKERS``."""
+    return read_count(value, MAX_WORKERS)
+
+
+def read_count(value: Any, most: int = MAX_COUNT) -> int:
+    """A whole number from 1 to ``most``."""
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,10}", str(value).strip()) or not 1 <= int(value) <= most:
+        raise ValueError(f"{value!r} is no such number: write 1 to {most}")
     return int(value)
 
 

@@ -16,6 +16,7 @@ from dnsguard.settings.forms import (
     SocketAddress,
     comma_separated,
     read_address,
+    read_bound,
     read_certificates,
     read_count,
     read_domain,
@@ -30,6 +31,7 @@ from dnsguard.settings.forms import (
     read_table,
     read_unleased_nets,
     read_upstream,
+    read_workers,
 )
 
 _LIST = BeforeValidator(comma_separated)
@@ -97,8 +99,31 @@ class Settings(Checked):
     """Networks whose addresses no name opens, in whatever form; `private` stands for all private ones. None unless set:
     names of services inside lead to private addresses. What a name outside leads to is up to whoever owns the name."""
 
+    leases_per_client: Annotated[int, PlainValidator(read_bound)] = 16_384
+    """Records that one client may learn: many times what a crawler of the web needs in a minute, and a sixtieth of all,
+    so that who asks for endless children of an allowed wildcard fills only its own part."""
+
+    leases_per_name: Annotated[int, PlainValidator(read_bound)] = 1_000
+    """Addresses that one name may lead a client to: names of large content networks lead to hundreds within an hour."""
+
+    leases_in_total: Annotated[int, PlainValidator(read_bound)] = 1_000_000
+    """Records learned, and elements in the kernel: each a hundred octets or two of memory, here and there. At each of
+    the three bounds the answer that would need more is SERVFAIL; no lease that lives is given up for another."""
+
     commit_deadline: Annotated[float, PlainValidator(read_seconds)] = 0.25
     """How long an answer waits for its lease before it becomes SERVFAIL."""
+
+    workers: Annotated[int, PlainValidator(read_workers)] = 1
+    """Processes that answer. More than one is for nodes where one processor is not enough: each asks and caches by
+    itself, and has what its answers open written by the first."""
+
+    prefetch: Literal["On", "Off"] = "On"
+    """Whether a name that is asked for when its answer in the cache is about to expire is fetched anew at once: for a
+    tenth more questions upstream nobody waits for names that are in use."""
+
+    serve_stale: Annotated[float, PlainValidator(read_seconds)] = 0.0
+    """How long an expired answer may still be given when no server answers (RFC 8767), its lease as short as they come.
+    Off: an address may have another owner by then."""
 
     query_policy: Literal["AllowAll", "AllowListed"] = "AllowAll"
     """Whether names that no policy of the client allows are answered, where policy lets it ask at all."""
@@ -121,7 +146,7 @@ class Settings(Checked):
     /etc/resolv.conf, which containers take over; cluster.local, because Kubernetes calls its own so by default."""
     dns_log: Literal["Off", "Denied", "All"] = "Off"
     """Which queries are written to the DNS log: none, those that were refused or failed, or all. Off, as in Calico: to
-    write one down takes some 20 µs, more than to answer it from the cache, and who asked what may be nobody's business.
+    write one down takes some 25 µs, more than to answer it from the cache, and who asked what may be nobody's business.
     The last thousand that were refused or failed are kept in memory either way."""
 
     dns_log_file: Annotated[Path | None, PlainValidator(read_path)] = None

@@ -12,6 +12,9 @@ from loadtest.dns.query import until_answered
 from loadtest.dns.site import LISTEN, Site, ended, started
 from loadtest.dns.task import Task
 
+MANY = 64
+"""Workers, where there may be any number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Running:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.settings import Settings
-from loadtest.dns.contender import Contender, Running, count_elements, serving
+from loadtest.dns.contender import MANY, Contender, Running, count_elements, serving
 from loadtest.dns.policy import Controller, make_sets, said
 from loadtest.dns.site import LISTEN, UPSTREAM, Site
 from loadtest.dns.task import Task
@@ -61,5 +61,5 @@ CONTENDER = Contender(
     "",
     _running,
     leases=True,
-    most_workers=2 if WORKERS in Settings.model_fields else 1,
+    most_workers=MANY if WORKERS in Settings.model_fields else 1,
 )

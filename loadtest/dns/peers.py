@@ -6,7 +6,7 @@ from functools import partial
 
 from dnsguard.netlink.socket import NetfilterSocket
 from loadtest.dns import names
-from loadtest.dns.contender import Contender, Running, count_elements, serving
+from loadtest.dns.contender import MANY, Contender, Running, count_elements, serving
 from loadtest.dns.site import CLIENTS, LISTEN, UPSTREAM, Site
 from loadtest.dns.task import Task
 
@@ -14,8 +14,7 @@ _TABLE = "peers"
 _KEPT = 10_000
 """Answers that dnsmasq keeps, where it keeps any: the most that its manual thinks sensible."""
 
-_MANY = 200_000
-"""Answers that the others keep."""
+_KEPT_BY_OTHERS = 200_000
 
 Configure = Callable[[Task], list[str]]
 """Writes what the program reads, and returns its command line."""
@@ -101,7 +100,7 @@ forward-zone:
 
 def _dnsdist(task: Task) -> list[str]:
     file = task.directory / "dnsdist.conf"
-    cache = f"getPool(''):setCache(newPacketCache({_MANY}))" if task.cached else ""
+    cache = f"getPool(''):setCache(newPacketCache({_KEPT_BY_OTHERS}))" if task.cached else ""
     local = "\n".join(f"addLocal('{LISTEN}:53', {{reusePort=true}})" for _ in range(task.workers))
     file.write_text(f"""
 {local}
@@ -193,9 +192,9 @@ PEERS = (
     ),
     contender(DNSMASQ, "dnsmasq-base", partial(_dnsmasq, kept=0)),
     contender(DNSMASQ_CACHED, "dnsmasq-base", partial(_dnsmasq, kept=_KEPT)),
-    contender("unbound", "unbound", _unbound, 2),
-    contender("dnsdist", "dnsdist", _dnsdist, 2),
+    contender("unbound", "unbound", _unbound, MANY),
+    contender("dnsdist", "dnsdist", _dnsdist, MANY),
     contender("knot-resolver", "knot-resolver", _knot_resolver),
-    contender("pdns-recursor", "pdns-recursor", _pdns_recursor, 2),
-    contender("bind9", "bind9", _bind, 2),
+    contender("pdns-recursor", "pdns-recursor", _pdns_recursor, MANY),
+    contender("bind9", "bind9", _bind, MANY),
 )

@@ -31,6 +31,7 @@ from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.leasing import Leasing
 from dnsguard.leases import Feed, LeaseBook, LocalClient
 from dnsguard.resources import InvalidResource, parse_object, to_dict, warnings
+from dnsguard.resources.felixchoices import DnsPolicyMode, NftablesDnsPolicyMode
 from dnsguard.resources.manifest import load
 from dnsguard.settings import Settings
 from dnsguard.settings.effective import effective
@@ -50,7 +51,7 @@ BOB = "198.51.100.7"
 class Pod:
     """A new pod under the policy of example 7.4, the whole way of its query, and a kernel that the test plays."""
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: str, field: str = "dnsPolicyMode") -> None:
         documents = load(data_files.load(POLICY)["manifests"], POLICY)
         self._compiled = compile_policy([*fixtures.endpoints(), *(each.resource for each in documents)])
         (lease_set,) = self._compiled.lease_sets.values()
@@ -66,7 +67,7 @@ class Pod:
         self.committer = Committer(self._book, self.kernel, self.counters, deadline=0.25)
         complaints = Complaints(logging.getLogger("test"))
         leasing = Leasing(self._book, self.committer, Clients([], [], []), self.counters, complaints, node_wide=False)
-        configured = effective(Settings.model_validate(SETTINGS), [parse_object(configuration(mode))])
+        configured = effective(Settings.model_validate(SETTINGS), [parse_object(configuration(mode, field))])
         leasing.no_delay, self.said = configured.no_delay, configured.warnings
         self._relay = Relay(self._ask, lambda *_: None, leasing, RelaySettings(), Counters())
         self.answers: list[DNSRecord] = []
@@ -196,3 +197,24 @@ async def test_a_published_situation_ends_as_it_says(situation: str) -> None:
 
 def test_every_check_is_of_a_published_situation() -> None:
     assert list(CHECKS) == SITUATIONS
+
+
+MODES = [
+    *(("dnsPolicyMode", mode) for mode in DnsPolicyMode),
+    *(("nftablesDNSPolicyMode", mode) for mode in NftablesDnsPolicyMode),
+]
+
+
+@pytest.mark.parametrize(("field", "mode"), MODES)
+async def test_every_mode_either_holds_the_answer_or_does_not_and_says_where_it_is_not_what_it_is_called(
+    field: str, mode: str
+) -> None:
+    """The published mapping to a forwarder of user space (D-30), and its overruling: nothing is ever released late."""
+    pod = Pod(mode, field)
+    pod.look_up()
+    answered_at_once = [len(pod.answers), pod.connects()]
+    await asyncio.sleep(0)
+    assert (len(pod.answers), pod.connects()) == (1, True)
+    assert answered_at_once == ([1, False] if mode == "NoDelay" else [0, False])
+    assert bool(pod.said) is (mode in ("NoDelay", "DelayDeniedPacket"))
+    pod.close()

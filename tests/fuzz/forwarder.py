@@ -44,7 +44,10 @@ async def run(seconds: float, seed: int) -> int:
         ("upstream", f"{attack.liar.packets} packets, {attack.liar.well_formed} of them well-formed answers"),
         ("promises", f"{attack.promises} addresses in answers, all open by then"),
         ("open", f"{attack.opened} at most, all justified"),
-        ("control", f"{attack.controls} answers to a client that is no part of it"),
+        (
+            "control",
+            f"{attack.controls} answers to a client that is no part of it, who asked {attack.asked_again} times again",
+        ),
     ):
         print(f"{name:<12}{value}", flush=True)
     if problem:

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from itertools import pairwise
 
 from tests.fuzz import reading
-from tests.fuzz.opinions import by_dnslib
 from tests.support.dnswire import wire
 
 NAT64 = IPv6Network("64:ff9b::/96")
@@ -40,12 +38,7 @@ def special(address: IPv4Address | IPv6Address, own: Iterable[str]) -> bool:
 def leads(packet: bytes) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]:
     """Aliases and (owner, address) pairs that an answer says of the name asked for; none where it is malformed."""
     try:
-        read = reading.read_answer(packet)
-    except reading.Deep:
-        found = by_dnslib(packet)
-        chains = [names for _, names in found]
-        aliases = [pair for names in chains for pair in pairwise(names)]
-        return aliases, [(names[-1], address) for address, names in found]
+        read = reading.read_answer(packet, most_jumps=len(packet))
     except reading.Unreadable:
         return [], []
     aliases = [(owner, target) for owner, target, _ in read.aliases]
@@ -93,11 +86,8 @@ class Justified:
         return "" if special(address, self._own) else str(address)
 
     def promised(self, answer: bytes) -> set[str]:
-        """What a client may connect to at once when it was given this answer."""
-        try:
-            read = reading.read_answer(answer)
-        except reading.Deep:
-            return set()
+        """What a client may connect to at once when it was given this answer. Raises ``Unreadable``."""
+        read = reading.read_answer(answer, most_jumps=len(answer))
         return {
             text
             for packed, _, names, _ in read.addresses

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import struct
 from collections.abc import Iterator
+from ipaddress import ip_address
 from random import Random
 
 from tests.fuzz import reading, seeds
@@ -14,6 +15,8 @@ from tests.support.fake_upstream import Asked
 
 CONTROL = dnswire.wire("control.example.net")
 CONTROL_ADDRESS = "198.19.255.1"
+SPECIAL = ("127.0.0.1", "0.0.0.0", "169.254.169.254", "224.0.0.1", "255.255.255.255", "10.9.0.1")
+SPECIAL6 = ("::1", "::", "::ffff:a9fe:a9fe", "64:ff9b::7f00:1", "2002:a9fe:a9fe::", "fe80::1", "ff02::1", "fd09::1")
 HEADER_AND_QUESTION = 12 + len(dnswire.question(seeds.NAME))
 LARGEST = 65_535
 
@@ -55,11 +58,13 @@ class Liar:
     def _own_addresses(self, seed: bytes) -> bytes:
         """The records, no two of them with the same address, so that whatever was let through can be told."""
         body = seed[HEADER_AND_QUESTION:]
-        for packed, width in ((seeds.PACKED4, 4), (seeds.PACKED6, 16)):
+        for packed, forbidden in ((seeds.PACKED4, SPECIAL), (seeds.PACKED6, SPECIAL6)):
             while packed in body:
                 number = next(self._numbers)
-                fresh = struct.pack("!HH", 0xC612 | number >> 16 & 1, number & 0xFFFF)
-                body = body.replace(packed, packed[: width - 4] + fresh, 1)
+                fresh = packed[:-4] + struct.pack("!HH", 0xC612 | number >> 16 & 1, number & 0xFFFF)
+                if self._dice.random() < 0.15:
+                    fresh = ip_address(self._dice.choice(forbidden)).packed
+                body = body.replace(packed, fresh, 1)
         return body
 
     def _note(self, packet: bytes, asked: Asked) -> None:

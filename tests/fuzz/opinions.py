@@ -124,7 +124,7 @@ def by_dnslib(data: bytes) -> Leads:
                 if width := {4: 4, 6: 16}.get(key, 0):
                     owned += [(owner, bytes(value[i : i + width])) for i in range(0, len(value), width)]
         buffer.offset = after
-    while (target := targets.get(chain[-1])) is not None and target not in chain and len(chain) <= reading.MAX_ALIASES:
+    while (target := targets.get(chain[-1])) is not None and target not in chain:
         chain.append(target)
     return [(address, tuple(chain[: chain.index(owner) + 1])) for owner, address in owned if owner in chain]
 

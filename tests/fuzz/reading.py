@@ -87,7 +87,9 @@ def number(data: bytes, at: int, size: int) -> int:
     return int.from_bytes(data[at : at + size], "big")
 
 
-def name_at(data: bytes, at: int, *, follow: bool = True, compressed: bool = True) -> tuple[bytes, int]:
+def name_at(
+    data: bytes, at: int, *, follow: bool = True, compressed: bool = True, most_jumps: int = MAX_JUMPS
+) -> tuple[bytes, int]:
     """The lower-cased name (RFC 1035 §3.1, §4.1.4) and where it ends. Without ``follow``: its own octets."""
     labels, piece, end, jumps = b"", at, None, 0
     while True:
@@ -113,7 +115,7 @@ def name_at(data: bytes, at: int, *, follow: bool = True, compressed: bool = Tru
         if not follow:
             return labels.lower(), end
         jumps += 1
-        if jumps > MAX_JUMPS:
+        if jumps > most_jumps:
             raise Deep("more pointers than anybody needs")
         at = piece = target
 
@@ -187,7 +189,7 @@ def read_query(data: bytes) -> ReadQuery:
     return ReadQuery(ident, flags, name, qtype, qclass, edns, version, size, do, ecs)
 
 
-def records_of(data: bytes) -> list[Record]:
+def records_of(data: bytes, most_jumps: int) -> list[Record]:
     """All records of a message with one question."""
     counts = [number(data, at, 2) for at in range(4, 12, 2)]
     if counts[0] != 1:
@@ -199,23 +201,23 @@ def records_of(data: bytes) -> list[Record]:
     for section in (1, 2, 3):
         for _ in range(counts[section]):
             start = at
-            _, at = name_at(data, at, follow=section == 1)
+            _, at = name_at(data, at, follow=section == 1, most_jumps=most_jumps)
             kind, of_class = number(data, at, 2), number(data, at + 2, 2)
             ttl_at, ttl, body = at + 4, number(data, at + 4, 4), at + 10
             at = body + number(data, at + 8, 2)
             if at > len(data):
                 raise Unreadable("record ends after the message")
-            owner = lambda start=start: name_at(data, start)[0]  # noqa: E731
+            owner = lambda start=start: name_at(data, start, most_jumps=most_jumps)[0]  # noqa: E731
             found.append(Record(section, start, owner, kind, of_class, ttl_at, ttl, body, at))
     if at != len(data):
         raise Unreadable("octets after the message")
     return found
 
 
-def read_answer(data: bytes) -> ReadAnswer:
+def read_answer(data: bytes, most_jumps: int = MAX_JUMPS) -> ReadAnswer:
     """What an answer says, its question being the one that was asked."""
     name, qtype, end = question_of(data)
-    records = records_of(data)
+    records = records_of(data, most_jumps)
     answers = [record for record in records if record.section == 1]
     if any(record.kind == OPT and record.section != 3 for record in records):
         raise Unreadable("OPT outside the additional section")
@@ -231,7 +233,7 @@ def read_answer(data: bytes) -> ReadAnswer:
                 raise Unreadable("address of a wrong size")
             owned.append((each.owner(), data[each.data : each.end], each.ttl, False))
         elif each.kind == CNAME:
-            target, after = name_at(data, each.data)
+            target, after = name_at(data, each.data, most_jumps=most_jumps)
             if after != each.end:
                 raise Unreadable("CNAME that is not its name")
             targets.setdefault(each.owner(), (target, each.ttl))
@@ -240,10 +242,12 @@ def read_answer(data: bytes) -> ReadAnswer:
 
     chain = [name]
     aliases: list[tuple[bytes, bytes, int]] = []
-    while chain[-1] in targets and len(aliases) < MAX_ALIASES:
+    while chain[-1] in targets:
         target, ttl = targets[chain[-1]]
         if target in chain:
             break
+        if len(aliases) == MAX_ALIASES:
+            raise Unreadable("more aliases than anybody follows")
         aliases.append((chain[-1], target, ttl))
         chain.append(target)
     addresses = [

@@ -70,7 +70,10 @@ def answers() -> Iterator[bytes]:
     yield answer(record(ASKED, 16, b"\4text"), record(ASKED, 46, bytes(30)), record(ASKED, 65280, b"\xc0\x0c" * 8))
     yield answer(*(address(f"10.0.{n}.1", n) for n in range(40)))
     yield answer(*chain(8))
-    yield answer(*chain(40))
+    yield answer(*chain(32))
+    for count in (20, 34):
+        first, last = dnswire.pointers(dnswire.question(NAME), count)
+        yield answer(first, record(dnswire.pointer(last), 5, dnswire.pointer(last - 2)))
     yield answer(address(V4, 1 << 31), kind=255, flags=0x200)
     yield answer(ADDRESS, authority=(record(LONGEST, 1, PACKED4),), additional=(record(LONGEST, 1, PACKED4), OPT))
     yield answer(record(ASKED, 5, LONGEST_BELOW), record(LONGEST_BELOW, 5, LONGEST))
@@ -84,7 +87,7 @@ def chain(length: int) -> Iterator[bytes]:
         data = b"\2%02d" % number + ORIGIN
         yield record(owner, 5, data)
         at += len(owner) + 10
-        owner, at = struct.pack("!H", 0xC000 | at), at + len(data)
+        owner, at = dnswire.pointer(at), at + len(data)
     yield address(V4, owner=owner)
 
 

@@ -16,7 +16,7 @@ KEPT = 0.05
 
 
 def test_what_everybody_starts_from_is_read_alike() -> None:
-    assert [check(message) for message in seeds()].count(False) == 1
+    assert [check(message) for message in seeds()].count(False) == 2
 
 
 @pytest.mark.parametrize("message", found(), ids=lambda message: message[-20:].hex())

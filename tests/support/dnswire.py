@@ -49,6 +49,21 @@ def answer(
     return head + asked + b"".join((*answers, *authority, *additional))
 
 
+def pointers(asked: bytes, count: int) -> tuple[bytes, int]:
+    """A first record whose data are compression pointers, each to the one before, and where the last of them stands."""
+    at, target = len(query(asked)) + len(record(ASKED, 65280, b"")), 12
+    data = b""
+    for number in range(count):
+        data += pointer(target)
+        target = at + 2 * number
+    return record(ASKED, 65280, data), target
+
+
+def pointer(to: int) -> bytes:
+    """A compression pointer (RFC 1035 §4.1.4)."""
+    return struct.pack("!H", 0xC000 | to)
+
+
 def option(code: int, data: bytes) -> bytes:
     """An EDNS option, or a parameter of an HTTPS record."""
     return struct.pack("!HH", code, len(data)) + data

@@ -60,8 +60,6 @@ RECORDS = [
     *_records("far.cdn.example", ALIAS_ADDRESSES),
     *_records(MANY, MANY_ADDRESSES),
     *_records(SHUT, SHUT_ADDRESSES),
-    *_records("brief.open.example", {4: {"198.51.100.9"}}, 3),
-    *_records("long.open.example", {4: {"198.51.100.10"}}, 400_000),
 ]
 
 
@@ -70,25 +68,28 @@ def addresses(of: dict[int, set[str]], family: int) -> set[str]:
     return set().union(*(texts for version, texts in of.items() if family in (0, version)))
 
 
-def _policy(name: str, *rules: dict[str, Any]) -> dict[str, Any]:
-    domains = {"action": "Allow", "destination": {"domains": ["*.open.example", f"*.{topology.BULK_DOMAIN}"]}}
+def policy(name: str, *rules: dict[str, Any]) -> dict[str, Any]:
+    """For the workloads of an app: what they may reach."""
     return {
         "apiVersion": "projectcalico.org/v3",
         "kind": "NetworkPolicy",
         "metadata": {"name": name, "namespace": "shop"},
-        "spec": {"selector": f"app == '{name}'", "types": ["Egress"], "egress": [*rules, domains]},
+        "spec": {"selector": f"app == '{name}'", "types": ["Egress"], "egress": list(rules)},
     }
 
 
 ASK = [{"action": "Allow", "protocol": each, "destination": {"ports": [53]}} for each in ("UDP", "TCP")]
-POLICIES = [_policy("open", *ASK), _policy("strict")]
+DOMAINS = {"action": "Allow", "destination": {"domains": ["*.open.example", f"*.{topology.BULK_DOMAIN}"]}}
+POLICIES = [policy("open", *ASK, DOMAINS), policy("strict", DOMAINS)]
 
 
 @contextlib.contextmanager
-def running(arguments: Sequence[str] = (), more: Sequence[Workload] = ()) -> Iterator[tuple[Lab, Guard]]:
-    """The lab with dnsguard in force in it, and a web server on every address of its internet."""
-    workloads = [OPEN, STRICT, IDLE, *more]
-    with Lab(workloads, RECORDS) as lab, Guard(lab, ["--node-name", NODE_NAME, *arguments]) as guard:
+def running(
+    arguments: Sequence[str] = (), workloads: Sequence[Workload] = (), records: Sequence[Record] = ()
+) -> Iterator[tuple[Lab, Guard]]:
+    """The lab with dnsguard in force in it, and a web server on every address of its internet; with more as given."""
+    workloads = [OPEN, STRICT, IDLE, *workloads]
+    with Lab(workloads, [*RECORDS, *records]) as lab, Guard(lab, ["--node-name", NODE_NAME, *arguments]) as guard:
         endpoints = [topology.workload_endpoint(each) for each in workloads]
         guard.apply([*topology.namespaces(workloads), *endpoints, *POLICIES])
         with _web_server():
@@ -97,24 +98,16 @@ def running(arguments: Sequence[str] = (), more: Sequence[Workload] = ()) -> Ite
 
 @contextlib.contextmanager
 def _web_server() -> Iterator[None]:
-    command = [
-        sys.executable,
-        "-u",
-        "-m",
-        "http.server",
-        "--bind",
-        "::",
-        "--directory",
-        "/proc/self/net",
-        str(HTTP_PORT),
-    ]
+    command = [sys.executable, *f"-u -m http.server --bind :: --directory /proc/self/net {HTTP_PORT}".split()]
     with subprocess.Popen(
         inside(topology.INTERNET, command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as server:
         assert server.stdout is not None
-        assert b"Serving HTTP" in server.stdout.readline()
-        yield
-        server.kill()
+        try:
+            assert b"Serving HTTP" in server.stdout.readline()
+            yield
+        finally:
+            server.kill()
 
 
 def place(lab: Lab, workload: Workload) -> Place:

@@ -163,9 +163,11 @@ SEARCHED = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local", ""]
 """What a pod's ``search`` line and ``ndots:5`` make of a name, in this order."""
 
 
-async def test_cilium_6366_musl_goes_through_its_search_domains_in_one_pass(here: Rig) -> None:
-    """musl goes on after NXDOMAIN and gives up after every other error."""
+@pytest.mark.parametrize("may_query", [True, False], ids=["DNS allowed", "only its own names"])
+async def test_cilium_6366_musl_goes_through_its_search_domains_in_one_pass(here: Rig, may_query: bool) -> None:
+    """musl goes on after NXDOMAIN and gives up after every other error, REFUSED among them."""
     here.zone[NAME] = [("A", GOOD)]
+    await here.enforced(policy(FEED, identities=[identity("shop/web", [WORKLOAD], ["web"], may_query=may_query)]))
 
     def answer(asked: Asked) -> Iterable[bytes]:
         if not asked.name.endswith(wire("cluster.local")):

@@ -104,7 +104,7 @@ async def test_agh_6233_cached_answer_is_open_as_long_as_it_is_served(here: Here
     assert door.denied() == 0
 
 
-async def test_cilium_agh_6233_a_lease_that_ended_opens_again(here: Here) -> None:
+async def test_agh_6233_a_lease_that_ended_opens_again(here: Here) -> None:
     """The same where the element went before its time, as with a table that somebody made anew."""
     made, door = here
     made.zone["www.example.org"] = [("A", "198.18.0.1")]

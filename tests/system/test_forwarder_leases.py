@@ -148,3 +148,26 @@ async def test_a_policy_whose_set_is_missing_is_owned_up_to_and_put_right_later(
     here.make_sets(late)
     await here.until(lambda: (WORKLOAD, "198.51.100.2") in here.elements("d4-late"), "what was owed is written")
     await here.until(lambda: not here.link.forwarders[0].problem, "and it says so")
+
+
+async def test_bounds_of_the_settings_hold_answers_back_and_other_clients_are_served_on(tmp_path: Path) -> None:
+    async with rig(tmp_path) as here:
+        here.make_sets(FEED)
+        await here.start("--leases-per-client", "3", "--leases-per-name", "2", "--leases-in-total", "4")
+        await here.connected()
+        await here.enforced(policy(FEED, identities=[WEB, OTHER]))
+        for number in range(1, 6):
+            here.zone[f"n{number}.example.org"] = [("A", f"198.51.100.{number}")]
+        here.zone["many.example.org"] = [("A", f"198.51.100.{number}") for number in range(101, 104)]
+
+        async def asked(name: str, source: str) -> str:
+            return str(RCODE[(await here.ask(f"{name}.example.org", source=source)).header.rcode])
+
+        assert await asked("many", WORKLOAD) == "SERVFAIL"
+        assert [await asked(f"n{number}", WORKLOAD) for number in range(1, 5)] == ["NOERROR"] * 3 + ["SERVFAIL"]
+        assert [await asked(f"n{number}", NEIGHBOUR) for number in range(4, 6)] == ["NOERROR", "SERVFAIL"]
+        assert {to for _, to in here.elements("d4-web")} == {f"198.51.100.{number}" for number in range(1, 5)}
+        found = here.http("/metrics")
+        assert found is not None
+        for full in ("client", "name", "all"):
+            assert f"dnsguard_forwarder_leases_refused_{full}_full_total 1\n" in found[1]

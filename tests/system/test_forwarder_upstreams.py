@@ -132,7 +132,7 @@ async def test_where_the_systems_resolver_is_ourselves_servers_with_an_address_a
             assert WWW in {asked.name for asked in named.asked}
 
 
-async def test_unbound_over_tls_dies_and_comes_back(here: Rig) -> None:
+async def test_unbound_over_tls_dies_or_is_out_of_reach_and_comes_back(here: Rig) -> None:
     authority = Authority(here.directory / "ca")
     certificate = authority.sign(f"DNS:{NAME}")
     config = here.directory / "unbound.conf"
@@ -154,6 +154,17 @@ async def test_unbound_over_tls_dies_and_comes_back(here: Rig) -> None:
         unbound = await started(config)
         await here.until(lambda: states(here)[written].startswith("up"), "it is seen to be back")
         assert len((await here.ask("back.example.org")).rr) == 1
+
+        # A wall that grows between: nothing says that the connection leads nowhere now.
+        here.node.run("nft add table inet wall")
+        here.node.run("nft add chain inet wall out { type filter hook output priority 0 ; }")
+        here.node.run(f"nft add rule inet wall out tcp dport {PORT} drop")
+        for number in range(FAILURES_TO_DOWN):
+            assert (await here.ask(f"walled{number}.example.org")).header.rcode == 2
+        await here.until(lambda: states(here)[written].startswith("down: no "), "it is seen to be out of reach")
+        here.node.run("nft delete table inet wall")
+        await here.until(lambda: states(here)[written].startswith("up"), "it is seen to be in reach")
+        assert len((await here.ask("reached.example.org")).rr) == 1
     finally:
         unbound.kill()
         await unbound.wait()

@@ -64,26 +64,16 @@ async def ask_over_tcp(here: Rig, name: str, source: str = NEIGHBOUR) -> bytes:
 
 def pointers_to_pointers() -> Iterator[bytes]:
     """500 pointers, each to the one before, and then as many records as fit, each owned by the last of them."""
-    chain, last = each_to_the_one_before(500)
+    chain, last = dnswire.pointers(dnswire.question(LARGE_NAME), 500)
     yield chain
-    yield from (record(struct.pack("!H", 0xC000 | last), 1, bytes(4)) for _ in range(3_000))
-
-
-def each_to_the_one_before(count: int) -> tuple[bytes, int]:
-    """A first record whose data are pointers, and where the last of them stands."""
-    at, target = len(dnswire.query(dnswire.question(LARGE_NAME))) + len(record(ASKED, 65280, b"")), 12
-    pointers = b""
-    for number in range(count):
-        pointers += struct.pack("!H", 0xC000 | target)
-        target = at + 2 * number
-    return record(ASKED, 65280, pointers), target
+    yield from (record(dnswire.pointer(last), 1, bytes(4)) for _ in range(3_000))
 
 
 def twenty_deep() -> Iterator[bytes]:
     """The same with as few as are followed."""
-    chain, last = each_to_the_one_before(20)
+    chain, last = dnswire.pointers(dnswire.question(LARGE_NAME), 20)
     yield chain
-    yield from (record(struct.pack("!H", 0xC000 | last - 2 * (n % 20)), 5, ASKED) for n in range(3_000))
+    yield from (record(dnswire.pointer(last - 2 * (n % 20)), 5, ASKED) for n in range(3_000))
 
 
 def long_names() -> Iterator[bytes]:
@@ -107,7 +97,7 @@ LARGE = {
     pointers_to_pointers: "SERVFAIL",
     twenty_deep: "NOERROR",
     long_names: "NOERROR",
-    a_hundred_hops: "NOERROR",
+    a_hundred_hops: "SERVFAIL",
     four_thousand_addresses: "SERVFAIL",
 }
 

@@ -1,8 +1,8 @@
 """What waited in a socket while nobody read it: taken no faster than it is answered, and not what is too old.
 
 All at once it would be refused: the limits of the relay and of connections are there for clients that ask too much, not
-for those who had to wait. Once the socket has been empty, or after some seconds under a load that never lets it be, the
-limits are right again, and the listener reads by itself.
+for those who had to wait. Once the socket is empty and few wait for an answer, or after some seconds under a load that
+never lets it be so, the limits are right again, and the listener reads by itself.
 """
 
 import asyncio
@@ -24,9 +24,12 @@ from dnsguard.dns.listen.udp import UdpListener
 PATIENCE: Final = 5.0
 """Seconds after which a stub resolver has asked again or given up (resolv.conf(5): timeout)."""
 
-WINDOW: Final = 128
+WINDOW: Final = 184
 """Queries that may wait for an answer before more are read. With the batch that is read at once it stays below what
 the relay lets one client have."""
+
+FEW: Final = WINDOW // 2
+"""While so many wait it is not over: upstream may just have been asked."""
 
 _PAUSE: Final = 0.001
 _LONGER_PAUSE: Final = 0.005
@@ -69,12 +72,14 @@ async def take_backlog(listener: UdpListener | TransparentUdpListener, waiting: 
     give_up = loop.time() + PATIENCE
     discarded = discard_stale(listener.sock, time.time())
     stamp(listener.sock, wanted=False)
-    while not listener.stopped and _is_readable(listener.sock) and loop.time() < give_up:
-        if waiting() < WINDOW:
+    while not listener.stopped and loop.time() < give_up:
+        if waiting() < WINDOW and _is_readable(listener.sock):
             listener.drain()
             await asyncio.sleep(0)
-        else:
+        elif waiting() >= FEW:
             await asyncio.sleep(_PAUSE)
+        else:
+            break
     listener.start()
     return discarded
 

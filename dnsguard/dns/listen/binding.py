@@ -22,25 +22,30 @@ _IP_PKTINFO: Final = 8
 _SO_RCVBUFFORCE: Final = 33
 
 
-def bound_udp(address: str, port: int) -> socket.socket:
-    """A UDP socket on this address. Raises OSError."""
-    return _bound(address, port, socket.SOCK_DGRAM, socket.IPPROTO_UDP)
+def bound_udp(address: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A UDP socket on this address; ``shared``: one of several, among which the kernel divides what comes.
+
+    Raises OSError.
+    """
+    return _bound(address, port, socket.SOCK_DGRAM, socket.IPPROTO_UDP, shared=shared)
 
 
-def bound_tcp(address: str, port: int) -> socket.socket:
-    """A TCP socket that listens on this address. Raises OSError."""
-    sock = _bound(address, port, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+def bound_tcp(address: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A TCP socket that listens on this address; ``shared`` as above. Raises OSError."""
+    sock = _bound(address, port, socket.SOCK_STREAM, socket.IPPROTO_TCP, shared=shared)
     sock.listen(ACCEPT_QUEUE)
     return sock
 
 
-def _bound(address: str, port: int, kind: socket.SocketKind, protocol: int) -> socket.socket:
+def _bound(address: str, port: int, kind: socket.SocketKind, protocol: int, *, shared: bool) -> socket.socket:
     ipv6 = ip_address(address).version == 6
     # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then.
     sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, kind, protocol)
     try:
         if ipv6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:

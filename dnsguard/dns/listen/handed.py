@@ -21,13 +21,14 @@ class Pair:
     tcp: socket.socket | None
 
 
-def pairs(handed: Sequence[Handed], wanted: Iterable[Place]) -> dict[Place, Pair]:
-    """A pair for each place that is wanted, all sockets being used. Raises BadHandover, the sockets being as they were.
+def pairs(handed: Sequence[Handed], wanted: Iterable[Place], workers: int = 1) -> list[dict[Place, Pair]]:
+    """For each of the workers a pair for each place that is wanted, all sockets being used.
 
     Names do not count: systemd calls all sockets of a unit alike. What a socket is, the kernel says.
+    Raises BadHandover, the sockets being as they were.
     """
     problems: list[str] = []
-    found: dict[tuple[Place, str], socket.socket] = {}
+    found: dict[tuple[Place, str], list[socket.socket]] = {}
     places = [(str(ip_address(address)), port) for address, port in wanted]
     for each in handed:
         try:
@@ -37,18 +38,22 @@ def pairs(handed: Sequence[Handed], wanted: Iterable[Place]) -> dict[Place, Pair
             continue
         if place not in places:
             problems.append(f"{_called(each)} is {kind} on {_text(place)}, which is not to be listened on")
-        elif (place, kind) in found:
+        same = found.setdefault((place, kind), [])
+        if len(same) == workers:
             problems.append(f"{_called(each)} is {kind} on {_text(place)} once more")
-        found[place, kind] = each.socket
-    problems += [
-        f"none is {kind} on {_text(place)}"
-        for place in places
-        for kind in _KINDS.values()
-        if (place, kind) not in found
-    ]
+        same.append(each.socket)
+    for place in places:
+        for kind in _KINDS.values():
+            count = len(found.get((place, kind), ()))
+            if count < workers:
+                lacking = f"{count} of {workers} are" if count else "none is"
+                problems.append(f"{lacking} {kind} on {_text(place)}")
     if problems:
         raise BadHandover(f"the sockets handed down do not fit `listen`: {'; '.join(problems)}")
-    return {place: Pair(found[place, "UDP"], found[place, "TCP"]) for place in places}
+    return [
+        {place: Pair(found[place, "UDP"][number], found[place, "TCP"][number]) for place in places}
+        for number in range(workers)
+    ]
 
 
 class _Unsuitable(Exception):

@@ -122,7 +122,9 @@ class UpstreamPool:
         self._hedge_after = self._retry_after = settings.patience[0] if settings.patience else 0.0
         self._hedges = HedgeBudget()
         self._paid_for = counters.upstream_questions
-        self._open: dict[int, Exchange] = {}
+        self._open: dict[Exchange, None] = {}
+        """In the order of their deadlines."""
+
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self.set_servers(servers)
@@ -146,7 +148,7 @@ class UpstreamPool:
                 renewed.append(upstream)
         self._upstreams = renewed
         self._healths = [upstream.health for upstream in renewed]
-        for exchange in self._open.values():
+        for exchange in self._open:
             exchange.tried.clear()
             exchange.streamed.clear()
         for gone in staying.values():
@@ -160,7 +162,7 @@ class UpstreamPool:
         now = self._loop.time()
         exchange = Exchange(question, done, now + self._settings.deadline)
         self._counters.upstream_questions += 1
-        self._open[id(exchange)] = exchange
+        self._open[exchange] = None
         self._attempt(exchange, now)
         self._fresh.append((now, exchange))
         if self._timer is None:
@@ -187,7 +189,7 @@ class UpstreamPool:
         for upstream in self._upstreams:
             upstream.links.close()
             upstream.stream.close()
-        for exchange in list(self._open.values()):
+        for exchange in list(self._open):
             self._finish(exchange, Unanswered(EDE_NETWORK_ERROR, "shutting down"))
 
     def _new_upstream(self, server: Server, index: int) -> _Upstream:
@@ -359,7 +361,7 @@ class UpstreamPool:
         if exchange.finished:
             return
         exchange.finished = True
-        self._open.pop(id(exchange), None)
+        self._open.pop(exchange, None)
         if isinstance(result, Unanswered):
             self._counters.upstream_failed += 1
         try:
@@ -394,7 +396,7 @@ class UpstreamPool:
                 self._counters.upstream_timeouts += 1
                 self._healths[attempt.link.server_index].failed(now, "no answer")
         while self._open:
-            exchange = next(iter(self._open.values()))
+            exchange = next(iter(self._open))
             if exchange.deadline > now:
                 break
             self._finish(exchange, self._last_word(exchange))
@@ -414,6 +416,7 @@ class UpstreamPool:
 
     def _tick(self) -> None:
         """What goes on whether somebody asks or not: how the servers are, how fast, which connections are idle."""
+        self._ticker = self._loop.call_later(_TICK_SECONDS, self._tick)
         now = self._loop.time()
         for index, upstream in enumerate(self._upstreams):
             upstream.links.sweep()
@@ -422,7 +425,6 @@ class UpstreamPool:
             if (self._settings.probes or health.down_since is not None) and health.probe_due(now):
                 self._probe(index, now)
         self._pace()
-        self._ticker = self._loop.call_later(_TICK_SECONDS, self._tick)
 
     def _pace(self) -> None:
         """Let hedges and retries follow the server that is asked first. On one connection nothing is lost to hedge."""

@@ -11,8 +11,15 @@ from typing import Final, NamedTuple, Self
 from dnsguard.dns.codes import IN
 from dnsguard.dns.message import FLAG_AD, FLAG_CD, FLAG_RD, Query
 from dnsguard.dns.synthesis import OPT_PLAIN, opt_record
+from dnsguard.dns.wire import OPTION_PADDING
 
 _header = Struct("!HHHHHH").pack
+_option = Struct("!HH").pack
+_OPTION_HEADER: Final = 4
+_BLOCK: Final = 128
+_FROM_NAME_TO_LENGTH: Final = 1 + 4 + 9
+"""Octets from the end of the question's name to the length of the OPT record: root label, type, class; OPT's head."""
+
 _LETTERS: Final = bytes(0x20 if chr(i).isascii() and chr(i).isalpha() else 0 for i in range(256))
 
 
@@ -44,6 +51,23 @@ class Question(NamedTuple):
     def probe(cls) -> Self:
         """``. NS``: what every resolver can answer from its cache."""
         return cls(b"\0", 2, FLAG_RD, b"\0\x02" + IN.to_bytes(2, "big"), opt_record(do=False))
+
+
+def padded(message: bytes) -> bytes:
+    """What ``encode`` made, padded to a multiple of 128 octets, so that its length tells nothing (RFC 8467 §4.1).
+
+    For encrypted transports. Without an OPT record there is no place for padding, and none is made.
+    """
+    if not message[11]:
+        return message
+    position = 12
+    while message[position]:
+        position += message[position] + 1
+    length_at = position + _FROM_NAME_TO_LENGTH
+    padding = -(len(message) + _OPTION_HEADER) % _BLOCK
+    length = int.from_bytes(message[length_at : length_at + 2], "big") + _OPTION_HEADER + padding
+    head = message[:length_at] + length.to_bytes(2, "big") + message[length_at + 2 :]
+    return head + _option(OPTION_PADDING, padding) + bytes(padding)
 
 
 def randomise_case(name: bytes, random: bytes) -> bytes:

@@ -1,5 +1,7 @@
 """Trusted servers: which of them can be used, and the addresses of those that are named."""
 
+import asyncio
+import importlib
 import ipaddress
 from collections.abc import Collection, Iterable, Sequence
 
@@ -69,25 +71,27 @@ async def lookup_host(name: str, resolvers: Sequence[Server]) -> list[str]:
     A fresh resolver each time, because they cache. Of the search list nothing is tried but for a single label, so that
     nobody's wildcard stands in for a server. Raises ``BadTrustedServer``.
     """
-    import aiodns  # takes time, and most name their servers by address: nobody is answered before we have started
+    # Takes time, and most name their servers by address: neither our start nor the thread that answers waits for it.
+    await asyncio.to_thread(importlib.import_module, "aiodns")
+    import aiodns
     import pycares
 
-    async with aiodns.DNSResolver(
-        nameservers=[str(resolver) for resolver in resolvers],
-        lookups="fb" if resolvers else "f",
-        flags=pycares.ARES_FLAG_NOSEARCH if "." in name else 0,
-        timeout=1.0,
-        tries=2,
-    ) as resolver:
-        try:
+    try:
+        async with aiodns.DNSResolver(
+            nameservers=[str(resolver) for resolver in resolvers],
+            lookups="fb" if resolvers else "f",
+            flags=pycares.ARES_FLAG_NOSEARCH if "." in name else 0,
+            timeout=1.0,
+            tries=2,
+        ) as resolver:
             result = await resolver.getaddrinfo(name)
-        except aiodns.error.DNSError as error:
-            problem = f"{name!r} cannot be resolved: {error.args[-1]}"
-            if not resolvers:
-                problem += (
-                    ", and the system's resolver is dnsguard itself: write the address of at least one server, as"
-                    f" 192.0.2.53 or tls://192.0.2.53#{name}"
-                )
-            raise BadTrustedServer(problem) from None
+    except (aiodns.error.DNSError, pycares.AresError, ValueError) as error:
+        problem = f"{name!r} cannot be resolved: {error.args[-1]}"
+        if not resolvers:
+            problem += (
+                ", and the system's resolver is dnsguard itself: write the address of at least one server, as"
+                f" 192.0.2.53 or tls://192.0.2.53#{name}"
+            )
+        raise BadTrustedServer(problem) from None
     found = {ipaddress.ip_address(node.addr[0].decode().partition("%")[0]) for node in result.nodes}
     return [str(address) for address in sorted(found, key=lambda address: (address.version, address.packed))]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dnsguard.dns.upstream.exchange import Attempt
+from dnsguard.dns.upstream.question import padded
 from dnsguard.dns.upstream.sockets import SO_MARK
 from dnsguard.dns.upstream.tls import TlsClient
 from dnsguard.servers import Server
@@ -96,6 +97,8 @@ class StreamLink:
         """Write one message, at once or when connected."""
         if len(self.pending) >= MAX_WAITING:
             raise BlockingIOError(f"{len(self.pending)} questions wait on one connection")
+        if self._tls is not None:
+            data = padded(data)
         framed = len(data).to_bytes(2, "big") + data
         loop = asyncio.get_running_loop()
         now = loop.time()

@@ -123,7 +123,7 @@ def lacking(needs: Mapping[str, str]) -> str:
     absent = [
         f"{program} (Debian package {package})" for program, package in needs.items() if not shutil.which(program)
     ]
-    return f"not on this machine: {', '.join(absent)}; deploy/setup --also clients installs it" if absent else ""
+    return f"not on this machine: {', '.join(absent)}; deploy/setup --clients installs it" if absent else ""
 
 
 class Workshop:

@@ -69,7 +69,7 @@ class Place:
         done = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=patience)
         return done.stdout + done.stderr
 
-    def ask(  # noqa: PLR0913
+    def ask(
         self,
         program: Sequence[str],
         names: Sequence[str],
@@ -79,7 +79,7 @@ class Place:
         port: int = 443,
         wait: int = 5000,
     ) -> Said:
-        """Run one of the programs of this package. Raises AssertionError when it prints anything else than it should."""
+        """Run one of the programs of this package. Raises AssertionError when it prints what is none of its lines."""
         self._reset()
         retransmitted = self._retransmitted()
         output = self.execute([*program, str(family), str(port), str(wait), *names], resolv_conf)

@@ -1,4 +1,4 @@
-"""``socket.getaddrinfo``, or aiodns by ``getaddrinfo`` or ``query_dns``, as the first argument says. See ``__init__``."""
+"""``socket.getaddrinfo``, or aiodns by ``getaddrinfo`` or ``query_dns``: the first argument says. See ``__init__``."""
 
 import asyncio
 import errno

@@ -145,10 +145,10 @@ def test_what_is_intercepted_has_transparent_sockets_beside_them() -> None:
         assert [(each.name, *each.socket.getsockname()[:2], is_transparent(each.socket)) for each in handed] == [
             ("dns-udp-0", "127.0.0.1", 5395, False),
             ("dns-tcp-0", "127.0.0.1", 5395, False),
-            ("intercept-udp-0", "127.0.0.1", 8055, True),
-            ("intercept-tcp-0", "127.0.0.1", 8055, True),
-            ("intercept-udp-0", "::1", 8055, True),
-            ("intercept-tcp-0", "::1", 8055, True),
+            ("intercept-udp", "127.0.0.1", 8055, True),
+            ("intercept-tcp", "127.0.0.1", 8055, True),
+            ("intercept-udp", "::1", 8055, True),
+            ("intercept-tcp", "::1", 8055, True),
         ]
         assert held.to_hand_down() == handed
 

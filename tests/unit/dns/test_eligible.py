@@ -1,8 +1,10 @@
 from ipaddress import ip_address, ip_network
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
-from dnsguard.dns.eligible import UnleasedNets, ineligible
+from dnsguard.dns.eligible import Eligible, UnleasedNets, ineligible
 from dnsguard.settings.forms import PRIVATE
 
 SPECIAL = [
@@ -120,3 +122,10 @@ def test_the_neighbours_of_private_networks_are_leased(text: str) -> None:
 )
 def test_a_network_of_the_settings_is_never_leased(net: str, text: str, reason: str | None) -> None:
     assert ineligible(ip_address(text).packed, (), UnleasedNets([ip_network(net)])) == reason
+
+
+@given(st.binary(min_size=4, max_size=4) | st.binary(min_size=16, max_size=16), st.sets(st.integers(0, 255)))
+def test_what_is_asked_of_every_address_says_the_same(address: bytes, octets: set[int]) -> None:
+    own = {bytes((octet, *address[1:4])) for octet in octets}
+    for nets in (None, UnleasedNets([ip_network("198.51.100.0/24"), ip_network("10.0.0.0/8")])):
+        assert Eligible(lambda: own, nets)(address) == (ineligible(address, own, nets) is None)

@@ -2,13 +2,11 @@
 
 import asyncio
 import errno
-import logging
 from collections.abc import Iterator
 
 import pytest
 
 from dnsguard.forwarder.committer import Committer
-from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.flows import PAUSE, SHARE, FlowKeeper
 from dnsguard.leases import LeaseBook
@@ -48,8 +46,7 @@ class Bench:
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
         self.kernel, self.counters, self.book, self.flows = Kernel(), ForwarderCounters(), LeaseBook(), Flows(self)
         self.committer = Committer(self.book, self.kernel, self.counters, deadline=0.25)
-        complaints = Complaints(logging.getLogger("test"))
-        self.keeper = FlowKeeper(self.book, self.committer, self.flows, self.counters, complaints)
+        self.keeper = FlowKeeper(self.book, self.committer, self.flows, self.counters)
         self.book.replace_policy([feed("a", "*.example.org")], [client("ns/a", "10.0.0.1", "a")], self.now)
 
     async def look_up(self) -> None:
@@ -141,8 +138,12 @@ async def test_a_list_that_fails_once_is_made_in_time_again(bench: Bench) -> Non
     bench.flows.open, bench.flows.problem = [OPEN], NetlinkError(errno.EPERM, None, "list of connections")
     assert await bench.passes(56) == {True}
     assert (bench.counters.flow_looks, bench.counters.flow_looks_failed) == (0, 1)
+    assert bench.keeper.problem == (
+        "leases end though their clients may have connections: list of connections: Operation not permitted"
+    )
     bench.flows.problem = None
     assert await bench.passes(HOURS) == {True}
+    assert not bench.keeper.problem
 
 
 async def test_what_the_kernel_refuses_once_is_written_the_next_time(bench: Bench) -> None:
@@ -150,15 +151,26 @@ async def test_what_the_kernel_refuses_once_is_written_the_next_time(bench: Benc
     bench.flows.open, bench.kernel.refused = [OPEN], {"a-4": errno.ENOMEM}
     assert await bench.passes(60) == {True}
     assert bench.counters.leases_prolonged == 0
+    assert bench.keeper.problem.startswith("leases of live connections are not prolonged yet: ")
     bench.kernel.refused = {}
     assert await bench.passes(HOURS) == {True}
+    assert not bench.keeper.problem
 
 
-async def test_a_large_table_is_read_for_a_twentieth_of_the_time_and_nothing_is_lost(bench: Bench) -> None:
+@pytest.mark.parametrize(("takes", "pause"), [(0.1, PAUSE), (1.0, SHARE), (10.0, 30.0)])
+async def test_a_large_table_is_read_the_less_often_and_nothing_is_lost(
+    bench: Bench, takes: float, pause: float
+) -> None:
     await bench.look_up()
-    bench.flows.open, bench.flows.takes = [OPEN], 2.0
+    bench.flows.open, bench.flows.takes = [OPEN], takes
     assert await bench.passes(HOURS) == {True}
-    assert bench.keeper.pause == SHARE * 2.0
+    assert bench.keeper.pause == pause
+    await bench.keeper.look()
+    changes = bench.book.learn("ns/a", answer("new.example.org A 192.0.2.2 5"), bench.now).changes
+    assert not await bench.committer.write(changes)
+    bench.flows.open += [OPEN._replace(destination=packed("192.0.2.2"), reached=packed("192.0.2.2"))]
+    assert await bench.passes(HOURS) == {True}
+    assert bench.book.held.of("a-4", ONE)[packed("192.0.2.2")] > bench.now, "it began right after a look"
     bench.flows.takes = 0.0
     assert await bench.passes(HOURS) == {True}
     assert bench.keeper.pause == PAUSE

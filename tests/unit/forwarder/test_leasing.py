@@ -79,6 +79,26 @@ async def test_at_a_limit_an_answer_is_held_back_or_is_not_to_be_kept(
     assert [(each.ok, each.max_ttl) for each in bench.outcomes] == [outcome]
 
 
+@pytest.mark.parametrize(
+    ("limits", "counted"),
+    [
+        (Limits(edges_per_scope=0), "leases_refused_client_full"),
+        (Limits(addresses_per_name=0), "leases_refused_name_full"),
+        (Limits(edges=0), "leases_refused_all_full"),
+        (Limits(elements=0), "leases_refused_all_full"),
+        (Limits(unknown_clients=0), "leases_refused_all_full"),
+    ],
+)
+async def test_every_limit_holds_the_answer_back_and_is_counted(limits: Limits, counted: str) -> None:
+    bench = Bench(limits=limits)
+    bench.ask(OUTSIDER, "www.example.org A 192.0.2.1 300")
+    bench.ask(OUTSIDER, "www.example.net A 192.0.2.1 300")
+    await asyncio.sleep(0)
+    assert [outcome.ok for outcome in bench.outcomes] == [False, True], "what no policy asks for is released"
+    found = {name: count for name, count in bench.counters.as_dict().items() if name.startswith("leases_refused")}
+    assert {name for name, count in found.items() if count} == {"leases_refused", counted}
+
+
 @pytest.mark.parametrize("node_wide", [False, True])
 async def test_a_client_that_is_no_endpoint_has_what_it_looked_up_itself(node_wide: bool) -> None:
     bench = Bench(node_wide=node_wide)

@@ -154,6 +154,35 @@ def test_a_name_has_a_bounded_number_of_addresses() -> None:
         made.learn("ns/one", answer("www.example.org A 192.0.2.9 30"), 0)
 
 
+def test_where_all_is_full_names_that_no_lease_comes_from_make_room_for_one_whoever_learned_them() -> None:
+    made, kernel = book(Limits(edges=6)), Kernel()
+    for number in range(3):
+        kernel.take(made, made.learn("ns/two", answer(f"n{number}.example.org A 192.0.2.{number} 30"), 0).changes, 0)
+        made.learn("ns/two", answer(f"idle{number}.example.net A 192.0.2.{number} 30"), 0)
+    made.learn("ns/one", answer("idle.example.net A 192.0.2.9 30"), 0)
+    assert (made.unlearned, made.library.edges) == (1, 6), "for what no policy asks for nobody makes room"
+    kernel.take(made, made.learn("ns/one", WWW, 0).changes, 0)
+    assert {place[1:] for place in kernel.live(0)} == {
+        (packed("10.0.0.1"), packed("192.0.2.1")),
+        *((packed("10.0.0.2"), packed(f"192.0.2.{number}")) for number in range(3)),
+    }
+    assert made.library.edges == 4
+    for number in range(3, 5):
+        kernel.take(made, made.learn("ns/two", answer(f"n{number}.example.org A 192.0.2.{number} 30"), 2).changes, 2)
+    with pytest.raises(LimitReached, match="records"):
+        made.learn("ns/one", answer("more.example.org A 192.0.2.8 30"), 2)
+    assert len(kernel.live(2)) == 6, "no lease is given up for another"
+
+
+def test_look_ups_of_the_node_have_a_bound_of_their_own() -> None:
+    made = book(Limits(edges_per_scope=1, edges_of_node=2))
+    for number in range(2):
+        made.learn(NODE, answer(f"n{number}.example.org A 192.0.2.{number} 30"), 0)
+    with pytest.raises(LimitReached, match="records of one client"):
+        made.learn(NODE, WWW, 0)
+    assert made.learn("ns/one", WWW, 0).changes.add
+
+
 def test_a_full_kernel_refuses_the_answer_every_time() -> None:
     made, kernel = book(Limits(elements=1)), Kernel()
     kernel.take(made, made.learn("ns/one", WWW, 0).changes, 0)
@@ -200,6 +229,16 @@ def test_what_was_inherited_and_may_not_be_leased_any_more_goes() -> None:
     made.inherit(Element(place, 100.0) for place in (stays, goes))
     kernel.take(made, made.reconcile(1, rewrite=True), 1)
     assert set(kernel.elements) == {stays}
+
+
+def test_what_was_inherited_is_not_shortened_by_a_look_up() -> None:
+    made, kernel = book(), Kernel()
+    place = Place("web-4", packed("10.0.0.1"), packed("192.0.2.1"))
+    made.inherit([Element(place, 5000.0)])
+    kernel.take(made, made.learn("ns/one", WWW, 0).changes, 0)
+    assert kernel.elements[place] == 5000.0
+    kernel.take(made, made.reconcile(10, rewrite=True), 10)
+    assert kernel.elements[place] == 5000.0
 
 
 def test_leases_are_listed_with_their_names() -> None:

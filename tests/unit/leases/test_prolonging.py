@@ -127,6 +127,15 @@ def test_each_family_has_its_own() -> None:
     assert bench.live(80) == {(ONE6, TO6): 1000.0}
 
 
+def test_an_address_that_may_be_leased_no_more_is_not_kept() -> None:
+    """The node has got it itself, say."""
+    bench = Bench()
+    bench.learn("ns/one", "www.example.org A 192.0.2.1 5")
+    bench.book.eligible = lambda address: address != TO
+    bench.prolong((ONE, TO), now=60)
+    assert bench.live(60) == {(ONE, TO): 75.0}
+
+
 def test_a_client_that_is_no_endpoint_keeps_what_it_looked_up() -> None:
     bench = Bench()
     bench.learn(STRANGER, "www.example.org A 192.0.2.1 5")

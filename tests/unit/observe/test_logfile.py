@@ -81,12 +81,15 @@ def test_a_file_that_others_rotate_away_is_begun_anew(tmp_path: Path) -> None:
     log.write(b"before\n")
     (tmp_path / "log").rename(tmp_path / "theirs")
     log.write(b"after\n")
+    (tmp_path / "log").rename(tmp_path / "theirs.too")
+    (tmp_path / "log").touch(0o640)  # logrotate's create
+    log.write(b"next\n")
     (tmp_path / "log").unlink()
     log.write(b"later\n")
     (tmp_path / "log").write_text("")  # copytruncate
     log.write(b"last\n")
     log.close()
-    assert contents(tmp_path) == {"theirs": "before\n", "log": "last\n"}
+    assert contents(tmp_path) == {"theirs": "before\n", "theirs.too": "after\n", "log": "last\n"}
 
 
 def test_what_was_left_unfinished_is_taken_off(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_an_answer_with_everything() -> None:
         server="192.0.2.53:53",
         aliases=[(WWW, b"\1x\0", 30)],
         addresses=[(b"\xc0\0\2\1", 60, (WWW, b"\1x\0"), False), (bytes(15) + b"\1", 5, (WWW,), True)],
-        matches=[Match("web", ["*.example.org"], ["NetworkPolicy/shop/names"]), Match("other", ["x"])],
+        matches=[Match("web", ("*.example.org",), ("NetworkPolicy/shop/names",)), Match("other", ("x",))],
         leased=[Leased("web", 89.6)],
         asked=0.0125,
         held=0.0005,
@@ -119,7 +119,7 @@ def test_what_one_answer_makes_a_line_hold_is_bounded_and_the_rest_is_counted() 
         text="x" * 100_000,
         aliases=[(LONGEST, LONGEST, 2**31)] * 40,
         addresses=[(bytes(range(16)), 2**31, (LONGEST,), True)] * 4000,
-        matches=[Match("s" * 60, ["*." + "y" * 251] * 100, ["GlobalNetworkPolicy/" + "z" * 253] * 100)] * 100,
+        matches=[Match("s" * 60, ("*." + "y" * 251,) * 100, ("GlobalNetworkPolicy/" + "z" * 253,) * 100)] * 100,
         leased=[Leased("s" * 60, 1e9)] * 100,
     )
     assert len(made.line()) < 64 * 1024
@@ -166,7 +166,10 @@ records = st.builds(
     server=texts,
     aliases=st.lists(st.tuples(names, names, numbers), max_size=3),
     addresses=st.lists(st.tuples(addresses, numbers, st.just(()), st.booleans()), max_size=3),
-    matches=st.lists(st.builds(Match, texts, st.lists(texts, max_size=3), st.lists(texts, max_size=3)), max_size=3),
+    matches=st.lists(
+        st.builds(Match, texts, st.lists(texts, max_size=3).map(tuple), st.lists(texts, max_size=3).map(tuple)),
+        max_size=3,
+    ),
     leased=st.lists(st.builds(Leased, texts, seconds), max_size=3),
     asked=seconds,
     held=seconds,

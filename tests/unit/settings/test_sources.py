@@ -222,3 +222,11 @@ def test_a_search_domain_is_a_name(text: str, said: str) -> None:
     (problem,) = problems("--search-domains", f"corp.example,{text}", *UPSTREAM)
     assert problem.startswith("--search-domains[1]: ")
     assert said in problem
+
+
+def test_bounds_are_whole_numbers() -> None:
+    assert read("--leases-per-name", "7").leases_per_name == 7
+    assert problems("--leases-per-client", "0", "--leases-in-total", "1e6", *UPSTREAM) == [
+        "--leases-per-client: '0' is no such number: write 1 to 1000000000",
+        "--leases-in-total: '1e6' is no such number: write 1 to 1000000000",
+    ]

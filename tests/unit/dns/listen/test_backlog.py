@@ -10,7 +10,7 @@ import pytest
 
 from dnsguard.dns.client import Client, Respond
 from dnsguard.dns.counters import Counters
-from dnsguard.dns.listen.backlog import PATIENCE, WINDOW, discard_stale, take_backlog, take_connections
+from dnsguard.dns.listen.backlog import FEW, PATIENCE, WINDOW, discard_stale, take_backlog, take_connections
 from dnsguard.dns.listen.binding import bound_tcp, bound_udp, stamp
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
 from dnsguard.dns.listen.udp import UdpListener
@@ -27,6 +27,7 @@ class Desk:
         self.most = 0
         self.answered: list[bytes] = []
         self.answers = True
+        self.asked = 0
         self.refrained = 0
         """How often it was seen that no more may wait."""
 
@@ -39,6 +40,7 @@ class Desk:
 
     def count(self) -> int:
         """Queries without an answer."""
+        self.asked += 1
         self.refrained += len(self.waiting) >= WINDOW
         self._news.set()
         return len(self.waiting)
@@ -111,6 +113,20 @@ async def test_it_is_read_in_order_and_never_more_than_may_wait(held: socket.soc
     await desk.until(lambda: len(desk.answered) == 400)
     assert desk.answered == numbered(400)
     assert desk.most < WINDOW + BATCH
+
+
+async def test_it_goes_on_so_while_many_wait_for_an_answer(held: socket.socket, client: socket.socket) -> None:
+    send(client, numbered(FEW))
+    desk = Desk()
+    desk.answers = False
+    listener = listening(held, desk)
+    taking = asyncio.create_task(take_backlog(listener, desk.count))
+    await desk.until(lambda: desk.asked > 20)
+    assert not taking.done()
+    desk.answers = True
+    for _ in range(FEW):
+        desk._answer()
+    assert await taking == 0
 
 
 async def test_then_it_reads_by_itself(held: socket.socket, client: socket.socket) -> None:

@@ -27,22 +27,36 @@ def fit(*places: tuple[str, int]) -> list[Handed]:
 
 def test_each_place_has_its_pair_in_whatever_order_they_come(made: list[Handed]) -> None:
     made += fit(LOOPBACK, LOOPBACK6)
-    found = pairs(made, [LOOPBACK6, LOOPBACK])
+    (found,) = pairs(made, [LOOPBACK6, LOOPBACK])
     assert {place: (pair.udp, pair.tcp) for place, pair in found.items()} == {
         LOOPBACK: (made[2].socket, made[0].socket),
         LOOPBACK6: (made[3].socket, made[1].socket),
     }
 
 
+def test_each_worker_has_pairs_of_its_own(made: list[Handed]) -> None:
+    for _ in range(2):
+        made += [Handed("", bind(*LOOPBACK, shared=True)) for bind in (bound_tcp, bound_udp)]
+    found = pairs(made, [LOOPBACK], workers=2)
+    assert [(pair.udp, pair.tcp) for each in found for pair in each.values()] == [
+        (made[1].socket, made[0].socket),
+        (made[3].socket, made[2].socket),
+    ]
+    with pytest.raises(BadHandover, match=r"2 of 3 are UDP on 127.0.0.1:5399; 2 of 3 are TCP"):
+        pairs(made, [LOOPBACK], workers=3)
+    with pytest.raises(BadHandover, match="once more"):
+        pairs(made, [LOOPBACK])
+
+
 def test_wildcards_of_both_families(made: list[Handed]) -> None:
     places = [("0.0.0.0", 5399), ("::", 5399)]
     made += fit(*places)
-    assert list(pairs(made, places)) == places
+    assert list(pairs(made, places)[0]) == places
 
 
 def test_an_address_is_the_same_however_it_is_written(made: list[Handed]) -> None:
     made += fit(LOOPBACK6)
-    assert list(pairs(made, [("0:0:0:0:0:0:0:1", 5399)])) == [LOOPBACK6]
+    assert list(pairs(made, [("0:0:0:0:0:0:0:1", 5399)])[0]) == [LOOPBACK6]
 
 
 def udp_elsewhere() -> socket.socket:

@@ -4,10 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsguard.dns.scan import scan_query
+from dnsguard.dns.synthesis import opt_record
 from dnsguard.dns.upstream.entropy import Entropy
-from dnsguard.dns.upstream.question import Question, encode, randomise_case
+from dnsguard.dns.upstream.question import Question, encode, padded, randomise_case
 from tests.unit.dns.messages import query, query_bytes
 
+ECS = bytes.fromhex("00080007000118 00c00002")
 NAME = b"\3www\7example\3org\0"
 
 
@@ -33,6 +35,23 @@ def test_casing_never_changes_the_name(labels: list[bytes], data: st.DataObject)
     assert [a for a, b in zip(name, cased, strict=True) if not chr(a).isascii() or not chr(a).isalpha()] == [
         b for a, b in zip(name, cased, strict=True) if not chr(a).isascii() or not chr(a).isalpha()
     ]
+
+
+LABEL = st.lists(st.integers(0, 127), min_size=1, max_size=63).map(bytes)  # dnslib, which looks at it here, takes ASCII
+
+
+@given(st.lists(LABEL, max_size=3), st.booleans(), st.sampled_from([b"", ECS]))
+def test_padding_makes_lengths_multiples_and_changes_nothing_else(labels: list[bytes], do: bool, ecs: bytes) -> None:
+    name = (b"".join(bytes([len(label)]) + label for label in labels) + b"\0").lower()
+    question = Question(name, 1, 0x100, b"\0\1\0\1", opt_record(do, ecs))
+    plain = encode(question, 7, name)
+    data = padded(plain)
+    assert len(data) % 128 == 0
+    assert data.startswith(plain[: -len(question.opt)])
+    assert set(data[len(plain) + 4 :]) <= {0}
+    options = DNSRecord.parse(data).ar[0].rdata
+    assert [option.code for option in options] == ([8, 12] if ecs else [12])
+    assert padded(encode(question._replace(opt=b""), 7, name)) == encode(question._replace(opt=b""), 7, name)
 
 
 def test_what_concerns_only_us_and_the_client_stays_between_us() -> None:

@@ -1,6 +1,7 @@
 """Servers that are asked over TLS: the real OpenSSL on both sides, certificates made by openssl."""
 
 import asyncio
+import random
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -42,7 +43,7 @@ class Keys:
         authority, other = Authority(home / "trusted"), Authority(home / "other")
         self.authorities = authority.file
         self.unknown_authorities = other.file
-        self.good = authority.sign(f"DNS:{NAME}", "IP:127.0.0.1")
+        self.good = authority.sign(f"DNS:{NAME}", "IP:127.0.0.1", "IP:::1")
         self.other_name = authority.sign("DNS:other.example.org")
         self.expired = authority.sign(f"DNS:{NAME}", expired=True)
         self.unknown = other.sign(f"DNS:{NAME}")
@@ -110,6 +111,14 @@ async def test_an_answer_is_found_where_the_server_proves_who_it_is(
         assert isinstance(await ask(pool), Found)
         assert list(pool.status().values()) == ["up"]
         assert {asked.transport for asked in server.asked} == {"tls"}
+
+
+async def test_over_ipv6(bench: Bench) -> None:
+    async with FakeUpstream(good, "::1", tls=serving(bench.keys.good)) as server:
+        for proof in (f"#{NAME}", ""):
+            found = read_server(f"tls://[::1]:{server.port}{proof}")
+            assert isinstance(found, Server)
+            assert isinstance(await ask(bench.pool(found)), Found)
 
 
 REFUSED: list[tuple[str, str, str]] = [
@@ -287,6 +296,32 @@ async def test_a_server_that_loses_casing_is_believed(bench: Bench) -> None:
     async with FakeUpstream(script, tls=serving(bench.keys.good)) as server:
         assert isinstance(await ask(bench.pool(at(server))), Found)
         assert len(server.asked) == 1
+
+
+async def test_garbage_over_tls_hurts_one_question_only(bench: Bench) -> None:
+    rng = random.Random(53)  # the same garbage every time
+
+    def script(asked: Asked) -> Iterable[bytes]:
+        if rng.random() < 0.3:
+            return [b"", b"\0", *good(asked)]
+        counts = bytes(rng.choice([0, 0, 1, 3]) if i % 2 else 0 for i in range(6))
+        header = asked.data[:2] + b"\x81" + rng.randbytes(1) + b"\0\1" + counts
+        return [rng.randbytes(rng.randint(0, 40)), header + asked.question + rng.randbytes(rng.randint(0, 200))]
+
+    async with FakeUpstream(script, tls=serving(bench.keys.good)) as server:
+        pool = bench.pool(at(server))
+        results = await asyncio.gather(*(ask(pool, f"n{i}.example.org") for i in range(300)))
+        assert {type(result) for result in results} == {Found, Unanswered}
+        server.script = good
+        assert isinstance(await ask(pool), Found)
+
+
+async def test_the_length_of_a_question_tells_nothing(bench: Bench) -> None:
+    async with FakeUpstream(good, tls=serving(bench.keys.good)) as server:
+        pool = bench.pool(at(server))
+        for name in ("a.example.org", "www.example.org", f"{'x' * 60}.example.org"):
+            await ask(pool, name)
+        assert {len(asked.data) for asked in server.asked} == {128}
 
 
 async def test_it_is_probed_over_tls_before_anybody_asks(bench: Bench) -> None:

@@ -1,0 +1,102 @@
+"""The owner's workers: started with their sockets, started again when they die, ended with us."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from dnsguard.dns.hooks import Lease
+from dnsguard.dns.listen.binding import TCP_NAME, UDP_NAME, bound_tcp, bound_udp
+from dnsguard.dns.listen.handed import Place, pairs
+from dnsguard.forwarder.faults import CannotStart
+from dnsguard.forwarder.sharing.desk import Desk
+from dnsguard.handover import Handed
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+_SETTLED: Final = 10.0
+"""Seconds of life after which a death counts as the first again."""
+
+
+def divided(handed: Sequence[Handed], places: Sequence[Place], workers: int) -> list[list[Handed]]:
+    """The sockets of each of the workers: those that were handed down, or such as are made now.
+
+    We keep all of them open, so what is asked while a worker is started again waits. Raises CannotStart, BadHandover.
+    """
+    if handed:
+        return [
+            [Handed("", sock) for pair in each.values() for sock in (pair.udp, pair.tcp) if sock is not None]
+            for each in pairs(handed, places, workers)
+        ]
+    try:
+        return [
+            [
+                Handed(name.format(worker), bound(*place, shared=True))
+                for place in places
+                for name, bound in ((UDP_NAME, bound_udp), (TCP_NAME, bound_tcp))
+            ]
+            for worker in range(workers)
+        ]
+    except OSError as error:
+        raise CannotStart(f"listen: cannot listen on {places}: {error.strerror or error}") from None
+
+
+class Crew:
+    """Belongs to one event loop. ``run`` is its task; cancelled, it ends the workers and waits for them."""
+
+    def __init__(self, argv: Sequence[str], sockets: Sequence[Sequence[Handed]], lease: Lease) -> None:
+        """``argv``: the settings as we were given them; ``sockets``: of each worker."""
+        self._argv = argv
+        self._sockets = sockets
+        self._lease = lease
+        self._desks: dict[int, Desk] = {}
+        self._gone: Counter[str] = Counter()
+
+    def counters(self) -> Mapping[str, int]:
+        """What all workers counted, also those that are no more."""
+        total = Counter(self._gone)
+        for desk in self._desks.values():
+            total.update(desk.counters)
+        return total
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for number, sockets in enumerate(self._sockets, 1):
+                tasks.create_task(self._keep(number, sockets), name=f"worker-{number}")
+
+    async def _keep(self, number: int, sockets: Sequence[Handed]) -> None:
+        loop = asyncio.get_running_loop()
+        pause = 0.0
+        while True:
+            started = loop.time()
+            code = await self._live(number, sockets)
+            pause = 0.0 if loop.time() - started > _SETTLED else min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+            log.error("worker %d ended with code %d; starting again in %.1f s", number, code, pause)
+            await asyncio.sleep(pause)
+
+    async def _live(self, number: int, sockets: Sequence[Handed]) -> int:
+        """One life of a worker; its exit code."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            descriptors = [each.socket.fileno() for each in sockets]
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "dnsguard.forwarder.worker",
+                str(number), str(theirs.fileno()), ",".join(map(str, descriptors)), *self._argv,
+                pass_fds=(theirs.fileno(), *descriptors), stdin=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+        desk = self._desks[number] = Desk(self._lease)
+        await asyncio.get_running_loop().create_connection(lambda: desk, sock=ours)
+        try:
+            return await process.wait()
+        finally:
+            desk.close()  # which ends it, if it lives
+            self._gone.update(self._desks.pop(number).counters)
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()

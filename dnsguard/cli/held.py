@@ -14,7 +14,7 @@ INTERCEPT_UDP, INTERCEPT_TCP = "intercept-udp", "intercept-tcp"
 
 
 class HeldSockets:
-    """A UDP and a TCP socket for each place to listen on, and for each worker; and for what is intercepted."""
+    """A UDP and a TCP socket for each place to listen on and for each worker, and those for what is intercepted."""
 
     def __init__(
         self,

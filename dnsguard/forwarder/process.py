@@ -96,15 +96,12 @@ class Forwarder:
         *,
         renews: bool,
         handed: Sequence[Handed] = (),
-        intercepting: Sequence[Handed] = (),
         crew: Callable[[Lease], Crew] | None = None,
     ) -> None:
         """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it. ``handed``: the
-        sockets to answer on; none: such as are made. ``intercepting``: the same for what is intercepted. ``crew``:
-        makes the workers, where there are any."""
+        sockets to answer on; none: such as are made. ``crew``: makes the workers, where there are any."""
         self.settings = settings
         self._handed = handed
-        self._intercepting = intercepting
         self.dns_counters = Counters()
         self.counters = ForwarderCounters()
         self.clients = Clients(
@@ -175,7 +172,8 @@ class Forwarder:
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
         try:
-            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, self._handed)
+            listening = [each for each in self._handed if not is_transparent(each.socket)]
+            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, listening)
             await self._open_doors(relay)
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
@@ -211,7 +209,8 @@ class Forwarder:
         if self._intercepts:
             gate = Gate(relay.handle, self.linking.rights, lambda: self.book.roster.owners)
             port = self.settings.intercept_port
-            await self.sockets.open_intercepted(port, gate.handle, self.dns_counters, relay.ready, self._intercepting)
+            intercepting = [each for each in self._handed if is_transparent(each.socket)]
+            await self.sockets.open_intercepted(port, gate.handle, self.dns_counters, relay.ready, intercepting)
         await self._open_health()
 
     async def _end(self) -> None:
@@ -384,22 +383,21 @@ async def run(settings: Settings, stopped: asyncio.Event, *, argv: Sequence[str]
 
     ``argv``: what ``settings`` were made of, for workers.
     """
-    everything = handed_down()
-    intercepting = [each for each in everything if is_transparent(each.socket)]
-    handed: Sequence[Handed] = [each for each in everything if each not in intercepting]
+    handed: Sequence[Handed] = handed_down()
     crew = None
     if settings.workers > 1:
         places = [(str(each.address), each.port) for each in settings.listen]
-        handed, *others = divided(handed, places, settings.workers)
+        intercepting = [each for each in handed if is_transparent(each.socket)]
+        listening = [each for each in handed if each not in intercepting]
+        own, *others = divided(listening, places, settings.workers)
+        handed = [*own, *intercepting]
         crew = partial(Crew, argv, others)
     with NetfilterSocket() as kernel:
         try:
             renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")
         except DnsguardError as error:
             raise CannotStart(f"nftables cannot be used: {error}") from None
-        await Forwarder(settings, kernel, renews=renews, handed=handed, intercepting=intercepting, crew=crew).run(
-            stopped
-        )
+        await Forwarder(settings, kernel, renews=renews, handed=handed, crew=crew).run(stopped)
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -31,7 +31,7 @@ from loadtest.network import move
 from tests.support.lab.isolate import IsolationError
 
 DIRECT = "no forwarder"
-ALL = (*guard.contenders(), *PEERS)
+ALL = (guard.CONTENDER, *guard.compiled(), *PEERS)
 _PROFILED = 25
 """Lines of a profile."""
 

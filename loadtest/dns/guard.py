@@ -32,13 +32,9 @@ def _running(place: Site, task: Task, *, compiled: bool = False) -> Iterator[Run
         stack.callback(controller.close)
         log = task.directory / "log"
         asked = policy.feeds[-1].kernel_set_v4
+        command = _command(task, compiled=compiled)
         running = stack.enter_context(
-            serving(
-                place,
-                log,
-                [_command(task, compiled=compiled)],
-                lambda: count_elements(kernel, policy.snapshot.table, asked),
-            )
+            serving(place, log, [command], lambda: count_elements(kernel, policy.snapshot.table, asked))
         )
         controller.enforced()
         if task.churn:
@@ -62,10 +58,12 @@ def _command(task: Task, *, compiled: bool) -> list[str]:
     return [*elsewhere, sys.executable, *profiled, "-m", "dnsguard", "forwarder", *words]
 
 
-def contenders() -> Iterator[Contender]:
-    """dnsguard as it is and, where it has been made, compiled."""
-    python = shutil.which(sys.executable) or sys.executable
-    yield Contender(NAME, python, "", _running, leases=True, most_workers=MANY)
-    if COMPILED.exists():
-        start = partial(_running, compiled=True)
-        yield Contender(f"{NAME} compiled", python, "", start, leases=True, most_workers=MANY)
+_PYTHON = shutil.which(sys.executable) or sys.executable
+CONTENDER = Contender(NAME, _PYTHON, "", _running, leases=True, most_workers=MANY)
+
+
+def compiled() -> list[Contender]:
+    """The same in machine code, where that has been made."""
+    start = partial(_running, compiled=True)
+    contender = Contender(f"{NAME} compiled", _PYTHON, "", start, leases=True, most_workers=MANY)
+    return [contender] if COMPILED.exists() else []

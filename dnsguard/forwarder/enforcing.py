@@ -156,12 +156,14 @@ class Enforcing:
         self._counters.deltas += 1
         if self._judge.policy is not None:
             self._judge.policy.apply(delta)
+        self._changed()
         problem = ""
         for said in delta.configuration:
             problem = await self._committer.write(self._configure(said)) or problem
-        self._changed()
         for piece in self._pieces(delta, faults):
-            problem = await self._committer.write(self._book.apply_delta(*piece, self._loop.time())) or problem
+            changes = self._book.apply_delta(*piece, self._loop.time())
+            self._changed()
+            problem = await self._committer.write(changes) or problem
             await asyncio.sleep(0)
         return problem
 

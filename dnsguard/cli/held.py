@@ -2,9 +2,9 @@
 
 import socket
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
-from dnsguard.dns.listen.binding import TCP_NAME, UDP_NAME, bound_tcp, bound_udp, stamp
+from dnsguard.dns.listen.binding import bound_for_workers, stamp
 from dnsguard.dns.listen.handed import pairs
 from dnsguard.dns.listen.transparent import bound_transparent, places
 from dnsguard.handover import Handed
@@ -29,22 +29,15 @@ class HeldSockets:
         self._intercept_port = intercept_port
         self._intercepting = False
         self._places = [(str(wanted.address), wanted.port) for wanted in where]
-        self._sockets: list[Handed] = []
+        self._sockets = list(given)
         if given:
             pairs(given, self._places, workers)
-            self._sockets += given
 
     def to_hand_down(self) -> Sequence[Handed]:
         """All of them; none where one cannot be bound now: the forwarder tries by itself, and says what is wrong."""
         if not self._sockets:
-            try:
-                shared = self._workers > 1
-                for worker in range(self._workers):
-                    for place in self._places:
-                        self._keep(UDP_NAME.format(worker), bound_udp(*place, shared=shared))
-                        self._keep(TCP_NAME.format(worker), bound_tcp(*place, shared=shared))
-            except OSError:
-                self.close()
+            with suppress(OSError):
+                self._sockets = [each for made in bound_for_workers(self._places, self._workers) for each in made]
         if self._sockets and not self._intercepting and self._intercept_port is not None:
             self._intercept(self._intercept_port)
         return tuple(self._sockets)
@@ -61,17 +54,13 @@ class HeldSockets:
                 return
             undone.pop_all()
         self._intercepting = True
-        for name, sock in made:
-            self._keep(name, sock)
+        self._sockets += [Handed(name, sock) for name, sock in made]
 
     def wait(self) -> None:
         """Nobody reads them for now: whoever comes next is to know how long each query has waited."""
         for each in self._sockets:
             if each.socket.type == socket.SOCK_DGRAM:
                 stamp(each.socket, wanted=True)
-
-    def _keep(self, name: str, sock: socket.socket) -> None:
-        self._sockets.append(Handed(name, sock))
 
     def close(self) -> None:
         """Let go of them: from now on the kernel says that nobody is there."""

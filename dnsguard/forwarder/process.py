@@ -97,9 +97,11 @@ class Forwarder:
         renews: bool,
         handed: Sequence[Handed] = (),
         crew: Callable[[Lease], Crew] | None = None,
+        keeps: bool = True,
     ) -> None:
         """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it. ``handed``: the
-        sockets to answer on; none: such as are made. ``crew``: makes the workers, where there are any."""
+        sockets to answer on; none: such as are made. ``crew``: makes the workers, where there are any. ``keeps``:
+        whether the files in the state directory are ours to write."""
         self.settings = settings
         self._handed = handed
         self.dns_counters = Counters()
@@ -123,7 +125,7 @@ class Forwarder:
         )  # fmt: skip
         self._flow_list = FlowList()
         self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters)
-        self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE)
+        self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE, writes=keeps)
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
         self.enforcing = Enforcing(
             self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take, self._forget_ready

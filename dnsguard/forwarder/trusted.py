@@ -6,12 +6,11 @@ and count once they are found; nothing waits for them.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dnsguard.dns.upstream.servers import (
     BadTrustedServer,
@@ -21,8 +20,8 @@ from dnsguard.dns.upstream.servers import (
     parse_trusted_servers,
     refuse_ourselves,
 )
-from dnsguard.files import replace_file
 from dnsguard.forwarder.clients import Clients
+from dnsguard.forwarder.kept import KeptValue
 from dnsguard.forwarder.names import Lookup, TrustedNames
 from dnsguard.locations import RESOLV_CONF
 from dnsguard.servers import NamedServer, Server, read_server
@@ -41,16 +40,25 @@ NAMES_SUFFIX: Final = ".names"
 class TrustedServers:
     """Decides who is asked. Belongs to one event loop."""
 
-    def __init__(self, settings: Settings, clients: Clients, last_good: Path, lookup: Lookup | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clients: Clients,
+        last_good: Path,
+        lookup: Lookup | None = None,
+        *,
+        writes: bool = True,
+    ) -> None:
         """``last_good``: where the last list of a resource is kept that could be used; names are kept beside it.
 
-        ``lookup`` stands in for the system's resolvers.
+        ``lookup`` stands in for the system's resolvers; ``writes`` as for ``KeptValue``.
         """
         self._settings = settings
         self._clients = clients
-        self._path = last_good
+        self._last_good = KeptValue(last_good, writes=writes)
         self._entries = parse_trusted_servers(settings.upstreams)
-        self._names = TrustedNames(lookup or self._ask_the_system, last_good.with_name(last_good.name + NAMES_SUFFIX))
+        names = KeptValue(last_good.with_name(last_good.name + NAMES_SUFFIX), writes=writes)
+        self._names = TrustedNames(lookup or self._ask_the_system, names)
         self._own: list[Server] = []
         self._own_problems: list[str] = []
         self._told: tuple[str, ...] = ()
@@ -102,7 +110,7 @@ class TrustedServers:
             return
         if not told:
             self._followed, self._told_problems = [], []
-            self._path.unlink(missing_ok=True)
+            self._last_good.forget()
             return
         self._decide(anew=first)
         if self._names.is_missing(self._named()):
@@ -121,7 +129,7 @@ class TrustedServers:
             self._followed = self._usable(map(str, self._followed))[0] or self._remembered()
         if servers:
             self._followed = servers
-            self._remember(servers)
+            self._last_good.keep([str(server) for server in servers])
         else:
             problems.append(f"dnsTrustedServers is not followed, {', '.join(map(str, self.in_force))} are asked still")
         for problem in problems:
@@ -201,24 +209,13 @@ class TrustedServers:
         others = [server for server in system if self._own_socket(server) is None]
         return await lookup_host(name, others or [server for server in own if self._own_socket(server) is None])
 
-    # What is kept over a restart.
-
-    def _remember(self, servers: Iterable[Server]) -> None:
-        try:
-            replace_file(self._path, [json.dumps([str(server) for server in servers]).encode() + b"\n"])
-        except OSError as error:
-            log.error("%s cannot be written: %s", self._path, error.strerror)
-
     def _remembered(self) -> list[Server]:
         """The last good list of the process before us; empty where there is none that can be used."""
-        try:
-            entries = json.loads(self._path.read_bytes())
-            return self._usable(str(entry) for entry in entries)[0]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, TypeError) as error:
-            log.warning("%s is ignored: %s", self._path, error)
-            return []
+
+        def usable(read: Any) -> list[Server]:
+            return self._usable(map(str, read))[0]
+
+        return self._last_good.read(usable, [])
 
 
 def _parsed(text: str) -> Server | NamedServer | None:

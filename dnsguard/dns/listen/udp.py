@@ -26,7 +26,6 @@ _REMEMBERED: Final = 16_384
 
 _pktinfo4 = Struct("=I4s4s")
 _pktinfo6 = Struct("=16sI")
-_MAPPED: Final = bytes(10) + b"\xff\xff"
 
 
 class UdpListener:
@@ -80,9 +79,8 @@ class UdpListener:
 
     def close(self) -> None:
         """Stop listening. Answers that come later go nowhere."""
-        if self._sock.fileno() >= 0:
-            self._loop.remove_reader(self._sock.fileno())
-            self._sock.close()
+        self.stop()
+        self._sock.close()
 
     def _drain_one(self) -> None:
         """Bound to one address: that is what was asked."""
@@ -175,6 +173,5 @@ class UdpListener:
 
 
 def _pack6(text: str) -> bytes:
-    """Packed form of a peer's address; a link-local one comes with its interface, an IPv4 one mapped."""
-    packed = socket.inet_pton(socket.AF_INET6, text.partition("%")[0])
-    return packed[12:] if packed[:12] == _MAPPED else packed
+    """Packed form of a peer's address; a link-local one comes with its interface."""
+    return socket.inet_pton(socket.AF_INET6, text.partition("%")[0])

@@ -41,7 +41,7 @@ fuzz: setup
 	$(BIN)/python -m tests.fuzz.scanner --seconds $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.forwarder --seconds $(FUZZ_SECONDS)
 
-loadtest: peers
+loadtest: peers compiled
 	$(BIN)/python -m loadtest.policy $(SIZE)
 	$(BIN)/python -m loadtest.packets $(SIZE)
 	$(BIN)/python -m loadtest.lookups

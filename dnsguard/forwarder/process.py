@@ -25,6 +25,7 @@ from dnsguard.dataplane.settings import OWN_MARK
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import Eligible, UnleasedNets
 from dnsguard.dns.hooks import Lease
+from dnsguard.dns.listen.transparent import is_transparent
 from dnsguard.dns.relay import Relay, RelaySettings
 from dnsguard.dns.upstream.health import DOWN
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
@@ -173,7 +174,8 @@ class Forwarder:
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
         try:
-            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, self._handed)
+            listening = [each for each in self._handed if not is_transparent(each.socket)]
+            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, listening)
             await self._open_doors(relay)
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
@@ -209,7 +211,8 @@ class Forwarder:
         if self._intercepts:
             gate = Gate(relay.handle, self.linking.rights, lambda: self.book.roster.owners)
             port = self.settings.intercept_port
-            await self.sockets.open_intercepted(port, gate.handle, self.dns_counters, relay.ready)
+            intercepting = [each for each in self._handed if is_transparent(each.socket)]
+            await self.sockets.open_intercepted(port, gate.handle, self.dns_counters, relay.ready, intercepting)
         await self._open_health()
 
     async def _end(self) -> None:
@@ -386,7 +389,10 @@ async def run(settings: Settings, stopped: asyncio.Event, *, argv: Sequence[str]
     crew = None
     if settings.workers > 1:
         places = [(str(each.address), each.port) for each in settings.listen]
-        handed, *others = divided(handed, places, settings.workers)
+        intercepting = [each for each in handed if is_transparent(each.socket)]
+        listening = [each for each in handed if each not in intercepting]
+        own, *others = divided(listening, places, settings.workers)
+        handed = [*own, *intercepting]
         crew = partial(Crew, argv, others)
     with NetfilterSocket() as kernel:
         try:

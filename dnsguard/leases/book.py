@@ -228,7 +228,7 @@ class LeaseBook:
             if (
                 expires > now
                 and expires > held(kernel_set, client).get(address, 0.0)
-                and (current or self._rule.justifies(place, now))
+                and (current or self._rule.justifies(place, now, changes.debts))
             ):
                 inherited = self.held.inherited_until(place)
                 add.append(element if inherited <= expires else Element(place, inherited))

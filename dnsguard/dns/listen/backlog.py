@@ -18,6 +18,7 @@ from typing import Final
 
 from dnsguard.dns.listen.binding import SO_TIMESTAMPNS, stamp
 from dnsguard.dns.listen.tcp import TcpListener
+from dnsguard.dns.listen.transparent import TransparentUdpListener
 from dnsguard.dns.listen.udp import UdpListener
 
 PATIENCE: Final = 5.0
@@ -62,7 +63,7 @@ def _arrival(sock: socket.socket, otherwise: float) -> float:
     return otherwise
 
 
-async def take_backlog(listener: UdpListener, waiting: Callable[[], int]) -> int:
+async def take_backlog(listener: UdpListener | TransparentUdpListener, waiting: Callable[[], int]) -> int:
     """Read what has waited, then have the listener read by itself; how many packets were too old.
 
     ``waiting``: queries without an answer yet.

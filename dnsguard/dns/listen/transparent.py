@@ -47,15 +47,36 @@ _sockaddr4 = Struct("=2x2s4s8x")
 _sockaddr6 = Struct("=2x2s4x16sI")
 
 
+def places() -> list[str]:
+    """Those of ``LOOPBACK`` that this machine has: it may be without IPv6."""
+    return [address for address in LOOPBACK if _is_here(address)]
+
+
+def _is_here(address: str) -> bool:
+    try:
+        with socket.socket(_family(address), socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def is_transparent(sock: socket.socket) -> bool:
+    """Whether it is one of ``bound_transparent``, whoever made it."""
+    if sock.family is socket.AF_INET6:
+        return bool(sock.getsockopt(socket.IPPROTO_IPV6, _IPV6_TRANSPARENT))
+    return sock.family is socket.AF_INET and bool(sock.getsockopt(socket.IPPROTO_IP, _IP_TRANSPARENT))
+
+
 def bound_transparent(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
     """A UDP socket at one of ``LOOPBACK``, or a TCP socket that listens there, for whatever TPROXY brings.
 
     Raises ``OSError``; EPERM without CAP_NET_ADMIN.
     """
-    ipv6, stream = ":" in address, kind is socket.SOCK_STREAM
+    stream = kind is socket.SOCK_STREAM
     # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then.
     protocol = socket.IPPROTO_TCP if stream else socket.IPPROTO_UDP
-    sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, kind, protocol)
+    sock = socket.socket(_family(address), kind, protocol)
     try:
         _make_transparent(sock)
         if stream:
@@ -235,3 +256,7 @@ def _bound_to(server: bytes) -> socket.socket:
 def _pack6(text: str) -> bytes:
     """Packed form of a peer's address; a link-local one comes with its interface."""
     return socket.inet_pton(socket.AF_INET6, text.partition("%")[0])
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -16,9 +16,7 @@ from dnsguard.dns.upstream.servers import (
     BadTrustedServer,
     lookup_host,
     own_socket,
-    parse_trusted_server,
     parse_trusted_servers,
-    refuse_ourselves,
 )
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.kept import KeptValue
@@ -80,7 +78,8 @@ class TrustedServers:
         """Find the addresses of the settings' list. Raises BadTrustedServer where there is none, or one is our own."""
         await self._names.look_up(entry.name for entry in self._entries if isinstance(entry, NamedServer))
         servers, problems = self._found(self._entries)
-        self._refuse_ourselves(servers)
+        if problem := self._ourselves(servers):
+            raise BadTrustedServer(f"upstreams: {problem}")
         if not servers:
             raise BadTrustedServer("; ".join(f"upstreams: {problem}" for problem in problems))
         self._own, self._own_problems = servers, [f"upstreams: {problem}" for problem in problems]
@@ -174,16 +173,15 @@ class TrustedServers:
         wrong: list[str] = []
         for text in told:
             try:
-                entries.append(parse_trusted_server(text))
-            except BadTrustedServer as error:
-                wrong.append(_said(error))
+                entries.append(read_server(text))
+            except ValueError as error:
+                wrong.append(str(error))
         servers, problems = self._found(entries)
-        wrong += [f"dnsTrustedServers: {problem}" for problem in problems]
-        try:
-            self._refuse_ourselves(servers)
-        except BadTrustedServer as error:
-            return [], [*wrong, _said(error)]
-        return servers, wrong
+        wrong += problems
+        if problem := self._ourselves(servers):
+            wrong.append(problem)
+            servers = []
+        return servers, [f"dnsTrustedServers: {each}" for each in wrong]
 
     # Who we are, and who tells us who others are.
 
@@ -193,8 +191,12 @@ class TrustedServers:
     def _local(self) -> list[str]:
         return [str(ip_address(address)) for address in self._clients.own]
 
-    def _refuse_ourselves(self, servers: Iterable[Server]) -> None:
-        refuse_ourselves(servers, self._listening(), self._local())
+    def _ourselves(self, servers: Iterable[Server]) -> str:
+        """What is wrong where one of the servers is ourselves; empty where none is."""
+        for server in servers:
+            if (own := self._own_socket(server)) is not None:
+                return f"{server} is dnsguard itself, listening on {own[0]} port {own[1]}"
+        return ""
 
     def _own_socket(self, server: Server) -> tuple[str, int] | None:
         return own_socket(server, self._listening(), self._local())
@@ -223,7 +225,3 @@ def _parsed(text: str) -> Server | NamedServer | None:
         return read_server(text)
     except ValueError:
         return None
-
-
-def _said(error: BadTrustedServer) -> str:
-    return f"dnsTrustedServers: {str(error).removeprefix('upstreams: ')}"

@@ -14,6 +14,9 @@ Ready = dict[bytes, tuple[bytes, float]]
 _MOST: Final = 65_536
 """Then all are forgotten at once: within a second those that are asked for are back."""
 
+_MOST_OCTETS: Final = 32 * 1024 * 1024
+"""The same for what they take together: a query may be padded to kilobytes, and no two need be alike."""
+
 
 class ReadyAnswers:
     """By client. Belongs to one event loop, whose thread alone calls it."""
@@ -21,6 +24,7 @@ class ReadyAnswers:
     def __init__(self) -> None:
         self._by_client: dict[Client, Ready] = {}
         self._count = 0
+        self._octets = 0
 
     def of(self, client: Client) -> Ready:
         """Those of one client; for reading. Whoever keeps the dictionary may find it deserted, never out of date."""
@@ -36,14 +40,14 @@ class ReadyAnswers:
         """Have it sent out again until then; ``query`` and ``answer`` are whole."""
         ready = self.of(client)
         key = query[2:]
-        if key not in ready:
-            if self._count >= _MOST:
-                self.clear()
-            self._count += 1
+        if self._octets >= _MOST_OCTETS or self._count >= _MOST:
+            self.clear()
+        self._count += key not in ready
+        self._octets += len(query) + len(answer)
         ready[key] = answer[2:], until
 
     def clear(self) -> None:
         """Forget all of them."""
         for ready in self._by_client.values():
             ready.clear()
-        self._count = 0
+        self._count = self._octets = 0

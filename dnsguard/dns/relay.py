@@ -328,13 +328,15 @@ class Relay:
         is_cached = stored.arrived < pending.started
         if pending.stale:
             counters.released_stale += 1
-            out = reply(stored, query, 0, _STALE_TTL, limit, extended_error(EDE_STALE_ANSWER))
+            most = _STALE_TTL if max_ttl is None else min(_STALE_TTL, max_ttl)
+            out = reply(stored, query, 0, most, limit, extended_error(EDE_STALE_ANSWER))
         else:
             age = int(pending.started - stored.arrived) if is_cached else 0
             out = reply(stored, query, age, max_ttl, limit)
             if is_cached:
                 counters.released_cached += 1
-                if is_udp and self._observe is None:
+                # What waited was judged before it did, by a policy that may be another by now.
+                if is_udp and self._observe is None and not pending.counted:
                     until = min(again_until, stored.expires, stored.arrived + age + 1)
                     if until > pending.started:
                         self.ready.put(pending.client, pending.data, bytes(out), until)

@@ -362,6 +362,8 @@ class Forwarder:
     def _forget_ready(self) -> None:
         if self._relay is not None:
             self._relay.ready.clear()
+        if self._crew is not None:
+            self._crew.forget()
 
     def _ask_where_they_are_now(self) -> None:
         """The same servers at other addresses: what they said is as good as it was."""

@@ -44,6 +44,7 @@ class Worker(Forwarder):
         super().__init__(settings, _NoKernel(), renews=True, handed=handed, keeps=False)
         self._asking = asking
         self.lease = asking
+        asking.forgotten = self._forget_ready
 
     def _begin(self) -> None:
         pass

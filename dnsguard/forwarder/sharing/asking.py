@@ -11,6 +11,7 @@ from dnsguard.dns.message import Answer
 from dnsguard.forwarder.sharing.channel import Channel
 from dnsguard.forwarder.sharing.messages import (
     COUNTERS,
+    FORGET,
     LEASE,
     OUTCOME,
     BadMessage,
@@ -20,8 +21,12 @@ from dnsguard.forwarder.sharing.messages import (
     encode_request,
 )
 
-_REMEMBERED: Final = 65_536
-"""Outcomes kept; then all are forgotten at once."""
+_REMEMBERED: Final = 262_144
+"""Records of the answers whose outcomes are kept; then all are forgotten at once. Each answer is kept with its outcome,
+whether the cache has it still or not, and may be of thousands of records: 100 octets or more for each."""
+
+_MOST_WAITING: Final = 16_384
+"""What an owner that does not answer is asked: four times what may wait for upstream and leases in a relay."""
 
 _GONE: Final = LeaseOutcome(ok=False, extended=EDE_NOT_READY, text="nobody writes leases just now")
 
@@ -40,9 +45,14 @@ class Asking(Channel):
         self._known: dict[tuple[bytes, int], tuple[Answer, float, LeaseOutcome]] = {}
         """(client's address, id of an answer in the cache) → that answer, when the owner was asked, what it said."""
 
+        self._remembered = 0
+        self.forgotten: Callable[[], None] = self.forget
+        """Called when the owner says that what it said may not hold any more."""
+
     def forget(self) -> None:
         """Policy has changed: what was said of leases is to be asked again."""
         self._known.clear()
+        self._remembered = 0
 
     def tell(self, counters: Mapping[str, int]) -> None:
         """Let the owner know what was counted here."""
@@ -54,7 +64,7 @@ class Asking(Channel):
         if known is not None and now < known[2].again_until:
             leased(_aged(known[2], now - known[1]))
             return
-        if not self.is_open:
+        if not self.is_open or len(self._waiting) >= _MOST_WAITING:
             leased(_GONE)
             return
         self._number = number = (self._number + 1) & 0xFFFFFFFF
@@ -62,9 +72,12 @@ class Asking(Channel):
         self.send(LEASE, encode_request(Request(number, client.address, answer, age)))
 
     def hear(self, kind: int, body: bytes) -> None:
-        if kind != OUTCOME:
+        if kind == OUTCOME:
+            self._take(*decode_reply(body))
+        elif kind == FORGET:
+            self.forgotten()
+        else:
             raise BadMessage(f"a message of kind {kind} for a worker")
-        self._take(*decode_reply(body))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -80,8 +93,9 @@ class Asking(Channel):
             raise BadMessage(f"an outcome that was not asked for, number {number}")
         client, answer, asked, leased = waiting
         if outcome.ok and outcome.again_until > asked:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
+            if self._remembered >= _REMEMBERED:
+                self.forget()
+            self._remembered += 4 + len(answer.addresses) + len(answer.aliases)
             self._known[client.address, id(answer)] = answer, asked, outcome
         leased(outcome)
 

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from dnsguard.backoff import Backoff
 from dnsguard.dns.hooks import Lease
@@ -16,6 +17,9 @@ from dnsguard.forwarder.sharing.desk import Desk
 from dnsguard.handover import Handed
 
 log = logging.getLogger(__name__)
+
+_PATIENCE: Final = 5.0
+"""Seconds a worker has to stop before it is killed: less than we have ourselves."""
 
 
 def divided(handed: Sequence[Handed], places: Sequence[Place], workers: int) -> list[list[Handed]]:
@@ -52,6 +56,11 @@ class Crew:
             total.update(desk.counters)
         return total
 
+    def forget(self) -> None:
+        """What is to be leased has changed: no worker goes by what it was told before."""
+        for desk in self._desks.values():
+            desk.forget()
+
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -63,9 +72,12 @@ class Crew:
         backoff = Backoff()
         while True:
             started = loop.time()
-            code = await self._live(number, sockets)
+            try:
+                ended = f"ended with code {await self._live(number, sockets)}"
+            except OSError as error:  # no memory or no descriptor left: for one more process, not for those there are
+                ended = f"cannot be started: {error.strerror or error}"
             wait = backoff.after(loop.time() - started)
-            log.error("worker %d ended with code %d; starting again in %.1f s", number, code, wait)
+            log.error("worker %d %s; starting again in %.1f s", number, ended, wait)
             await asyncio.sleep(wait)
 
     async def _live(self, number: int, sockets: Sequence[Handed]) -> int:
@@ -86,5 +98,15 @@ class Crew:
             desk.close()  # which ends it, if it lives
             self._gone.update(self._desks.pop(number).counters)
             if process.returncode is None:
-                process.terminate()
-                await process.wait()
+                await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ended when this returns, in order or not."""
+    process.terminate()
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await process.wait()
+    except TimeoutError:  # it hangs, or somebody has stopped it: then it would outlive us, with our sockets
+        process.kill()
+        await process.wait()

@@ -13,7 +13,7 @@ from dnsguard.dns.hooks import LeaseOutcome
 from dnsguard.dns.message import Address, Alias, Answer
 from dnsguard.errors import DnsguardError
 
-LEASE, OUTCOME, COUNTERS = range(3)
+LEASE, OUTCOME, COUNTERS, FORGET = range(4)
 LONGEST: Final = 1 << 20
 """Octets of one message: 4096 records and their names take a tenth of it."""
 

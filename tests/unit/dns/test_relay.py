@@ -484,6 +484,16 @@ async def test_nothing_is_ready_once_the_cache_is_cleared_or_somebody_wants_to_h
     assert ready(stage) is None
 
 
+async def test_what_waited_for_its_lease_is_not_ready_for_policy_may_have_changed_meanwhile(make: Make) -> None:
+    stage = await cached(make)
+    stage.outcome = None
+    answers = stage.query()
+    stage.relay.ready.clear()
+    stage.leases[-1][3](ONCE_MORE)
+    assert len(answers) == 1
+    assert ready(stage) is None
+
+
 # What is fetched before it is needed, and what is given when nothing can be fetched.
 
 
@@ -563,6 +573,20 @@ async def test_an_expired_answer_is_given_where_that_is_wanted_and_says_so(
     answers = stage.query()
     stage.questions[-1][1](Unanswered(EDE_NETWORK_ERROR, "nobody there"))
     assert parsed(answers).header.rcode == SERVFAIL
+
+
+async def test_nor_may_a_stale_answer_be_kept_longer_than_its_lease(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = make(serve_stale=3600.0)
+    clock = Clock(stage, monkeypatch)
+    stage.query()
+    stage.upstream(GOOD)
+    clock.now += 400
+    stage.outcome = LeaseOutcome(ok=True, max_ttl=7)
+    answers = stage.query()
+    stage.questions[-1][1](Unanswered(EDE_NETWORK_ERROR, "nobody there"))
+    assert [rr.ttl for rr in parsed(answers).rr] == [7]
 
 
 async def test_nothing_stale_is_given_unless_wanted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,3 +156,53 @@ async def test_an_outcome_that_nobody_asked_for_ends_the_connection(
     async with asyncio.timeout(10):
         await pair.gone.wait()
     assert "the owner of the leases says what cannot be read: an outcome that was not asked for" in caplog.text
+
+
+async def test_when_the_owner_forgets_what_it_said_and_what_it_was_asked_before_are_asked_again(pair: Pair) -> None:
+    facts, waiting_for = answer(), answer()
+    await pair.leased(facts)
+    held, pair.outcome = pair.outcome, None
+    waiting = asyncio.ensure_future(pair.leased(waiting_for))
+    await pair.asks(2)
+    pair.desk.forget()
+    pair.asked[1][3](LeaseOutcome(ok=True, again_until=FOREVER))
+    assert (await waiting).ok
+    pair.outcome = held
+    await pair.leased(facts)
+    await pair.leased(waiting_for)
+    assert len(pair.asked) == 4
+
+
+async def test_who_keeps_more_than_outcomes_is_told_that_they_are_forgotten(pair: Pair) -> None:
+    told = asyncio.Event()
+    pair.asking.forgotten = told.set
+    pair.desk.forget()
+    async with asyncio.timeout(10):
+        await told.wait()
+
+
+async def test_answers_of_many_records_are_not_kept_without_end(pair: Pair) -> None:
+    records = tuple(Address(i.to_bytes(4, "big"), 0, (NAME,), hint=False) for i in range(4000))
+    kept = [Answer(NAME, 1, 0, records, ()) for _ in range(80)]
+    for each in kept:
+        await pair.leased(each)
+    assert 0 < len(pair.asking._known) < 70
+
+
+async def test_an_owner_that_says_nothing_is_asked_no_more_than_so_much(pair: Pair) -> None:
+    pair.outcome = None
+    facts, outcomes = answer(), list[LeaseOutcome]()
+    for _ in range(20_000):
+        pair.asking(CLIENT, facts, 0.0, outcomes.append)
+    assert 0 < len(outcomes) < 10_000
+    assert not any(outcome.ok for outcome in outcomes)
+
+
+async def test_an_answer_that_cannot_be_leased_ends_nothing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pair.desk, "_lease", fail)
+        assert not (await pair.leased(answer())).ok
+    assert (await pair.leased(answer())).ok

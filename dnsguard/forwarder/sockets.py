@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from dnsguard.dns.client import Handler
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.listen.backlog import take_backlog, take_connections
+from dnsguard.dns.listen.datagrams import Datagrams
 from dnsguard.dns.listen.handed import Pair, pairs
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
 from dnsguard.dns.listen.transparent import TransparentUdpListener, bound_transparent, places
@@ -27,8 +28,8 @@ class DnsSockets:
     """All listeners together."""
 
     def __init__(self) -> None:
-        self._listeners: list[UdpListener | TcpListener | TransparentUdpListener] = []
-        self._waited_in: list[tuple[UdpListener | TransparentUdpListener, TcpListener]] = []
+        self._listeners: list[Datagrams | TcpListener] = []
+        self._waited_in: list[tuple[Datagrams, TcpListener]] = []
         self.addresses: list[tuple[str, int]] = []
         """Address and port of each, wildcards as they are."""
 

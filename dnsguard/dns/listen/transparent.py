@@ -7,7 +7,6 @@ faster than one for all that is told the source with every answer. TCP needs non
 bound to the address that was asked, see ``TcpListener.open``.
 """
 
-import asyncio
 import logging
 import socket
 from collections import OrderedDict
@@ -16,10 +15,11 @@ from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 from typing import Any, Final
 
-from dnsguard.dns.client import Client, Handler
+from dnsguard.dns.client import Handler
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.listen.binding import ACCEPT_QUEUE, prepare_udp
-from dnsguard.dns.ready import Ready, ReadyAnswers
+from dnsguard.dns.listen.datagrams import ANCILLARY, BATCH, ROOM, Datagrams
+from dnsguard.dns.ready import ReadyAnswers
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +33,6 @@ ANSWER_SOCKETS: Final = 256
 
 _IP_TRANSPARENT, _IP_RECVORIGDSTADDR = 19, 20  # linux/in.h
 _IPV6_TRANSPARENT, _IPV6_RECVORIGDSTADDR = 75, 74  # linux/in6.h
-_BATCH: Final = 64
-_ROOM: Final = 4096
-_ANCILLARY: Final = 128
-_REMEMBERED: Final = 16_384
-"""Pairs of client and server whose addresses need not be read again."""
-
 _BUFFER: Final = 4 * 1024 * 1024
 _UNREAD: Final = 1
 """Octets of a receive buffer that nobody reads; the kernel has a least size of its own."""
@@ -103,7 +97,7 @@ def _make_transparent(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_IP, _IP_RECVORIGDSTADDR, 1)
 
 
-class TransparentUdpListener:
+class TransparentUdpListener(Datagrams):
     """One UDP socket on loopback for all servers of one family, with those that answer in their place."""
 
     def __init__(
@@ -118,54 +112,32 @@ class TransparentUdpListener:
         """``address``: one of ``LOOPBACK``. Listens at once, on a socket of its own. One of ``bound_transparent`` may
         hold what waits there: it is read from ``start`` on. What is ``ready`` is sent without asking the handler.
         Raises ``OSError``."""
-        self._ipv6 = ":" in address
-        self._handler = handler
-        self._counters = counters
-        self._ready = ready or ReadyAnswers()
-        self._met: dict[tuple[str, bytes], tuple[Client, Ready]] = {}
-        """Sender and server → the client, and what is ready for it."""
-
-        self._answers = AnswerSockets()
-        self._loop = asyncio.get_running_loop()
-        self.sock = self._sock = bound_transparent(address, port, socket.SOCK_DGRAM) if sock is None else sock
+        super().__init__(
+            bound_transparent(address, port, socket.SOCK_DGRAM) if sock is None else sock, handler, counters, ready
+        )
         self._sock.setblocking(False)
-        self.port: int = self._sock.getsockname()[1]
-        """The one in use, also where 0 was asked for."""
-
-        self.stopped = False
+        self._answers = AnswerSockets()
+        self.drain = self._drain
         if sock is None:
             self.start()
 
-    def start(self) -> None:
-        """Read whenever there is something to read."""
-        if not self.stopped:
-            self._loop.add_reader(self._sock.fileno(), self.drain)
-
-    def stop(self) -> None:
-        """Take no more queries; answers to those that were taken still go out."""
-        self.stopped = True
-        if self._sock.fileno() >= 0:
-            self._loop.remove_reader(self._sock.fileno())
-
     def close(self) -> None:
         """Stop listening. Answers that come later go nowhere."""
-        self.stop()
-        self._sock.close()
+        super().close()
         self._answers.close()
 
-    def drain(self) -> None:
-        """Take a batch of what is there."""
+    def _drain(self) -> None:
         recvmsg, handler, met, now = self._sock.recvmsg, self._handler, self._met, self._loop.time()
         received = sent = 0
         try:
-            for _ in range(_BATCH):
-                data, ancillary, _, peer = recvmsg(_ROOM, _ANCILLARY)
+            for _ in range(BATCH):
+                data, ancillary, _, peer = recvmsg(ROOM, ANCILLARY)
                 received += 1
                 # To another port: sent to this very socket, by a program of this machine.
                 if not ancillary or not peer[1] or (server := ancillary[-1][2])[2:4] != _PORT_OCTETS:
                     continue
                 known = met.get((peer[0], server))
-                client, ready = known if known is not None else self._meet(peer[0], server)
+                client, ready = known if known is not None else self._meet(peer[0], server, self._asked(server))
                 found = ready.get(data[2:])
                 if found is not None and found[1] > now:
                     self._respond(server, peer, data[:2] + found[0])
@@ -176,22 +148,12 @@ class TransparentUdpListener:
             pass
         except OSError as error:
             log.debug("receiving a query: %s", error)
-        counters = self._counters
-        counters.udp_received += received
-        if sent:
-            counters.queries += sent
-            counters.released += sent
-            counters.released_cached += sent
-            counters.released_ready += sent
+        self._count(received, sent)
 
-    def _meet(self, source: str, server: bytes) -> tuple[Client, Ready]:
-        if len(self._met) >= _REMEMBERED:
-            self._met.clear()
-        address = _pack6(source) if self._ipv6 else socket.inet_aton(source)
-        asked = (_sockaddr6 if self._ipv6 else _sockaddr4).unpack(server)[1]
-        client = Client(address, asked, "udp")
-        known = self._met[source, server] = client, self._ready.of(client)
-        return known
+    def _asked(self, server: bytes) -> bytes:
+        """The packed address in what the kernel says of a server."""
+        asked: bytes = (_sockaddr6 if self._is_ipv6 else _sockaddr4).unpack(server)[1]
+        return asked
 
     def _respond(self, server: bytes, peer: Any, data: bytes | bytearray) -> None:
         if self._sock.fileno() < 0:
@@ -199,9 +161,7 @@ class TransparentUdpListener:
         try:
             self._answers.of(server).sendto(data, peer)
         except OSError as error:
-            # A full buffer, a client without a route, or an address that nothing can be sent from.
-            self._counters.udp_send_errors += 1
-            log.debug("sending an answer: %s", error)
+            self._unsent(error)
 
 
 class AnswerSockets:
@@ -251,11 +211,6 @@ def _bound_to(server: bytes) -> socket.socket:
         made.close()
         raise
     return made
-
-
-def _pack6(text: str) -> bytes:
-    """Packed form of a peer's address; a link-local one comes with its interface."""
-    return socket.inet_pton(socket.AF_INET6, text.partition("%")[0])
 
 
 def _family(address: str) -> socket.AddressFamily:

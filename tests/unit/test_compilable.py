@@ -35,3 +35,15 @@ def test_a_caught_error_has_one_type_in_a_function(module: str) -> None:
             for name, kind in caught(function):
                 types[name].add(kind)
             assert {name for name, kinds in types.items() if len(kinds) > 1} == set(), function.name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_steps_are_made_one_by_one(module: str) -> None:
+    """Compiled, a generator expression is a list: all its steps would be made before the first is handed on."""
+    tree = ast.parse((TOP / module).read_text())
+    at_once = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.YieldFrom) and isinstance(node.value, ast.GeneratorExp)
+    ]
+    assert at_once == []

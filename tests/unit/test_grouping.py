@@ -18,7 +18,7 @@ def test_grouped(number):
 def test_tests_of_a_group_run_in_one_process(tmp_path: Path) -> None:
     """Otherwise each process makes what the group shares, a lab mostly, for itself."""
     (tmp_path / "test_group.py").write_text(GROUPED)
-    words = "-q -n 2 --dist loadgroup -p no:cacheprovider -p no:asyncio".split()
+    words = ["-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider", "-p", "no:asyncio"]
     subprocess.run([sys.executable, "-m", "pytest", *words], cwd=tmp_path, check=True, capture_output=True)
     ran_in = (tmp_path / "ran-in").read_text().split()
     assert len(ran_in) == 8

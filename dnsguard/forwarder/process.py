@@ -27,8 +27,9 @@ from dnsguard.dns.eligible import Eligible, UnleasedNets
 from dnsguard.dns.hooks import Lease
 from dnsguard.dns.listen.transparent import is_transparent
 from dnsguard.dns.relay import Relay, RelaySettings
-from dnsguard.dns.upstream.health import DOWN
+from dnsguard.dns.upstream.health import Health
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
+from dnsguard.dns.upstream.report import described
 from dnsguard.domains import wire_name
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
@@ -182,7 +183,7 @@ class Forwarder:
                 running = self._start_tasks(tasks)
                 running.append(tasks.create_task(self.sockets.take_backlog(lambda: relay.waiting), name="backlog"))
                 log.info("answering on %s, upstream %s", ", ".join(map(str, settings.listen)),
-                         ", ".join(pool.status()))  # fmt: skip
+                         ", ".join(pool.healths()))  # fmt: skip
                 started()
                 await stopped.wait()
                 log.info("stopping; what is open in the kernel stays until it expires")
@@ -278,10 +279,13 @@ class Forwarder:
 
     def _unanswered(self) -> list[str]:
         """Which upstreams are down, where that is all of them."""
-        upstreams = self._pool.status() if self._pool is not None else {}
-        if not all(state.startswith(DOWN) for state in upstreams.values()):
+        healths = self._healths()
+        if not all(health.down_since is not None for health in healths.values()):
             return []
-        return [f"upstream {server} is {state}" for server, state in upstreams.items()]
+        return [f"upstream {server} is {health.state}" for server, health in healths.items()]
+
+    def _healths(self) -> dict[str, Health]:
+        return self._pool.healths() if self._pool is not None else {}
 
     def counted(self) -> dict[str, int]:
         """What this process counted since it started."""
@@ -297,7 +301,7 @@ class Forwarder:
                    "Answers not learned for lack of room, where no policy asked for them.", self.book.unlearned),
             *metrics.durations(self.dns_log),
             *metrics.logged(self.dns_log),
-            *metrics.upstreams(self._pool.healths() if self._pool is not None else {}),
+            *metrics.upstreams(self._healths()),
             number("dnsguard_forwarder_learned_records", "gauge", "Records learned and not forgotten.",
                    self.book.library.edges),
             number("dnsguard_forwarder_elements", "gauge", "Elements that the kernel holds for leases.",
@@ -314,7 +318,7 @@ class Forwarder:
 
     async def _report(self) -> None:
         counters = self.counted()
-        upstreams = self._pool.described() if self._pool is not None else {}
+        upstreams = {server: described(health) for server, health in self._healths().items()}
         problems = (
             *self.configuring.problems,
             *self.dns_log.problems,

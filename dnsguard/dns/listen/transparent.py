@@ -20,13 +20,13 @@ from dnsguard.dns.counters import Counters
 from dnsguard.dns.listen.binding import ACCEPT_QUEUE, prepare_udp
 from dnsguard.dns.listen.datagrams import ANCILLARY, BATCH, ROOM, Datagrams
 from dnsguard.dns.ready import ReadyAnswers
+from dnsguard.servers import DNS_PORT
 
 log = logging.getLogger(__name__)
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
 """Where the rules of the dataplane look for such sockets; nobody else can send there."""
 
-DNS_PORT: Final = 53
 _PORT_OCTETS: Final = DNS_PORT.to_bytes(2, "big")
 ANSWER_SOCKETS: Final = 256
 """Servers for which a socket is kept; beyond, the one that was used least recently is closed."""

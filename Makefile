@@ -34,14 +34,14 @@ soak: clients fuzz
 	$(BIN)/python -m tests.demo.soak
 	$(BIN)/python -m tests.worlds --worlds 500 --packets 40
 	$(BIN)/pytest --timeout 0 --soak $(SOAK_SECONDS) $(SOAKED)
-	$(BIN)/pytest tests/system/test_real_clients.py tests/system/test_node_caches.py
+	$(BIN)/pytest --soak $(SOAK_SECONDS) tests/system/test_real_clients.py tests/system/test_node_caches.py
 
 fuzz: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz.scanner --seconds $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.forwarder --seconds $(FUZZ_SECONDS)
 
-loadtest: peers
+loadtest: peers compiled
 	$(BIN)/python -m loadtest.policy $(SIZE)
 	$(BIN)/python -m loadtest.packets $(SIZE)
 	$(BIN)/python -m loadtest.lookups

@@ -31,7 +31,7 @@ from loadtest.network import move
 from tests.support.lab.isolate import IsolationError
 
 DIRECT = "no forwarder"
-ALL = (guard.CONTENDER, *PEERS)
+ALL = (guard.CONTENDER, *guard.compiled(), *PEERS)
 _PROFILED = 25
 """Lines of a profile."""
 
@@ -122,7 +122,7 @@ def present(contenders: Sequence[Contender]) -> list[Contender]:
 
 def is_wrong(cell: Cell) -> bool:
     """dnsguard did not do here what it is for."""
-    return cell.contender == guard.NAME and bool(cell.problem or cell.failed or cell.unleased)
+    return cell.contender.startswith(guard.NAME) and bool(cell.problem or cell.failed or cell.unleased)
 
 
 def lines(cells: Sequence[Cell]) -> Iterator[str]:

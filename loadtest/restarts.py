@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from dnsguard.cli.supervisor import SETTLED_AFTER
+from dnsguard.backoff import SETTLED_AFTER
 from loadtest import report
 from loadtest.dns import openloop
 from loadtest.dns.openloop import PATIENCE, Found, Plan

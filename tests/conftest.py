@@ -19,7 +19,14 @@ MOVED = "DNSGUARD_TESTS_IN_USER_NAMESPACE"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--soak", type=float, default=0, metavar="SECONDS", help="long forms, each about that long")
+    parser.addoption("--soak", type=float, default=0, metavar="SECONDS",
+                     help="long forms, each about that long, and what is marked with soak")  # fmt: skip
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--soak"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,11 @@ def main(argv: Sequence[str]) -> int:
     )
     add_flags(parser)
     settings = settings_from(parser.parse_args(argv))
-    held = HeldSockets(settings.listen, handed_down(), settings.workers)
+    intercept_port = None if settings.intercept_dns == "Off" else settings.intercept_port
+    held = HeldSockets(settings.listen, handed_down(), settings.workers, intercept_port)
     # A child that is started again finds the sockets that we hold, whatever the file says by then of where to listen.
-    listen = ("--listen", ",".join(map(str, settings.listen)))
+    listen = ["--listen", ",".join(map(str, settings.listen)), "--intercept-dns", settings.intercept_dns]
+    listen += ["--intercept-port", str(settings.intercept_port), "--workers", str(settings.workers)]
     with hold_run_dir(settings):
         print(whereabouts(settings), flush=True)
         children = [

@@ -10,14 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dnsguard.backoff import Backoff
 from dnsguard.handover import Handed, become_handed, descriptors_kept_free
 
-FIRST_DELAY = 0.1
-"""Seconds before a child starts again that has just been started again."""
-LAST_DELAY = 5.0
-SETTLED_AFTER = 2.0
-"""Seconds of life after which a child's death counts as the first. A start costs a third of a second, so one that dies
-as often as this and is started at once takes a sixth of a processor: less than it costs to have nobody answer."""
 WELL_AFTER = 10.0
 """Seconds of life after which a child has taken its settings for good."""
 PATIENCE = 10.0
@@ -29,19 +24,6 @@ SETTINGS_ARE_WRONG = 2
 _PR_SET_PDEATHSIG = 1
 _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-@dataclass(slots=True)
-class Backoff:
-    """How long to wait before the next start: not at all once, then 0.1 s, doubled to 5 s while it keeps dying."""
-
-    delay: float = 0.0
-
-    def after(self, lived: float) -> float:
-        """Seconds to wait after a life of `lived` seconds."""
-        wait = 0.0 if lived >= SETTLED_AFTER else self.delay
-        self.delay = min(wait * 2, LAST_DELAY) or FIRST_DELAY
-        return wait
 
 
 class Sockets(Protocol):

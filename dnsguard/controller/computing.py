@@ -9,7 +9,6 @@ from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE
 from dnsguard.calc.evaluator.judge import Judge, Known
 from dnsguard.calc.evaluator.matching import nothing_leased
 from dnsguard.calc.evaluator.packet import Packet
-from dnsguard.controller.egress import DNS_PORT
 from dnsguard.controller.enforcement import Desired
 from dnsguard.controller.feeds import Feeds
 from dnsguard.controller.node import (
@@ -23,6 +22,7 @@ from dnsguard.controller.queryrights import Allows
 from dnsguard.dataplane.planner import Planner
 from dnsguard.dataplane.rules import Plan
 from dnsguard.resources import Resource
+from dnsguard.servers import DNS_PORT
 from dnsguard.settings import Settings
 from dnsguard.settings.effective import Effective, effective
 

@@ -20,6 +20,7 @@ from dnsguard.calc.compiled import (
     PortSet,
 )
 from dnsguard.calc.networks import contains
+from dnsguard.servers import DNS_PORT
 
 Key = TypeVar("Key")
 
@@ -29,10 +30,8 @@ Need = tuple[str, object]
 SPARE = 1_000
 """Classes that are remembered beyond those in use, before anybody looks which those are."""
 
-DNS_PORT = 53
-"""What is judged of egress, over UDP and TCP."""
-
 PROTOCOLS = {"udp": 17, "tcp": 6}
+"""By which DNS is asked. Of egress it is judged whether they may go to port 53."""
 
 
 class EgressFacts:

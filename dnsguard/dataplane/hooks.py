@@ -54,10 +54,10 @@ from dnsguard.dataplane.rules import (
 from dnsguard.dataplane.settings import HostAction, Settings
 from dnsguard.netlink.expressions import STATE_ESTABLISHED, STATE_INVALID, STATE_RELATED
 from dnsguard.netlink.nftables import Hook
+from dnsguard.servers import DNS_PORT
 
 _IPIP, _TCP, _UDP = 4, 6, 17
 _VXLAN_PORT = 4789
-DNS_PORT = 53
 _LINK_LOCAL = ip_network("fe80::/10")
 _KNOWN = STATE_ESTABLISHED | STATE_RELATED
 

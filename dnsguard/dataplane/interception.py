@@ -18,7 +18,7 @@ from collections.abc import Container, Iterator
 from ipaddress import ip_network
 
 from dnsguard.dataplane import naming
-from dnsguard.dataplane.hooks import DNS_PORT, Additions, local_set
+from dnsguard.dataplane.hooks import Additions, local_set
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressWithin,
@@ -42,6 +42,7 @@ from dnsguard.dataplane.rules import (
 )
 from dnsguard.dataplane.settings import Interception
 from dnsguard.netlink.nftables import Hook
+from dnsguard.servers import DNS_PORT
 
 PREROUTING = "intercept-prerouting", Hook("filter", "prerouting", -90)
 OUTPUT = "intercept-output", Hook("route", "output", -90)

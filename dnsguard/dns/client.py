@@ -10,7 +10,7 @@ class Client(NamedTuple):
     """The asking side of a query, as the kernel reported it; one value serves all queries that agree in it."""
 
     address: bytes
-    """Source address, packed: 4 or 16 bytes; an IPv4 client of a dual-stack socket has 4."""
+    """Source address, packed: 4 or 16 bytes."""
 
     asked: bytes
     """The address the query was sent to, packed, also on a wildcard socket or an intercepted packet."""

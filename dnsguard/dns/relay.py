@@ -179,7 +179,7 @@ class Relay:
             self._timer.cancel()
             self._timer = None
         for pending in self._held:
-            self._fail(pending, SERVFAIL, EDE_NOT_READY, "shutting down", "error")
+            self._fail(pending, EDE_NOT_READY, "shutting down", "error")
         self._held.clear()
 
     def handle(self, data: bytes, client: Client, respond: Respond) -> None:
@@ -205,7 +205,7 @@ class Relay:
             self._handle(pending, query)
         except Exception:
             log.exception("a query could not be handled")
-            self._fail(pending, SERVFAIL, EDE_OTHER, "internal error", "error")
+            self._fail(pending, EDE_OTHER, "internal error", "error")
 
     def _handle(self, pending: _Pending, query: Query) -> None:
         if query.version:
@@ -219,14 +219,14 @@ class Relay:
         except Exception:
             self._counters.hook_errors += 1
             log.exception("the judge failed")
-            self._fail(pending, SERVFAIL, EDE_OTHER, "policy could not be evaluated", "error")
+            self._fail(pending, EDE_OTHER, "policy could not be evaluated", "error")
             return
         if refusal is not None:
             self._refuse(pending, refusal)
             return
         if self._waiting >= self._settings.max_in_flight:
             self._counters.over_limit += 1
-            self._fail(pending, SERVFAIL, EDE_NOT_READY, "too many queries are waiting", "limit")
+            self._fail(pending, EDE_NOT_READY, "too many queries are waiting", "limit")
             return
         if self._waiting_by_client.get(pending.client.address, 0) >= self._settings.max_in_flight_per_client:
             self._counters.over_client_limit += 1
@@ -268,7 +268,7 @@ class Relay:
         if isinstance(result, Unanswered):
             for pending in waiters:
                 pending.answered = now
-                self._fail(pending, SERVFAIL, result.extended, result.reason, "error")
+                self._fail(pending, result.extended, result.reason, "error")
             return
         stored = StoredAnswer.make(result.data, result.layout, now)
         self._cache.put(key, stored)
@@ -303,7 +303,7 @@ class Relay:
             self._counters.lease_late += 1
         else:
             self._counters.lease_failed += 1
-            self._fail(pending, SERVFAIL, outcome.extended, outcome.text, "error")
+            self._fail(pending, outcome.extended, outcome.text, "error")
 
     def _sweep(self) -> None:
         now = self._time()
@@ -312,7 +312,7 @@ class Relay:
             pending = held.popleft()
             if not pending.ended:
                 self._counters.lease_deadline += 1
-                self._fail(pending, SERVFAIL, EDE_NOT_READY, "leases were not acknowledged in time", "error")
+                self._fail(pending, EDE_NOT_READY, "leases were not acknowledged in time", "error")
         self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep) if held else None
 
     # Ends: every query comes through exactly one of these.
@@ -348,14 +348,10 @@ class Relay:
             source: Source = "cache" if is_cached else "upstream"
             self._tell(observe, pending, stored.layout.answer.rcode, source, None, "")
 
-    def _fail(self, pending: _Pending, rcode: int, extended: int, text: str, source: Source) -> None:
-        if pending.ended:
-            return
-        if rcode == SERVFAIL:
+    def _fail(self, pending: _Pending, extended: int, text: str, source: Source) -> None:
+        if not pending.ended:
             self._counters.failed += 1
-        else:
-            self._counters.refused += 1
-        self._answer_ourselves(pending, rcode, extended, text, source)
+            self._answer_ourselves(pending, SERVFAIL, extended, text, source)
 
     def _refuse(self, pending: _Pending, refusal: Refusal) -> None:
         rcode, extended, text, negative_ttl, is_denial = refusal

@@ -64,7 +64,7 @@ class Committer:
         """``renews``: whether this kernel lets an element that exists live longer when it is added again."""
         self.table = ""
         self.problem = ""
-        """Why the last transaction failed; empty after one that succeeded."""
+        """Why the last transaction failed; empty after one that succeeded, and where nothing of it is owed any more."""
 
         self._book = book
         self._kernel = kernel
@@ -109,6 +109,8 @@ class Committer:
                 failures += 1
                 if failures == FAILURES:
                     return
+        if not self._refused:
+            self.problem = ""
 
     async def write(self, changes: Changes) -> str:
         """Write changes that no answer waits for, in parts between which answers go out; what went wrong, or empty.
@@ -144,15 +146,13 @@ class Committer:
         if add or remove:
             try:
                 self._kernel.transact([*self._removals(remove), *self._additions(add.values(), now)], self.deadline)
-            except NetlinkError as error:
-                if not (missing_is_done and error.errno == errno.ENOENT):
+            except DnsguardError as error:  # one clause: compiled, a name has the type that it has first
+                if not (missing_is_done and isinstance(error, NetlinkError) and error.errno == errno.ENOENT):
                     return self._failed(error)
-            except DnsguardError as error:
-                return self._failed(error)
             self._counters.commits += 1
             self._counters.elements_added += len(add)
             self._counters.elements_removed += len(remove)
-        self.problem = ""
+            self.problem = ""
         for changes in due:
             self._book.acknowledged(changes)
         return ""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from dnsguard.forwarder.committer import Committer
@@ -11,11 +11,17 @@ from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.inheritance import Lists, left_behind
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.policy import Policy, clients_of, feeds_of
-from dnsguard.leases import Changes, Element, LeaseBook
+from dnsguard.leases import Changes, Element, Feed, LeaseBook, LocalClient
 from dnsguard.link.client import Acknowledge
 from dnsguard.link.messages import Delta, DnsConfiguration, Snapshot
 
 log = logging.getLogger(__name__)
+
+_Piece = tuple[Sequence[Feed], Sequence[str], Sequence[LocalClient], Sequence[str]]
+"""Of a delta: lease sets added and removed, clients added and removed."""
+
+CLIENTS_AT_ONCE = 10
+"""Endpoints whose policy changes between two looks at the sockets: what each has learned is gone through."""
 
 RETRY_SECONDS = 0.5
 """After a write that the kernel refused; everything owed is tried again then."""
@@ -105,12 +111,11 @@ class Enforcing:
         faults: list[str] = []
         match message:
             case Snapshot():
-                changes = await self._replace(message, faults)
+                problem = await self._committer.write(await self._replace(message, faults))
             case Delta():
-                changes = self._apply(message, faults)
+                problem = await self._apply(message, faults)
         for fault in faults:
             log.error("revision %d: %s", message.revision, fault)
-        problem = await self._committer.write(changes)
         if problem and not self.problem:
             self._retry_at = self._loop.time() + RETRY_SECONDS
         # What was owed before a delta is owed still; a snapshot writes all there is.
@@ -146,22 +151,36 @@ class Enforcing:
         names = [name for feed in snapshot.lease_sets for name in (feed.kernel_set_v4, feed.kernel_set_v6)]
         return await left_behind(self._kernel, snapshot.table, names)
 
-    def _apply(self, delta: Delta, faults: list[str]) -> Changes:
+    async def _apply(self, delta: Delta, faults: list[str]) -> str:
+        """Piece by piece, answers going out in between; what could not be written, or empty."""
         self._counters.deltas += 1
         if self._judge.policy is not None:
             self._judge.policy.apply(delta)
-        discarded = [self._configure(each) for each in delta.configuration]
-        changes = self._book.apply_delta(
-            feeds_of(delta.lease_sets, faults),
-            delta.removed_lease_sets,
-            clients_of(delta.identities, faults),
-            delta.removed_identities,
-            self._loop.time(),
-        )
         self._changed()
-        for each in discarded:
-            changes = each.joined(changes)
-        return changes
+        problem = ""
+        for said in delta.configuration:
+            problem = await self._committer.write(self._configure(said)) or problem
+        for piece in self._pieces(delta, faults):
+            changes = self._book.apply_delta(*piece, self._loop.time())
+            self._changed()
+            problem = await self._committer.write(changes) or problem
+            await asyncio.sleep(0)
+        return problem
+
+    def _pieces(self, delta: Delta, faults: list[str]) -> Iterator[_Piece]:
+        """What is closed comes first. A set that is new fills when somebody uses it; one that had other patterns makes
+        it all one piece, or clients would use for a moment what neither policy gives them."""
+        feeds, clients = feeds_of(delta.lease_sets, faults), clients_of(delta.identities, faults)
+        known = self._book.roster.feeds
+        if any(feed.id in known and known[feed.id] != feed for feed in feeds):
+            yield feeds, delta.removed_lease_sets, clients, delta.removed_identities
+            return
+        yield (), (), (), delta.removed_identities
+        for feed in feeds:
+            yield (feed,), (), (), ()
+        for at in range(0, len(clients), CLIENTS_AT_ONCE):
+            yield (), (), clients[at : at + CLIENTS_AT_ONCE], ()
+        yield (), delta.removed_lease_sets, (), ()
 
     async def _try_again(self) -> None:
         self._note(await self._committer.write(self._book.reconcile(self._loop.time(), rewrite=True)))

@@ -1,6 +1,8 @@
 """How long answers took, by where they came from, by upstream, and by lease."""
 
-from dnsguard.dns.hooks import Handled
+from typing import get_args
+
+from dnsguard.dns.hooks import Handled, Source
 from dnsguard.observe.histogram import Histogram
 
 MAX_SERVERS = 64
@@ -11,9 +13,7 @@ class Latencies:
     """Written by the event loop's thread alone."""
 
     def __init__(self) -> None:
-        self.by_source: dict[str, Histogram] = {
-            source: Histogram() for source in ("upstream", "cache", "policy", "limit", "error")
-        }
+        self.by_source: dict[str, Histogram] = {source: Histogram() for source in get_args(Source)}
         self.by_server: dict[str, Histogram] = {}
         self.held = Histogram()
 

@@ -10,14 +10,19 @@ from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.observe.exposition import Metric, number
 
 DNS: Final[Mapping[str, str]] = {
-    "queries": "Messages that came in as queries. Each is released, refused, failed, rejected or dropped.",
+    "queries": "Messages that came in as queries. Each is released, refused, a search expansion, failed,"
+    " rejected or dropped.",
     "released": "Answers of upstream or the cache that were given out, their leases acknowledged by the kernel.",
     "refused": "Queries that policy refused.",
+    "search_expansions": "Queries for names below a search domain that policy denies: a resolver trying its list.",
     "failed": "Queries answered with SERVFAIL: upstream, lease, or a limit for all clients together.",
     "rejected": "Queries that cannot be answered, and those beyond the limit of one client.",
     "dropped": "Messages that got no answer: too short, or answers themselves.",
     "released_cached": "Released answers that came from the cache.",
+    "released_ready": "Released answers that went out once more as they were, a moment after the last time.",
+    "released_stale": "Released answers that had expired, because no upstream answered.",
     "released_truncated": "Released answers that were too large for UDP.",
+    "prefetched": "Questions put for names in the cache that were about to expire.",
     "malformed_queries": "Queries that could not be read.",
     "over_limit": "Queries turned away because too many of all clients were waiting.",
     "over_client_limit": "Queries turned away because too many of their client were waiting.",
@@ -35,6 +40,7 @@ DNS: Final[Mapping[str, str]] = {
     "upstream_malformed": "Answers that could not be read.",
     "upstream_without_edns": "Questions put again without an OPT record.",
     "upstream_tcp": "Questions put over TCP.",
+    "upstream_hedged": "Questions put a second time because the answer was late for its upstream.",
     "udp_received": "Datagrams received from clients.",
     "udp_send_errors": "Answers that the kernel would not send.",
     "tcp_connections": "Connections of clients.",
@@ -48,11 +54,19 @@ FORWARDER: Final[Mapping[str, str]] = {
     "refused_not_ready": "Queries refused because there was no policy yet.",
     "refused_by_policy": "Queries that the client's policy refused.",
     "refused_unknown": "Queries of unknown workloads, and of clients that are not ours.",
+    "rights_asked": "Servers of which the controller was asked whether an endpoint may ask them.",
+    "rights_unanswered": "Intercepted queries that were judged without an answer of the controller.",
     "leases_settled": "Answers whose leases the kernel already held.",
     "leases_committed": "Answers released after a commit.",
     "leases_after": "Answers released before their commit, as NoDelay has it.",
     "leases_after_failed": "Answers released before a commit that then failed.",
-    "leases_refused": "Answers held back because a limit of leases is reached.",
+    "leases_refused": "Answers that no lease was written for, because a limit is reached, of three kinds.",
+    "leases_refused_client_full": "Of them those whose client had learned as much as one client may.",
+    "leases_refused_name_full": "Of them those whose name leads to as many addresses as a name may.",
+    "leases_refused_all_full": "Of them those beyond what all clients, or the kernel's sets, may hold.",
+    "leases_prolonged": "Elements that got more time because their client has a live connection.",
+    "flow_looks": "Times that the kernel was asked for connections.",
+    "flow_looks_failed": "Times that the kernel did not say which connections there are.",
     "commits": "Transactions that the kernel acknowledged.",
     "commits_failed": "Transactions that the kernel refused, or did not acknowledge in time.",
     "elements_added": "Elements added to the kernel's sets, or made to last longer.",
@@ -67,8 +81,7 @@ def counted(dns: Counters, forwarder: ForwarderCounters, more: Mapping[str, int]
     """What was counted since the start; ``more``: by workers, under the same names."""
     for part, values, texts in (("dns", dns.as_dict(), DNS), ("forwarder", forwarder.as_dict(), FORWARDER)):
         for name, value in values.items():
-            text = texts.get(name) or f"{name.replace('_', ' ').capitalize()}, since the forwarder started."
-            yield number(f"dnsguard_{part}_{name}_total", "counter", text, value + more.get(name, 0))
+            yield number(f"dnsguard_{part}_{name}_total", "counter", texts[name], value + more.get(name, 0))
 
 
 def durations(log: DnsLog) -> Iterator[Metric]:

@@ -4,15 +4,13 @@ What was found is in a file, too: after a restart the servers are known before a
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dnsguard.dns.upstream.servers import BadTrustedServer
-from dnsguard.files import replace_file
+from dnsguard.forwarder.kept import KeptValue
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +24,10 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 class TrustedNames:
     """Knows them. Belongs to one event loop."""
 
-    def __init__(self, lookup: Lookup, path: Path) -> None:
+    def __init__(self, lookup: Lookup, kept: KeptValue) -> None:
         self._lookup = lookup
-        self._path = path
-        self._known = self._remembered()
+        self._kept = kept
+        self._known: dict[str, tuple[str, ...]] = kept.read(_addresses_by_name, {})
         self._problems: dict[str, str] = {}
         self._looked_up: set[str] = set()
 
@@ -66,7 +64,7 @@ class TrustedNames:
         kept = {name: addresses for name, addresses in found.items() if name in wanted}
         if kept != self._known:
             self._known = kept
-            self._remember()
+            self._kept.keep(kept)
 
     async def _find(self, name: str) -> tuple[str, ...] | str:
         """The addresses of a name in a fixed order, or why there are none."""
@@ -78,18 +76,6 @@ class TrustedNames:
             return f"{name!r} cannot be resolved: {error.strerror or error}"
         return tuple(found[:MOST_ADDRESSES]) or f"{name!r} has no address"
 
-    def _remember(self) -> None:
-        try:
-            replace_file(self._path, [json.dumps(self._known).encode() + b"\n"])
-        except OSError as error:
-            log.error("%s cannot be written: %s", self._path, error.strerror)
 
-    def _remembered(self) -> dict[str, tuple[str, ...]]:
-        try:
-            read = json.loads(self._path.read_bytes())
-            return {str(name): tuple(str(ip_address(each)) for each in found) for name, found in read.items()}
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            log.warning("%s is ignored: %s", self._path, error)
-            return {}
+def _addresses_by_name(read: Any) -> dict[str, tuple[str, ...]]:
+    return {str(name): tuple(str(ip_address(each)) for each in found) for name, found in read.items()}

@@ -25,9 +25,11 @@ from dnsguard.dataplane.settings import OWN_MARK
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import Eligible, UnleasedNets
 from dnsguard.dns.hooks import Lease
+from dnsguard.dns.listen.transparent import is_transparent
 from dnsguard.dns.relay import Relay, RelaySettings
-from dnsguard.dns.upstream.health import DOWN
+from dnsguard.dns.upstream.health import Health
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
+from dnsguard.dns.upstream.report import described
 from dnsguard.domains import wire_name
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
@@ -96,9 +98,11 @@ class Forwarder:
         renews: bool,
         handed: Sequence[Handed] = (),
         crew: Callable[[Lease], Crew] | None = None,
+        keeps: bool = True,
     ) -> None:
         """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it. ``handed``: the
-        sockets to answer on; none: such as are made. ``crew``: makes the workers, where there are any."""
+        sockets to answer on; none: such as are made. ``crew``: makes the workers, where there are any. ``keeps``:
+        whether the files in the state directory are ours to write."""
         self.settings = settings
         self._handed = handed
         self.dns_counters = Counters()
@@ -122,7 +126,7 @@ class Forwarder:
         )  # fmt: skip
         self._flow_list = FlowList()
         self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters)
-        self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE)
+        self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE, writes=keeps)
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
         self.enforcing = Enforcing(
             self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take, self._forget_ready
@@ -171,14 +175,15 @@ class Forwarder:
         if (snapshot := self.linking.last_good()) is not None:
             await self.enforcing.continue_from(snapshot)
         try:
-            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, self._handed)
+            listening = [each for each in self._handed if not is_transparent(each.socket)]
+            await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, listening)
             await self._open_doors(relay)
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
                 running = self._start_tasks(tasks)
                 running.append(tasks.create_task(self.sockets.take_backlog(lambda: relay.waiting), name="backlog"))
                 log.info("answering on %s, upstream %s", ", ".join(map(str, settings.listen)),
-                         ", ".join(pool.status()))  # fmt: skip
+                         ", ".join(pool.healths()))  # fmt: skip
                 started()
                 await stopped.wait()
                 log.info("stopping; what is open in the kernel stays until it expires")
@@ -207,7 +212,8 @@ class Forwarder:
         if self._intercepts:
             gate = Gate(relay.handle, self.linking.rights, lambda: self.book.roster.owners)
             port = self.settings.intercept_port
-            await self.sockets.open_intercepted(port, gate.handle, self.dns_counters, relay.ready)
+            intercepting = [each for each in self._handed if is_transparent(each.socket)]
+            await self.sockets.open_intercepted(port, gate.handle, self.dns_counters, relay.ready, intercepting)
         await self._open_health()
 
     async def _end(self) -> None:
@@ -273,10 +279,13 @@ class Forwarder:
 
     def _unanswered(self) -> list[str]:
         """Which upstreams are down, where that is all of them."""
-        upstreams = self._pool.status() if self._pool is not None else {}
-        if not all(state.startswith(DOWN) for state in upstreams.values()):
+        healths = self._healths()
+        if not all(health.down_since is not None for health in healths.values()):
             return []
-        return [f"upstream {server} is {state}" for server, state in upstreams.items()]
+        return [f"upstream {server} is {health.state}" for server, health in healths.items()]
+
+    def _healths(self) -> dict[str, Health]:
+        return self._pool.healths() if self._pool is not None else {}
 
     def counted(self) -> dict[str, int]:
         """What this process counted since it started."""
@@ -292,7 +301,7 @@ class Forwarder:
                    "Answers not learned for lack of room, where no policy asked for them.", self.book.unlearned),
             *metrics.durations(self.dns_log),
             *metrics.logged(self.dns_log),
-            *metrics.upstreams(self._pool.healths() if self._pool is not None else {}),
+            *metrics.upstreams(self._healths()),
             number("dnsguard_forwarder_learned_records", "gauge", "Records learned and not forgotten.",
                    self.book.library.edges),
             number("dnsguard_forwarder_elements", "gauge", "Elements that the kernel holds for leases.",
@@ -309,7 +318,7 @@ class Forwarder:
 
     async def _report(self) -> None:
         counters = self.counted()
-        upstreams = self._pool.described() if self._pool is not None else {}
+        upstreams = {server: described(health) for server, health in self._healths().items()}
         problems = (
             *self.configuring.problems,
             *self.dns_log.problems,
@@ -386,7 +395,10 @@ async def run(settings: Settings, stopped: asyncio.Event, *, argv: Sequence[str]
     crew = None
     if settings.workers > 1:
         places = [(str(each.address), each.port) for each in settings.listen]
-        handed, *others = divided(handed, places, settings.workers)
+        intercepting = [each for each in handed if is_transparent(each.socket)]
+        listening = [each for each in handed if each not in intercepting]
+        own, *others = divided(listening, places, settings.workers)
+        handed = [*own, *intercepting]
         crew = partial(Crew, argv, others)
     with NetfilterSocket() as kernel:
         try:

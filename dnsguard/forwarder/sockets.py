@@ -9,9 +9,10 @@ from ipaddress import ip_address
 from dnsguard.dns.client import Handler
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.listen.backlog import take_backlog, take_connections
+from dnsguard.dns.listen.datagrams import Datagrams
 from dnsguard.dns.listen.handed import Pair, pairs
 from dnsguard.dns.listen.tcp import TcpListener, TcpSettings
-from dnsguard.dns.listen.transparent import LOOPBACK, TransparentUdpListener, bound_transparent
+from dnsguard.dns.listen.transparent import TransparentUdpListener, bound_transparent, places
 from dnsguard.dns.listen.udp import UdpListener
 from dnsguard.dns.ready import ReadyAnswers
 from dnsguard.forwarder.faults import CannotStart
@@ -27,8 +28,8 @@ class DnsSockets:
     """All listeners together."""
 
     def __init__(self) -> None:
-        self._listeners: list[UdpListener | TcpListener | TransparentUdpListener] = []
-        self._waited_in: list[tuple[UdpListener, TcpListener]] = []
+        self._listeners: list[Datagrams | TcpListener] = []
+        self._waited_in: list[tuple[Datagrams, TcpListener]] = []
         self.addresses: list[tuple[str, int]] = []
         """Address and port of each, wildcards as they are."""
 
@@ -67,24 +68,33 @@ class DnsSockets:
         if any(discarded):
             log.warning("%d queries had waited too long to be answered", sum(discarded))
 
-    async def open_intercepted(self, port: int, handler: Handler, counters: Counters, ready: ReadyAnswers) -> None:
-        """Take what the dataplane brings of queries to other servers, or ``CannotStart``."""
-        for address in LOOPBACK:
-            if ":" in address and not _has_ipv6_loopback():
-                continue
+    async def open_intercepted(
+        self,
+        port: int,
+        handler: Handler,
+        counters: Counters,
+        ready: ReadyAnswers,
+        handed: Sequence[Handed] = (),
+    ) -> None:
+        """Take what the dataplane brings of queries to other servers, over what was handed down where anything was.
+        Raises CannotStart."""
+        given = {(each.socket.getsockname()[:2], each.socket.type): each.socket for each in handed}
+        for address in places():
+            place = address, port
+            own = given.get((place, socket.SOCK_DGRAM)), given.get((place, socket.SOCK_STREAM))
             try:
-                udp = TransparentUdpListener(address, port, handler, counters, ready)
+                udp = TransparentUdpListener(address, port, handler, counters, ready, own[0])
                 self._listeners.append(udp)
                 tcp = TcpListener(handler, counters, TcpSettings())
                 self._listeners.append(tcp)
-                await tcp.open(address, udp.port, bound_transparent(address, udp.port, socket.SOCK_STREAM))
-                await tcp.start()
+                await tcp.open(address, port, own[1] or bound_transparent(address, port, socket.SOCK_STREAM))
             except OSError as error:
                 self.close()
                 raise CannotStart(
                     f"intercept_dns: cannot take other servers' packets at {address} port {port}:"
                     f" {error.strerror or error}"
                 ) from None
+            self._waited_in.append((udp, tcp))
 
     def stop(self) -> None:
         """Take no more queries."""
@@ -107,13 +117,3 @@ def addresses_behind(listening: Iterable[tuple[str, int]], own: Iterable[bytes])
         else:
             found[f"{address}#{port}"] = None
     return tuple(found)
-
-
-def _has_ipv6_loopback() -> bool:
-    """Whether ``::1`` is there: a machine may have no IPv6 at all."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
-            sock.bind(("::1", 0))
-    except OSError:
-        return False
-    return True

@@ -6,23 +6,20 @@ and count once they are found; nothing waits for them.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dnsguard.dns.upstream.servers import (
     BadTrustedServer,
     lookup_host,
     own_socket,
-    parse_trusted_server,
     parse_trusted_servers,
-    refuse_ourselves,
 )
-from dnsguard.files import replace_file
 from dnsguard.forwarder.clients import Clients
+from dnsguard.forwarder.kept import KeptValue
 from dnsguard.forwarder.names import Lookup, TrustedNames
 from dnsguard.locations import RESOLV_CONF
 from dnsguard.servers import NamedServer, Server, read_server
@@ -41,16 +38,25 @@ NAMES_SUFFIX: Final = ".names"
 class TrustedServers:
     """Decides who is asked. Belongs to one event loop."""
 
-    def __init__(self, settings: Settings, clients: Clients, last_good: Path, lookup: Lookup | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clients: Clients,
+        last_good: Path,
+        lookup: Lookup | None = None,
+        *,
+        writes: bool = True,
+    ) -> None:
         """``last_good``: where the last list of a resource is kept that could be used; names are kept beside it.
 
-        ``lookup`` stands in for the system's resolvers.
+        ``lookup`` stands in for the system's resolvers; ``writes`` as for ``KeptValue``.
         """
         self._settings = settings
         self._clients = clients
-        self._path = last_good
+        self._last_good = KeptValue(last_good, writes=writes)
         self._entries = parse_trusted_servers(settings.upstreams)
-        self._names = TrustedNames(lookup or self._ask_the_system, last_good.with_name(last_good.name + NAMES_SUFFIX))
+        names = KeptValue(last_good.with_name(last_good.name + NAMES_SUFFIX), writes=writes)
+        self._names = TrustedNames(lookup or self._ask_the_system, names)
         self._own: list[Server] = []
         self._own_problems: list[str] = []
         self._told: tuple[str, ...] = ()
@@ -72,7 +78,8 @@ class TrustedServers:
         """Find the addresses of the settings' list. Raises BadTrustedServer where there is none, or one is our own."""
         await self._names.look_up(entry.name for entry in self._entries if isinstance(entry, NamedServer))
         servers, problems = self._found(self._entries)
-        self._refuse_ourselves(servers)
+        if problem := self._ourselves(servers):
+            raise BadTrustedServer(f"upstreams: {problem}")
         if not servers:
             raise BadTrustedServer("; ".join(f"upstreams: {problem}" for problem in problems))
         self._own, self._own_problems = servers, [f"upstreams: {problem}" for problem in problems]
@@ -102,7 +109,7 @@ class TrustedServers:
             return
         if not told:
             self._followed, self._told_problems = [], []
-            self._path.unlink(missing_ok=True)
+            self._last_good.forget()
             return
         self._decide(anew=first)
         if self._names.is_missing(self._named()):
@@ -121,7 +128,7 @@ class TrustedServers:
             self._followed = self._usable(map(str, self._followed))[0] or self._remembered()
         if servers:
             self._followed = servers
-            self._remember(servers)
+            self._last_good.keep([str(server) for server in servers])
         else:
             problems.append(f"dnsTrustedServers is not followed, {', '.join(map(str, self.in_force))} are asked still")
         for problem in problems:
@@ -166,16 +173,15 @@ class TrustedServers:
         wrong: list[str] = []
         for text in told:
             try:
-                entries.append(parse_trusted_server(text))
-            except BadTrustedServer as error:
-                wrong.append(_said(error))
+                entries.append(read_server(text))
+            except ValueError as error:
+                wrong.append(str(error))
         servers, problems = self._found(entries)
-        wrong += [f"dnsTrustedServers: {problem}" for problem in problems]
-        try:
-            self._refuse_ourselves(servers)
-        except BadTrustedServer as error:
-            return [], [*wrong, _said(error)]
-        return servers, wrong
+        wrong += problems
+        if problem := self._ourselves(servers):
+            wrong.append(problem)
+            servers = []
+        return servers, [f"dnsTrustedServers: {each}" for each in wrong]
 
     # Who we are, and who tells us who others are.
 
@@ -185,8 +191,12 @@ class TrustedServers:
     def _local(self) -> list[str]:
         return [str(ip_address(address)) for address in self._clients.own]
 
-    def _refuse_ourselves(self, servers: Iterable[Server]) -> None:
-        refuse_ourselves(servers, self._listening(), self._local())
+    def _ourselves(self, servers: Iterable[Server]) -> str:
+        """What is wrong where one of the servers is ourselves; empty where none is."""
+        for server in servers:
+            if (own := self._own_socket(server)) is not None:
+                return f"{server} is dnsguard itself, listening on {own[0]} port {own[1]}"
+        return ""
 
     def _own_socket(self, server: Server) -> tuple[str, int] | None:
         return own_socket(server, self._listening(), self._local())
@@ -201,24 +211,13 @@ class TrustedServers:
         others = [server for server in system if self._own_socket(server) is None]
         return await lookup_host(name, others or [server for server in own if self._own_socket(server) is None])
 
-    # What is kept over a restart.
-
-    def _remember(self, servers: Iterable[Server]) -> None:
-        try:
-            replace_file(self._path, [json.dumps([str(server) for server in servers]).encode() + b"\n"])
-        except OSError as error:
-            log.error("%s cannot be written: %s", self._path, error.strerror)
-
     def _remembered(self) -> list[Server]:
         """The last good list of the process before us; empty where there is none that can be used."""
-        try:
-            entries = json.loads(self._path.read_bytes())
-            return self._usable(str(entry) for entry in entries)[0]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, TypeError) as error:
-            log.warning("%s is ignored: %s", self._path, error)
-            return []
+
+        def usable(read: Any) -> list[Server]:
+            return self._usable(map(str, read))[0]
+
+        return self._last_good.read(usable, [])
 
 
 def _parsed(text: str) -> Server | NamedServer | None:
@@ -226,7 +225,3 @@ def _parsed(text: str) -> Server | NamedServer | None:
         return read_server(text)
     except ValueError:
         return None
-
-
-def _said(error: BadTrustedServer) -> str:
-    return f"dnsTrustedServers: {str(error).removeprefix('upstreams: ')}"

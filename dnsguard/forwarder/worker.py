@@ -41,7 +41,7 @@ class Worker(Forwarder):
     """A forwarder whose leases are the owner's. Must be made inside a running loop; ``run`` once."""
 
     def __init__(self, settings: Settings, handed: Sequence[Handed], asking: Asking) -> None:
-        super().__init__(settings, _NoKernel(), renews=True, handed=handed)
+        super().__init__(settings, _NoKernel(), renews=True, handed=handed, keeps=False)
         self._asking = asking
         self.lease = asking
         asking.forgotten = self._forget_ready

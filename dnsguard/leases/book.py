@@ -229,7 +229,7 @@ class LeaseBook:
             there = max(now, held(kernel_set, client).get(address, 0.0))
             if not current and expires > there:
                 # The reason for all of that time may have gone, and one for less of it be there.
-                expires = min(expires, self._rule.lasts(place, now))
+                expires = self._rule.lasts(element, now, changes.debts)
                 element = Element(place, expires)
             if expires > there:
                 inherited = self.held.inherited_until(place)

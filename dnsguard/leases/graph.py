@@ -41,7 +41,9 @@ class Graph:
     def owners(self) -> Iterator[bytes]:
         """Every name an edge starts from, once."""
         yield from self.addresses
-        yield from (name for name in self.aliases if name not in self.addresses)
+        for name in self.aliases:
+            if name not in self.addresses:
+                yield name
 
     def raise_address(self, owner: bytes, address: bytes, expires: float) -> bool:
         """Write an edge, or let it last longer; whether it is new."""

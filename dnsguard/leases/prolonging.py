@@ -54,10 +54,12 @@ def prolonged(
     of_node = frozenset().union(*(addresses for scope, addresses in wanted.items() if isinstance(scope, str)))
     shared: dict[bytes, set[bytes]] = {}
     if of_node:
-        yield from (NOTHING for _ in _find_owners(library, NODE, of_node, shared))
+        for _ in _find_owners(library, NODE, of_node, shared):
+            yield NOTHING
     for scope, addresses in wanted.items():
         own: dict[bytes, set[bytes]] = {}
-        yield from (NOTHING for _ in _find_owners(library, scope, addresses, own))
+        for _ in _find_owners(library, scope, addresses, own):
+            yield NOTHING
         names = _leading(library, scope, scope, own, now)
         if isinstance(scope, str):
             concerned = {address: owners for address, owners in shared.items() if address in addresses}

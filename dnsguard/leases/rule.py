@@ -134,9 +134,25 @@ class Rule:
         if len(wanted) > room and sum(map(self._is_new, wanted)) > room:
             raise LimitReached(KERNEL_FULL, self._limits.elements)
 
-    def lasts(self, place: Place, now: float) -> float:
-        """Until when the rule wants this element; 0 where it does not."""
-        return self._due(place.kernel_set, place.client, {}, now).addresses.get(place.address, 0.0)
+    def lasts(self, element: Element, now: float, debts: Iterable[Debt]) -> float:
+        """For how much of its time the rule wants this element: until when, 0 where it does not. ``debts``: names that
+        it was wanted for, which are looked at first: all that the client has learned may be much."""
+        (kernel_set, client, address), expires = element
+        user, feed = self._roster.uses(client), self._roster.feed_of(kernel_set)
+        if user is None or feed is None or feed.id not in user.feeds or feed.kernel_set(client) != kernel_set:
+            return 0.0
+        own: Scope = client if user.endpoint == OUTSIDERS else user.endpoint
+        for scope, name, _ in debts:
+            graph = self._library.get(scope)
+            if graph is None or (scope != own and (scope != NODE or own is client)):
+                continue
+            for each in graph.with_ancestors((name,)):
+                if (
+                    feed.id in self._library.names.feeds(each)
+                    and graph.reach(each, now)[0].get(address, 0.0) >= expires
+                ):
+                    return expires
+        return min(expires, self._due(kernel_set, client, {}, now).addresses.get(address, 0.0))
 
     def everything(self) -> set[tuple[str, bytes]]:
         """Every (kernel set, client) that holds something or may."""

@@ -171,13 +171,13 @@ class LinkServer:
         """What each forwarder knows of the client's leases; those that do not answer in time are left out."""
         self._requests += 1
         request = self._requests
-        question = encode(LeasesQuery(request, client))
+        question = LeasesQuery(request, client)
         waiting = []
         for connection in tuple(self._connections.values()):
             if connection.state.name and connection.state.sent_revision:
                 future = asyncio.get_running_loop().create_future()
                 connection.requests[request] = future
-                self._queue(connection, question, connection.state.sent_revision)
+                self._send_aside(connection, question)
                 waiting.append(future)
         if waiting:
             await asyncio.wait(waiting, timeout=seconds)
@@ -191,11 +191,10 @@ class LinkServer:
     def void_rights(self) -> None:
         """Policy changed: what forwarders were answered of rights so far no longer counts. What could not be answered
         before is now."""
-        void = encode(RightsVoid())
         for connection in tuple(self._connections.values()):
             if connection.told_rights:
                 connection.told_rights = False
-                self._queue(connection, void, connection.state.sent_revision)
+                self._send_aside(connection, RightsVoid())
             if connection.open_rights is not None:
                 self._answer_rights(connection, connection.open_rights)
 
@@ -204,7 +203,7 @@ class LinkServer:
         connection.open_rights = query if answer is None else None
         if answer is not None:
             connection.told_rights = True
-            self._queue(connection, encode(answer), connection.state.sent_revision)
+            self._send_aside(connection, answer)
 
     def dns_log(self, last: int, *, follow: bool, client: str = "", name: str = "", denied: bool = False) -> LogTail:
         """Ask every forwarder for the newest ``last`` records, and with ``follow`` for those that come: also the

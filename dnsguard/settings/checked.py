@@ -109,6 +109,12 @@ class Checked:
         made.__dict__["model_fields_set"] = self.model_fields_set | update.keys()
         return made
 
+    def filled(self, **values: Any) -> Self:
+        """The same with values that nobody gave, in place of defaults. Taken as they are."""
+        made = self.model_copy(update=values)
+        made.__dict__["model_fields_set"] = self.model_fields_set
+        return made
+
 
 def _default(field: Field) -> Any:
     if field.is_required():

@@ -144,6 +144,7 @@ class Settings(Checked):
     """Domains that resolvers of workloads append to names. A name below one is answered as policy has it; where policy
     denies it, NXDOMAIN it is, so that the resolver goes on with its list. `settings_from` adds those of
     /etc/resolv.conf, which containers take over; cluster.local, because Kubernetes calls its own so by default."""
+
     dns_log: Literal["Off", "Denied", "All"] = "Off"
     """Which queries are written to the DNS log: none, those that were refused or failed, or all. Off, as in Calico: to
     write one down takes some 25 µs, more than to answer it from the cache, and who asked what may be nobody's business.

@@ -216,9 +216,7 @@ def _with_upstreams(settings: Settings, *, given: bool) -> tuple[Settings, list[
     found = tuple(server for server in system_resolvers(RESOLV_CONF) if server not in own)
     if not found:
         return settings, [f"upstreams: {RESOLV_CONF} names no server besides ourselves: set upstreams"]
-    filled = settings.model_copy(update={"upstreams": found})
-    filled.model_fields_set.discard("upstreams")  # nobody gave them: what resources say comes before
-    return filled, []
+    return settings.filled(upstreams=found), []
 
 
 def _unreachable(settings: Settings) -> list[str]:
@@ -236,19 +234,13 @@ def _unreachable(settings: Settings) -> list[str]:
 def _with_search_domains(settings: Settings) -> Settings:
     """The same with the domains of resolv.conf beside the default."""
     domains = dict.fromkeys((*settings.search_domains, *system_search_domains(RESOLV_CONF)))
-    filled = settings.model_copy(update={"search_domains": tuple(domains)})
-    filled.model_fields_set.discard("search_domains")
-    return filled
+    return settings.filled(search_domains=tuple(domains))
 
 
 def system_search_domains(path: Path) -> tuple[str, ...]:
     """The search list of a resolv.conf, what is no domain left out; of several the last counts (resolv.conf(5))."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
     listed: list[str] = []
-    for words in map(str.split, text.splitlines()):
+    for words in _lines_in_words(path):
         if words[:1] in (["search"], ["domain"]):
             listed = words[1:]
     found = []
@@ -262,15 +254,18 @@ def system_search_domains(path: Path) -> tuple[str, ...]:
 
 def system_resolvers(path: Path) -> tuple[str, ...]:
     """The name servers of a resolv.conf, those with a zone left out; nothing where it cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
-    words = (line.split() for line in text.splitlines())
     found = []
-    for server in (word[1] for word in words if len(word) > 1 and word[0] == "nameserver"):
+    for server in (words[1] for words in _lines_in_words(path) if len(words) > 1 and words[0] == "nameserver"):
         try:
             found.append(str(SocketAddress(read_address(server), DNS_PORT)))
         except ValueError:
             continue
     return tuple(dict.fromkeys(found))
+
+
+def _lines_in_words(path: Path) -> list[list[str]]:
+    """None where the file cannot be read."""
+    try:
+        return [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return []

@@ -4,21 +4,22 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from pathlib import Path
 
 from dnsguard.netlink.socket import NetfilterSocket
-from dnsguard.settings import Settings
 from loadtest.dns.contender import MANY, Contender, Running, count_elements, serving
 from loadtest.dns.policy import Controller, make_sets, said
 from loadtest.dns.site import LISTEN, UPSTREAM, Site
 from loadtest.dns.task import Task
 
 NAME = "dnsguard"
-WORKERS = "workers"
-"""The setting for more than one process."""
+COMPILED = Path(__file__).resolve().parents[2] / "build" / "compiled"
+"""Where `make compiled` leaves its work."""
 
 
 @contextmanager
-def _running(place: Site, task: Task) -> Iterator[Running]:
+def _running(place: Site, task: Task, *, compiled: bool = False) -> Iterator[Running]:
     run = task.directory / "run"
     run.mkdir(mode=0o700)
     policy = said(task)
@@ -31,8 +32,9 @@ def _running(place: Site, task: Task) -> Iterator[Running]:
         stack.callback(controller.close)
         log = task.directory / "log"
         asked = policy.feeds[-1].kernel_set_v4
+        command = _command(task, compiled=compiled)
         running = stack.enter_context(
-            serving(place, log, [_command(task)], lambda: count_elements(kernel, policy.snapshot.table, asked))
+            serving(place, log, [command], lambda: count_elements(kernel, policy.snapshot.table, asked))
         )
         controller.enforced()
         if task.churn:
@@ -40,7 +42,7 @@ def _running(place: Site, task: Task) -> Iterator[Running]:
         yield running
 
 
-def _command(task: Task) -> list[str]:
+def _command(task: Task, *, compiled: bool) -> list[str]:
     settings = {
         "state-dir": task.directory / "state",
         "run-dir": task.directory / "run",
@@ -49,17 +51,19 @@ def _command(task: Task) -> list[str]:
         "workload-cidrs": "10.9.0.0/24",
     }
     if task.workers > 1:
-        settings[WORKERS] = str(task.workers)
+        settings["workers"] = str(task.workers)
     words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     profiled = ["-m", "cProfile", "-o", str(task.profile)] if task.profile else []
-    return [sys.executable, *profiled, "-m", "dnsguard", "forwarder", *words]
+    elsewhere = ["env", f"PYTHONPATH={COMPILED}"] if compiled else []
+    return [*elsewhere, sys.executable, *profiled, "-m", "dnsguard", "forwarder", *words]
 
 
-CONTENDER = Contender(
-    NAME,
-    shutil.which(sys.executable) or sys.executable,
-    "",
-    _running,
-    leases=True,
-    most_workers=MANY if WORKERS in Settings.model_fields else 1,
-)
+_PYTHON = shutil.which(sys.executable) or sys.executable
+CONTENDER = Contender(NAME, _PYTHON, "", _running, leases=True, most_workers=MANY)
+
+
+def compiled() -> list[Contender]:
+    """The same in machine code, where that has been made."""
+    start = partial(_running, compiled=True)
+    contender = Contender(f"{NAME} compiled", _PYTHON, "", start, leases=True, most_workers=MANY)
+    return [contender] if COMPILED.exists() else []

@@ -25,6 +25,7 @@ PORT = 9000
 _PATIENCE = 60.0
 _LABELS = {"list": "promise"}
 _PHASES = 2 * (ENDPOINT_CHANGES + POLICY_CHANGES) // POLICY_CHANGES
+_OF_CLIENTS = 10 * _PHASES
 _OTHERS = 9 * _PHASES
 """Objects that are made before as many are deleted."""
 
@@ -119,14 +120,6 @@ class Product:
 def _policy(clients: int, kind: Kind) -> Sequence[Manifest]:
     """Every client is an endpoint, and may go where the names lead and nowhere else."""
     domains = {"allowedEgressDomains": [names.pattern(kind), names.READY]}
-    allowed = [
-        {
-            "action": "Allow",
-            "protocol": protocol,
-            "destination": {"selector": "list == 'promise'", "ports": [PORT]},
-        }
-        for protocol in ("UDP", "TCP")
-    ]
     endpoints = [
         manifest(
             "WorkloadEndpoint",
@@ -139,25 +132,34 @@ def _policy(clients: int, kind: Kind) -> Sequence[Manifest]:
     ]
     return [
         manifest("GlobalNetworkSet", "promise", domains, labels=_LABELS),
-        manifest(
-            "GlobalNetworkPolicy", "promise", {"selector": "app == 'client'", "types": ["Egress"], "egress": allowed}
-        ),
+        _egress("promise", "client", [_allowed(protocol, "promise") for protocol in ("UDP", "TCP")]),
+        _egress("others", "other", [_allowed("TCP", "others")]),
         *endpoints,
     ]
 
 
+def _egress(name: str, application: str, rules: Sequence[Mapping[str, Any]]) -> Manifest:
+    spec = {"selector": f"app == '{application}'", "types": ["Egress"], "egress": list(rules)}
+    return manifest("GlobalNetworkPolicy", name, spec)
+
+
+def _allowed(protocol: str, listed: str) -> dict[str, Any]:
+    destination = {"selector": f"list == '{listed}'", "ports": [PORT]}
+    return {"action": "Allow", "protocol": protocol, "destination": destination}
+
+
 def _change(turn: int) -> tuple[str, str, Manifest | None]:
-    """Endpoints come and go; of six changes one is of policy, in turn a set that the clients' rule names and a policy
-    that is about them."""
+    """Endpoints come and go; of six changes one is of policy, in turn a set of domains and a policy about the clients.
+    Of the sets some are named by the clients' own rule, whose addresses then have to be written to the kernel anew."""
     number = turn // (2 * _OTHERS) * _OTHERS + turn % _OTHERS
     phase = turn % _PHASES
     if phase == 0:
         spec: dict[str, Any] = {"allowedEgressDomains": [f"*.more-{number}.example.net"]}
-        made = manifest("GlobalNetworkSet", f"more-{number}", spec, labels=_LABELS)
+        labels = {"list": "others"} if turn % _OF_CLIENTS else _LABELS
+        made = manifest("GlobalNetworkSet", f"more-{number}", spec, labels=labels)
     elif phase == _PHASES // 2:
         rule = {"action": "Allow", "destination": {"nets": [f"192.0.2.{number % 256}/32"]}}
-        spec = {"selector": "app == 'client'", "types": ["Egress"], "egress": [rule]}
-        made = manifest("GlobalNetworkPolicy", f"more-{number}", spec)
+        made = _egress(f"more-{number}", "client", [rule])
     else:
         address = f"10.10.{number // 250 % 250}.{number % 250 + 1}"
         spec = {"interfaceName": f"o{number}", "ipNetworks": [f"{address}/32"]}

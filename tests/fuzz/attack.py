@@ -111,7 +111,7 @@ class Attack:
             async with asyncio.timeout(1):
                 while len(length_of_reply := await reader.read(2)) == 2:
                     self._answered(await reader.readexactly(int.from_bytes(length_of_reply, "big")))
-        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError):
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):  # we are hung up on, in several ways
             pass
         finally:
             writer.transport.abort()

@@ -203,7 +203,8 @@ def lies(asked: Asked) -> Iterable[bytes]:
     lie = address(BAD)
     for guess in range(1, 200):
         yield dnswire.answer(asked.ident ^ guess, asked.question, lie)
-    yield dnswire.answer(asked.ident, dnswire.question("other.example.org"), lie)
+    for other in ("other.example.org", "wwx.example.org"):
+        yield dnswire.answer(asked.ident, dnswire.question(other), lie)
     yield dnswire.answer(asked.ident, asked.question[:-4] + b"\0\x1c\0\1", lie)
     yield dnswire.answer(asked.ident, asked.question[:-4] + b"\0\1\0\3", lie)
     yield dnswire.answer(asked.ident, b"", lie)

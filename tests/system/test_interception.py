@@ -181,6 +181,15 @@ def test_a_process_that_is_killed_leaks_nothing_and_comes_back(lab: Running, rol
     assert addresses(built.lookup(CLIENT, UNLISTED_NAME, server=LIAR)) == [UNLISTED_ADDRESS]
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_what_is_asked_while_the_forwarder_is_started_again_waits_for_it(lab: Running, transport: str) -> None:
+    built, guard = lab
+    os.kill(guard.processes()["forwarder"], signal.SIGKILL)
+    answer = built.lookup(CLIENT, OPEN_NAME, server=LIAR, transport=transport, wait=20)
+    assert addresses(answer) == [OPEN_ADDRESS]
+    guard.await_enforced(30)
+
+
 def test_rules_that_others_remove_come_back_and_meanwhile_nothing_leaks(lab: Running) -> None:
     built, _ = lab
     before = heard_by_rogue()

@@ -13,7 +13,7 @@ from loadtest.dns.openloop import Found, Plan, command, found_in
 from loadtest.dns.peers import DNSMASQ_WITH_SETS
 from loadtest.latency import DIRECT, FIRST, WAYS, Row, is_wrong, lines, measure
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.xdist_group("loadtest latency"), pytest.mark.timeout(300)]
 
 SERVER = "127.0.0.9"
 RATE = 100

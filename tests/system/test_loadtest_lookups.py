@@ -13,7 +13,7 @@ from loadtest.dns.peers import DNSMASQ, DNSMASQ_WITH_SETS, PEERS
 from loadtest.dns.scenario import SCENARIOS, Size
 from loadtest.lookups import DIRECT, is_wrong, lines, main, run
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.xdist_group("loadtest lookups"), pytest.mark.timeout(300)]
 
 SMALL = Size(names=200, hot=20, patterns=60, sets=3)
 PATIENCE = 30.0

@@ -8,6 +8,8 @@ import pytest
 from loadtest import packets
 from loadtest.packets import FEW, MANY, NO_RULES, Figures, main, measure
 
+pytestmark = pytest.mark.xdist_group("loadtest packets")
+
 
 @pytest.fixture(scope="module")
 def figures() -> Figures:

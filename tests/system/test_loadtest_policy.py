@@ -24,6 +24,8 @@ from loadtest.policy import main
 from loadtest.run import CREATED, DELETED, FROM_NOTHING, LATER_LOOK, LOOK, Options, Run
 from loadtest.samples import Outcome
 
+pytestmark = pytest.mark.xdist_group("loadtest policy")
+
 SMALL = Size(endpoints=40, policies=20, groups=10, nets=20)
 ROWS = [FROM_NOTHING, *(name for each in SCENARIOS for name in each.rows), LOOK, LATER_LOOK, CREATED, DELETED, *CASES]
 

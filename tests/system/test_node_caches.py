@@ -44,7 +44,8 @@ def own(number: int, ttl: int) -> Record:
     return Record(f"for-{ttl}-seconds-{number}.open.example", "A", f"203.0.113.{number * 10 + len(str(ttl))}", ttl)
 
 
-TTLS = [3, 300, 400_000]
+SHORT, LONG = 3, 400_000
+TTLS = [SHORT, 300, LONG]
 """Seconds, minutes, and days, which no lease lasts."""
 
 
@@ -120,7 +121,7 @@ def connect(here: Here, workload: Workload, address: str, wait: float = 5.0) -> 
     return str(tried["outcome"])
 
 
-@pytest.mark.parametrize("options", ["", "edns0", "use-vc"])
+@pytest.mark.parametrize("options", ["", *(pytest.param(each, marks=pytest.mark.soak) for each in ("edns0", "use-vc"))])
 def test_what_is_resolved_through_it_is_reached_at_once(here: Here, options: str) -> None:
     """By who asked first, and by who is told from the cache."""
     program = Workshop(here.lab.directory).command(PROGRAMS["python"])
@@ -159,7 +160,7 @@ def test_what_no_policy_allows_stays_closed(here: Here) -> None:
     assert connect(here, world.OPEN, address, 0.3) == "timeout"
 
 
-@pytest.mark.parametrize("ttl", TTLS)
+@pytest.mark.parametrize("ttl", [pytest.param(each, marks=() if each == LONG else pytest.mark.soak) for each in TTLS])
 def test_no_ttl_outlives_the_lease(here: Here, ttl: int) -> None:
     record = own(here.number, ttl)
     given = cached(here, record.owner)
@@ -170,7 +171,7 @@ def test_no_ttl_outlives_the_lease(here: Here, ttl: int) -> None:
 
 def test_the_last_answer_from_the_cache_still_opens(here: Here) -> None:
     """Just before it would ask us again."""
-    record = own(here.number, 3)
+    record = own(here.number, SHORT)
     deadline = time.monotonic() + 20
     while cached(here, record.owner) > 1:
         assert time.monotonic() < deadline

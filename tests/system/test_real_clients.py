@@ -1,4 +1,7 @@
-"""Programs with their own resolvers, as workloads run them: what they resolve they reach at once, and nothing else."""
+"""Programs with their own resolvers, as workloads run them: what they resolve they reach at once, and nothing else.
+
+In an ordinary run each client shows each thing once; with ``--soak`` over every family, transport and option.
+"""
 
 from collections.abc import Iterator
 
@@ -15,6 +18,8 @@ from tests.system.realclients import place, resolv_conf
 pytestmark = [pytest.mark.xdist_group("real clients"), pytest.mark.timeout(180)]
 
 LISTEN4, LISTEN6 = topology.LISTEN_ADDRESSES
+USUAL = [(LISTEN4, "use-vc"), (LISTEN6, "")]
+"""Of all ways to ask, those in which an ordinary run has every client do so: each family and each transport once."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +71,7 @@ def client(request: pytest.FixtureRequest, workshop: Workshop) -> Client:
     return Client(program, workshop.command(program))
 
 
-@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("family", [4, pytest.param(6, marks=pytest.mark.soak)])
 def test_what_is_resolved_is_reached_at_once(open_place: Place, client: Client, family: int) -> None:
     """Also through aliases, of which only the name asked for is allowed, and asked in mixed case."""
     said = client.ask(open_place, world.PLAIN, world.ALIAS, world.MIXED, family=family)
@@ -77,8 +82,14 @@ def test_what_is_resolved_is_reached_at_once(open_place: Place, client: Client, 
     assert said.asked["udp6"] == said.asked["tcp4"] == said.asked["tcp6"] == 0
 
 
-@pytest.mark.parametrize("options", ["", "edns0", "single-request", "use-vc"])
-@pytest.mark.parametrize("server", [LISTEN4, LISTEN6])
+@pytest.mark.parametrize(
+    ("server", "options"),
+    [
+        pytest.param(server, options, marks=() if (server, options) in USUAL else pytest.mark.soak)
+        for server in (LISTEN4, LISTEN6)
+        for options in ("", "edns0", "single-request", "use-vc")
+    ],
+)
 def test_over_any_transport(open_place: Place, client: Client, server: str, options: str) -> None:
     """A and AAAA in one, from one socket where the resolver does so."""
     said = client.ask(open_place, world.PLAIN, world.ALIAS, conf=resolv_conf(server, options))
@@ -89,8 +100,8 @@ def test_over_any_transport(open_place: Place, client: Client, server: str, opti
     assert used == {f"{transport}{6 if server == LISTEN6 else 4}"}, said
 
 
-@pytest.mark.parametrize("options", ["", "edns0"])
-@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("options", ["", pytest.param("edns0", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("family", [pytest.param(4, marks=pytest.mark.soak), 6])
 def test_every_one_of_many_addresses_is_reached(open_place: Place, client: Client, family: int, options: str) -> None:
     """They do not fit in a datagram: who is told so asks again over TCP, and who cannot has what fits."""
     said = client.ask(open_place, world.MANY, conf=resolv_conf(options=options), family=family)
@@ -105,6 +116,7 @@ def test_every_one_of_many_addresses_is_reached(open_place: Place, client: Clien
         assert said.asked["tcp4"] == 0
 
 
+@pytest.mark.soak
 def test_k8s_56903_a_and_aaaa_at_once_are_both_answered(open_place: Place, client: Client) -> None:
     """Names that nobody asked for yet, each of A only. An answer that was lost would have been asked for again."""
     first = 100 * list(PROGRAMS.values()).index(client.program)
@@ -115,7 +127,7 @@ def test_k8s_56903_a_and_aaaa_at_once_are_both_answered(open_place: Place, clien
     assert said.asked == {"udp4": 2 * len(numbers), "udp6": 0, "tcp4": 0, "tcp6": 0}
 
 
-@pytest.mark.parametrize("where", ["open_place", "strict_place"])
+@pytest.mark.parametrize("where", [pytest.param("open_place", marks=pytest.mark.soak), "strict_place"])
 def test_a_search_list_is_gone_through(request: pytest.FixtureRequest, where: str, client: Client) -> None:
     """With the options of Kubernetes; also where policy denies each expansion but the last. One pass leads there."""
     place_ = request.getfixturevalue(where)
@@ -128,6 +140,7 @@ def test_a_search_list_is_gone_through(request: pytest.FixtureRequest, where: st
         assert said.asked["udp4"] == 2 * 5 + 2 * 4, said
 
 
+@pytest.mark.soak
 def test_without_a_rule_for_port_53_what_policy_allows_is_resolved(strict_place: Place, client: Client) -> None:
     said = client.ask(strict_place, world.PLAIN, world.ALIAS)
     client.reached(said, world.PLAIN, world.addresses(world.PLAIN_ADDRESSES, 0))
@@ -145,7 +158,7 @@ def test_a_denied_name_fails_in_the_clients_own_words(
         assert tried["outcome"] == "timeout"
 
 
-@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("family", [4, pytest.param(6, marks=pytest.mark.soak)])
 def test_what_may_be_asked_but_not_reached_stays_closed(open_place: Place, client: Client, family: int) -> None:
     said = client.ask(open_place, world.SHUT, family=family, wait=300)
     if client.program.every_address:

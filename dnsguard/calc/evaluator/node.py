@@ -7,10 +7,10 @@ from enum import StrEnum
 from dnsguard.calc.compiled import Address, CompiledEndpoint, Network
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePorts
 from dnsguard.calc.evaluator.packet import IPIP, TCP, UDP, Packet
+from dnsguard.servers import DNS_PORT
 
 LOOPBACK = "lo"
 VXLAN_PORT = 4789
-DNS_PORT = 53
 
 
 class HostAction(StrEnum):

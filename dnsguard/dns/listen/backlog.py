@@ -17,8 +17,8 @@ from struct import Struct
 from typing import Final
 
 from dnsguard.dns.listen.binding import SO_TIMESTAMPNS, stamp
+from dnsguard.dns.listen.datagrams import Datagrams
 from dnsguard.dns.listen.tcp import TcpListener
-from dnsguard.dns.listen.udp import UdpListener
 
 PATIENCE: Final = 5.0
 """Seconds after which a stub resolver has asked again or given up (resolv.conf(5): timeout)."""
@@ -62,7 +62,7 @@ def _arrival(sock: socket.socket, otherwise: float) -> float:
     return otherwise
 
 
-async def take_backlog(listener: UdpListener, waiting: Callable[[], int]) -> int:
+async def take_backlog(listener: Datagrams, waiting: Callable[[], int]) -> int:
     """Read what has waited, then have the listener read by itself; how many packets were too old.
 
     ``waiting``: queries without an answer yet.

@@ -1,12 +1,14 @@
 """The sockets that DNS is answered on, as they must be whoever made them: we, our supervisor or systemd."""
 
 import socket
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Final
 
-UDP_NAME: Final = "dns-udp-{}"
-TCP_NAME: Final = "dns-tcp-{}"
-"""What a socket is called where it is handed down, with the number of the worker that is to serve it."""
+from dnsguard.handover import Handed
+
+Place = tuple[str, int]
+"""Address and port of a listener."""
 
 ACCEPT_QUEUE: Final = 4096
 """Connections that may wait to be taken, as long as a restart lasts; net.core.somaxconn bounds it."""
@@ -35,6 +37,26 @@ def bound_tcp(address: str, port: int, *, shared: bool = False) -> socket.socket
     sock = _bound(address, port, socket.SOCK_STREAM, socket.IPPROTO_TCP, shared=shared)
     sock.listen(ACCEPT_QUEUE)
     return sock
+
+
+def bound_for_workers(places: Sequence[Place], workers: int) -> list[list[Handed]]:
+    """For each worker a UDP and a TCP socket on each place, named by protocol and worker, to be handed down.
+
+    Raises OSError; none stays open then.
+    """
+    made: list[list[Handed]] = []
+    try:
+        for worker in range(workers):
+            made.append(sockets := [])
+            for place in places:
+                for protocol, bound in ("udp", bound_udp), ("tcp", bound_tcp):
+                    sockets.append(Handed(f"dns-{protocol}-{worker}", bound(*place, shared=workers > 1)))
+    except OSError:
+        for sockets in made:
+            for each in sockets:
+                each.socket.close()
+        raise
+    return made
 
 
 def _bound(address: str, port: int, kind: socket.SocketKind, protocol: int, *, shared: bool) -> socket.socket:

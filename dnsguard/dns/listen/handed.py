@@ -5,10 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from dnsguard.dns.listen.binding import Place
 from dnsguard.handover import BadHandover, Handed
-
-Place = tuple[str, int]
-"""Address and port of a listener."""
 
 _KINDS = {socket.SOCK_DGRAM: "UDP", socket.SOCK_STREAM: "TCP"}
 

@@ -7,7 +7,6 @@ faster than one for all that is told the source with every answer. TCP needs non
 bound to the address that was asked, see ``TcpListener.open``.
 """
 
-import asyncio
 import logging
 import socket
 from collections import OrderedDict
@@ -16,29 +15,24 @@ from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 from typing import Any, Final
 
-from dnsguard.dns.client import Client, Handler
+from dnsguard.dns.client import Handler
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.listen.binding import ACCEPT_QUEUE, prepare_udp
-from dnsguard.dns.ready import Ready, ReadyAnswers
+from dnsguard.dns.listen.datagrams import ANCILLARY, BATCH, ROOM, Datagrams
+from dnsguard.dns.ready import ReadyAnswers
+from dnsguard.servers import DNS_PORT
 
 log = logging.getLogger(__name__)
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
 """Where the rules of the dataplane look for such sockets; nobody else can send there."""
 
-DNS_PORT: Final = 53
 _PORT_OCTETS: Final = DNS_PORT.to_bytes(2, "big")
 ANSWER_SOCKETS: Final = 256
 """Servers for which a socket is kept; beyond, the one that was used least recently is closed."""
 
 _IP_TRANSPARENT, _IP_RECVORIGDSTADDR = 19, 20  # linux/in.h
 _IPV6_TRANSPARENT, _IPV6_RECVORIGDSTADDR = 75, 74  # linux/in6.h
-_BATCH: Final = 64
-_ROOM: Final = 4096
-_ANCILLARY: Final = 128
-_REMEMBERED: Final = 16_384
-"""Pairs of client and server whose addresses need not be read again."""
-
 _BUFFER: Final = 4 * 1024 * 1024
 _UNREAD: Final = 1
 """Octets of a receive buffer that nobody reads; the kernel has a least size of its own."""
@@ -47,15 +41,36 @@ _sockaddr4 = Struct("=2x2s4s8x")
 _sockaddr6 = Struct("=2x2s4x16sI")
 
 
+def places() -> list[str]:
+    """Those of ``LOOPBACK`` that this machine has: it may be without IPv6."""
+    return [address for address in LOOPBACK if _is_here(address)]
+
+
+def _is_here(address: str) -> bool:
+    try:
+        with socket.socket(_family(address), socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def is_transparent(sock: socket.socket) -> bool:
+    """Whether it is one of ``bound_transparent``, whoever made it."""
+    if sock.family is socket.AF_INET6:
+        return bool(sock.getsockopt(socket.IPPROTO_IPV6, _IPV6_TRANSPARENT))
+    return sock.family is socket.AF_INET and bool(sock.getsockopt(socket.IPPROTO_IP, _IP_TRANSPARENT))
+
+
 def bound_transparent(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
     """A UDP socket at one of ``LOOPBACK``, or a TCP socket that listens there, for whatever TPROXY brings.
 
     Raises ``OSError``; EPERM without CAP_NET_ADMIN.
     """
-    ipv6, stream = ":" in address, kind is socket.SOCK_STREAM
+    stream = kind is socket.SOCK_STREAM
     # With the protocol spelled out, for asyncio turns Nagle's algorithm off only then.
     protocol = socket.IPPROTO_TCP if stream else socket.IPPROTO_UDP
-    sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, kind, protocol)
+    sock = socket.socket(_family(address), kind, protocol)
     try:
         _make_transparent(sock)
         if stream:
@@ -82,7 +97,7 @@ def _make_transparent(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_IP, _IP_RECVORIGDSTADDR, 1)
 
 
-class TransparentUdpListener:
+class TransparentUdpListener(Datagrams):
     """One UDP socket on loopback for all servers of one family, with those that answer in their place."""
 
     def __init__(
@@ -97,54 +112,32 @@ class TransparentUdpListener:
         """``address``: one of ``LOOPBACK``. Listens at once, on a socket of its own. One of ``bound_transparent`` may
         hold what waits there: it is read from ``start`` on. What is ``ready`` is sent without asking the handler.
         Raises ``OSError``."""
-        self._ipv6 = ":" in address
-        self._handler = handler
-        self._counters = counters
-        self._ready = ready or ReadyAnswers()
-        self._met: dict[tuple[str, bytes], tuple[Client, Ready]] = {}
-        """Sender and server → the client, and what is ready for it."""
-
-        self._answers = AnswerSockets()
-        self._loop = asyncio.get_running_loop()
-        self.sock = self._sock = bound_transparent(address, port, socket.SOCK_DGRAM) if sock is None else sock
+        super().__init__(
+            bound_transparent(address, port, socket.SOCK_DGRAM) if sock is None else sock, handler, counters, ready
+        )
         self._sock.setblocking(False)
-        self.port: int = self._sock.getsockname()[1]
-        """The one in use, also where 0 was asked for."""
-
-        self.stopped = False
+        self._answers = AnswerSockets()
+        self.drain = self._drain
         if sock is None:
             self.start()
 
-    def start(self) -> None:
-        """Read whenever there is something to read."""
-        if not self.stopped:
-            self._loop.add_reader(self._sock.fileno(), self.drain)
-
-    def stop(self) -> None:
-        """Take no more queries; answers to those that were taken still go out."""
-        self.stopped = True
-        if self._sock.fileno() >= 0:
-            self._loop.remove_reader(self._sock.fileno())
-
     def close(self) -> None:
         """Stop listening. Answers that come later go nowhere."""
-        self.stop()
-        self._sock.close()
+        super().close()
         self._answers.close()
 
-    def drain(self) -> None:
-        """Take a batch of what is there."""
+    def _drain(self) -> None:
         recvmsg, handler, met, now = self._sock.recvmsg, self._handler, self._met, self._loop.time()
         received = sent = 0
         try:
-            for _ in range(_BATCH):
-                data, ancillary, _, peer = recvmsg(_ROOM, _ANCILLARY)
+            for _ in range(BATCH):
+                data, ancillary, _, peer = recvmsg(ROOM, ANCILLARY)
                 received += 1
                 # To another port: sent to this very socket, by a program of this machine.
                 if not ancillary or not peer[1] or (server := ancillary[-1][2])[2:4] != _PORT_OCTETS:
                     continue
                 known = met.get((peer[0], server))
-                client, ready = known if known is not None else self._meet(peer[0], server)
+                client, ready = known if known is not None else self._meet(peer[0], server, self._asked(server))
                 found = ready.get(data[2:])
                 if found is not None and found[1] > now:
                     self._respond(server, peer, data[:2] + found[0])
@@ -155,22 +148,12 @@ class TransparentUdpListener:
             pass
         except OSError as error:
             log.debug("receiving a query: %s", error)
-        counters = self._counters
-        counters.udp_received += received
-        if sent:
-            counters.queries += sent
-            counters.released += sent
-            counters.released_cached += sent
-            counters.released_ready += sent
+        self._count(received, sent)
 
-    def _meet(self, source: str, server: bytes) -> tuple[Client, Ready]:
-        if len(self._met) >= _REMEMBERED:
-            self._met.clear()
-        address = _pack6(source) if self._ipv6 else socket.inet_aton(source)
-        asked = (_sockaddr6 if self._ipv6 else _sockaddr4).unpack(server)[1]
-        client = Client(address, asked, "udp")
-        known = self._met[source, server] = client, self._ready.of(client)
-        return known
+    def _asked(self, server: bytes) -> bytes:
+        """The packed address in what the kernel says of a server."""
+        asked: bytes = (_sockaddr6 if self._is_ipv6 else _sockaddr4).unpack(server)[1]
+        return asked
 
     def _respond(self, server: bytes, peer: Any, data: bytes | bytearray) -> None:
         if self._sock.fileno() < 0:
@@ -178,9 +161,7 @@ class TransparentUdpListener:
         try:
             self._answers.of(server).sendto(data, peer)
         except OSError as error:
-            # A full buffer, a client without a route, or an address that nothing can be sent from.
-            self._counters.udp_send_errors += 1
-            log.debug("sending an answer: %s", error)
+            self._unsent(error)
 
 
 class AnswerSockets:
@@ -232,6 +213,5 @@ def _bound_to(server: bytes) -> socket.socket:
     return made
 
 
-def _pack6(text: str) -> bytes:
-    """Packed form of a peer's address; a link-local one comes with its interface."""
-    return socket.inet_pton(socket.AF_INET6, text.partition("%")[0])
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -17,8 +17,6 @@ IDLE_PAUSE: Final = 10.0
 DOUBT_PAUSE: Final = 1.0
 """Between questions to one that failed last, or that begins to answer again."""
 
-DOWN: Final = "down"
-
 
 class Health:
     """One server's record.
@@ -78,7 +76,7 @@ class Health:
     def state(self) -> str:
         """For people: ``up``, ``not asked yet``, ``no answer yet: …``, or ``down: …`` with the reason."""
         if self.down_since is not None:
-            return f"{DOWN}: {self.why}"
+            return f"down: {self.why}"
         if self.has_answered:
             return "up"
         return f"no answer yet: {self.why}" if self.failures else "not asked yet"

@@ -38,7 +38,6 @@ from dnsguard.dns.upstream.exchange import (
 from dnsguard.dns.upstream.health import Health, preference
 from dnsguard.dns.upstream.hedging import HedgeBudget, hedge_after, retry_after
 from dnsguard.dns.upstream.question import Question, encode, randomise_case
-from dnsguard.dns.upstream.report import described
 from dnsguard.dns.upstream.sockets import UdpLink, UdpLinks
 from dnsguard.dns.upstream.stream import StreamLink
 from dnsguard.dns.upstream.streams import StreamLinks
@@ -168,16 +167,8 @@ class UpstreamPool:
         if self._timer is None:
             self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
 
-    def status(self) -> dict[str, str]:
-        """Each server and its ``Health.state``."""
-        return {upstream.name: upstream.health.state for upstream in self._upstreams}
-
-    def described(self) -> dict[str, str]:
-        """The same with how fast they answer."""
-        return {upstream.name: described(upstream.health) for upstream in self._upstreams}
-
     def healths(self) -> dict[str, Health]:
-        """Each server's record. For reading."""
+        """Each server's record, in the order of preference. For reading."""
         return {upstream.name: upstream.health for upstream in self._upstreams}
 
     def close(self) -> None:

@@ -13,23 +13,15 @@ class BadTrustedServer(DnsguardError):
     """An entry of dnsTrustedServers that cannot be used. The text names the entry and says why."""
 
 
-def parse_trusted_server(text: str) -> Server | NamedServer:
-    """One entry. Raises ``BadTrustedServer``."""
-    try:
-        return read_server(text)
-    except ValueError as error:
-        raise BadTrustedServer(f"upstreams: {error}") from None
-
-
 def parse_trusted_servers(entries: Iterable[str]) -> list[Server | NamedServer]:
-    """All of them, or one ``BadTrustedServer`` that lists everything that is wrong. An empty list is wrong too."""
+    """Those of the settings, or one ``BadTrustedServer`` with everything that is wrong. An empty list is wrong too."""
     parsed: list[Server | NamedServer] = []
     problems: list[str] = []
     for entry in entries:
         try:
-            parsed.append(parse_trusted_server(entry))
-        except BadTrustedServer as problem:
-            problems.append(str(problem))
+            parsed.append(read_server(entry))
+        except ValueError as error:
+            problems.append(f"upstreams: {error}")
     if not parsed and not problems:
         problems.append("upstreams: the list is empty: no name could be resolved")
     if problems:
@@ -37,20 +29,13 @@ def parse_trusted_servers(entries: Iterable[str]) -> list[Server | NamedServer]:
     return parsed
 
 
-def refuse_ourselves(servers: Iterable[Server], listening: Collection[tuple[str, int]], local: Collection[str]) -> None:
-    """Raise ``BadTrustedServer`` where a server is a socket of our own: every question would go round for ever.
-
-    ``listening``: addresses and ports we listen on, wildcards as ``0.0.0.0`` and ``::``. ``local``: all of ours.
-    """
-    for server in servers:
-        if (own := own_socket(server, listening, local)) is not None:
-            raise BadTrustedServer(f"upstreams: {server} is dnsguard itself, listening on {own[0]} port {own[1]}")
-
-
 def own_socket(
     server: Server, listening: Collection[tuple[str, int]], local: Collection[str]
 ) -> tuple[str, int] | None:
-    """The one of ``listening`` that ``server`` is, if it is one; arguments as for ``refuse_ourselves``."""
+    """The socket of our own that a server is, ``None`` where it is none: every question would go round for ever.
+
+    ``listening``: addresses and ports we listen on, wildcards as ``0.0.0.0`` and ``::``. ``local``: all of ours.
+    """
     address = ipaddress.ip_address(server.address)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     plain = mapped or address

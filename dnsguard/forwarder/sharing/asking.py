@@ -1,8 +1,5 @@
 """A worker's lease hook: the owner leases, and what it said holds for as long as it said."""
 
-import asyncio
-import json
-import logging
 from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Final
@@ -11,6 +8,7 @@ from dnsguard.dns.client import Client
 from dnsguard.dns.codes import EDE_NOT_READY
 from dnsguard.dns.hooks import Leased, LeaseOutcome
 from dnsguard.dns.message import Answer
+from dnsguard.forwarder.sharing.channel import Channel
 from dnsguard.forwarder.sharing.messages import (
     COUNTERS,
     FORGET,
@@ -19,12 +17,9 @@ from dnsguard.forwarder.sharing.messages import (
     BadMessage,
     Request,
     decode_reply,
+    encode_counters,
     encode_request,
-    frame,
-    take,
 )
-
-log = logging.getLogger(__name__)
 
 _REMEMBERED: Final = 262_144
 """Records of the answers whose outcomes are kept; then all are forgotten at once. Each answer is kept with its outcome,
@@ -36,18 +31,17 @@ _MOST_WAITING: Final = 16_384
 _GONE: Final = LeaseOutcome(ok=False, extended=EDE_NOT_READY, text="nobody writes leases just now")
 
 
-class Asking(asyncio.Protocol):
+class Asking(Channel):
     """The worker's end. Belongs to one event loop, whose thread alone calls it."""
+
+    peer = "the owner of the leases"
 
     def __init__(self, gone: Callable[[], None]) -> None:
         """``gone`` is called when the owner is."""
+        super().__init__()
         self._gone = gone
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
         self._number = 0
         self._waiting: dict[int, tuple[Client, Answer, float, Leased]] = {}
-        self._out: list[bytes] = []
         self._known: dict[tuple[bytes, int], tuple[Answer, float, LeaseOutcome]] = {}
         """(client's address, id of an answer in the cache) → that answer, when the owner was asked, what it said."""
 
@@ -62,7 +56,7 @@ class Asking(asyncio.Protocol):
 
     def tell(self, counters: Mapping[str, int]) -> None:
         """Let the owner know what was counted here."""
-        self._send(frame(COUNTERS, json.dumps(dict(counters)).encode()))
+        self.send(COUNTERS, encode_counters(counters))
 
     def __call__(self, client: Client, answer: Answer, age: float, leased: Leased) -> None:
         now = self._loop.time()
@@ -70,43 +64,28 @@ class Asking(asyncio.Protocol):
         if known is not None and now < known[2].again_until:
             leased(_aged(known[2], now - known[1]))
             return
-        if self._transport is None or len(self._waiting) >= _MOST_WAITING:
+        if not self.is_open or len(self._waiting) >= _MOST_WAITING:
             leased(_GONE)
             return
         self._number = number = (self._number + 1) & 0xFFFFFFFF
         self._waiting[number] = client, answer, now, leased
-        self._send(frame(LEASE, encode_request(Request(number, client.address, answer, age))))
+        self.send(LEASE, encode_request(Request(number, client.address, answer, age)))
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream socket has no other
-        self._transport = transport
+    def hear(self, kind: int, body: bytes) -> None:
+        if kind == OUTCOME:
+            self._take(*decode_reply(body))
+        elif kind == FORGET:
+            self.forgotten()
+        else:
+            raise BadMessage(f"a message of kind {kind} for a worker")
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        try:
-            for kind, body in take(self._buffer):
-                match kind:
-                    case kind if kind == OUTCOME:
-                        self._take(*decode_reply(body))
-                    case kind if kind == FORGET:
-                        self.forgotten()
-                    case _:
-                        raise BadMessage(f"a message of kind {kind} for a worker")
-        except BadMessage as error:
-            log.error("the owner of the leases says what cannot be read: %s", error)
-            self.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._transport = None
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
         waiting = list(self._waiting.values())
         self._waiting.clear()
         for _, _, _, leased in waiting:
             leased(_GONE)
         self._gone()
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
 
     def _take(self, number: int, outcome: LeaseOutcome) -> None:
         waiting = self._waiting.pop(number, None)
@@ -119,16 +98,6 @@ class Asking(asyncio.Protocol):
             self._remembered += 4 + len(answer.addresses) + len(answer.aliases)
             self._known[client.address, id(answer)] = answer, asked, outcome
         leased(outcome)
-
-    def _send(self, message: bytes) -> None:
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append(message)
-
-    def _flush(self) -> None:
-        out, self._out = self._out, []
-        if self._transport is not None:
-            self._transport.write(b"".join(out))
 
 
 def _aged(outcome: LeaseOutcome, seconds: float) -> LeaseOutcome:

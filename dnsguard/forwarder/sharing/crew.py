@@ -8,19 +8,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from dnsguard.backoff import Backoff
 from dnsguard.dns.hooks import Lease
-from dnsguard.dns.listen.binding import TCP_NAME, UDP_NAME, bound_tcp, bound_udp
-from dnsguard.dns.listen.handed import Place, pairs
+from dnsguard.dns.listen.binding import Place, bound_for_workers
+from dnsguard.dns.listen.handed import pairs
 from dnsguard.forwarder.faults import CannotStart
 from dnsguard.forwarder.sharing.desk import Desk
 from dnsguard.handover import Handed
 
 log = logging.getLogger(__name__)
-
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 5.0
-_SETTLED: Final = 10.0
-"""Seconds of life after which a death counts as the first again."""
 
 _SILENT: Final = 30
 """Looks, a second apart, that find nothing new said by a worker, which counts aloud every second: then it hangs, and
@@ -41,14 +37,7 @@ def divided(handed: Sequence[Handed], places: Sequence[Place], workers: int) -> 
             for each in pairs(handed, places, workers)
         ]
     try:
-        return [
-            [
-                Handed(name.format(worker), bound(*place, shared=True))
-                for place in places
-                for name, bound in ((UDP_NAME, bound_udp), (TCP_NAME, bound_tcp))
-            ]
-            for worker in range(workers)
-        ]
+        return bound_for_workers(places, workers)
     except OSError as error:
         raise CannotStart(f"listen: cannot listen on {places}: {error.strerror or error}") from None
 
@@ -84,16 +73,16 @@ class Crew:
 
     async def _keep(self, number: int, sockets: Sequence[Handed]) -> None:
         loop = asyncio.get_running_loop()
-        pause = 0.0
+        backoff = Backoff()
         while True:
             started = loop.time()
             try:
                 ended = f"ended with code {await self._live(number, sockets)}"
             except OSError as error:  # no memory or no descriptor left: for one more process, not for those there are
                 ended = f"cannot be started: {error.strerror or error}"
-            pause = 0.0 if loop.time() - started > _SETTLED else min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-            log.error("worker %d %s; starting again in %.1f s", number, ended, pause)
-            await asyncio.sleep(pause)
+            wait = backoff.after(loop.time() - started)
+            log.error("worker %d %s; starting again in %.1f s", number, ended, wait)
+            await asyncio.sleep(wait)
 
     async def _live(self, number: int, sockets: Sequence[Handed]) -> int:
         """One life of a worker; its exit code."""

@@ -1,12 +1,11 @@
 """The owner's end: leases for a worker's answers, by the hook that leases for our own."""
 
-import asyncio
-import json
 import logging
 from functools import partial
 
 from dnsguard.dns.client import Client
 from dnsguard.dns.hooks import Lease, LeaseOutcome
+from dnsguard.forwarder.sharing.channel import Channel
 from dnsguard.forwarder.sharing.messages import (
     COUNTERS,
     FORGET,
@@ -15,19 +14,21 @@ from dnsguard.forwarder.sharing.messages import (
     BadMessage,
     Reply,
     Request,
+    decode_counters,
     decode_request,
     encode_reply,
-    frame,
-    take,
 )
 
 log = logging.getLogger(__name__)
 
 
-class Desk(asyncio.Protocol):
+class Desk(Channel):
     """One worker's counterpart. Belongs to one event loop."""
 
+    peer = "a worker"
+
     def __init__(self, lease: Lease) -> None:
+        super().__init__()
         self.counters: dict[str, int] = {}
         """What the worker counted since it started, as it last said."""
 
@@ -35,44 +36,22 @@ class Desk(asyncio.Protocol):
         """Whether the worker has said anything since this was last set to False."""
 
         self._lease = lease
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
-        self._out: list[bytes] = []
         self._forgotten = 0
         """How often we were told to forget."""
 
     def forget(self) -> None:
         """What was said of leases so far may not hold any more; nor does what is asked and not yet answered."""
         self._forgotten += 1
-        self._send(frame(FORGET, b""))
+        self.send(FORGET, b"")
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream socket has no other
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
+    def hear(self, kind: int, body: bytes) -> None:
         self.heard = True
-        self._buffer += data
-        try:
-            for kind, body in take(self._buffer):
-                match kind:
-                    case kind if kind == LEASE:
-                        self._serve(decode_request(body))
-                    case kind if kind == COUNTERS:
-                        self.counters = json.loads(body)
-                    case _:
-                        raise BadMessage(f"a message of kind {kind} for the owner of the leases")
-        except (BadMessage, ValueError) as error:
-            log.error("a worker says what cannot be read: %s", error)
-            self.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._transport = None
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        if kind == LEASE:
+            self._serve(decode_request(body))
+        elif kind == COUNTERS:
+            self.counters = decode_counters(body)
+        else:
+            raise BadMessage(f"a message of kind {kind} for the owner of the leases")
 
     def _serve(self, request: Request) -> None:
         # Where and how it was asked matters to judging, which the worker has done.
@@ -87,14 +66,4 @@ class Desk(asyncio.Protocol):
     def _done(self, number: int, forgotten: int, outcome: LeaseOutcome) -> None:
         if forgotten != self._forgotten:
             outcome = outcome._replace(again_until=0.0)
-        self._send(frame(OUTCOME, encode_reply(Reply(number, outcome))))
-
-    def _send(self, message: bytes) -> None:
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append(message)
-
-    def _flush(self) -> None:
-        out, self._out = self._out, []
-        if self._transport is not None:
-            self._transport.write(b"".join(out))
+        self.send(OUTCOME, encode_reply(Reply(number, outcome)))

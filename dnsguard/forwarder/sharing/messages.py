@@ -4,7 +4,8 @@ A message is ``u32 length, u8 kind, body``; the length counts kind and body. Bot
 so what cannot be read is a mistake of ours, and ends the connection.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from struct import Struct, error
 from typing import Final, NamedTuple
 
@@ -127,6 +128,19 @@ def decode_reply(body: bytes) -> Reply:
     except (error, UnicodeDecodeError) as problem:
         raise BadMessage(f"the outcome of a lease: {problem}") from None
     return Reply(number, LeaseOutcome(bool(ok), None if most < 0 else most, extended, text, again_until))
+
+
+def encode_counters(counters: Mapping[str, int]) -> bytes:
+    """The body."""
+    return json.dumps(dict(counters)).encode()
+
+
+def decode_counters(body: bytes) -> dict[str, int]:
+    """Raises BadMessage."""
+    try:
+        return {str(name): int(count) for name, count in json.loads(body).items()}
+    except (ValueError, TypeError, AttributeError) as problem:
+        raise BadMessage(f"counters: {problem}") from None
 
 
 def _name_end(body: bytes, at: int) -> int:

@@ -16,6 +16,7 @@ import pytest
 from dnsguard.cli.held import HeldSockets
 from dnsguard.dns.listen.backlog import PATIENCE, discard_stale
 from dnsguard.dns.listen.binding import bound_tcp, bound_udp
+from dnsguard.dns.listen.transparent import is_transparent
 from dnsguard.handover import BadHandover, Handed
 from dnsguard.settings import SocketAddress
 
@@ -136,3 +137,24 @@ def test_run_given_sockets_that_do_not_fit_says_so_and_starts_nothing(tmp_path: 
     assert done.returncode == 1
     assert "dnsguard run: the sockets handed down do not fit `listen`: descriptor 3 (dns) is TCP" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_intercepted_has_transparent_sockets_beside_them() -> None:
+    with closing(HeldSockets(PLACES[:1], intercept_port=8055)) as held:
+        handed = held.to_hand_down()
+        assert [(each.name, *each.socket.getsockname()[:2], is_transparent(each.socket)) for each in handed] == [
+            ("dns-udp-0", "127.0.0.1", 5395, False),
+            ("dns-tcp-0", "127.0.0.1", 5395, False),
+            ("intercept-udp", "127.0.0.1", 8055, True),
+            ("intercept-tcp", "127.0.0.1", 8055, True),
+            ("intercept-udp", "::1", 8055, True),
+            ("intercept-tcp", "::1", 8055, True),
+        ]
+        assert held.to_hand_down() == handed
+
+
+def test_where_they_cannot_be_had_the_others_are_handed_down_and_later_all() -> None:
+    with closing(HeldSockets(PLACES[:1], intercept_port=8055)) as held:
+        with closing(bound_udp("::1", 8055)):
+            assert [each.name for each in held.to_hand_down()] == ["dns-udp-0", "dns-tcp-0"]
+        assert len(held.to_hand_down()) == 6

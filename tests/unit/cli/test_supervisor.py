@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsguard.cli.supervisor import Backoff, how_it_ended
+from dnsguard.cli.supervisor import how_it_ended
 
 SUPERVISE = """
 import sys
@@ -154,13 +154,6 @@ def test_a_child_that_fails_otherwise_is_tried_again(started: list[Supervised]) 
     assert supervised.line().endswith("ended with exit code 1; starting again in 0.1 s")
     supervised.process.terminate()
     assert supervised.rest()[0] == 0
-
-
-def test_the_first_start_is_at_once_and_waiting_doubles_up_to_a_limit_while_it_keeps_dying() -> None:
-    backoff = Backoff()
-    assert [round(backoff.after(0.0), 1) for _ in range(9)] == [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
-    assert [backoff.after(2.0) for _ in range(3)] == [0.0, 0.0, 0.0]
-    assert backoff.after(1.9) == 0.1
 
 
 @pytest.mark.parametrize(

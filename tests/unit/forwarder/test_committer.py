@@ -6,7 +6,7 @@ import pytest
 
 from dnsguard.forwarder.committer import FAILURES, PART, Committer
 from dnsguard.forwarder.counters import ForwarderCounters
-from dnsguard.leases import LeaseBook
+from dnsguard.leases import Changes, LeaseBook
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetlinkError, NoAcknowledgementError
@@ -166,6 +166,19 @@ async def test_what_was_refused_is_written_once_it_can_be_and_nobody_asks_for_it
     assert bench.kernel.said()[-1] == ["add elements to set a-4"]
     bench.committer.retry()
     assert len(bench.kernel.transactions) == 2
+
+
+async def test_that_nothing_had_to_be_written_does_not_mean_that_it_can_be() -> None:
+    bench = Bench()
+    bench.kernel.silent = True
+    bench.learn("a", "x.example.org A 192.0.2.1 30")
+    await bench.turn()
+    assert bench.committer.problem
+    outcomes: list[str] = []
+    bench.committer.submit(Changes((), ()), outcomes.append)
+    await bench.turn()
+    assert outcomes == [""]
+    assert bench.committer.problem
 
 
 async def test_what_policy_wants_no_more_is_not_tried_again() -> None:

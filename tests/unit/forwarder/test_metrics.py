@@ -1,6 +1,20 @@
+from dataclasses import fields
+
+from dnsguard.dns.counters import Counters
 from dnsguard.dns.upstream.health import Health
 from dnsguard.forwarder import metrics
+from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.observe.exposition import exposition
+
+
+def test_every_counter_says_what_it_counts_and_nothing_else_is_explained() -> None:
+    assert metrics.DNS.keys() == {field.name for field in fields(Counters)}
+    assert metrics.FORWARDER.keys() == {field.name for field in fields(ForwarderCounters)}
+
+
+def test_what_workers_counted_is_added() -> None:
+    text = exposition(metrics.counted(Counters(queries=2), ForwarderCounters(commits=1), {"queries": 3}))
+    assert {"dnsguard_dns_queries_total 5", "dnsguard_forwarder_commits_total 1"} <= set(text.splitlines())
 
 
 def test_metrics_of_two_servers() -> None:

@@ -61,6 +61,13 @@ def test_a_record_is_frozen_and_its_copy_another() -> None:
     assert copy.model_fields_set == {"count", "mode"}
 
 
+def test_what_is_filled_in_counts_as_given_by_nobody() -> None:
+    record = Record.model_validate({"count": 1})
+    filled = record.filled(mode="On")
+    assert (record.mode, filled.mode, filled.count) == ("Off", "On", 1)
+    assert filled.model_fields_set == {"count"}
+
+
 def test_a_field_that_nobody_can_read_is_a_mistake_of_ours() -> None:
     with pytest.raises(TypeError, match=r"^Wrong\.port: write Annotated"):
         type("Wrong", (Checked,), {"__annotations__": {"port": int}})

@@ -13,10 +13,12 @@ from dnsguard.dns.upstream.exchange import Found, Unanswered
 from dnsguard.dns.upstream.hedging import BURST, SHARE
 from dnsguard.dns.upstream.pool import UpstreamPool, UpstreamSettings
 from dnsguard.dns.upstream.question import Question
+from dnsguard.dns.upstream.report import described
 from dnsguard.dns.upstream.sockets import SO_MARK
 from dnsguard.servers import Server
 from tests.support.fake_upstream import Asked, FakeUpstream, Script, send_from_elsewhere, silence
 from tests.unit.dns.messages import answer_bytes, query
+from tests.unit.dns.upstream.states import states
 
 GOOD = "www.example.org 300 A 192.0.2.1"
 EVIL = "www.example.org 300 A 192.0.2.66"
@@ -278,7 +280,7 @@ async def test_a_malformed_answer_makes_way_for_the_next(bench: Bench) -> None:
 
 async def down(pool: UpstreamPool, server: FakeUpstream) -> None:
     """Ask until ``server`` counts as down."""
-    while not pool.status()[f"127.0.0.1:{server.port}"].startswith("down"):
+    while not states(pool)[f"127.0.0.1:{server.port}"].startswith("down"):
         await ask(pool)
 
 
@@ -297,9 +299,9 @@ async def test_nobody_calls_a_server_up_before_it_answered(bench: Bench) -> None
     async with FakeUpstream(good) as first, FakeUpstream(silence) as second:
         pool = bench.pool(first, second)
         names = [f"127.0.0.1:{server.port}" for server in (first, second)]
-        assert pool.status() == dict.fromkeys(names, "not asked yet")
+        assert states(pool) == dict.fromkeys(names, "not asked yet")
         await ask(pool)
-        assert pool.status() == dict(zip(names, ("up", "not asked yet"), strict=True))
+        assert states(pool) == dict(zip(names, ("up", "not asked yet"), strict=True))
 
 
 async def test_a_server_that_went_silent_is_found_again_without_a_client_waiting(
@@ -312,7 +314,7 @@ async def test_a_server_that_went_silent_is_found_again_without_a_client_waiting
         asked_before, probed_before = len(first.asked), len(first.probed)
         first.script = good
         await first.wait_for_probes(probed_before + 1)
-        while pool.status()[f"127.0.0.1:{first.port}"] != "up":  # noqa: ASYNC110 - what is waited for sets no event
+        while states(pool)[f"127.0.0.1:{first.port}"] != "up":  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(0.01)
         assert len(first.asked) == asked_before
         await ask(pool)
@@ -364,7 +366,7 @@ async def test_changing_the_servers_moves_open_questions(bench: Bench) -> None:
         assert pool.set_servers([Server(second.address, second.port)])
         assert not pool.set_servers([Server(second.address, second.port)] * 2)
         assert addresses(await task) == ["192.0.2.1"]
-        assert list(pool.status()) == [f"127.0.0.1:{second.port}"]
+        assert list(states(pool)) == [f"127.0.0.1:{second.port}"]
 
 
 async def test_closing_answers_what_is_open(bench: Bench) -> None:
@@ -479,7 +481,7 @@ async def test_how_fast_servers_answer_is_told(bench: Bench) -> None:
     async with FakeUpstream(good) as server:
         pool = bench.pool(server, settings=HEDGING)
         await warm(pool)
-        (said,) = pool.described().values()
+        (said,) = map(described, pool.healths().values())
         assert said.startswith("up, answers within ")
         assert pool.healths()[f"127.0.0.1:{server.port}"].has_answered
 
@@ -494,7 +496,7 @@ async def test_one_that_nobody_asks_is_probed_and_seen_to_vanish_and_to_come_bac
 
         async def until(state: str) -> None:
             async with asyncio.timeout(20):
-                while not pool.status()[f"127.0.0.1:{server.port}"].startswith(state):  # noqa: ASYNC110 - no event
+                while not states(pool)[f"127.0.0.1:{server.port}"].startswith(state):  # noqa: ASYNC110 - no event
                     await asyncio.sleep(0.01)
 
         await until("up")

@@ -5,8 +5,8 @@ import pytest
 from dnsguard.dns.upstream.servers import (
     BadTrustedServer,
     lookup_host,
+    own_socket,
     parse_trusted_servers,
-    refuse_ourselves,
 )
 from dnsguard.servers import Server
 from tests.support.fake_upstream import Asked, FakeUpstream
@@ -42,15 +42,10 @@ def test_an_empty_list_is_wrong() -> None:
         (Server("::ffff:10.0.0.1", 53), ("0.0.0.0", 53), True),
     ],
 )
-def test_an_upstream_that_is_ourselves_is_refused(server: Server, listening: tuple[str, int], ours: bool) -> None:
-    def check() -> None:
-        refuse_ourselves([Server("192.0.2.1"), server], [listening], {"10.0.0.1", "fd00::1"})
-
-    if ours:
-        with pytest.raises(BadTrustedServer, match="dnsguard itself"):
-            check()
-    else:
-        check()
+def test_which_socket_of_our_own_a_server_is(server: Server, listening: tuple[str, int], ours: bool) -> None:
+    elsewhere = ("192.0.2.1", server.port)
+    found = own_socket(server, [elsewhere, listening], {"10.0.0.1", "fd00::1"})
+    assert found == (listening if ours else None)
 
 
 async def test_the_system_resolves_names() -> None:

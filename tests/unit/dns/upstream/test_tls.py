@@ -21,6 +21,7 @@ from dnsguard.servers import Server, Tls, read_server
 from tests.support.certificates import Authority, Certificate
 from tests.support.fake_upstream import Asked, FakeUpstream
 from tests.unit.dns.messages import answer_bytes, query
+from tests.unit.dns.upstream.states import states
 
 NAME = "dns.example.org"
 OTHER_PIN = f"pin-sha256={'0' * 43}="
@@ -109,7 +110,7 @@ async def test_an_answer_is_found_where_the_server_proves_who_it_is(
     async with FakeUpstream(good, tls=serving(certificate, version)) as server:
         pool = bench.pool(at(server, proof.format(pin=f"pin-sha256={certificate.pin}")))
         assert isinstance(await ask(pool), Found)
-        assert list(pool.status().values()) == ["up"]
+        assert list(states(pool).values()) == ["up"]
         assert {asked.transport for asked in server.asked} == {"tls"}
 
 
@@ -142,7 +143,7 @@ async def test_who_does_not_is_down_at_once_and_gets_no_question(
         result = await ask(pool)
         assert isinstance(result, Unanswered)
         assert result.reason.startswith(f"no trusted server answered: {said}")
-        assert pool.status()[str(at(server, proof))].startswith(f"down: {said}")
+        assert states(pool)[str(at(server, proof))].startswith(f"down: {said}")
         assert server.asked == server.probed == [], "neither over TLS nor in clear text"
 
 
@@ -330,7 +331,7 @@ async def test_it_is_probed_over_tls_before_anybody_asks(bench: Bench) -> None:
         FakeUpstream(good, tls=serving(bench.keys.unknown)) as second,
     ):
         pool = bench.pool(at(first), at(second), settings=replace(SETTINGS, probes=True))
-        await until(lambda: [state.split(":")[0] for state in pool.status().values()] == ["up", "down"])
+        await until(lambda: [state.split(":")[0] for state in states(pool).values()] == ["up", "down"])
         assert [asked.transport for asked in first.probed] == ["tls"]
         assert second.probed == []
         assert stream.IDLE_TLS_SECONDS > IDLE_PAUSE, "so its connection stays"

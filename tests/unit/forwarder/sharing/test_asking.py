@@ -11,6 +11,7 @@ from dnsguard.dns.hooks import Leased, LeaseOutcome
 from dnsguard.dns.message import Address, Answer
 from dnsguard.forwarder.sharing.asking import Asking
 from dnsguard.forwarder.sharing.desk import Desk
+from dnsguard.forwarder.sharing.messages import COUNTERS, LEASE, OUTCOME, Reply, encode_reply
 
 CLIENT = Client(b"\x0a\0\0\1", b"\x7f\0\0\1", "udp")
 OTHER = CLIENT._replace(address=b"\x0a\0\0\2")
@@ -130,10 +131,31 @@ async def test_counters_reach_the_owner(pair: Pair) -> None:
     assert pair.desk.counters == {"queries": 7}
 
 
-async def test_what_cannot_be_read_ends_the_connection(pair: Pair) -> None:
-    pair.asking._send(b"\xff\xff\xff\xff\0")
+@pytest.mark.parametrize(
+    ("kind", "body", "why"),
+    [
+        (OUTCOME, b"", "a message of kind 1 for the owner of the leases"),
+        (LEASE, b"", "a lease request: "),
+        (COUNTERS, b"[7]", "counters: "),
+        (COUNTERS, b"\xff", "counters: "),
+    ],
+)
+async def test_what_cannot_be_read_is_said_and_ends_the_connection(
+    pair: Pair, caplog: pytest.LogCaptureFixture, kind: int, body: bytes, why: str
+) -> None:
+    pair.asking.send(kind, body)
     async with asyncio.timeout(10):
         await pair.gone.wait()
+    assert f"a worker says what cannot be read: {why}" in caplog.text
+
+
+async def test_an_outcome_that_nobody_asked_for_ends_the_connection(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair.desk.send(OUTCOME, encode_reply(Reply(7, LeaseOutcome(ok=True))))
+    async with asyncio.timeout(10):
+        await pair.gone.wait()
+    assert "the owner of the leases says what cannot be read: an outcome that was not asked for" in caplog.text
 
 
 async def test_when_the_owner_forgets_what_it_said_and_what_it_was_asked_before_are_asked_again(pair: Pair) -> None:

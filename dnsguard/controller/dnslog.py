@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from api.services import DnsLogQuestion, ReadModelUnavailable
 from dnsguard.link.server import ForwarderState
@@ -11,6 +11,12 @@ from dnsguard.observe.record import unlogged_line
 
 ANSWER_SECONDS = 2.0
 """How long forwarders may take for what they have already."""
+
+MOST: Final = 16
+"""Who may be at it at a time. Each is told to every forwarder, coming and going, between what policy is told; and a
+forwarder lets no more watch."""
+
+_FULL: Final = f"{MOST} read the DNS log already"
 
 
 class LogSource(Protocol):
@@ -44,7 +50,7 @@ class DnsLogModel:
         try:
             found = await tail.before(ANSWER_SECONDS)
         finally:
-            tail.close()
+            self._end(tail)
         if tail.problem:
             raise ReadModelUnavailable(tail.problem)
         return found
@@ -58,16 +64,26 @@ class DnsLogModel:
             self._check_client(question.client)
         if not self._link.forwarders:
             raise ReadModelUnavailable("no forwarder is connected: they have the DNS log")
+        if len(self._open) >= MOST:
+            raise ReadModelUnavailable(_FULL)
 
     def _ask(self, question: DnsLogQuestion, *, follow: bool) -> LogTail:
-        return self._link.dns_log(
+        tail = self._link.dns_log(
             question.last, follow=follow, client=question.client, name=question.name, denied=question.denied
         )
+        self._open.add(tail)
+        return tail
+
+    def _end(self, tail: LogTail) -> None:
+        self._open.discard(tail)
+        tail.close()
 
     async def _lines(self, question: DnsLogQuestion) -> AsyncGenerator[str, None]:
         # Asked here and not earlier: lines that nobody reads must not be asked for, for ever.
+        if len(self._open) >= MOST:
+            yield unlogged_line(time.time(), 0, _FULL)
+            return
         tail = self._ask(question, follow=True)
-        self._open.add(tail)
         try:
             for line in await tail.before(ANSWER_SECONDS):
                 yield line
@@ -79,5 +95,4 @@ class DnsLogModel:
             if tail.problem:
                 yield unlogged_line(time.time(), 0, tail.problem)
         finally:
-            self._open.discard(tail)
-            tail.close()
+            self._end(tail)

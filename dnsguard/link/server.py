@@ -7,6 +7,7 @@ gets a snapshot: what it missed is in there. Acknowledgements are waited for sep
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 READ_SIZE = 64 * 1024
 QUEUE_MESSAGES = 64
 """Messages that wait for one forwarder. Far below, it is merely busy; beyond, it is stuck or dying."""
+
+_PAUSE = 0.005
+"""Seconds between two looks whether there is room."""
 
 HELLO_SECONDS = 5.0
 
@@ -173,8 +177,9 @@ class LinkServer:
         request = self._requests
         question = LeasesQuery(request, client)
         waiting = []
+        await self._room_for_questions(seconds)
         for connection in tuple(self._connections.values()):
-            if connection.state.name and connection.state.sent_revision:
+            if connection.state.name and connection.state.sent_revision and self._has_room(connection):
                 future = asyncio.get_running_loop().create_future()
                 connection.requests[request] = future
                 self._send_aside(connection, question)
@@ -187,6 +192,17 @@ class LinkServer:
         for future in waiting:
             future.cancel()
         return tuple(replies)
+
+    async def _room_for_questions(self, seconds: float) -> None:
+        """Wait until they may be sent to everybody, at most so long: many that are asked at once disconnect nobody."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not all(map(self._has_room, self._connections.values())):  # noqa: ASYNC110 - queues set no events
+                    await asyncio.sleep(_PAUSE)
+
+    def _has_room(self, connection: "_Connection") -> bool:
+        """Whether it may be sent a question: most of the queue is for policy."""
+        return connection.queue.qsize() < max(1, self._queue_messages // 4)
 
     def void_rights(self) -> None:
         """Policy changed: what forwarders were answered of rights so far no longer counts. What could not be answered

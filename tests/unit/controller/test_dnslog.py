@@ -61,6 +61,27 @@ async def _all(model: DnsLogModel) -> list[str]:
     return [each async for each in await model.follow(QUESTION)]
 
 
+async def test_many_who_watch_at_once_disconnect_no_forwarder(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        model = DnsLogModel(made.server, lambda _: None)
+        reading = [asyncio.create_task(_all(model)) for _ in range(200)]
+        while sum(not each.done() for each in reading) > 16:  # noqa: ASYNC110 - what is waited for is no event
+            await asyncio.sleep(0.001)
+        refused = [each for each in reading if each.done()]
+        assert {str(each.exception()) for each in refused} == {"16 read the DNS log already"}
+        with pytest.raises(ReadModelUnavailable, match="16 read the DNS log already"):
+            await model.recent(QUESTION)
+        model.close()
+        await asyncio.gather(*reading, return_exceptions=True)
+        assert len(made.server.forwarders) == 1
+        asking = asyncio.create_task(model.recent(QUESTION))
+        await asyncio.sleep(0)
+        assert not asking.done()
+        asking.cancel()
+
+
 async def test_what_a_forwarder_refuses_is_said(tmp_path: Path) -> None:
     async with link(tmp_path) as made:
         forwarder = Forwarder(made.path)

@@ -204,6 +204,16 @@ async def test_after_a_restart_of_the_controller_the_forwarder_comes_back(tmp_pa
         assert reason == "the controller closed the connection"
 
 
+async def test_many_who_ask_at_once_disconnect_nobody_and_all_are_answered(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        made.server.publish(ONE)
+        asking = [made.server.leases("shop/cart", 20.0) for _ in range(300)]
+        assert [len(replies) for replies in await asyncio.gather(*asking)] == [1] * 300
+        assert len(made.server.forwarders) == 1
+
+
 async def test_leases_are_asked_of_every_forwarder(tmp_path: Path) -> None:
     async with link(tmp_path) as made:
         await made.join(Forwarder(made.path, "f1"))

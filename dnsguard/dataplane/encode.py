@@ -18,6 +18,7 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     Count,
     Family,
+    FromMachine,
     GiveTo,
     Goto,
     HopLimit,
@@ -224,6 +225,8 @@ def _emit_match(out: _Emitted, match: Match) -> None:
             out.add(ex.connection(ex.CT_DIRECTION), ex.compare(ex.EQUAL, bytes((ex.DIRECTION_REPLY,))))
         case ToMachine():
             out.add(ex.address_type(), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
+        case FromMachine():
+            out.add(ex.address_type(ex.FIB_SOURCE), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
         case Marked(bit):
             mask = _host_order(bit)
             out.add(ex.meta(ex.META_MARK), ex.bitwise(mask, bytes(4)), ex.compare(ex.EQUAL, mask))

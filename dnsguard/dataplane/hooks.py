@@ -32,6 +32,7 @@ from dnsguard.dataplane.rules import (
     ClearMark,
     ConnectionState,
     Count,
+    FromMachine,
     Goto,
     HopLimit,
     Icmp,
@@ -307,8 +308,27 @@ def _spoofed_sources(additions: Additions, sets: Container[str]) -> Iterator[Rul
                 yield Rule((Interface(Way.IN, interface), taken, elsewhere, *drop), "another workload's address")
 
 
+def _in_the_name_of_the_node(additions: Additions) -> Iterator[Rule]:
+    """Queries from outside with an address of the node itself: for IPv4 the kernel takes none unless it is told to, for
+    IPv6 it takes them all. The forwarder would open what they look up to every endpoint."""
+    for port in _asking(additions.settings):
+        yield Rule((*port, FromMachine(), additions.count(naming.COUNTER_SPOOFED), Verdict.DROP), "not from the node")
+
+
+def _asking(settings: Settings) -> Iterator[tuple[Match, ...]]:
+    """What goes to the forwarder's sockets, those of interception apart."""
+    for listen in settings.listen:
+        for protocol in _UDP, _TCP:
+            port = Port(protocol, Side.DESTINATION, listen.port, listen.port)
+            if listen.address.is_unspecified:
+                yield (port,)
+            else:
+                yield port, AddressWithin(Side.DESTINATION, ip_network(listen.address))
+
+
 def _input(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     yield Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT))
+    yield from _in_the_name_of_the_node(additions)
     yield _known_connections(additions, Direction.EGRESS, sets, to_node=True)
     yield from _neighbours(from_router=False)
     yield from _spoofed_sources(additions, sets)
@@ -347,13 +367,7 @@ def _workload_to_host(additions: Additions, sets: Container[str]) -> str:
     settings = additions.settings
     invalid = ConnectionState(STATE_INVALID), additions.count(naming.COUNTER_INVALID), Verdict.DROP
     rules = [Rule(invalid, "belongs to no connection")]
-    for listen in settings.listen:
-        for protocol in _UDP, _TCP:
-            port: Match = Port(protocol, Side.DESTINATION, listen.port, listen.port)
-            at: tuple[Match, ...] = (port,)
-            if not listen.address.is_unspecified:
-                at = port, AddressWithin(Side.DESTINATION, ip_network(listen.address))
-            rules.append(Rule((*at, Verdict.ACCEPT), "the forwarder judges queries itself"))
+    rules += [Rule((*port, Verdict.ACCEPT), "the forwarder judges queries itself") for port in _asking(settings)]
     if settings.interception is not None:
         for protocol in _UDP, _TCP:
             taken = Marked(settings.interception.mark), Port(protocol, Side.DESTINATION, DNS_PORT, DNS_PORT)

@@ -17,6 +17,7 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     Count,
     Family,
+    FromMachine,
     GiveTo,
     Goto,
     HopLimit,
@@ -221,6 +222,8 @@ def _match_text(match: Match | Statement) -> str:
             return "ct direction reply"
         case ToMachine():
             return "fib daddr type local"
+        case FromMachine():
+            return "fib saddr type local"
         case Marked(bit):
             return f"meta mark & 0x{bit:08x} == 0x{bit:08x}"
         case _:

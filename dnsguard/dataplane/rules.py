@@ -168,6 +168,11 @@ class ToMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class FromMachine:
+    """The source is an address of the machine itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Marked:
     """The packet mark has the bit."""
 
@@ -256,7 +261,7 @@ class Verdict(Enum):
 
 Match = (
     Family | Protocol | Port | PortIn | AddressWithin | AddressIn | LeasedTo | TripleIn | Icmp | HopLimit | Interface
-    | InterfaceIn | ArrivesWith | ConnectionState | IsReply | ToMachine | Marked
+    | InterfaceIn | ArrivesWith | ConnectionState | IsReply | ToMachine | FromMachine | Marked
 )  # fmt: skip
 Statement = SetMark | ClearMark | Count | Log | GiveTo | AddressMap | InterfaceMap | Jump | Goto | Verdict
 

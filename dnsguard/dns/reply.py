@@ -29,7 +29,7 @@ class StoredAnswer(NamedTuple):
     """An answer as it is kept while clients wait for it, and in the cache. Shared: nobody writes to it."""
 
     data: bytes
-    """The message as it came."""
+    """The message as it came, but for TTLs that count as 0: these are 0."""
 
     layout: Layout
     max_ttl: int
@@ -45,9 +45,23 @@ class StoredAnswer(NamedTuple):
         """``data`` has been scanned to ``layout`` and came at ``now``."""
         ttls = layout.ttls
         seconds = lifetime(layout)
+        if not seconds:
+            data = _without_wild_ttls(data, layout)
         early = seconds * PREFETCH_SHARE if seconds >= PREFETCH_FROM else 0.0
         expires = now + seconds
         return tuple.__new__(cls, (data, layout, max(ttls) if ttls else 0, now, expires, expires - early))
+
+
+def _without_wild_ttls(data: bytes, layout: Layout) -> bytes:
+    """The same with 0 for TTLs that have their top bit set: a client may not know that they count as that (RFC 2181 §8),
+    and keep addresses for 68 years."""
+    wild = [offset for offset in layout.ttl_offsets if data[offset] & 0x80]
+    if not wild:
+        return data
+    patched = bytearray(data)
+    for offset in wild:
+        _ttl(patched, offset, 0)
+    return bytes(patched)
 
 
 def lifetime(layout: Layout) -> int:

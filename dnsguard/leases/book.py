@@ -215,7 +215,8 @@ class LeaseBook:
         return self._rule.settle(places, now)
 
     def due(self, changes: Changes, now: float) -> Changes:
-        """What is left of changes handed out before: less what the kernel has by now and what policy wants no more.
+        """What is left of changes handed out before: less what the kernel has by now and what policy wants no more, or
+        not for so long.
         Nothing that a process before us wrote is shortened.
 
         To be asked right before writing, and the acknowledgement given before anything else is asked of the book.
@@ -225,11 +226,12 @@ class LeaseBook:
         for element in changes.add:
             place, expires = element
             kernel_set, client, address = place
-            if (
-                expires > now
-                and expires > held(kernel_set, client).get(address, 0.0)
-                and (current or self._rule.justifies(place, now, changes.debts))
-            ):
+            there = max(now, held(kernel_set, client).get(address, 0.0))
+            if not current and expires > there:
+                # The reason for all of that time may have gone, and one for less of it be there.
+                expires = min(expires, self._rule.lasts(place, now, expires, changes.debts))
+                element = Element(place, expires)
+            if expires > there:
                 inherited = self.held.inherited_until(place)
                 add.append(element if inherited <= expires else Element(place, inherited))
         remove = tuple([place for place in changes.remove if self.held.doomed(place)]) if changes.remove else ()

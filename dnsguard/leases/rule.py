@@ -134,22 +134,24 @@ class Rule:
         if len(wanted) > room and sum(map(self._is_new, wanted)) > room:
             raise LimitReached(KERNEL_FULL, self._limits.elements)
 
-    def justifies(self, place: Place, now: float, debts: Iterable[Debt]) -> bool:
-        """Whether the rule wants this element. ``debts``: names that it was wanted for, which are looked at first: all
-        that the client has learned may be much."""
+    def lasts(self, place: Place, now: float, wanted: float, debts: Iterable[Debt]) -> float:
+        """Until when the rule wants this element, or some time from ``wanted`` on; 0 where it does not. ``debts``: names
+        that it was wanted for, which are looked at first: all that the client has learned may be much."""
         kernel_set, client, address = place
         user, feed = self._roster.uses(client), self._roster.feed_of(kernel_set)
         if user is None or feed is None or feed.id not in user.feeds or feed.kernel_set(client) != kernel_set:
-            return False
+            return 0.0
         own: Scope = client if user.endpoint == OUTSIDERS else user.endpoint
         for scope, name, _ in debts:
             graph = self._library.get(scope)
             if graph is None or (scope != own and (scope != NODE or own is client)):
                 continue
             for each in graph.with_ancestors((name,)):
-                if feed.id in self._library.names.feeds(each) and address in graph.reach(each, now)[0]:
-                    return True
-        return address in self._due(kernel_set, client, {}, now).addresses
+                if feed.id in self._library.names.feeds(each):
+                    until = graph.reach(each, now)[0].get(address, 0.0)
+                    if until >= wanted:
+                        return until
+        return self._due(kernel_set, client, {}, now).addresses.get(address, 0.0)
 
     def everything(self) -> set[tuple[str, bytes]]:
         """Every (kernel set, client) that holds something or may."""

@@ -28,7 +28,7 @@ STATE_INVALID, STATE_ESTABLISHED, STATE_RELATED, STATE_NEW, STATE_UNTRACKED = 1,
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
 EQUAL, NOT_EQUAL, LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL = range(6)
 
-FIB_ADDRESS_TYPE, FIB_DESTINATION = 3, 2
+FIB_ADDRESS_TYPE, FIB_SOURCE, FIB_DESTINATION = 3, 1, 2
 TYPE_LOCAL = 2
 """An address of the machine itself (``RTN_LOCAL``)."""
 
@@ -138,9 +138,10 @@ def reject() -> bytes:
     return _expression("reject", be32(1, ICMPX_UNREACHABLE), attribute(2, bytes([ICMPX_ADMIN_PROHIBITED])))
 
 
-def address_type(register: int = REGISTER_1) -> bytes:
-    """Load what the destination address is to the machine, four bytes in host order: `TYPE_LOCAL` and its like."""
-    return _expression("fib", be32(1, register), be32(2, FIB_ADDRESS_TYPE), be32(3, FIB_DESTINATION))
+def address_type(side: int = FIB_DESTINATION, register: int = REGISTER_1) -> bytes:
+    """Load what an address (`FIB_SOURCE`, `FIB_DESTINATION`) is to the machine, four bytes in host order: `TYPE_LOCAL`
+    and its like."""
+    return _expression("fib", be32(1, register), be32(2, FIB_ADDRESS_TYPE), be32(3, side))
 
 
 def load(data: bytes, register: int = REGISTER_1) -> bytes:

@@ -175,6 +175,35 @@ def test_a_query_in_the_name_of_another_opens_nothing(lab: Running, who: str, so
     assert label not in str(guard.answer("GET", "/v1/leases"))
 
 
+SPOOF6 = """
+import socket, sys
+IPV6_TRANSPARENT = 75
+with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+    sock.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
+    sock.bind((sys.argv[2], 5555))
+    for _ in range(3):
+        sock.sendto(bytes.fromhex(sys.argv[1]), (sys.argv[3], 53))
+"""
+
+
+@pytest.mark.parametrize("source", [topology.NODE_ADDRESSES[1], topology.LISTEN_ADDRESSES[1]])
+@pytest.mark.parametrize("who", [topology.INTERNET, OTHER, "stranger"])
+def test_nor_does_one_over_ipv6_in_the_name_of_the_node_where_the_kernel_lets_it_in(
+    lab: Running, who: str, source: str
+) -> None:
+    built, guard = lab
+    before = leases()
+    label = f"node-by-{who}-as-{source}".replace(":", "-")
+    target = topology.LISTEN_ADDRESSES[1]
+    if who == topology.INTERNET:
+        run(who, f"ip -6 route replace {target} via {topology.NODE_ADDRESSES[1]}")
+    message = query(wire(label.encode(), b"example", b"com")).hex()
+    subprocess.run(inside(who, [sys.executable, "-c", SPOOF6, message, source, target]), check=True)
+    assert rcode(ask(built, GOOD)) == "NOERROR"  # whatever came before has been dealt with
+    assert leases() - before <= {(CLIENT_ADDRESS, "198.51.100.90")}
+    assert label not in str(guard.answer("GET", "/v1/leases"))
+
+
 HOLD = """
 import socket, sys
 held = []

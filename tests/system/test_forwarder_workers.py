@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -122,12 +123,59 @@ async def test_a_worker_that_dies_is_started_again_and_no_query_is_lost(rig: Rig
     assert children(rig._process.pid) != before
 
 
+async def test_a_worker_that_hangs_is_started_again(tmp_path: Path) -> None:
+    async with forwarder.rig(tmp_path) as rig:
+        rig.make_sets(FEED)
+        rig.zone = {"n1.example.org": [("A", "192.0.2.1")]}
+        await rig.start("--workers", "2", first="from dnsguard.forwarder.sharing import crew; crew._SILENT = 3")
+        await rig.until(lambda: len(rig.link.forwarders) == 2, "both connect")
+        await rig.enforced(POLICY)
+        (before,) = children(rig.pid)
+        os.kill(before, signal.SIGSTOP)
+        await rig.until(lambda: children(rig.pid) not in (set(), {before}), "another has its place")
+        for port in range(26_000, 26_012):
+            assert (await ask(rig, "n1.example.org", port)).rr, port
+
+
+async def test_where_no_worker_can_be_started_those_there_are_go_on_until_one_can(rig: Rig) -> None:
+    most = resource.prlimit(rig.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(rig.pid, resource.RLIMIT_NOFILE, (rig.open_files, most[1]))
+    os.kill(min(children(rig.pid)), signal.SIGKILL)
+    await rig.until(lambda: "cannot be started" in rig.log, "it notices")
+    assert "Traceback" not in rig.log
+    resource.prlimit(rig.pid, resource.RLIMIT_NOFILE, most)
+    await rig.until(lambda: len(children(rig.pid)) == WORKERS - 1, "it is back")
+    for port in range(24_100, 24_112):
+        assert (await ask(rig, "n10.example.org", port)).rr, port
+
+
+async def test_an_address_that_changes_hands_while_it_asks_has_its_leases_from_then_on(rig: Rig) -> None:
+    """What the owner said of the endpoint before counts for nobody after."""
+    owners = [policy(FEED, identities=[identity(name, [WORKLOAD], ["a"])]) for name in ("ns/one", "ns/other")]
+    for round_ in range(20):
+        name, address = f"n{100 + round_}.example.org", f"192.0.2.{100 + round_}"
+        asking = [asyncio.create_task(ask(rig, name, port)) for port in range(25_000, 25_012)]
+        await rig.enforced(owners[round_ % 2])
+        await asyncio.gather(*asking)
+        for port in range(25_000, 25_006):
+            assert (await ask(rig, name, port)).rr
+            assert (WORKLOAD, address) in rig.elements("d4-a")
+
+
 async def test_with_the_owner_its_workers_end(rig: Rig) -> None:
     assert rig._process is not None
     workers = children(rig._process.pid)
     rig.signal(signal.SIGKILL)
     await rig.ended()
     await rig.until(lambda: not any(map(is_worker, workers)), "they are gone")
+
+
+async def test_a_worker_that_hangs_does_not_outlive_the_others(rig: Rig) -> None:
+    workers = children(rig.pid)
+    os.kill(min(workers), signal.SIGSTOP)
+    rig.signal()
+    assert await rig.ended() == 0
+    assert not any(map(is_worker, workers))
 
 
 async def test_told_to_stop_all_of_them_stop(rig: Rig) -> None:

@@ -18,6 +18,10 @@ from dnsguard.handover import Handed
 
 log = logging.getLogger(__name__)
 
+_SILENT: Final = 30
+"""Looks, a second apart, that find nothing new said by a worker, which counts aloud every second: then it hangs, and
+whoever asks it waits in vain. Looks and not seconds, for we may have hung ourselves."""
+
 _PATIENCE: Final = 5.0
 """Seconds a worker has to stop before it is killed: less than we have ourselves."""
 
@@ -92,13 +96,25 @@ class Crew:
             )  # fmt: skip
         desk = self._desks[number] = Desk(self._lease)
         await asyncio.get_running_loop().create_connection(lambda: desk, sock=ours)
+        watching = asyncio.create_task(_kill_when_silent(process, desk, number), name=f"watch-worker-{number}")
         try:
             return await process.wait()
         finally:
+            watching.cancel()
             desk.close()  # which ends it, if it lives
             self._gone.update(self._desks.pop(number).counters)
             if process.returncode is None:
                 await _end(process)
+
+
+async def _kill_when_silent(process: asyncio.subprocess.Process, desk: Desk, number: int) -> None:
+    silent = 0
+    while silent < _SILENT:
+        desk.heard = False
+        await asyncio.sleep(1.0)
+        silent = 0 if desk.heard else silent + 1
+    log.error("worker %d hangs: killing it", number)
+    process.kill()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

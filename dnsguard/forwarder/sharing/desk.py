@@ -32,6 +32,9 @@ class Desk(Channel):
         self.counters: dict[str, int] = {}
         """What the worker counted since it started, as it last said."""
 
+        self.heard = False
+        """Whether the worker has said anything since this was last set to False."""
+
         self._lease = lease
         self._forgotten = 0
         """How often we were told to forget."""
@@ -42,6 +45,7 @@ class Desk(Channel):
         self.send(FORGET, b"")
 
     def hear(self, kind: int, body: bytes) -> None:
+        self.heard = True
         if kind == LEASE:
             self._serve(decode_request(body))
         elif kind == COUNTERS:

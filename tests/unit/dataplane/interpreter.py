@@ -16,6 +16,7 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     Count,
     Family,
+    FromMachine,
     GiveTo,
     Goto,
     HopLimit,
@@ -187,6 +188,8 @@ class Run:
                 return False
             case ToMachine():
                 return self.packet.destination in self.own
+            case FromMachine():
+                return self.packet.source in self.own
             case Marked(bit):
                 return bool(self.mark & bit)
             case HopLimit():

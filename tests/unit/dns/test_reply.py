@@ -68,6 +68,17 @@ def test_ttls_count_down_and_are_capped_in_every_section(age: int, cap: int | No
     assert [rr.ttl for rr in (*record.rr, *record.auth, record.ar[0])] == ttls
 
 
+@pytest.mark.parametrize("wild", [2**31, 2**32 - 1])
+def test_a_ttl_that_counts_as_nothing_is_told_as_nothing(wild: int) -> None:
+    """RFC 2181 §8. Who does not know that would keep the address for decades, and its lease is a minute."""
+    asked = query_bytes()
+    data = answer_bytes(asked, "www.example.org 300 A 192.0.2.1", f"www.example.org {wild} A 192.0.2.2")
+    kept = stored(data)
+    told = DNSRecord.parse(bytes(reply(kept, query(), 0, None, 1232))).rr
+    assert [(str(record.rdata), record.ttl) for record in told] == [("192.0.2.1", 300), ("192.0.2.2", 0)]
+    assert kept.expires == kept.arrived
+
+
 def test_nothing_but_id_question_and_opt_differs() -> None:
     data = answer_bytes(query_bytes(), "www.example.org 300 A 192.0.2.1")
     asked = query("wWw.example.org", ident=77, edns=1232)

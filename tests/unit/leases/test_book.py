@@ -86,6 +86,16 @@ def test_a_change_that_policy_overtook_is_not_written() -> None:
     assert kernel.elements == {}
 
 
+def test_a_change_that_policy_overtook_is_written_for_as_long_as_policy_wants_it_still() -> None:
+    made, kernel = LeaseBook(), Kernel()
+    made.replace_policy([feed("web", "long.example.org", "short.example.org")], [ONE], 0)
+    waiting = made.learn("ns/one", answer("long.example.org A 192.0.2.1 3000"), 0).changes
+    made.learn("ns/one", answer("short.example.org A 192.0.2.1 100"), 0)
+    made.apply_delta([feed("web", "short.example.org")], [], [], [], 0)
+    kernel.take(made, waiting, 0)
+    assert set(kernel.elements.values()) == {145}
+
+
 def test_an_old_change_does_not_shorten_a_newer_lease() -> None:
     made, kernel = book(), Kernel()
     old = made.learn("ns/one", WWW, 0).changes

@@ -1,5 +1,7 @@
 """Whatever happens in whatever order: the kernel holds what the rule says, no more and no less."""
 
+from itertools import pairwise
+
 import hypothesis.strategies as st
 from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -9,8 +11,8 @@ from dnsguard.leases import NODE, OUTSIDERS, Changes, Feed, LeaseBook, LocalClie
 from dnsguard.leases.prolonging import Pair
 from tests.unit.leases.naive import Kernel, Naive, answer, packed
 
-NAMES = ["a.example.org", "b.example.net", "c.example.net"]
-PATTERNS = ["a.example.org", "*.example.net", "*.example.org", "c.example.net"]
+NAMES = ["a.example.org", "b.example.net", "c.example.net", "d.example.com", "e.example.com"]
+PATTERNS = ["a.example.org", "*.example.net", "*.example.org", "c.example.net", "e.example.com"]
 ADDRESSES = ["192.0.2.1", "2001:db8::1"]
 CLIENTS = {"ns/one": ["10.0.0.1", "fd00::1"], "ns/two": ["10.0.0.2"], "host": ["10.0.0.1", "10.0.0.3"], OUTSIDERS: []}
 FEEDS = ["f", "g"]
@@ -21,6 +23,21 @@ records = st.one_of(
     st.builds("{} CNAME {} {}".format, st.sampled_from(NAMES), st.sampled_from(NAMES), st.sampled_from([0, 40, 200])),
     st.builds("{} A {} {}".format, st.sampled_from(NAMES), st.sampled_from(ADDRESSES), st.sampled_from([0, 40, 200])),
 )
+
+
+def chain(names: list[str], ttls: list[int], addresses: list[str]) -> list[str]:
+    """From each name to the next, and from the last to the addresses."""
+    found = [f"{a} CNAME {b} {ttl}" for (a, b), ttl in zip(pairwise(names), ttls, strict=False)]
+    return found + [f"{names[-1]} A {address} {ttls[-1]}" for address in addresses]
+
+
+chains = st.builds(
+    chain,
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True),
+    st.lists(st.sampled_from([0, 40, 200]), min_size=5, max_size=5),
+    st.lists(st.sampled_from(ADDRESSES), min_size=1, unique=True),
+)
+answers = st.lists(records, min_size=1, max_size=3) | chains
 patterns = st.frozensets(st.sampled_from(PATTERNS).map(DomainPattern.parse), max_size=3)
 
 
@@ -50,7 +67,7 @@ class Sequences(RuleBasedStateMachine):
     def _take(self, changes: Changes) -> None:
         self.kernel.take(self.book, changes, self.now)
 
-    @rule(scope=st.sampled_from(SCOPES), texts=st.lists(records, min_size=1, max_size=3))
+    @rule(scope=st.sampled_from(SCOPES), texts=answers)
     def learn(self, scope: Scope, texts: list[str]) -> None:
         scope = self.book.scope_of(scope) if isinstance(scope, bytes) else scope
         if isinstance(scope, str) and scope not in self.book.roster.clients:
@@ -63,7 +80,7 @@ class Sequences(RuleBasedStateMachine):
         assert not again.changes or self.owed
         self._take(again.changes)
 
-    @rule(scope=st.sampled_from(SCOPES), texts=st.lists(records, min_size=1, max_size=3))
+    @rule(scope=st.sampled_from(SCOPES), texts=answers)
     def learn_and_wait(self, scope: Scope, texts: list[str]) -> None:
         """The kernel takes it later, after whatever comes between."""
         scope = self.book.scope_of(scope) if isinstance(scope, bytes) else scope
@@ -74,7 +91,7 @@ class Sequences(RuleBasedStateMachine):
         self.naive.learn(scope, facts, self.now)
         self.owed = True
 
-    @rule(scope=st.sampled_from(SCOPES), texts=st.lists(records, min_size=1, max_size=3))
+    @rule(scope=st.sampled_from(SCOPES), texts=answers)
     def learn_and_fail(self, scope: Scope, texts: list[str]) -> None:
         """The kernel never takes it; but asked again, the book asks again."""
         scope = self.book.scope_of(scope) if isinstance(scope, bytes) else scope

@@ -216,8 +216,7 @@ class LeaseBook:
 
     def due(self, changes: Changes, now: float) -> Changes:
         """What is left of changes handed out before: less what the kernel has by now and what policy wants no more, or
-        not for so long.
-        Nothing that a process before us wrote is shortened.
+        not for so long. Nothing that a process before us wrote is shortened.
 
         To be asked right before writing, and the acknowledgement given before anything else is asked of the book.
         """

@@ -135,8 +135,10 @@ class Rule:
             raise LimitReached(KERNEL_FULL, self._limits.elements)
 
     def lasts(self, place: Place, now: float, wanted: float, debts: Iterable[Debt]) -> float:
-        """Until when the rule wants this element, or some time from ``wanted`` on; 0 where it does not. ``debts``: names
-        that it was wanted for, which are looked at first: all that the client has learned may be much."""
+        """Until when the rule wants this element, or some time from ``wanted`` on; 0 where it does not.
+
+        ``debts``: names that it was wanted for, which are looked at first: all that the client has learned may be much.
+        """
         kernel_set, client, address = place
         user, feed = self._roster.uses(client), self._roster.feed_of(kernel_set)
         if user is None or feed is None or feed.id not in user.feeds or feed.kernel_set(client) != kernel_set:

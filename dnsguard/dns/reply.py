@@ -53,8 +53,8 @@ class StoredAnswer(NamedTuple):
 
 
 def _without_wild_ttls(data: bytes, layout: Layout) -> bytes:
-    """The same with 0 for TTLs that have their top bit set, as they count (RFC 2181 §8): a client that does not know
-    it would keep the address for decades."""
+    """The same with 0 for TTLs that have their top bit set: a client may not know that they count as that (RFC 2181 §8)
+    and keep addresses for 68 years."""
     wild = [offset for offset in layout.ttl_offsets if data[offset] & 0x80]
     if not wild:
         return data

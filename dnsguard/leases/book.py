@@ -216,8 +216,7 @@ class LeaseBook:
 
     def due(self, changes: Changes, now: float) -> Changes:
         """What is left of changes handed out before: less what the kernel has by now and what policy wants no more, or
-        not for so long.
-        Nothing that a process before us wrote is shortened.
+        not for so long. Nothing that a process before us wrote is shortened.
 
         To be asked right before writing, and the acknowledgement given before anything else is asked of the book.
         """
@@ -229,7 +228,7 @@ class LeaseBook:
             there = max(now, held(kernel_set, client).get(address, 0.0))
             if not current and expires > there:
                 # The reason for all of that time may have gone, and one for less of it be there.
-                expires = self._rule.lasts(element, now, changes.debts)
+                expires = min(expires, self._rule.lasts(place, now, expires, changes.debts))
                 element = Element(place, expires)
             if expires > there:
                 inherited = self.held.inherited_until(place)

@@ -134,10 +134,12 @@ class Rule:
         if len(wanted) > room and sum(map(self._is_new, wanted)) > room:
             raise LimitReached(KERNEL_FULL, self._limits.elements)
 
-    def lasts(self, element: Element, now: float, debts: Iterable[Debt]) -> float:
-        """For how much of its time the rule wants this element: until when, 0 where it does not. ``debts``: names that
-        it was wanted for, which are looked at first: all that the client has learned may be much."""
-        (kernel_set, client, address), expires = element
+    def lasts(self, place: Place, now: float, wanted: float, debts: Iterable[Debt]) -> float:
+        """Until when the rule wants this element, or some time from ``wanted`` on; 0 where it does not.
+
+        ``debts``: names that it was wanted for, which are looked at first: all that the client has learned may be much.
+        """
+        kernel_set, client, address = place
         user, feed = self._roster.uses(client), self._roster.feed_of(kernel_set)
         if user is None or feed is None or feed.id not in user.feeds or feed.kernel_set(client) != kernel_set:
             return 0.0
@@ -147,12 +149,11 @@ class Rule:
             if graph is None or (scope != own and (scope != NODE or own is client)):
                 continue
             for each in graph.with_ancestors((name,)):
-                if (
-                    feed.id in self._library.names.feeds(each)
-                    and graph.reach(each, now)[0].get(address, 0.0) >= expires
-                ):
-                    return expires
-        return min(expires, self._due(kernel_set, client, {}, now).addresses.get(address, 0.0))
+                if feed.id in self._library.names.feeds(each):
+                    until = graph.reach(each, now)[0].get(address, 0.0)
+                    if until >= wanted:
+                        return until
+        return self._due(kernel_set, client, {}, now).addresses.get(address, 0.0)
 
     def everything(self) -> set[tuple[str, bytes]]:
         """Every (kernel set, client) that holds something or may."""

@@ -5,8 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from struct import unpack_from
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from dnsguard.netlink import conntrack
 from dnsguard.netlink.codec import header, packets
@@ -33,14 +32,6 @@ class FlowList:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
         self._socket.bind((0, 0))
         self._sequence = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._socket.close()

@@ -10,7 +10,7 @@ from tests.fuzz.mutation import mutated
 from tests.fuzz.opinions import Disagreement, check
 from tests.fuzz.seeds import seeds
 
-MESSAGES = 100_000
+MESSAGES = 25_000
 KEPT = 0.05
 """Of the changed messages that are well-formed, how many are changed further."""
 

@@ -1,6 +1,7 @@
 """Real packets: who talks to an address may open further connections to it when the lease would have ended."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -70,7 +71,7 @@ async def test_under_a_flow_the_address_stays_open_and_only_that(way: Road, vers
     book.replace_policy([web], [client("ns/a", f"{CLIENT[4]} {CLIENT[6]}", "web")], loop.time())
     kind = "A" if version == 4 else "AAAA"
     learned = answer(f"www.example.org {kind} {USED[version]} 0", f"www.example.org {kind} {UNUSED[version]} 0")
-    with way.node.entered(), FlowList() as flows:
+    with way.node.entered(), contextlib.closing(FlowList()) as flows:
         keeper = FlowKeeper(book, committer, flows, counters)
         assert not await committer.write(book.learn("ns/a", learned, loop.time()).changes)
         with talk(way, version):

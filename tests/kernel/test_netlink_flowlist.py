@@ -58,7 +58,7 @@ def talking(client: Namespace, server: Namespace, version: int, kind: int) -> It
 
 
 def listed(node: Namespace, *clients: str) -> list[Flow]:
-    with node.entered(), FlowList() as flows:
+    with node.entered(), contextlib.closing(FlowList()) as flows:
         return list(flows.opened_by(frozenset(ip_address(client).packed for client in clients)))
 
 

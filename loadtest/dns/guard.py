@@ -55,7 +55,8 @@ def _command(task: Task, *, compiled: bool) -> list[str]:
     words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     profiled = ["-m", "cProfile", "-o", str(task.profile)] if task.profile else []
     elsewhere = ["env", f"PYTHONPATH={COMPILED}"] if compiled else []
-    return [*elsewhere, sys.executable, *profiled, "-m", "dnsguard", "forwarder", *words]
+    # -P: not what lies in the current directory.
+    return [*elsewhere, sys.executable, "-P", *profiled, "-m", "dnsguard", "forwarder", *words]
 
 
 _PYTHON = shutil.which(sys.executable) or sys.executable

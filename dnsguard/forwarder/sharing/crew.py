@@ -93,7 +93,7 @@ class Crew:
         with theirs:
             descriptors = [each.socket.fileno() for each in sockets]
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "dnsguard.forwarder.worker",
+                sys.executable, "-P", "-m", "dnsguard.forwarder.worker",
                 str(number), str(theirs.fileno()), ",".join(map(str, descriptors)),
                 pass_fds=(theirs.fileno(), *descriptors), stdin=asyncio.subprocess.PIPE,
             )  # fmt: skip

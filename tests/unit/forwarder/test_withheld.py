@@ -4,7 +4,7 @@ import pytest
 
 from dnsguard.dns.eligible import Eligible, UnleasedNets
 from dnsguard.forwarder.withheld import MAX_ADDRESSES, MAX_SCOPES, Withheld
-from dnsguard.leases import NODE, Terms
+from dnsguard.leases import NODE, Scope, Terms
 from dnsguard.link.messages import WithheldAddress
 from tests.unit.leases.naive import answer, packed
 
@@ -18,7 +18,7 @@ def withheld() -> Withheld:
     return Withheld(Eligible(lambda: OWN, UnleasedNets([ip_network("10.0.0.0/8")])))
 
 
-def told(withheld: Withheld, *scopes: str, now: float = NOW) -> list[tuple[str, str]]:
+def told(withheld: Withheld, *scopes: Scope, now: float = NOW) -> list[tuple[str, str]]:
     return [(each.address, each.reason) for each in withheld.of(scopes, now)]
 
 

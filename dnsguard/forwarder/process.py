@@ -140,7 +140,9 @@ class Forwarder:
         self._intercepts = settings.intercept_dns != "Off"
         self.judge.rights = self.linking.rights if self._intercepts else None
         self.linking.rights.forgotten = self._forget_ready
-        self.dns_log = DnsLog(settings, self.book, self.clients, self.leasing.scope, self.linking.client)
+        self.dns_log = DnsLog(
+            settings, self.book, self.clients, self.leasing.scope, eligible.reason, self.linking.client
+        )
         self.linking.dns_log = self.configuring.dns_log = self.dns_log
         self.health = HealthServer(self.unready, self.metrics)
         self.sockets = DnsSockets()

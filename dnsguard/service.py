@@ -18,13 +18,23 @@ Run = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
 def serve(argv: Sequence[str], name: str, run: Run) -> int:
     """Run until SIGTERM or SIGINT. Exit code: 0 stopped, 1 could not start or go on, 2 wrong settings."""
-    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(message)s")
+    log_as(name)
     try:
         settings = settings_from_argv(argv, f"dnsguard {name}")
     except SettingsError as error:
         for problem in error.problems:
             log.error("%s", problem)
         return MISUSED
+    return serve_with(settings, run)
+
+
+def log_as(name: str) -> None:
+    """Every line of the log is to bear this name."""
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(message)s")
+
+
+def serve_with(settings: Settings, run: Run) -> int:
+    """The same with settings that are known."""
     code = 0
     try:
         asyncio.run(_until_signalled(settings, run))

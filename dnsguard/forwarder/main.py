@@ -1,7 +1,6 @@
 """``dnsguard forwarder``."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from dnsguard.forwarder.process import run
 from dnsguard.service import serve
@@ -9,4 +8,4 @@ from dnsguard.service import serve
 
 def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
-    return serve(argv, "forwarder", partial(run, argv=argv))
+    return serve(argv, "forwarder", run)

@@ -185,7 +185,7 @@ class Forwarder:
             self._quieten_collector()
             async with asyncio.TaskGroup() as tasks:
                 running = self._start_tasks(tasks)
-                running.append(tasks.create_task(self.sockets.take_backlog(lambda: relay.waiting), name="backlog"))
+                running.append(tasks.create_task(self._take_backlog(relay), name="backlog"))
                 log.info("answering on %s, upstream %s", ", ".join(map(str, settings.listen)),
                          ", ".join(pool.healths()))  # fmt: skip
                 started()
@@ -219,6 +219,10 @@ class Forwarder:
             intercepting = [each for each in self._handed if is_transparent(each.socket)]
             await self.sockets.open_intercepted(port, gate.handle, self.dns_counters, relay.ready, intercepting)
         await self._open_health()
+
+    async def _take_backlog(self, relay: Relay) -> None:
+        """Answer what waited while nobody was there, and read on."""
+        await self.sockets.take_backlog(lambda: relay.waiting)
 
     async def _end(self) -> None:
         """When all is closed."""
@@ -390,11 +394,8 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-async def run(settings: Settings, stopped: asyncio.Event, *, argv: Sequence[str]) -> None:
-    """Open the kernel and run until ``stopped``. Raises ``DnsguardError`` when it cannot start.
-
-    ``argv``: what ``settings`` were made of, for workers.
-    """
+async def run(settings: Settings, stopped: asyncio.Event) -> None:
+    """Open the kernel and run until ``stopped``. Raises ``DnsguardError`` when it cannot start."""
     handed: Sequence[Handed] = handed_down()
     crew = None
     if settings.workers > 1:
@@ -403,7 +404,7 @@ async def run(settings: Settings, stopped: asyncio.Event, *, argv: Sequence[str]
         listening = [each for each in handed if each not in intercepting]
         own, *others = divided(listening, places, settings.workers)
         handed = [*own, *intercepting]
-        crew = partial(Crew, argv, others)
+        crew = partial(Crew, settings, others)
     with NetfilterSocket() as kernel:
         try:
             renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")

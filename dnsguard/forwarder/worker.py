@@ -5,9 +5,11 @@ while the controller is away, and what an answer opens is leased by the owner, w
 """
 
 import asyncio
+import pickle
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NoReturn
 
@@ -17,10 +19,12 @@ from dnsguard.forwarder.process import Forwarder, every
 from dnsguard.forwarder.sharing.asking import Asking
 from dnsguard.handover import Handed
 from dnsguard.netlink.nftables import Message
-from dnsguard.service import serve
+from dnsguard.service import log_as, serve_with
 from dnsguard.settings import Settings
 
 _COUNTERS_SECONDS = 1.0
+_POLICY_SECONDS = 5.0
+"""Where the controller says nothing for so long, we answer what can be answered without it, as the owner does."""
 
 
 class _NoKernel:
@@ -43,6 +47,9 @@ class Worker(Forwarder):
     def __init__(self, settings: Settings, handed: Sequence[Handed], asking: Asking) -> None:
         super().__init__(settings, _NoKernel(), renews=True, handed=handed, keeps=False)
         self._asking = asking
+        self._told = asyncio.Event()
+        """Set once there is a policy."""
+
         self.lease = asking
         asking.forgotten = self._forget_ready
 
@@ -51,6 +58,13 @@ class Worker(Forwarder):
 
     async def _open_doors(self, relay: Relay) -> None:
         pass
+
+    async def _take_backlog(self, relay: Relay) -> None:
+        """Policy first: the owner had it, and holds the sockets, so who asks loses nothing by waiting for it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_POLICY_SECONDS):
+                await self._told.wait()
+        await super()._take_backlog(relay)
 
     async def _end(self) -> None:
         pass
@@ -65,17 +79,24 @@ class Worker(Forwarder):
     def _forget_ready(self) -> None:
         super()._forget_ready()
         self._asking.forget()
+        if self.judge.policy is not None:
+            self._told.set()
 
     async def _tell(self) -> None:
         self._asking.tell(self.counted())
 
 
 def main(argv: Sequence[str]) -> int:
-    """``NUMBER CHANNEL SOCKET,SOCKET,… SETTINGS``: descriptors that the owner opened. The exit code."""
-    number, channel, sockets, *words = argv
+    """``NUMBER CHANNEL SOCKET,SOCKET,…``: descriptors that the owner opened; its settings are on standard input.
+
+    The exit code.
+    """
+    number, channel, sockets = argv
+    log_as(f"worker {number}")
+    settings = pickle.load(sys.stdin.buffer)  # noqa: S301 - by our own parent, over a pipe
     handed = [Handed("", socket.socket(fileno=int(each))) for each in sockets.split(",")]
     run = partial(_run, number=int(number), channel=socket.socket(fileno=int(channel)), handed=handed)
-    return serve(words, f"worker {number}", run)
+    return serve_with(settings, run)
 
 
 async def _run(

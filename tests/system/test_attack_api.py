@@ -45,6 +45,7 @@ def lab() -> Iterator[Running]:
 def untouched(lab: Running) -> Iterator[None]:
     """What is stored and what is enforced are the same before and after."""
     _, guard = lab
+    guard.await_enforced()
     before = revisions(guard)
     yield
     assert revisions(guard) == before

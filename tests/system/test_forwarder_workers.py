@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from dnslib import RCODE, DNSRecord
 
+from dnsguard.forwarder.process import LAST_GOOD_FILE
 from tests.system import forwarder
 from tests.system.forwarder import LISTEN, NEIGHBOUR, WORKLOAD, WORKLOAD6, Rig, feed, identity, policy
 
@@ -28,7 +29,13 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         await made.start("--workers", str(WORKERS))
         await made.until(lambda: len(made.link.forwarders) == WORKERS, "all of them connect")
         await made.enforced(POLICY)
+        await until_kept(made)
         yield made
+
+
+async def until_kept(rig: Rig) -> None:
+    """The policy is on disk: this controller says it once, and not again to a worker that comes later."""
+    await rig.until(lambda: (rig.directory / "state" / LAST_GOOD_FILE).exists(), "the policy is kept")
 
 
 async def ask(rig: Rig, name: str, port: int, kind: str = "A") -> DNSRecord:
@@ -160,6 +167,27 @@ async def test_an_address_that_changes_hands_while_it_asks_has_its_leases_from_t
         for port in range(25_000, 25_006):
             assert (await ask(rig, name, port)).rr
             assert (WORKLOAD, address) in rig.elements("d4-a")
+
+
+async def test_a_worker_that_starts_again_has_its_owners_settings(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"workers: {WORKERS}\nquery_policy: AllowListed\n")
+    async with forwarder.rig(tmp_path) as made:
+        made.make_sets(FEED)
+        made.zone["n9.example.org"] = [("A", "192.0.2.9")]
+        await made.start("--config", str(file))
+        await made.until(lambda: len(made.link.forwarders) == WORKERS, "all of them connect")
+        await made.enforced(POLICY)
+        await until_kept(made)
+        assert made._process is not None
+        file.write_text("workers: none\nlisten: nowhere\n")
+        before = children(made._process.pid)
+        for each in before:
+            os.kill(each, signal.SIGKILL)
+        for port in range(25_000, 25_030):
+            assert (await ask(made, "n9.example.org", port)).rr, port
 
 
 async def test_with_the_owner_its_workers_end(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import pickle
 import socket
 import sys
 from collections import Counter
@@ -15,6 +16,7 @@ from dnsguard.dns.listen.handed import pairs
 from dnsguard.forwarder.faults import CannotStart
 from dnsguard.forwarder.sharing.desk import Desk
 from dnsguard.handover import Handed
+from dnsguard.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +47,10 @@ def divided(handed: Sequence[Handed], places: Sequence[Place], workers: int) -> 
 class Crew:
     """Belongs to one event loop. ``run`` is its task; cancelled, it ends the workers and waits for them."""
 
-    def __init__(self, argv: Sequence[str], sockets: Sequence[Sequence[Handed]], lease: Lease) -> None:
-        """``argv``: the settings as we were given them; ``sockets``: of each worker."""
-        self._argv = argv
+    def __init__(self, settings: Settings, sockets: Sequence[Sequence[Handed]], lease: Lease) -> None:
+        """``settings``: ours, handed down as they are, whatever a file says by the time that a worker is started again;
+        ``sockets``: of each worker."""
+        self._settings = pickle.dumps(settings)
         self._sockets = sockets
         self._lease = lease
         self._desks: dict[int, Desk] = {}
@@ -91,9 +94,12 @@ class Crew:
             descriptors = [each.socket.fileno() for each in sockets]
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "dnsguard.forwarder.worker",
-                str(number), str(theirs.fileno()), ",".join(map(str, descriptors)), *self._argv,
-                pass_fds=(theirs.fileno(), *descriptors), stdin=asyncio.subprocess.DEVNULL,
+                str(number), str(theirs.fileno()), ",".join(map(str, descriptors)),
+                pass_fds=(theirs.fileno(), *descriptors), stdin=asyncio.subprocess.PIPE,
             )  # fmt: skip
+        assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+        process.stdin.write(self._settings)
+        process.stdin.close()
         desk = self._desks[number] = Desk(self._lease)
         await asyncio.get_running_loop().create_connection(lambda: desk, sock=ours)
         watching = asyncio.create_task(_kill_when_silent(process, desk, number), name=f"watch-worker-{number}")

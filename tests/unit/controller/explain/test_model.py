@@ -152,7 +152,9 @@ async def test_a_name_never_looked_up_is_judged_for_where_it_may_lead(in_force: 
     answer = await explained(in_force, "new.example.org")
     assert answer.verdict == "Allow"
     assert "new.example.org (an address new to it), TCP port 443: allowed" in answer.summary
-    assert "new.example.org led shop/cart nowhere yet: judged for a new address of it that a name may open" in answer.notes
+    assert (
+        "new.example.org led shop/cart nowhere yet: judged for a new address of it that a name may open" in answer.notes
+    )
     assert [flow.destination for flow in only(answer).flows] == ["", ""], "of both families"
 
 

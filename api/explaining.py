@@ -191,6 +191,16 @@ class LearnedAddress(View):
     seconds_left: float
 
 
+class WithheldAddress(View):
+    """An address that the source was led to and that no name opens."""
+
+    address: str
+    reason: str
+    """``in 10.0.0.0/8 of unleased_nets``, ``loopback``, ``the node's own address``, …"""
+
+    seconds_left: float
+
+
 class Carrier(View):
     """A pattern that matches the name, and what asks for it."""
 
@@ -216,6 +226,7 @@ class ExplainedName(View):
     name: str
     aliases: tuple[LearnedAlias, ...] = ()
     addresses: tuple[LearnedAddress, ...] = ()
+    withheld: tuple[WithheldAddress, ...] = ()
     carriers: tuple[Carrier, ...] = ()
     """Those that the source's policies use first."""
 

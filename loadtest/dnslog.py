@@ -20,6 +20,7 @@ from dnslib import RR, DNSRecord
 
 from dnsguard.dns.client import Client
 from dnsguard.dns.counters import Counters
+from dnsguard.dns.eligible import ineligible
 from dnsguard.dns.hooks import Handled
 from dnsguard.dns.message import Answer
 from dnsguard.dns.relay import Leased, LeaseOutcome, Relay, RelaySettings
@@ -60,7 +61,7 @@ class Bench:
         feed = Feed("web", "w4", "w6", frozenset([DomainPattern.parse("*.example.org")]))
         self.book.replace_policy([feed], [LocalClient("shop/web", (CLIENT.address,), frozenset(["web"]))], 0.0)
         self.relay = Relay(self._ask, lambda *_: None, self._lease, RelaySettings(), Counters())
-        describing = Describing(self.book, Clients((), (), ()), self.book.scope_of)
+        describing = Describing(self.book, Clients((), (), ()), self.book.scope_of, ineligible)
         self.observing = Observing(describing, Nobody(), client_lines=10**9)
         self.file = LogFile(directory / "log", 100_000_000, 2)
         self.writer = LineWriter(self.file, lambda count: unlogged_line(0.0, count, ""))

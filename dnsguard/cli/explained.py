@@ -109,7 +109,9 @@ def _name(name: Part) -> Iterator[str]:
             f"leased{whose}" if address.get("sets") else "not leased: no policy of it that is in force takes the name"
         )
         yield f"  {address['address']} {held}, for {_seconds(address)} more"
-    if not name.get("addresses"):
+    for address in name.get("withheld", ()):
+        yield f"  {address['address']} no name opens: it is {address['reason']}, for {_seconds(address)} more"
+    if not name.get("addresses") and not name.get("withheld"):
         yield "  no address: it has not looked it up lately"
     used = [each for each in name.get("carriers", ()) if each["used"]]
     for carrier in used:

@@ -63,7 +63,10 @@ def _parts(record: dict[str, Any]) -> Iterator[str]:
         yield ", ".join(str(each["ip"]) for each in addresses)
     yield f"[{record.get('source', '')} {record.get('total_ms', 0)} ms]"
     opened = {each["set"]: each["seconds"] for each in record.get("leased", ())}
+    to_all = "to every endpoint that may, " if record.get("node_wide") else ""
     for match in record.get("policy_match", ()):
         by = f" in {', '.join(match['policies'])}" if match.get("policies") else ""
-        leased = f", open for {opened[match['set']]} s" if match["set"] in opened else ""
+        leased = f", open {to_all}for {opened[match['set']]} s" if match["set"] in opened else ""
         yield f"{{{', '.join(match['patterns'])}{by}{leased}}}"
+    if withheld := record.get("withheld"):
+        yield f"not opened: {', '.join(withheld)} ({', '.join(record.get('withheld_reasons', ()))})"

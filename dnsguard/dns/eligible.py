@@ -59,12 +59,21 @@ class Eligible:
         """``own``: the node's addresses as they are now; ``nets``: None where there are none."""
         self._own = own
         self._nets = nets
+        self.refused = False
+        """Whether it has said no since somebody cleared this: only then an answer is worth a second look."""
 
     def __call__(self, address: bytes) -> bool:
         own = self._own()
         if self._nets is None and len(address) == 4 and _ORDINARY[address[0]] and address not in own:
             return True
-        return ineligible(address, own, self._nets) is None
+        if ineligible(address, own, self._nets) is None:
+            return True
+        self.refused = True
+        return False
+
+    def reason(self, address: bytes) -> str | None:
+        """Why not, as ``ineligible`` has it."""
+        return ineligible(address, self._own(), self._nets)
 
 
 def ineligible(address: bytes, own: Container[bytes] = (), nets: UnleasedNets | None = None) -> str | None:

@@ -42,6 +42,9 @@ class ForwarderCounters:
     leases_refused_all_full: int = 0
     """All clients together have, or the kernel's sets hold as many elements as they may."""
 
+    withheld: int = 0
+    """Addresses in answers that were not leased because no name may open them."""
+
     leases_prolonged: int = 0
     """Elements that got more time because their client has a live connection."""
 

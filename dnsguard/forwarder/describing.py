@@ -11,8 +11,8 @@ from dnsguard.dns.hooks import Handled
 from dnsguard.dns.message import Address
 from dnsguard.domains.matching import matching
 from dnsguard.forwarder.clients import Clients
-from dnsguard.leases import Feed, LeaseBook, Scope
-from dnsguard.observe.record import MAX_ADDRESSES, MAX_ALIASES, Leased, Match, Record
+from dnsguard.leases import NODE, Feed, LeaseBook, Scope
+from dnsguard.observe.record import MAX_ADDRESSES, MAX_ALIASES, Leased, Match, Record, Withheld
 
 _MOST_CLIENTS: Final = 8
 """Whose elements are looked at for one set: of a node-wide lease the first few stand for all."""
@@ -24,14 +24,21 @@ _REMEMBERED: Final = 8192
 class Describing:
     """Makes records. Belongs to the event loop's thread, as the book does."""
 
-    def __init__(self, book: LeaseBook, clients: Clients, scope: Callable[[bytes], Scope]) -> None:
-        """``scope``: in whose name a client's look-ups count."""
+    def __init__(
+        self,
+        book: LeaseBook,
+        clients: Clients,
+        scope: Callable[[bytes], Scope],
+        ineligible: Callable[[bytes], str | None],
+    ) -> None:
+        """``scope``: in whose name a client's look-ups count; ``ineligible``: why an address may not be leased."""
         self.policies: Mapping[str, tuple[str, ...]] = {}
         """Lease set → the policies that refer to it, as far as the controller has said."""
 
         self._book = book
         self._clients = clients
         self._scope = scope
+        self._ineligible = ineligible
         self._patterns: dict[tuple[bytes, str], tuple[Feed, tuple[str, ...]]] = {}
 
     def __call__(self, handled: Handled, total: float, wall: float, now: float) -> Record:
@@ -62,6 +69,8 @@ class Describing:
             addresses=addresses,
             matches=self._matches(feeds) if feeds else (),
             leased=self._leased(scope, addresses, feeds, now) if feeds and addresses else (),
+            node_wide=scope == NODE,
+            withheld=self._withheld(addresses) if feeds and addresses else (),
             asked=handled.asked,
             held=handled.held,
         )
@@ -91,6 +100,15 @@ class Describing:
                 self._patterns.clear()
             known = self._patterns[name, lease_set] = feed, tuple(matching(name, feed.patterns))
         return known[1]
+
+    def _withheld(self, addresses: Sequence[Address]) -> list[Withheld]:
+        """What of the answer's addresses no name may open."""
+        found: list[Withheld] = []
+        for record in addresses[:MAX_ADDRESSES]:
+            reason = self._ineligible(record.address)
+            if reason is not None:
+                found.append(Withheld(record.address, reason))
+        return found
 
     def _leased(
         self, scope: Scope, addresses: Sequence[Address], feeds: Mapping[bytes, frozenset[str]], now: float

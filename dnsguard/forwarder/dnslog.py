@@ -31,11 +31,13 @@ class DnsLog:
         book: LeaseBook,
         clients: Clients,
         scope: Callable[[bytes], Scope],
+        ineligible: Callable[[bytes], str | None],
         outlet: Outlet,
     ) -> None:
-        """``scope``: in whose name a client's look-ups count; ``outlet``: how records go to the controller."""
+        """``scope``: in whose name a client's look-ups count; ``ineligible``: why an address may not be leased;
+        ``outlet``: how records go to the controller."""
         self._settings = settings
-        self._describing = Describing(book, clients, scope)
+        self._describing = Describing(book, clients, scope, ineligible)
         self.observing = Observing(self._describing, outlet, settings.dns_log_client_lines)
         self.policies: dict[str, tuple[str, ...]] = {}
         self._describing.policies = self.policies

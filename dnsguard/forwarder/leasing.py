@@ -14,6 +14,7 @@ from dnsguard.forwarder.clients import Clients, Standing
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.withheld import Withheld
 from dnsguard.leases import NODE, LeaseBook, LimitReached, Scope, terms
 from dnsguard.leases.changes import Learned
 
@@ -34,13 +35,16 @@ class Leasing:
         complaints: Complaints,
         *,
         node_wide: bool,
+        withheld: Withheld | None = None,
     ) -> None:
-        """``node_wide``: every look-up counts for the whole node (``dnsLeaseScope: Node``)."""
+        """``node_wide``: every look-up counts for the whole node (``dnsLeaseScope: Node``). ``withheld``: takes note of
+        what the book finds not eligible."""
         self._book = book
         self._committer = committer
         self._clients = clients
         self._counters = counters
         self._complaints = complaints
+        self._withheld = withheld
         self.no_delay = False
         """Whether answers are released first; off, unless configuration says so."""
 
@@ -88,6 +92,9 @@ class Leasing:
     def _learn(self, address: bytes, answer: Answer, now: float, age: float) -> Learned:
         scope = self.scope(address)
         learned = self._book.learn(scope, answer, now, age)
+        if self._withheld is not None and self._withheld.eligible.refused:
+            self._withheld.eligible.refused = False
+            self._counters.withheld += self._withheld.take(scope, answer, self._book.terms, now, age)
         if scope != NODE or self._clients.standing(address) is not Standing.SERVED:
             return learned
         # A client that is no endpoint has just what it looks up itself, also where look-ups count for the whole node.

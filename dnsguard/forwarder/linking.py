@@ -10,6 +10,7 @@ from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.enforcing import Enforcing
 from dnsguard.forwarder.reports import leases_reply
 from dnsguard.forwarder.rights import Rights
+from dnsguard.forwarder.withheld import Withheld
 from dnsguard.leases import LeaseBook
 from dnsguard.link import lastgood
 from dnsguard.link.client import Acknowledge, LinkClient
@@ -47,6 +48,9 @@ class Linking:
         self.dns_log: DnsLog | None = None
         """Whose records are asked for; there before the client runs."""
 
+        self.withheld: Withheld | None = None
+        """What is told beside the leases."""
+
         self._last_good = last_good
         self._enforcing = enforcing
         self._book = book
@@ -80,7 +84,8 @@ class Linking:
         self._changed.set()
 
     def on_leases_query(self, query: LeasesQuery) -> None:
-        self.client.reply(leases_reply(self._book, query.request, query.client, self._loop.time()))
+        now = self._loop.time()
+        self.client.reply(leases_reply(self._book, query.request, query.client, now, self.withheld))
 
     def on_rights(self, reply: RightsReply) -> None:
         self.rights.answered(reply)

@@ -64,6 +64,8 @@ FORWARDER: Final[Mapping[str, str]] = {
     "leases_refused_client_full": "Of them those whose client had learned as much as one client may.",
     "leases_refused_name_full": "Of them those whose name leads to as many addresses as a name may.",
     "leases_refused_all_full": "Of them those beyond what all clients, or the kernel's sets, may hold.",
+    "withheld": "Addresses in answers that were not leased, because no name may open them: special ones, the node's"
+    " own, and those of unleased_nets.",
     "leases_prolonged": "Elements that got more time because their client has a live connection.",
     "flow_looks": "Times that the kernel was asked for connections.",
     "flow_looks_failed": "Times that the kernel did not say which connections there are.",

@@ -56,6 +56,7 @@ from dnsguard.forwarder.sharing.crew import Crew, divided
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.statefile import LearnedFile
 from dnsguard.forwarder.trusted import TrustedServers
+from dnsguard.forwarder.withheld import Withheld
 from dnsguard.handover import Handed, handed_down
 from dnsguard.leases import LeaseBook, Limits, Terms
 from dnsguard.link.messages import Hello, Stats
@@ -112,17 +113,17 @@ class Forwarder:
         )
         self._loop = loop = asyncio.get_running_loop()
         unleased = UnleasedNets(settings.unleased_nets) if settings.unleased_nets else None
+        eligible = Eligible(lambda: self.clients.own, unleased)
         self.book = LeaseBook(
-            Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl),
-            limits_of(settings),
-            eligible=Eligible(lambda: self.clients.own, unleased),
+            Terms(floor=settings.lease_floor, extra=settings.dns_extra_ttl), limits_of(settings), eligible=eligible
         )
+        withheld = Withheld(eligible)
         self.committer = Committer(self.book, kernel, self.counters, deadline=settings.commit_deadline, renews=renews)
         refusing = Refusing(map(wire_name, settings.search_domains), nxdomain=settings.query_refusal == "NXDomain")
         self.judge = QueryJudge(self.clients, self.book, self.counters, loop.time, refusing)
         self.leasing = Leasing(
             self.book, self.committer, self.clients, self.counters, Complaints(log),
-            node_wide=settings.lease_scope == "Node",
+            node_wide=settings.lease_scope == "Node", withheld=withheld,
         )  # fmt: skip
         self._flow_list = FlowList()
         self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters)
@@ -135,10 +136,13 @@ class Forwarder:
             settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello,
             self.counters,
         )  # fmt: skip
+        self.linking.withheld = withheld
         self._intercepts = settings.intercept_dns != "Off"
         self.judge.rights = self.linking.rights if self._intercepts else None
         self.linking.rights.forgotten = self._forget_ready
-        self.dns_log = DnsLog(settings, self.book, self.clients, self.leasing.scope, self.linking.client)
+        self.dns_log = DnsLog(
+            settings, self.book, self.clients, self.leasing.scope, eligible.reason, self.linking.client
+        )
         self.linking.dns_log = self.configuring.dns_log = self.dns_log
         self.health = HealthServer(self.unready, self.metrics)
         self.sockets = DnsSockets()

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from itertools import islice
 
 from dnsguard.domains import name_text
+from dnsguard.forwarder.withheld import Withheld
 from dnsguard.leases import NODE, LeaseBook, Scope
 from dnsguard.leases.listing import Lease
 from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
@@ -13,17 +14,20 @@ MAX_LEASES = 5_000
 """Of one reply: about a megabyte."""
 
 
-def leases_reply(book: LeaseBook, request: int, client: str, now: float) -> LeasesReply:
+def leases_reply(
+    book: LeaseBook, request: int, client: str, now: float, withheld: Withheld | None = None
+) -> LeasesReply:
     """The leases of one client, the node's among them, or of all where ``client`` is empty."""
+    kept = tuple(withheld.of(_scopes(book, client), now)) if withheld is not None and client else ()
     leases: list[LearnedLease] = []
     aliases = _aliases(book, client, now)
     for lease in book.leases(_scopes(book, client), now):
         if client and lease.client and str(ip_address(lease.client)) != client and lease.scope == NODE:
             continue
         if len(leases) == MAX_LEASES:
-            return LeasesReply(request, tuple(leases), truncated=True, aliases=aliases)
+            return LeasesReply(request, tuple(leases), truncated=True, aliases=aliases, withheld=kept)
         leases.append(_learned(lease, now))
-    return LeasesReply(request, tuple(leases), aliases=aliases)
+    return LeasesReply(request, tuple(leases), aliases=aliases, withheld=kept)
 
 
 def _aliases(book: LeaseBook, client: str, now: float) -> tuple[LearnedAlias, ...]:

@@ -255,6 +255,21 @@ class LearnedAlias:
 
 
 @dataclass(frozen=True, slots=True)
+class WithheldAddress:
+    """An address that a client was led to and that no name may open."""
+
+    address: str
+    names: tuple[str, ...]
+    """The names on the chain that led there, the name that was asked first."""
+
+    reason: str
+    """``in 10.0.0.0/8 of unleased_nets``, ``loopback``, ``the node's own address``, …"""
+
+    seconds_left: float
+    """Until the name has to be looked up again."""
+
+
+@dataclass(frozen=True, slots=True)
 class LeasesReply:
     """Answer to a ``LeasesQuery``; bounded, ``truncated`` says so."""
 
@@ -263,6 +278,9 @@ class LeasesReply:
     truncated: bool = False
     aliases: tuple[LearnedAlias, ...] = ()
     """Of the client that was asked for and of the node; none where all leases were asked for."""
+
+    withheld: tuple[WithheldAddress, ...] = ()
+    """Likewise: where answers led lately without opening anything."""
 
 
 @dataclass(frozen=True, slots=True)

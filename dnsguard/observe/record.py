@@ -49,6 +49,13 @@ class Leased(NamedTuple):
     """Left of the address that closes first."""
 
 
+class Withheld(NamedTuple):
+    """An address of the answer that no name may open."""
+
+    address: bytes
+    reason: str
+
+
 class Record(NamedTuple):
     """What became of one query. Names are lower-cased wire form, addresses are packed."""
 
@@ -81,6 +88,10 @@ class Record(NamedTuple):
 
     matches: Sequence[Match] = ()
     leased: Sequence[Leased] = ()
+    node_wide: bool = False
+    """The look-up counts for every endpoint of the node whose policy has the name."""
+
+    withheld: Sequence[Withheld] = ()
     asked: float = 0.0
     """Seconds that upstream took."""
 
@@ -113,6 +124,13 @@ class Record(NamedTuple):
             line += _list("policy_match", len(self.matches), map(_match, self.matches[:MAX_SETS]))
         if self.leased:
             line += _list("leased", len(self.leased), map(_leased, self.leased[:MAX_SETS]))
+            if self.node_wide:
+                line += ',"node_wide":true'
+        if self.withheld:
+            reasons = list(dict.fromkeys(each.reason for each in self.withheld))
+            addresses = (f'"{_address(each.address)}"' for each in self.withheld[:MAX_ADDRESSES])
+            line += _list("withheld", len(self.withheld), addresses)
+            line += _list("withheld_reasons", len(reasons), map(_quoted, reasons[:MAX_NAMED]))
         if self.asked:
             line += f',"upstream_ms":{self.asked * 1000:.3f}'
         if self.held:

@@ -161,7 +161,8 @@ class Settings(Checked):
 
     dns_log_client_lines: Annotated[int, PlainValidator(read_count)] = 1_000
     """Lines a second of one client, and a kilobyte for each of them: no client fills the log. What goes beyond is
-    counted and said in it. A cache that asks for many may need more."""
+    counted and said in it. A cache that asks for many may need more. Each process counts for itself: with `workers`,
+    a client whose queries come to several of them may have as many lines of each."""
 
     on_stop: Literal["Keep", "Remove"] = "Keep"
     """Whether enforcement goes on when dnsguard stops. Remove is for demonstrations."""

@@ -82,6 +82,35 @@ def test_filters_and_the_file_agree(lab: tuple[Lab, Guard]) -> None:
     assert shown(guard, "--denied", "--client", address, "--name", "api.alice.com") == []
 
 
+def lines_of(guard: Guard, *words: str) -> list[str]:
+    """For people, once there are some."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        done = subprocess.run(command(guard, *words), capture_output=True, text=True, check=True)
+        if lines := done.stdout.splitlines():
+            return lines
+        assert time.monotonic() < give_up
+
+
+def test_what_no_name_may_open_is_said_to_be_not_opened(lab: tuple[Lab, Guard]) -> None:
+    built, guard = lab
+    assert dig(CLIENT, "metadata.example.com").split() == ["169.254.169.254"]
+    address = built.workloads[CLIENT].address()
+    (line, *_) = lines_of(guard, "--client", address, "--name", "metadata.example.com")
+    assert " NOERROR 169.254.169.254 " in line
+    assert line.endswith(" not opened: 169.254.169.254 (link-local)")
+    (record, *_) = shown(guard, "--client", address, "--name", "metadata.example.com")
+    assert (record["withheld"], record["withheld_reasons"]) == (["169.254.169.254"], ["link-local"])
+
+
+def test_a_look_up_of_the_node_opens_to_every_endpoint_and_says_so(lab: tuple[Lab, Guard]) -> None:
+    _, guard = lab
+    dig(topology.NODE, "a.b.example.com")
+    (line, *_) = lines_of(guard, "--name", "a.b.example.com")
+    assert " node (" in line
+    assert ", open to every endpoint that may, for " in line
+
+
 def test_a_client_that_is_not_there_is_said(lab: tuple[Lab, Guard]) -> None:
     _, guard = lab
     done = subprocess.run(command(guard, "--client", "shop/nobody"), capture_output=True, text=True, check=False)

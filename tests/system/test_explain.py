@@ -99,6 +99,22 @@ def test_what_one_workload_looked_up_opens_nothing_for_another(lab: Running) -> 
     assert tried["outcome"] == "timeout"
 
 
+def test_a_name_that_leads_to_what_no_name_opens_is_denied_as_the_kernel_does(lab: Running) -> None:
+    built, guard = lab
+    roll1 = f"{built.workloads['roll1'].namespace}/roll1"
+    assert explain(guard, roll1, "metadata.example.com")["verdict"] == "Allow", "nobody knows yet where it leads"
+    built.agent("roll1").call("resolve", name="metadata.example.com", family=4)
+    answer = explain(guard, roll1, "metadata.example.com")
+    assert answer["verdict"] == "Deny"
+    assert answer["summary"].endswith(
+        "; metadata.example.com leads to 169.254.169.254, which no name opens: it is link-local"
+    )
+    (withheld,) = answer["name"]["withheld"]
+    assert (withheld["address"], withheld["reason"]) == ("169.254.169.254", "link-local")
+    tried = built.agent("roll1").call("connect", transport="tcp", address="169.254.169.254", port=443, wait=0.4)
+    assert tried["outcome"] == "timeout"
+
+
 def test_the_interfaces_are_those_of_the_kernel(lab: Running) -> None:
     built, guard = lab
     roll1 = built.workloads["roll1"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from itertools import chain
 
 from api.services import CannotExplain
@@ -47,7 +47,9 @@ def flows_of(question: Question, compiled: Compiled, learned: Learned, node: Nod
     sources = _pieces(question.source, "source", compiled, learned, node)
     destinations = _pieces(question.destination, "destination", compiled, learned, node)
     if name is not None:
-        destinations = tuple((address, str(address)) for address in learned.addresses_of(name))
+        withheld = (ip_address(each.address) for each in learned.withheld_of(name))
+        led_to = dict.fromkeys((*learned.addresses_of(name), *withheld))
+        destinations = tuple((address, str(address)) for address in led_to)
         if not any(address.version in question.families for address, _ in destinations):
             destinations = tuple((unseen_address(version, compiled), "") for version in sorted(question.families))
     found = []

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from dnsguard.calc.compiled import Address, Compiled
 from dnsguard.calc.evaluator.matching import LeaseLookup
 from dnsguard.domains import DomainNameError, wire_name
-from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
+from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply, WithheldAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,8 @@ class Learned:
     leases: tuple[LearnedLease, ...] = ()
     aliases: tuple[LearnedAlias, ...] = ()
     truncated: bool = False
+    withheld: tuple[WithheldAddress, ...] = ()
+    """Where answers led and what no name may open."""
 
     @classmethod
     def of(cls, replies: Iterable[LeasesReply]) -> "Learned":
@@ -24,7 +26,9 @@ class Learned:
         replies = tuple(replies)
         leases = {replace(lease, seconds_left=0): lease for reply in replies for lease in reply.leases}
         aliases = {replace(alias, seconds_left=0): alias for reply in replies for alias in reply.aliases}
-        return cls(tuple(leases.values()), tuple(aliases.values()), any(reply.truncated for reply in replies))
+        withheld = {replace(each, seconds_left=0): each for reply in replies for each in reply.withheld}
+        truncated = any(reply.truncated for reply in replies)
+        return cls(tuple(leases.values()), tuple(aliases.values()), truncated, tuple(withheld.values()))
 
     def leased(self, lease_set: str, client: Address, address: Address) -> bool:
         """A ``LeaseLookup``: what the kernel's sets hold now."""
@@ -49,6 +53,10 @@ class Learned:
         """Where a name led."""
         found = [lease.address for lease in self.leases if name in wires(lease.names)]
         return tuple(ip_address(text) for text in dict.fromkeys(found))
+
+    def withheld_of(self, name: bytes) -> tuple[WithheldAddress, ...]:
+        """Where a name led without opening anything, each address once."""
+        return tuple({each.address: each for each in self.withheld if name in wires(each.names)}.values())
 
 
 def wires(names: Iterable[str]) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ from dnsguard.controller.explain.queries import answer_to_denied, lease_sets_of,
 from dnsguard.controller.explain.question import Question, question_of
 from dnsguard.controller.explain.routing import ROUTING_SECONDS, Routing, kernel_routing
 from dnsguard.controller.explain.summary import summary
-from dnsguard.controller.explain.unleased import unleased
+from dnsguard.controller.explain.unleased import led_to_unleased, unleased
 from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
 from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface, plan_settings
 from dnsguard.dataplane.rules import Plan
@@ -79,14 +79,14 @@ class ExplainModel:
         asked = Asked(question, flows, node, learned)
         found, told = await asyncio.to_thread(asked.judged, state)
         notes += notes_on(question, state.compiled, node, found)
-        notes += unleased(found, UnleasedNets(self._settings.unleased_nets))
+        notes += unleased(found, UnleasedNets(self._settings.unleased_nets), learned)
         notes += await asyncio.to_thread(passing_over, state, found)
         notes += await self._counter_notes(found)
         preview = await asyncio.to_thread(asked.pending, pending or state, told, always=query.pending)
         name = question.destination.name
         return Explanation(
             verdict=verdict_of(told),
-            summary=summary(question, told),
+            summary=summary(question, told) + led_to_unleased(question.destination, told, learned),
             source=question.source.text,
             destination=question.destination.text,
             protocol=question.protocol_text,

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from api.explaining import Carrier, ExplainedName, LearnedAddress
 from api.explaining import LearnedAlias as AliasView
+from api.explaining import WithheldAddress as WithheldView
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.explain.learned import Learned, wires
 from dnsguard.controller.explain.origins import Origins
@@ -29,6 +30,10 @@ def explained_name(
         name=name_text(name),
         aliases=tuple(AliasView(owner=s.owner, target=s.target, seconds_left=s.seconds_left) for s in steps),
         addresses=tuple(_addresses(name, learned.leases)),
+        withheld=tuple(
+            WithheldView(address=each.address, reason=each.reason, seconds_left=each.seconds_left)
+            for each in learned.withheld_of(name)
+        ),
         carriers=tuple(_carriers(chain, used, compiled, origins)),
         query=query,
     )

@@ -39,7 +39,8 @@ def notes_on(question: Question, compiled: Compiled, node: Node, found: Sequence
         if decider is Decider.FORWARDER and node.intercepts(each.packet):
             yield from _note_on_interception(each, compiled, node)
     if any(each.flow.stands_in for each in found):
-        yield f"{question.destination.short} led {question.source.short} nowhere yet: judged for a new address of it"
+        where = f"{question.destination.short} led {question.source.short} nowhere yet"
+        yield f"{where}: judged for a new address of it that a name may open"
 
 
 def _note_on_interception(judged: Judged, compiled: Compiled, node: Node) -> Iterator[str]:

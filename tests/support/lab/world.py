@@ -37,6 +37,7 @@ RECORDS = (
     Record("badexample.com", "A", "198.51.100.50"),
     Record("quick.example.com", "A", "198.51.100.33"),
     Record("late.partner.net", "A", "198.51.100.60"),
+    Record("metadata.example.com", "A", "169.254.169.254"),
 )
 """What the trusted server says."""
 

@@ -13,6 +13,7 @@ from api.explaining import (
     NearRule,
     PendingVerdict,
     UnselectingPolicy,
+    WithheldAddress,
 )
 from dnsguard.cli.explained import explanation
 
@@ -194,6 +195,15 @@ def test_a_name_that_nobody_knows() -> None:
         "  no domain of any policy matches it"
         in shown(answer(outcome, name=name.model_copy(update={"carriers": ()}))).splitlines()
     )
+
+
+def test_an_address_that_no_name_opens_is_none_that_was_not_looked_up() -> None:
+    kept = WithheldAddress(address="10.50.0.9", reason="in 10.0.0.0/8 of unleased_nets", seconds_left=41.5)
+    name = ExplainedName(name="x.example.org", withheld=(kept,), query="its query is answered")
+    outcome = ExplainOutcome(verdict="Deny", flows=(ExplainedFlow(source="a", destination="10.50.0.9"),), decision=END)
+    lines = shown(answer(outcome, name=name)).splitlines()
+    assert "  10.50.0.9 no name opens: it is in 10.0.0.0/8 of unleased_nets, for 42 s more" in lines
+    assert "not looked it up" not in "".join(lines)
 
 
 def test_what_is_staged_may_change_nothing() -> None:

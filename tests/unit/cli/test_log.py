@@ -59,6 +59,28 @@ ANSWERED: dict[str, Any] = {
             " [upstream 1.5 ms] {*.example.org in NetworkPolicy/shop/names, open for 90 s} {*.org}",
         ),
         (
+            ANSWERED
+            | {
+                "client": "node",
+                "policy_match": [{"set": "s", "patterns": ["*.org"]}],
+                "leased": [{"set": "s", "seconds": 265}],
+                "node_wide": True,
+            },
+            "2026-01-02T03:04:05.678Z node (10.0.0.2) www.example.org A: NOERROR [upstream 1.5 ms]"
+            " {*.org, open to every endpoint that may, for 265 s}",
+        ),
+        (
+            ANSWERED
+            | {
+                "addresses": [{"ip": "10.50.0.9"}, {"ip": "127.0.0.1"}],
+                "policy_match": [{"set": "s", "patterns": ["*.org"]}],
+                "withheld": ["10.50.0.9", "127.0.0.1"],
+                "withheld_reasons": ["in 10.0.0.0/8 of unleased_nets", "loopback"],
+            },
+            "2026-01-02T03:04:05.678Z shop/web (10.0.0.2) www.example.org A: NOERROR 10.50.0.9, 127.0.0.1"
+            " [upstream 1.5 ms] {*.org} not opened: 10.50.0.9, 127.0.0.1 (in 10.0.0.0/8 of unleased_nets, loopback)",
+        ),
+        (
             ANSWERED | {"rcode": "REFUSED", "source": "policy", "extended_text": "no\x1b[31m\n"},
             "2026-01-02T03:04:05.678Z shop/web (10.0.0.2) www.example.org A: REFUSED (no?[31m?) [policy 1.5 ms]",
         ),

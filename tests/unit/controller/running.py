@@ -9,7 +9,7 @@ from dnsguard.controller.computing import Computing
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.inputs import Inputs
 from dnsguard.dataplane.rules import Plan
-from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply
+from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply, WithheldAddress
 from dnsguard.link.server import ForwarderState
 from dnsguard.resources import manifest
 from dnsguard.settings import Settings
@@ -78,9 +78,11 @@ class FakeForwarders:
         aliases: tuple[LearnedAlias, ...] = (),
         connected: bool = True,
         answers: bool = True,
+        withheld: tuple[WithheldAddress, ...] = (),
     ) -> None:
         self._leases = leases
         self._aliases = aliases
+        self._withheld = withheld
         self._answers = answers
         self.asked: list[str] = []
         state = ForwarderState("f1", tuple(LISTEN), 3, 2, "", None)
@@ -90,7 +92,8 @@ class FakeForwarders:
     async def leases(self, client: str, seconds: float) -> tuple[LeasesReply, ...]:
         assert seconds > 0
         self.asked.append(client)
-        return (LeasesReply(1, self._leases, aliases=self._aliases),) if self._answers else ()
+        reply = LeasesReply(1, self._leases, aliases=self._aliases, withheld=self._withheld)
+        return (reply,) if self._answers else ()
 
 
 def lease(address: str, *lease_sets: str, names: tuple[str, ...] = ("api.example.org",)) -> LearnedLease:

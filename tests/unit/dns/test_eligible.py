@@ -129,3 +129,12 @@ def test_what_is_asked_of_every_address_says_the_same(address: bytes, octets: se
     own = {bytes((octet, *address[1:4])) for octet in octets}
     for nets in (None, UnleasedNets([ip_network("198.51.100.0/24"), ip_network("10.0.0.0/8")])):
         assert Eligible(lambda: own, nets)(address) == (ineligible(address, own, nets) is None)
+
+
+def test_that_something_was_refused_is_kept_in_mind() -> None:
+    """Who asks of every address of every answer looks again only where there is something to see."""
+    asked = Eligible(set, UnleasedNets([ip_network("10.0.0.0/8")]))
+    said = [(asked(ip_address(text).packed), asked.refused) for text in ("192.0.2.1", "10.8.0.9", "192.0.2.1")]
+    assert said == [(True, False), (False, True), (True, True)]
+    assert asked.reason(ip_address("10.8.0.9").packed) == "in 10.0.0.0/8 of unleased_nets"
+    assert asked.reason(ip_address("192.0.2.1").packed) is None

@@ -11,13 +11,14 @@ from dnsguard.domains import DomainPattern, wire_name
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.describing import Describing
 from dnsguard.leases import NODE, Feed, LeaseBook, LocalClient
-from dnsguard.observe.record import Leased, Match, Record
+from dnsguard.observe.record import Leased, Match, Record, Withheld
 from tests.unit.dns.messages import query
 
 NOW = 1000.0
 WEB, WEB6, OTHER, STRANGER = b"\x0a\0\0\2", b"\x20\x01" + bytes(14), b"\x0a\0\0\3", b"\x0b\0\0\1"
 WWW, CDN = wire_name("www.example.org"), wire_name("cdn.example.net")
 ONE, TWO = b"\xc0\0\2\1", b"\xc0\0\2\2"
+LOOPBACK = b"\x7f\0\0\x09"
 PLAIN = Answer(WWW, 1, 0, (Address(ONE, 300, (WWW,), False), Address(TWO, 10, (WWW,), False)), ())
 CHAIN = Answer(WWW, 1, 0, (Address(ONE, 300, (WWW, CDN), False),), (Alias(WWW, CDN, 300),))
 
@@ -31,7 +32,10 @@ def bench(*feeds: Feed, uses: tuple[str, ...] = ("web",)) -> tuple[LeaseBook, De
     clients = [LocalClient("shop/web", (WEB, WEB6), frozenset(uses)), LocalClient("shop/other", (OTHER,), frozenset())]
     book.replace_policy(feeds or [feed("web", "*.example.org")], clients, NOW)
     known = Clients((), [ip_network("10.0.0.0/8")], ())
-    return book, Describing(book, known, lambda address: NODE if address == b"\x7f\0\0\1" else book.scope_of(address))
+    return book, Describing(
+        book, known, lambda address: NODE if address == b"\x7f\0\0\1" else book.scope_of(address),
+        lambda address: "loopback" if address == LOOPBACK else None,
+    )  # fmt: skip
 
 
 def handled(answer: Answer | None = PLAIN, client: bytes = WEB) -> Handled:
@@ -108,6 +112,17 @@ def test_a_node_wide_look_up_opens_for_the_endpoints() -> None:
     learn(book, PLAIN, b"\x7f\0\0\1")
     record = made(describing, handled(client=b"\x7f\0\0\1"))
     assert [each.lease_set for each in record.leased] == ["web"]
+    assert record.node_wide
+    learn(book, PLAIN)
+    assert not made(describing, handled()).node_wide
+
+
+def test_what_no_name_may_open_is_told_where_policy_would_have_the_name_open_it() -> None:
+    _, describing = bench()
+    answer = Answer(WWW, 1, 0, (Address(LOOPBACK, 300, (WWW,), False), Address(ONE, 300, (WWW,), False)), ())
+    assert made(describing, handled(answer)).withheld == [Withheld(LOOPBACK, "loopback")]
+    assert made(describing, handled()).withheld == []
+    assert made(describing, handled(answer, OTHER)).withheld == ()
 
 
 def test_patterns_that_changed_are_not_remembered() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dnsguard.dns.eligible import ineligible
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.leases import LeaseBook
@@ -19,7 +20,7 @@ from tests.unit.forwarder.test_tails import Outlet
 def made(path: Path, **given: Any) -> tuple[DnsLog, Outlet]:
     settings = Settings.model_validate({"state_dir": path, "run_dir": path, "node_name": "here", **given})
     book, outlet = LeaseBook(), Outlet()
-    return DnsLog(settings, book, Clients((), (), ()), book.scope_of, outlet), outlet
+    return DnsLog(settings, book, Clients((), (), ()), book.scope_of, ineligible, outlet), outlet
 
 
 @pytest.mark.parametrize(

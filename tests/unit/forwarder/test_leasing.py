@@ -7,12 +7,14 @@ from typing import Any, cast
 import pytest
 
 from dnsguard.dns.client import Client
+from dnsguard.dns.eligible import Eligible
 from dnsguard.dns.hooks import LeaseOutcome
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.complaints import Complaints
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.leasing import Leasing
+from dnsguard.forwarder.withheld import Withheld
 from dnsguard.leases import OUTSIDERS, LeaseBook, Limits
 from tests.unit.forwarder.test_committer import Kernel
 from tests.unit.leases.naive import answer, client, feed, packed
@@ -22,14 +24,19 @@ WORKLOAD, OUTSIDER = packed("10.0.0.1"), packed("172.16.0.9")
 
 class Bench:
     def __init__(self, *, node_wide: bool = False, limits: Limits | None = None) -> None:
-        self.kernel, self.counters, self.book = Kernel(), ForwarderCounters(), LeaseBook(limits=limits)
+        eligible = Eligible(set, None)
+        self.withheld = Withheld(eligible)
+        self.kernel, self.counters = Kernel(), ForwarderCounters()
+        self.book = LeaseBook(limits=limits, eligible=eligible)
         self.book.replace_policy(
             [feed("a", "*.example.org")], [client("ns/a", "10.0.0.1", "a"), client(OUTSIDERS, "", "a")], 0
         )
         committer = Committer(self.book, self.kernel, self.counters, deadline=0.25)
         clients = Clients([], [], [ip_network("172.16.0.0/12")])
         complaints = Complaints(logging.getLogger("test"))
-        self.leasing = Leasing(self.book, committer, clients, self.counters, complaints, node_wide=node_wide)
+        self.leasing = Leasing(
+            self.book, committer, clients, self.counters, complaints, node_wide=node_wide, withheld=self.withheld
+        )
         self.outcomes: list[LeaseOutcome] = []
 
     def ask(self, address: bytes, *records: str) -> None:
@@ -109,3 +116,16 @@ async def test_a_client_that_is_no_endpoint_has_what_it_looked_up_itself(node_wi
     bench.ask(OUTSIDER, "www.example.net A 192.0.2.2 300")
     await asyncio.sleep(0)
     assert bench.held(OUTSIDER) == [packed("192.0.2.1")]
+
+
+async def test_what_no_name_may_open_is_counted_and_kept_for_whoever_wonders() -> None:
+    bench = Bench()
+    bench.ask(WORKLOAD, "www.example.org A 192.0.2.1 300", "www.example.org A 169.254.169.254 300")
+    await asyncio.sleep(0)
+    bench.ask(WORKLOAD, "www.example.org A 192.0.2.1 300")
+    assert bench.held(WORKLOAD) == [packed("192.0.2.1")]
+    assert bench.counters.withheld == 1
+    now = asyncio.get_running_loop().time()
+    assert [each.address for each in bench.withheld.of([bench.leasing.scope(WORKLOAD)], now)] == ["169.254.169.254"]
+    bench.ask(WORKLOAD, "www.example.org A 192.0.2.1 300", "www.example.org A 169.254.169.254 300")
+    assert bench.counters.withheld == 2, "also where the rest is leased already"

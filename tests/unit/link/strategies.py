@@ -25,6 +25,7 @@ from dnsguard.link.messages import (
     SetUses,
     Snapshot,
     Stats,
+    WithheldAddress,
 )
 
 text = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -53,6 +54,9 @@ leases = st.builds(
     lease_sets=texts,
     names=texts,
     seconds_left=st.floats(0, 1e6, allow_nan=False),
+)
+withheld = st.builds(
+    WithheldAddress, address=text, names=texts, reason=text, seconds_left=st.floats(0, 1e6, allow_nan=False)
 )
 aliases = st.builds(LearnedAlias, owner=text, target=text, seconds_left=st.floats(0, 1e6, allow_nan=False))
 
@@ -104,6 +108,7 @@ messages = st.one_of(
         leases=st.lists(leases, max_size=3).map(tuple),
         truncated=st.booleans(),
         aliases=st.lists(aliases, max_size=3).map(tuple),
+        withheld=st.lists(withheld, max_size=3).map(tuple),
     ),
     st.builds(RightsQuery, request=numbers, asked=st.lists(st.builds(AskedServer, text, text), max_size=3).map(tuple)),
     st.builds(

@@ -16,6 +16,7 @@ from dnsguard.observe.record import (
     Leased,
     Match,
     Record,
+    Withheld,
     time_text,
     unlogged_line,
 )
@@ -87,6 +88,23 @@ def test_an_answer_with_everything() -> None:
     assert (found["upstream_ms"], found["lease_ms"]) == (12.5, 0.5)
 
 
+def test_what_was_not_opened_and_why_is_told() -> None:
+    private = "in 10.0.0.0/8 of unleased_nets"
+    found = read(
+        record(withheld=[Withheld(b"\x0a\x32\0\x09", private), Withheld(b"\x0a\x32\0\x0a", private),
+                         Withheld(b"\x7f\0\0\1", "loopback")])
+    )  # fmt: skip
+    assert found["withheld"] == ["10.50.0.9", "10.50.0.10", "127.0.0.1"]
+    assert found["withheld_reasons"] == [private, "loopback"]
+    assert not {"withheld", "withheld_reasons"} & read(record()).keys()
+
+
+def test_what_counts_for_the_whole_node_says_so_where_it_opens_something() -> None:
+    assert read(record(leased=[Leased("web", 90.0)], node_wide=True))["node_wide"] is True
+    assert "node_wide" not in read(record(leased=[Leased("web", 90.0)]))
+    assert "node_wide" not in read(record(node_wide=True))
+
+
 def test_a_refusal_says_why() -> None:
     found = read(record(rcode=5, source="policy", extended=18, text='policy denies "it"'))
     assert (found["rcode"], found["extended_error"], found["extended_text"]) == ("REFUSED", 18, 'policy denies "it"')
@@ -121,12 +139,13 @@ def test_what_one_answer_makes_a_line_hold_is_bounded_and_the_rest_is_counted() 
         addresses=[(bytes(range(16)), 2**31, (LONGEST,), True)] * 4000,
         matches=[Match("s" * 60, ("*." + "y" * 251,) * 100, ("GlobalNetworkPolicy/" + "z" * 253,) * 100)] * 100,
         leased=[Leased("s" * 60, 1e9)] * 100,
+        withheld=[Withheld(bytes(range(16)), f"in ::{number}/128 of unleased_nets") for number in range(4000)],
     )
     assert len(made.line()) < 64 * 1024
     found = read(made)
     for key, most, count in (
         ("aliases", MAX_ALIASES, 40), ("addresses", MAX_ADDRESSES, 4000), ("policy_match", MAX_SETS, 100),
-        ("leased", MAX_SETS, 100),
+        ("leased", MAX_SETS, 100), ("withheld", MAX_ADDRESSES, 4000), ("withheld_reasons", MAX_NAMED, 4000),
     ):  # fmt: skip
         assert (len(found[key]), found[f"{key}_left_out"]) == (most, count - most)
     assert len(found["policy_match"][0]["patterns"]) == MAX_NAMED
@@ -171,6 +190,8 @@ records = st.builds(
         max_size=3,
     ),
     leased=st.lists(st.builds(Leased, texts, seconds), max_size=3),
+    node_wide=st.booleans(),
+    withheld=st.lists(st.builds(Withheld, addresses, texts), max_size=3),
     asked=seconds,
     held=seconds,
 )

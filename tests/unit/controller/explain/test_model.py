@@ -11,7 +11,7 @@ from dnsguard.controller.explain.model import ExplainModel
 from dnsguard.controller.explain.notes import MOST_ROUTES
 from dnsguard.controller.explain.routing import InterfaceOf, Pair, Passing
 from dnsguard.errors import DnsguardError
-from dnsguard.link.messages import LearnedAlias
+from dnsguard.link.messages import LearnedAlias, WithheldAddress
 from tests.unit.controller.running import SHOP, FakeForwarders, InForce, lease
 
 HOST = """
@@ -152,7 +152,9 @@ async def test_a_name_never_looked_up_is_judged_for_where_it_may_lead(in_force: 
     answer = await explained(in_force, "new.example.org")
     assert answer.verdict == "Allow"
     assert "new.example.org (an address new to it), TCP port 443: allowed" in answer.summary
-    assert "new.example.org led shop/cart nowhere yet: judged for a new address of it" in answer.notes
+    assert (
+        "new.example.org led shop/cart nowhere yet: judged for a new address of it that a name may open" in answer.notes
+    )
     assert [flow.destination for flow in only(answer).flows] == ["", ""], "of both families"
 
 
@@ -532,3 +534,54 @@ async def test_of_a_denied_address_that_no_name_opens_it_is_said_why(
     assert said == ([] if reason is None else [
         f"no name opens {ip_address(destination)}, it is {reason}: where it is to be reached, nets say so"
     ])  # fmt: skip
+
+
+def withheld(address: str, reason: str, *names: str) -> WithheldAddress:
+    return WithheldAddress(address, names or ("api.example.org",), reason, 41.5)
+
+
+PRIVATE = withheld("10.50.0.9", "in 10.0.0.0/8 of unleased_nets")
+
+
+async def test_a_name_that_leads_to_what_no_name_opens_is_denied_with_the_reason(in_force: InForce) -> None:
+    """The kernel drops it, whatever policy allows by name."""
+    answer = await explained(in_force, "api.example.org", FakeForwarders(withheld=(PRIVATE,)))
+    assert answer.verdict == "Deny"
+    assert answer.summary == (
+        "shop/cart to api.example.org (10.50.0.9), TCP port 443: denied by the end of tier default, where no rule"
+        " matched; api.example.org leads to 10.50.0.9, which no name opens: it is in 10.0.0.0/8 of unleased_nets"
+    )
+    assert answer.name is not None
+    assert [(each.address, each.reason, each.seconds_left) for each in answer.name.withheld] == [
+        ("10.50.0.9", PRIVATE.reason, 41.5)
+    ]
+    assert only(answer).unselecting == ()
+    assert not [note for note in answer.notes if "led shop/cart nowhere yet" in note]
+    assert [note for note in answer.notes if note.startswith("no name opens 10.50.0.9")]
+
+
+async def test_where_the_rest_of_the_answer_was_leased_both_are_told(in_force: InForce) -> None:
+    known = lease("203.0.113.9", in_force.lease_set("*.example.org"))
+    answer = await explained(in_force, "api.example.org", FakeForwarders(known, withheld=(PRIVATE,)))
+    assert [(each.verdict, each.flows[0].destination) for each in answer.outcomes] == [
+        ("Deny", "10.50.0.9"),
+        ("Allow", "203.0.113.9"),
+    ]
+    assert answer.summary.endswith("leads to 10.50.0.9, which no name opens: it is in 10.0.0.0/8 of unleased_nets")
+
+
+async def test_what_nets_allow_is_allowed_by_whatever_name_it_is_asked(in_force: InForce) -> None:
+    kept = withheld("198.51.100.200", "the node's own address")
+    open_to_all = InForce(SHOP + OPEN)
+    answer = await explained(open_to_all, "api.example.org", FakeForwarders(withheld=(kept,)), source="shop/web")
+    assert answer.verdict == "Allow"
+    assert "no name opens" not in answer.summary
+    other = await explained(in_force, "other.example.org", FakeForwarders(withheld=(kept,)))
+    assert other.verdict == "Allow", "of another name it says nothing"
+
+
+async def test_of_many_addresses_that_no_name_opens_a_few_are_named(in_force: InForce) -> None:
+    kept = tuple(withheld(f"10.50.0.{last}", "in 10.0.0.0/8 of unleased_nets") for last in range(5))
+    answer = await explained(in_force, "api.example.org", FakeForwarders(withheld=kept))
+    assert answer.summary.count("which no name opens") == 3
+    assert answer.summary.endswith("; and to 2 more such")

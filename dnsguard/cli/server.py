@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -108,13 +108,16 @@ class Server:
         """Events as they happen, until the server ends the stream."""
         return map(json.loads, self.lines(path, {**parameters, "watch": "true"}))
 
-    def lines(self, path: str, parameters: Mapping[str, str]) -> Iterator[str]:
-        """Lines as they come, until the server ends the stream. Empty ones are left out."""
+    def lines(self, path: str, parameters: Mapping[str, str], begun: Callable[[], None] | None = None) -> Iterator[str]:
+        """Lines as they come, until the server ends the stream. Empty ones are left out. ``begun`` is called when the
+        server has begun to answer."""
         try:
             with self._client.stream("GET", path, params=parameters, timeout=None) as response:
                 if response.is_error:
                     response.read()
                     raise _refusal(response)
+                if begun is not None:
+                    begun()
                 yield from filter(str.strip, response.iter_lines())
         except httpx.TransportError as error:
             raise self._unreachable(error) from None

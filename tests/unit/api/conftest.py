@@ -62,6 +62,7 @@ class FakeDnsLog:
         return self._lines(await self.recent(question), denied=question.denied)
 
     async def _lines(self, before: list[str], *, denied: bool) -> AsyncIterator[str]:
+        yield ""
         for line in before:
             yield line
         yield f'{{"type":"UNLOGGED","count":{int(denied)}}}'

@@ -5,6 +5,7 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from api.failures import bad_request
 from api.services import DnsLog, DnsLogQuestion
@@ -18,12 +19,20 @@ MOST: Final = 1_024
 
 async def answer_dns_log(log: DnsLog, request: Request) -> Response:
     """One JSON object a line. ``?last=`` so many; ``client=``, ``name=`` (a domain pattern) and ``denied=true`` choose;
-    ``follow=true`` goes on with what comes."""
+    ``follow=true`` goes on with what comes, and nothing is missed once the head of the response is there."""
     query = request.query_params
     question = _question(query)
     if _is_true(query, "follow"):
-        return StreamingResponse(_encoded(await log.follow(question)), media_type=LINES)
+        return _Following(_encoded(await log.follow(question)), media_type=LINES)
     return Response("".join(f"{line}\n" for line in await log.recent(question)), media_type=LINES)
+
+
+class _Following(StreamingResponse):
+    """Its head waits for the empty line that says that following has begun."""
+
+    async def stream_response(self, send: Send) -> None:
+        await anext(aiter(self.body_iterator), None)
+        await super().stream_response(send)
 
 
 async def _encoded(lines: AsyncIterator[str]) -> AsyncIterator[str]:

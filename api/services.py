@@ -101,8 +101,9 @@ class DnsLog(Protocol):
         """The newest lines, the oldest of them first. Raises BadClient, UnknownEndpoint, ReadModelUnavailable."""
 
     async def follow(self, question: DnsLogQuestion, /) -> AsyncIterator[str]:
-        """The same, and then what comes, until the server stops. What the reader is too slow for is left out, and a
-        line says how much. Raises the same errors, all before the first line."""
+        """An empty line once nothing is missed any more, the same, and then what comes, until the server stops. What
+        the reader is too slow for is left out, and a line says how much. Raises the same errors, all before the first
+        line."""
 
 
 class AuditSink(Protocol):

@@ -35,11 +35,17 @@ def main(argv: Sequence[str]) -> int:
         "denied": "true" if arguments.denied else "",
         "follow": "true" if arguments.follow else "",
     }
+    parameters = {key: value for key, value in asked.items() if value}
     with Server.of(arguments) as server:
-        for line in server.lines("/v1/dns-log", {key: value for key, value in asked.items() if value}):
+        for line in server.lines("/v1/dns-log", parameters, _say_following if arguments.follow else None):
             print(line if arguments.output else record_text(json.loads(line)))
             sys.stdout.flush()
     return 0
+
+
+def _say_following() -> None:
+    """Apart from the records: whoever asks names only once this is there misses none."""
+    print("following", file=sys.stderr, flush=True)
 
 
 def record_text(record: dict[str, Any]) -> str:

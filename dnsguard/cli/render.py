@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("-n", "--namespace", help="for objects that name no namespace (default: default)")
     parser.add_argument("--live", action="store_true", help="take the objects that the server holds")
-    add_server_flags(parser)
+    add_server_flags(parser, with_settings=True)
     add_flags(parser)
     arguments = parser.parse_args(argv)
     if bool(arguments.filename) == arguments.live:

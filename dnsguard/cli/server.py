@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from dnsguard.cli.errors import CommandError, UsageError
-from dnsguard.locations import API_PORT, TOKEN_FILE, default_state_dir
+from dnsguard.locations import API_PORT, SYSTEM_STATE, TOKEN_FILE, default_state_dir
 from dnsguard.resources import Cause, Kind
 
 Object = dict[str, Any]
@@ -39,14 +39,22 @@ class UnreachableError(CommandError):
     """Nothing answers at the server's address."""
 
 
-def add_server_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags that say which server, and who asks."""
+def add_server_flags(parser: argparse.ArgumentParser, *, with_settings: bool = False) -> None:
+    """Flags that say which server, and who asks. ``with_settings``: the parser has those of ``settings.add_flags`` too,
+    among them the state directory."""
     group = parser.add_argument_group("server")
     group.add_argument("--server", metavar="URL", help="default: $DNSGUARD_SERVER, else http://127.0.0.1:8053")
     group.add_argument("--token", help="default: $DNSGUARD_TOKEN")
     group.add_argument(
         "--token-file", metavar="FILE", help="default: $DNSGUARD_TOKEN_FILE, else `token` in the state directory"
     )
+    if not with_settings:
+        group.add_argument(
+            "--state-dir",
+            dest="setting_state_dir",
+            metavar="DIRECTORY",
+            help=f"that of `dnsguard run`, for its token; default: $DNSGUARD_STATE_DIR, else for root {SYSTEM_STATE}",
+        )
 
 
 class Server:
@@ -108,13 +116,16 @@ class Server:
         """Events as they happen, until the server ends the stream."""
         return map(json.loads, self.lines(path, {**parameters, "watch": "true"}))
 
-    def lines(self, path: str, parameters: Mapping[str, str]) -> Iterator[str]:
-        """Lines as they come, until the server ends the stream. Empty ones are left out."""
+    def lines(self, path: str, parameters: Mapping[str, str], begun: Callable[[], None] | None = None) -> Iterator[str]:
+        """Lines as they come, until the server ends the stream. Empty ones are left out. ``begun`` is called when the
+        server has begun to answer."""
         try:
             with self._client.stream("GET", path, params=parameters, timeout=None) as response:
                 if response.is_error:
                     response.read()
                     raise _refusal(response)
+                if begun is not None:
+                    begun()
                 yield from filter(str.strip, response.iter_lines())
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
@@ -148,14 +159,21 @@ def object_path(kind: Kind, namespace: str, name: str = "") -> str:
 
 
 def _token(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
-    if token := arguments.token or (environ.get("DNSGUARD_TOKEN") if not arguments.token_file else None):
+    """What a flag says goes before what the environment says, whichever of them it is."""
+    flagged = arguments.token_file or arguments.setting_state_dir
+    if token := arguments.token or (None if flagged else environ.get("DNSGUARD_TOKEN")):
         return _checked(token, "--token")
-    named = arguments.token_file or environ.get("DNSGUARD_TOKEN_FILE")
-    state_dir = Path(environ.get("DNSGUARD_STATE_DIR") or default_state_dir(environ))
+    named = arguments.token_file or (None if flagged else environ.get("DNSGUARD_TOKEN_FILE"))
+    state_dir = Path(arguments.setting_state_dir or environ.get("DNSGUARD_STATE_DIR") or default_state_dir(environ))
     path = Path(named) if named else state_dir / TOKEN_FILE
     try:
         return _checked(path.read_text(encoding="utf-8").strip(), str(path))
     except (OSError, UnicodeDecodeError) as error:
+        if not named and isinstance(error, FileNotFoundError):
+            raise UsageError(
+                f"no token yet at {path}: `dnsguard run` writes it when it starts; is it running, with the same"
+                " --state-dir or DNSGUARD_STATE_DIR?"
+            ) from None
         reason = getattr(error, "strerror", None) or "is no text"
         raise UsageError(f"no token: {path}: {reason}; name it with --token-file or DNSGUARD_TOKEN_FILE") from None
 

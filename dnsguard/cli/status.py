@@ -8,23 +8,35 @@ from dnsguard.cli.errors import REFUSED
 from dnsguard.cli.get import as_text
 from dnsguard.cli.server import Server, add_server_flags
 
+PROBLEMS = 3
+"""The exit code with --exit-code: 1 and 2 say that it is not ready, or that there is no answer."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Show the status; 1 when the server is not ready."""
-    parser = argparse.ArgumentParser(prog="dnsguard status", description="How the controller and its forwarders are.")
+    parser = argparse.ArgumentParser(
+        prog="dnsguard status",
+        description="How the controller and its forwarders are.",
+        epilog=f"Exit codes: 0 ready, with --exit-code {PROBLEMS} where there are problems all the same; 1 not ready"
+        " or no answer, 2 bad input.",
+    )
+    parser.add_argument("--exit-code", action="store_true", help=f"exit with {PROBLEMS} where there are problems")
     parser.add_argument("-o", "--output", choices=("json", "yaml"))
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
     with Server.of(arguments) as server:
         report = server.get("/v1/status")
     print(as_text(report, arguments.output) if arguments.output else "\n".join(summary(report)))
-    return 0 if report.get("ready") else REFUSED
+    if not report.get("ready"):
+        return REFUSED
+    return PROBLEMS if arguments.exit_code and report.get("problems") else 0
 
 
 def summary(report: dict[str, Any]) -> list[str]:
     """The report for people, problems first."""
-    lines = [f"dnsguard {report['version']}: {'ready' if report['ready'] else 'NOT READY'}"]
-    lines += [f"  problem: {problem}" for problem in report.get("problems", ())]
+    problems = report.get("problems", ())
+    lines = [f"dnsguard {report['version']}: {_readiness(report['ready'], len(problems))}"]
+    lines += [f"  problem: {problem}" for problem in problems]
     lines += [f"  warning: {warning}" for warning in report.get("warnings", ())]
     lines.append(f"policy: revision {report.get('storeRevision', 0)}, enforced {report.get('enforcedRevision', 0)}")
     objects = report.get("objects", {})
@@ -50,6 +62,12 @@ def summary(report: dict[str, Any]) -> list[str]:
         )
         lines += [f"  upstream {name}: {health}" for name, health in sorted(forwarder.get("upstreams", {}).items())]
     return lines
+
+
+def _readiness(ready: bool, problems: int) -> str:
+    if not ready:
+        return "NOT READY"
+    return f"ready, with {problems} problem{'s' if problems > 1 else ''}" if problems else "ready"
 
 
 def _socket_text(listen: str) -> str:

@@ -81,11 +81,14 @@ class DnsLogModel:
     async def _lines(self, question: DnsLogQuestion) -> AsyncGenerator[str, None]:
         # Asked here and not earlier: lines that nobody reads must not be asked for, for ever.
         if len(self._open) >= MOST:
+            yield ""
             yield unlogged_line(time.time(), 0, _FULL)
             return
         tail = self._ask(question, follow=True)
         try:
-            for line in await tail.before(ANSWER_SECONDS):
+            before = await tail.before(ANSWER_SECONDS)
+            yield ""
+            for line in before:
                 yield line
             while (records := await tail.next()) is not None:
                 if records.lost:

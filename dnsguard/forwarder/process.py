@@ -281,9 +281,11 @@ class Forwarder:
         reasons = []
         if self.judge.policy is None:
             reasons.append("no policy: the controller was never there")
-        if problem := self.enforcing.problem or self.committer.problem:
-            reasons.append(f"leases cannot be written: {problem}")
-        return reasons + self._unanswered()
+        return reasons + self._unwritten() + self._unanswered()
+
+    def _unwritten(self) -> list[str]:
+        problem = self.enforcing.problem or self.committer.problem
+        return [f"leases cannot be written: {problem}"] if problem else []
 
     def _unanswered(self) -> list[str]:
         """Which upstreams are down, where that is all of them."""
@@ -330,6 +332,7 @@ class Forwarder:
         problems = (
             *self.configuring.problems,
             *self.dns_log.problems,
+            *self._unwritten(),
             *self._unanswered(),
             *filter(None, [self.flows.problem]),
         )

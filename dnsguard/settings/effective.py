@@ -160,6 +160,9 @@ class _Choice:
             origin = _of(layer)
         else:
             origin = SETTING if setting in self._settings.model_fields_set else BUILT_IN
+            if (unheard := self._layer(field)) is not None:
+                flag = f"--{setting.replace('_', '-')}"
+                self._warnings.append(f"{_written(field)} of {_of(unheard)} is without effect: {flag} is set")
         self._note(field, value, origin)
         return value
 

@@ -66,6 +66,11 @@ async def test_a_netlink_socket_that_dies_is_made_anew(here: Rig, disease: str) 
     assert "Traceback" not in here.log
 
 
+def problems_told(here: Rig) -> tuple[str, ...]:
+    stats = here.link.forwarders[0].stats
+    return () if stats is None else stats.problems
+
+
 LOSE_CAPABILITIES = """import ctypes, signal
 signal.signal(signal.SIGUSR1, lambda *_: ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(0x20080522, 0), bytes(24)))"""
 
@@ -83,3 +88,4 @@ async def test_without_the_right_to_write_nothing_is_answered_that_opens_somethi
     assert status == 503
     assert "leases cannot be written" in said
     assert "Operation not permitted" in said
+    await here.until(lambda: problems_told(here) == tuple(said.splitlines()), "whoever asks the controller sees it too")

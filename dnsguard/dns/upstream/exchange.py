@@ -1,7 +1,7 @@
 """One question on its way: its attempts, and whether a packet is the answer to one of them."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from dnsguard.dns.codes import FORMERR
 from dnsguard.dns.message import FLAG_QR, MASK_OPCODE, Layout
@@ -47,6 +47,7 @@ class Exchange:
     """A question, whoever asked it, and what has been tried so far."""
 
     __slots__ = ("deadline", "done", "fallback", "finished", "question", "streamed", "tried", "waiting")
+    is_probe: ClassVar = False
 
     def __init__(self, question: Question, done: Done, deadline: float) -> None:
         self.question = question
@@ -64,6 +65,19 @@ class Exchange:
 
         self.fallback: Found | None = None
         """An answer that says the server cannot help (SERVFAIL and its like), for when no other server can either."""
+
+
+class Probe(Exchange):
+    """A question of our own, to see whether a server answers. Nobody waits for what it says."""
+
+    __slots__ = ("answers",)
+    is_probe: ClassVar = True
+
+    def __init__(self, question: Question, answers: int, now: float) -> None:
+        """``answers``: how many its server gave before."""
+        super().__init__(question, lambda _: None, now)
+        self.finished = True
+        self.answers = answers
 
 
 class Attempt:

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
+from dnsguard.dns.message import FLAG_RD
+from dnsguard.dns.synthesis import OPT_PLAIN
 from dnsguard.dns.upstream.latency import Latency
+from dnsguard.dns.upstream.question import Question
 
 FAILURES_TO_DOWN: Final = 3
 ANSWERS_TO_UP: Final = 2
-"""After it was down. One answer among many losses is no recovery."""
+"""To probes, after it was down: one answer among many losses is no recovery. Of answers to clients one is enough."""
 
 FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 30.0
@@ -18,16 +21,19 @@ DOUBT_PAUSE: Final = 1.0
 """Between questions to one that failed last, or that begins to answer again."""
 
 
+_ROOT: Final = Question.probe()
+
+
 class Health:
     """One server's record.
 
     Down after ``FAILURES_TO_DOWN`` unanswered attempts in a row, or at once when it is not who it must be; up again
-    after ``ANSWERS_TO_UP``.
+    after ``ANSWERS_TO_UP``, or at once when it answers a client's question.
     """
 
     __slots__ = (
-        "_answers_in_a_row", "_last_sign", "_noticed", "_pause", "answers", "down_since", "failures", "failures_in_all",
-        "has_answered", "latency", "probe_at", "why",
+        "_answers_in_a_row", "_known", "_last_sign", "_noticed", "_pause", "answers", "down_since", "failures",
+        "failures_in_all", "has_answered", "heard", "latency", "probe_at", "why",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -41,21 +47,25 @@ class Health:
         self.probe_at = 0.0
         self.why = ""
         self.latency = Latency()
+        self.heard: Question | None = None
+        """The client's question that it answered well last, set by whoever saw that; None once ``probe`` looked."""
+
+        self._known: Question | None = None
         self._pause = FIRST_PAUSE
         self._answers_in_a_row = 0
         self._noticed = 0
         self._last_sign = float("-inf")
 
-    def answered(self) -> None:
-        """Any well-formed answer came, whatever its rcode."""
+    def answered(self, *, probe: bool = False) -> None:
+        """Any well-formed answer came, whatever its rcode. ``probe``: to a question of our own."""
         self.answers += 1
         self.has_answered = True
         if self.failures:
-            self._recover()
+            self._recover(probe)
 
-    def _recover(self) -> None:
+    def _recover(self, probe: bool) -> None:
         self._answers_in_a_row += 1
-        if self.down_since is None or self._answers_in_a_row >= ANSWERS_TO_UP:
+        if not probe or self.down_since is None or self._answers_in_a_row >= ANSWERS_TO_UP:
             self.failures = 0
             self.down_since = None
             self.why = ""
@@ -99,6 +109,20 @@ class Health:
             return False
         self._last_sign = now
         return True
+
+    def probe(self) -> Question:
+        """What to ask it when a probe is due: what it answered a client last, which need not be anything but its own
+        zones; ``. NS`` before there is such a thing, and in turns while nothing is answered: that name's own servers
+        may be silent, or in the hands of whoever asked for it.
+        """
+        heard, self.heard = self.heard, None
+        if heard is not None and len(heard.opt) <= len(OPT_PLAIN[False]):
+            # One with a client's subnet is not asked again: neither with it, nor for what was no answer without it.
+            self._known = heard._replace(flags=FLAG_RD, opt=heard.opt and OPT_PLAIN[False])
+        known = self._known
+        if known is None:
+            return _ROOT
+        return _ROOT._replace(opt=known.opt) if self.failures % 2 else known
 
 
 def preference(healths: Sequence[Health], tried: Sequence[int]) -> int:

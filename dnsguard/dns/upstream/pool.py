@@ -32,6 +32,7 @@ from dnsguard.dns.upstream.exchange import (
     Exchange,
     Found,
     Link,
+    Probe,
     Unanswered,
     matches,
 )
@@ -53,7 +54,6 @@ _TICK_SECONDS: Final = 0.2
 _SAMPLE: Final = 0x7
 """How long an answer took is looked at where its ID, which is random, has these bits clear: one in eight."""
 
-_PROBE: Final = Question.probe()
 _STREAM_TRIES: Final = 2
 _MAX_PLAIN_RCODE: Final = 15
 """Above it are extended rcodes: quarrels about EDNS or TSIG between us and the server, no answer for a client."""
@@ -281,7 +281,7 @@ class UpstreamPool:
             if not exchange.finished:
                 self._attempt_plain(exchange, index, self._loop.time())
             return
-        if verdict == WRONG_CASE and not link.reliable:
+        if verdict == WRONG_CASE and not link.reliable and not exchange.is_probe:
             # Either a server that does not keep casing or somebody who guessed the rest: TCP tells which.
             self._counters.upstream_wrong_case += 1
             if not exchange.finished and index not in exchange.streamed:
@@ -289,10 +289,10 @@ class UpstreamPool:
             return
         del link.pending[attempt.ident]
         exchange.waiting -= 1
-        if not attempt.ident & _SAMPLE or exchange.question is _PROBE:
+        if not attempt.ident & _SAMPLE or exchange.is_probe:
             self._healths[index].latency.observe(self._loop.time() - attempt.expires + self._settings.deadline)
         if exchange.finished:
-            self._healths[index].answered()
+            self._healths[index].answered(probe=exchange.is_probe)
         elif data[2] & 0x02 and not link.reliable:
             self._attempt_stream(exchange, index, self._loop.time())
         else:
@@ -319,6 +319,7 @@ class UpstreamPool:
             return
         found = Found(data, layout, self._upstreams[index].name)
         if rcode not in _UNHELPFUL and rcode <= _MAX_PLAIN_RCODE:
+            health.heard = question
             self._finish(exchange, found)
             return
         if rcode <= _MAX_PLAIN_RCODE:
@@ -385,7 +386,9 @@ class UpstreamPool:
                 del attempt.link.pending[attempt.ident]
                 attempt.exchange.waiting -= 1
                 self._counters.upstream_timeouts += 1
-                self._healths[attempt.link.server_index].failed(now, "no answer")
+                health = self._healths[attempt.link.server_index]
+                if not isinstance(attempt.exchange, Probe) or attempt.exchange.answers == health.answers:
+                    health.failed(now, "no answer")
         while self._open:
             exchange = next(iter(self._open))
             if exchange.deadline > now:
@@ -430,9 +433,8 @@ class UpstreamPool:
 
     def _probe(self, index: int, now: float) -> None:
         """Ask a server something, so that no client has to wait to find out how it is."""
-        exchange = Exchange(_PROBE, lambda _: None, now)
-        exchange.finished = True
         upstream = self._upstreams[index]
+        exchange = Probe(upstream.health.probe(), upstream.health.answers, now)
         try:
             self._send(exchange, upstream.links.pick(self._loop, self._received, self._broken), now)
         except OSError as error:

@@ -37,10 +37,6 @@ async def explain(query: ExplainQuery) -> Explanation:
     return Explanation(verdict="Deny", summary="because", source=query.source, destination=query.destination)
 
 
-async def status() -> StatusReport:
-    return StatusReport(version="1.2.3", ready=True, store_revision=7)
-
-
 async def endpoints(namespace: str | None) -> EndpointStates:
     raise ReadModelUnavailable(f"nothing is compiled yet in {namespace}")
 
@@ -66,6 +62,7 @@ class FakeDnsLog:
         return self._lines(await self.recent(question), denied=question.denied)
 
     async def _lines(self, before: list[str], *, denied: bool) -> AsyncIterator[str]:
+        yield ""
         for line in before:
             yield line
         yield f'{{"type":"UNLOGGED","count":{int(denied)}}}'
@@ -78,6 +75,12 @@ class World:
     store: MemoryStore = field(default_factory=MemoryStore)
     audit: list[AuditRecord] = field(default_factory=list)
     uids: Iterator[int] = field(default_factory=count)
+    status_report: StatusReport = field(
+        default_factory=lambda: StatusReport(version="1.2.3", ready=True, store_revision=7)
+    )
+
+    async def status(self) -> StatusReport:
+        return self.status_report
 
     def app(self) -> FastAPI:
         return create_app(
@@ -85,7 +88,7 @@ class World:
                 store=self.store,
                 tokens=HashedTokens({"admin": token_digest(TOKEN)}),
                 explain=explain,
-                status=status,
+                status=self.status,
                 endpoints=endpoints,
                 leases=leases,
                 dns_log=FakeDnsLog(),

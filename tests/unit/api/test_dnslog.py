@@ -1,9 +1,17 @@
 """The DNS log under `/v1/dns-log`."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
+
+from api.dnslog import answer_dns_log
+from api.services import DnsLogQuestion
+from tests.unit.api.conftest import FakeDnsLog
 
 
 async def test_the_newest_records_one_object_a_line(client: httpx.AsyncClient) -> None:
@@ -17,9 +25,35 @@ async def test_the_newest_records_one_object_a_line(client: httpx.AsyncClient) -
 
 async def test_following_goes_on_with_what_comes(client: httpx.AsyncClient) -> None:
     async with client.stream("GET", "/v1/dns-log?follow=true&denied=1") as response:
-        lines = [json.loads(line) async for line in response.aiter_lines()]
+        lines = [json.loads(line) async for line in response.aiter_lines()]  # none of them is empty
     assert lines[0] == {"type": "LOG", "last": 100, "client": ""}
     assert lines[-1] == {"type": "UNLOGGED", "count": 1}
+
+
+async def test_the_head_of_what_is_followed_waits_until_nothing_is_missed() -> None:
+    subscribed = asyncio.Event()
+    sent: asyncio.Queue[Message] = asyncio.Queue()
+
+    class Slow(FakeDnsLog):
+        async def follow(self, question: DnsLogQuestion) -> AsyncIterator[str]:
+            return self._once_subscribed(f'{{"last":{question.last}}}')
+
+        async def _once_subscribed(self, line: str) -> AsyncIterator[str]:
+            await subscribed.wait()
+            yield ""
+            yield line
+
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"follow=true", "headers": []}
+    response = await answer_dns_log(Slow(), Request(scope))
+    answering = asyncio.create_task(response(scope, asyncio.Event().wait, sent.put))  # type: ignore[arg-type]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert sent.empty()
+    subscribed.set()
+    told = [await sent.get() for _ in range(2)]
+    answering.cancel()
+    assert [message["type"] for message in told] == ["http.response.start", "http.response.body"]
+    assert told[1]["body"] == b'{"last":100}\n'
 
 
 @pytest.mark.parametrize(

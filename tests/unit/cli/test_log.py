@@ -12,7 +12,7 @@ from tests.unit.cli.conftest import Api, Run
 @pytest.mark.usefixtures("api")
 def test_records_as_they_are(run: Run) -> None:
     code, out, err = run("log", "-n", "3", "--client", "shop/web", "-o", "json", "--follow", "--denied")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "following\n")
     assert [json.loads(line) for line in out.splitlines()] == [
         {"type": "LOG", "last": 3, "client": "shop/web"},
         {"type": "LOG"},
@@ -20,8 +20,14 @@ def test_records_as_they_are(run: Run) -> None:
     ]
 
 
+@pytest.mark.usefixtures("api")
+def test_nobody_who_does_not_follow_is_told_so(run: Run) -> None:
+    assert run("log")[::2] == (0, "")
+
+
 def test_what_is_refused_is_said(run: Run, api: Api) -> None:
     assert api.url
+    assert run("log", "--follow", "--client", "shop/nobody")[2] == "dnsguard log: there is no endpoint 'shop/nobody'\n"
     assert run("log", "--name", "*.*")[::2] == (
         1, "dnsguard log: name: bad domain '*.*': more than one wildcard (V-53a)\n",
     )  # fmt: skip

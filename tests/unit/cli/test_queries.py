@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dnsguard.cli.status import summary
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import Api, Run
 
 
 @pytest.mark.usefixtures("api")
@@ -14,6 +14,24 @@ def test_status(run: Run) -> None:
     assert code == 0
     assert out.startswith("dnsguard 1.2.3: ready\n")
     assert json.loads(run("status", "-o", "json")[1])["storeRevision"] == 7
+
+
+@pytest.mark.parametrize(
+    ("ready", "problems", "said", "code", "strict"),
+    [
+        (True, (), "ready", 0, 0),
+        (True, ("p",), "ready, with 1 problem", 0, 3),
+        (True, ("p", "q"), "ready, with 2 problems", 0, 3),
+        (False, ("p",), "NOT READY", 1, 1),
+    ],
+)
+def test_problems_of_one_that_is_ready(
+    run: Run, api: Api, ready: bool, problems: tuple[str, ...], said: str, code: int, strict: int
+) -> None:
+    api.world.status_report = api.world.status_report.model_copy(update={"ready": ready, "problems": problems})
+    for flags, wanted in ((), code), (("--exit-code",), strict):
+        found, out, _ = run("status", *flags)
+        assert (found, out.splitlines()[0]) == (wanted, f"dnsguard 1.2.3: {said}")
 
 
 def test_a_status_for_people_says_problems_first() -> None:

@@ -68,6 +68,9 @@ def test_which_token_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         ((), everything, "of-variable"),
         ((), {"DNSGUARD_TOKEN_FILE": variable, "DNSGUARD_STATE_DIR": state}, "of-environment-file"),
         ((), {"DNSGUARD_STATE_DIR": state}, "of-token-file"),
+        (("--state-dir", state), everything | {"DNSGUARD_STATE_DIR": "/nowhere"}, "of-token-file"),
+        (("--state-dir", state, "--token-file", flag), everything, "of-flag-file"),
+        (("--state-dir", state, "--token", "of-flag"), everything, "of-flag"),
     ]:
         assert used_token(monkeypatch, words, environ) == token
 
@@ -86,6 +89,16 @@ def test_what_cannot_be_used(words: tuple[str, ...], said: str) -> None:
     with pytest.raises(UsageError) as caught:
         Server.of(arguments(*words), {})
     assert said in str(caught.value)
+
+
+def test_before_there_is_a_token_it_is_said_who_writes_it(tmp_path: Path) -> None:
+    for words, environ in ((), {"DNSGUARD_STATE_DIR": str(tmp_path)}), (("--state-dir", str(tmp_path)), {}):
+        with pytest.raises(UsageError) as caught:
+            Server.of(arguments(*words), environ)
+        assert str(caught.value) == (
+            f"no token yet at {tmp_path}/token: `dnsguard run` writes it when it starts; is it running, with the same"
+            " --state-dir or DNSGUARD_STATE_DIR?"
+        )
 
 
 def test_a_token_file_that_is_no_text(tmp_path: Path) -> None:

@@ -38,12 +38,27 @@ async def test_following_says_what_is_missing_and_ends_when_nobody_reads(tmp_pat
             first = asyncio.ensure_future(anext(lines))
             await forwarder.asked.get()
             forwarder.client.tell(DnsLogReply(1, (line(1, "a"),), done=True))
-            assert await first == line(1, "a")
+            assert (await first, await anext(lines)) == ("", line(1, "a"))
             forwarder.client.tell(DnsLogReply(1, (line(2, "b"),), lost=7))
             gap = json.loads(await anext(lines))
             assert (gap["type"], gap["count"]) == ("UNLOGGED", 7)
             assert await anext(lines) == line(2, "b")
         assert await forwarder.asked.get() == DnsLogStop(1)
+
+
+async def test_following_has_begun_once_every_forwarder_knows(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        first, second = Forwarder(made.path, "f1"), Forwarder(made.path, "f2")
+        await made.join(first)
+        await made.join(second)
+        lines = await DnsLogModel(made.server, lambda _: None).follow(QUESTION)
+        async with aclosing(lines):
+            begun = asyncio.ensure_future(anext(lines))
+            for forwarder in (first, second):
+                assert not begun.done()
+                await forwarder.asked.get()
+                forwarder.client.tell(DnsLogReply(1, done=True))
+            assert await begun == ""
 
 
 async def test_the_end_of_the_server_ends_what_is_followed(tmp_path: Path) -> None:
@@ -54,7 +69,7 @@ async def test_the_end_of_the_server_ends_what_is_followed(tmp_path: Path) -> No
         reading = asyncio.create_task(_all(model))
         await forwarder.asked.get()
         model.close()
-        assert await reading == []
+        assert await reading == [""]
 
 
 async def _all(model: DnsLogModel) -> list[str]:
@@ -90,7 +105,7 @@ async def test_what_a_forwarder_refuses_is_said(tmp_path: Path) -> None:
         reading = asyncio.create_task(_all(model))
         await forwarder.asked.get()
         forwarder.client.tell(DnsLogReply(1, problem="16 watch already"))
-        (gap,) = await reading
+        _, gap = await reading
         assert json.loads(gap)["reason"] == "16 watch already"
         asking = asyncio.create_task(model.recent(QUESTION))
         await forwarder.asked.get()

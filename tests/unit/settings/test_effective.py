@@ -54,6 +54,20 @@ def test_settings_then_node_then_default_then_built_in(
         assert origin(found, "dnsExtraTTL") == value
 
 
+def test_a_field_that_a_setting_takes_the_effect_from_is_told() -> None:
+    default = said("default", dnsTrustedServers=["192.0.2.1"], dnsLogsFileMaxFiles=3, dnsExtraTTL="10s")
+    found = effective(settings(upstreams=["192.0.2.2"], dns_log_max_files=7), [default])
+    assert found.warnings == (
+        "dnsTrustedServers of FelixConfiguration/default is without effect: --upstreams is set",
+        "dnsLogsFileMaxFiles of FelixConfiguration/default is without effect: --dns-log-max-files is set",
+    )
+    found = effective(settings(upstreams=["192.0.2.2"]), [said("node.here", dnsTrustedServers=["::1"]), default])
+    assert found.warnings == (
+        "dnsTrustedServers of FelixConfiguration/node.here is without effect: --upstreams is set",
+    )
+    assert effective(settings(upstreams=["192.0.2.2"]), [said("default", dnsExtraTTL="10s")]).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("given", "spec", "which", "files", "size"),
     [

@@ -1,5 +1,8 @@
+from typing import Any
+
 import pytest
 
+from dnsguard.dns.synthesis import opt_record
 from dnsguard.dns.upstream.health import (
     ANSWERS_TO_UP,
     DOUBT_PAUSE,
@@ -10,6 +13,8 @@ from dnsguard.dns.upstream.health import (
     Health,
     preference,
 )
+from dnsguard.dns.upstream.question import Question
+from tests.unit.dns.messages import query
 
 
 def failing(times: int) -> Health:
@@ -31,14 +36,20 @@ def test_an_answer_between_failures_forgives() -> None:
     assert health.down_since is None
 
 
-def test_one_answer_is_no_recovery_and_two_are() -> None:
+def test_one_answered_probe_is_no_recovery_and_two_are() -> None:
     health = failing(FAILURES_TO_DOWN)
     for _ in range(3):
-        health.answered()
+        health.answered(probe=True)
         assert health.state == "down: no answer"
         health.failed(100.0, "no answer")
     for _ in range(ANSWERS_TO_UP):
-        health.answered()
+        health.answered(probe=True)
+    assert (health.down_since, health.why, health.state) == (None, "", "up")
+
+
+def test_whoever_answers_a_client_is_up_at_once() -> None:
+    health = failing(FAILURES_TO_DOWN)
+    health.answered()
     assert (health.down_since, health.why, health.state) == (None, "", "up")
 
 
@@ -65,7 +76,7 @@ def test_probes_of_one_that_is_down_come_after_pauses_that_grow() -> None:
 
 def test_one_that_answers_again_is_asked_again_soon() -> None:
     health = failing(FAILURES_TO_DOWN)
-    health.answered()
+    health.answered(probe=True)
     assert not health.probe_due(110.0)
     assert not health.probe_due(110.0 + DOUBT_PAUSE / 2)
     assert health.probe_due(110.0 + DOUBT_PAUSE)
@@ -92,6 +103,46 @@ def test_one_that_failed_last_is_asked_sooner() -> None:
     assert health.state == "up"
     assert health.probe_due(DOUBT_PAUSE)
     assert not health.probe_due(DOUBT_PAUSE * 1.5)
+
+
+def asked(name: str, **more: Any) -> Question:
+    return Question.of(query(name, "A", **more))
+
+
+def test_a_probe_asks_what_was_answered_last_and_the_root_before_that() -> None:
+    health = Health()
+    assert health.probe() == Question.probe()
+    health.heard = asked("a.example.org", edns=1232)
+    assert health.probe() == health.probe() == asked("a.example.org")
+    health.heard = asked("b.example.org", edns=1232, do=True)
+    assert health.probe() == asked("b.example.org")
+
+
+def test_no_probe_carries_the_subnet_of_a_client() -> None:
+    health = Health()
+    subnet = opt_record(do=False, options=b"\0\x08\0\x07\0\x01\x18\0\xc0\0\x02")
+    health.heard = asked("a.example.org")._replace(opt=subnet)
+    assert health.probe() == Question.probe()
+    health.heard = asked("a.example.org")
+    health.probe()
+    health.heard = asked("b.example.org")._replace(opt=subnet)
+    assert health.probe() == asked("a.example.org")
+
+
+def test_a_server_from_before_edns_is_probed_without_it() -> None:
+    health = Health()
+    health.heard = asked("a.example.org")._replace(opt=b"")
+    assert health.probe().opt == b""
+
+
+def test_probes_that_stay_unanswered_ask_in_turns() -> None:
+    health = Health()
+    health.heard = asked("of.whoever.wants.it.down.example")
+    probes = []
+    for _ in range(4):
+        probes.append(health.probe())
+        health.failed(100.0, "no answer")
+    assert probes == [asked("of.whoever.wants.it.down.example"), Question.probe()] * 2
 
 
 UP, DOWN = Health(), failing(FAILURES_TO_DOWN)

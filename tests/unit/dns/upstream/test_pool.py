@@ -504,3 +504,57 @@ async def test_one_that_nobody_asks_is_probed_and_seen_to_vanish_and_to_come_bac
             server.script = script
             await until(state)
         assert server.asked == []
+
+
+def knowing_only_its_own(asked: Asked) -> Iterable[bytes]:
+    """As a resolver without a way to the root: what is in its own zones is answered, all else is not."""
+    return good(asked) if asked.name == b"\3www\7example\3org\0" else ()
+
+
+async def test_one_that_knows_its_own_zones_only_is_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for pause in ("IDLE_PAUSE", "DOUBT_PAUSE", "FIRST_PAUSE"):
+        monkeypatch.setattr(f"dnsguard.dns.upstream.health.{pause}", 0.1)
+    async with FakeUpstream(knowing_only_its_own) as server:
+        pool = bench.pool(server, settings=UpstreamSettings(deadline=0.3, patience=()))
+        health = pool.healths()[f"127.0.0.1:{server.port}"]
+        async with asyncio.timeout(20):
+            while health.down_since is None:  # noqa: ASYNC110 - what is waited for sets no event
+                await asyncio.sleep(0.01)
+            assert addresses(await ask(pool)) == ["192.0.2.1"]
+            assert health.state == "up"
+            await server.wait_for_questions(12)
+        assert health.state == "up"
+        assert {asked.name for asked in server.asked} == {b"\3www\7example\3org\0"}
+
+
+async def test_a_probe_from_before_an_answer_says_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dnsguard.dns.upstream.health.IDLE_PAUSE", 100.0)
+    async with FakeUpstream(knowing_only_its_own) as server:
+        pool = bench.pool(server, settings=UpstreamSettings(deadline=0.3, patience=()))
+        await server.wait_for_probes(1)
+        await ask(pool)
+        async with asyncio.timeout(20):
+            while not bench.counters.upstream_timeouts:  # noqa: ASYNC110 - what is waited for sets no event
+                await asyncio.sleep(0.01)
+        assert pool.healths()[f"127.0.0.1:{server.port}"].failures_in_all == 0
+
+
+async def test_one_that_keeps_no_casing_answers_probes_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pause in ("IDLE_PAUSE", "DOUBT_PAUSE"):
+        monkeypatch.setattr(f"dnsguard.dns.upstream.health.{pause}", 0.1)
+
+    def lower(asked: Asked) -> Iterable[bytes]:
+        end = 12 + len(asked.question)
+        return [data[:12] + asked.name + data[end - 4 :] if asked.transport == "udp" else data for data in good(asked)]
+
+    async with FakeUpstream(lower) as server:
+        pool = bench.pool(server, settings=UpstreamSettings(deadline=0.3, patience=()))
+        await ask(pool)
+        health = pool.healths()[f"127.0.0.1:{server.port}"]
+        async with asyncio.timeout(20):
+            while health.answers < 10:  # noqa: ASYNC110 - what is waited for sets no event
+                await asyncio.sleep(0.01)
+        assert bench.counters.upstream_timeouts <= 1, "that of the client's question over UDP"
+        assert health.state == "up"

@@ -159,5 +159,5 @@ def how_it_ended(returncode: int) -> str:
 
 
 def own_command(*words: str) -> list[str]:
-    """A dnsguard command in a process of its own, with this interpreter; never one that lies in the current directory."""
+    """A dnsguard command in a process of its own, with this interpreter; never what lies in the current directory."""
     return [sys.executable, "-P", "-m", "dnsguard", *words]

@@ -14,7 +14,6 @@
 """
 
 import asyncio
-import gc
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
@@ -33,7 +32,7 @@ from dnsguard.dns.upstream.report import described
 from dnsguard.domains import wire_name
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
-from dnsguard.forwarder import metrics
+from dnsguard.forwarder import collector, metrics
 from dnsguard.forwarder.addresses import own_addresses
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.committer import Committer, Transactions
@@ -182,7 +181,7 @@ class Forwarder:
             listening = [each for each in self._handed if not is_transparent(each.socket)]
             await self.sockets.open(settings.listen, relay.handle, self.dns_counters, relay.ready, listening)
             await self._open_doors(relay)
-            self._quieten_collector()
+            collector.quieten()
             async with asyncio.TaskGroup() as tasks:
                 running = self._start_tasks(tasks)
                 running.append(tasks.create_task(self._take_backlog(relay), name="backlog"))
@@ -259,19 +258,11 @@ class Forwarder:
         except OSError as error:
             raise CannotStart(f"health_listen: cannot listen on {where}: {error.strerror or error}") from None
 
-    @staticmethod
-    def _quieten_collector() -> None:
-        """What is made once is not looked at again; the rest seldom: a full collection is a pause for every answer."""
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 50, 100)
-
     async def _enforce(self) -> None:
         """Follow the controller once what was learned before is known again: until then nobody could say what has lost
         its reason. Answers go out meanwhile, by the policy and with the leases that the process before us left."""
         await self._learned.load()
         await self.enforcing.catch_up()
-        gc.freeze()
         await self.enforcing.run()
 
     # What is said about us.

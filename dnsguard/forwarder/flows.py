@@ -93,7 +93,7 @@ class FlowKeeper:
         problem = ""
         until = now + max(terms.lease(0) + terms.slack, 2 * self.horizon)
         for changes in self._book.prolong(live, until, now):
-            if not changes:
+            if changes.is_empty:
                 await asyncio.sleep(0)
             elif refused := await self._committer.write(changes):
                 problem = f"leases of live connections are not prolonged yet: {refused}"

@@ -79,15 +79,15 @@ class Leasing:
             outcome = _new(LeaseOutcome, (True, terms.client_ttl(left - 1), EDE_NOT_READY, "", again))
         else:
             outcome = _UNLIMITED
-        if changes and self.no_delay:
+        if changes.is_empty:
+            self._counters.leases_settled += 1
+            leased(outcome)
+        elif self.no_delay:
             self._counters.leases_after += 1
             self._committer.submit(changes, self._followed)
             leased(outcome)
-        elif changes:
-            self._committer.submit(changes, partial(self._committed, leased, outcome))
         else:
-            self._counters.leases_settled += 1
-            leased(outcome)
+            self._committer.submit(changes, partial(self._committed, leased, outcome))
 
     def _learn(self, address: bytes, answer: Answer, now: float, age: float) -> Learned:
         scope = self.scope(address)

@@ -48,8 +48,10 @@ class Changes(NamedTuple):
     generation: int = 0
     """Of the policy that asked for it."""
 
-    def __bool__(self) -> bool:
-        return bool(self.add or self.remove)
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write. No truth value: compiled, a named tuple has that of a tuple."""
+        return not (self.add or self.remove)
 
     def joined(self, other: "Changes") -> "Changes":
         """Both, of one generation."""

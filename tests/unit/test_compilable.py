@@ -47,3 +47,16 @@ def test_steps_are_made_one_by_one(module: str) -> None:
         if isinstance(node, ast.YieldFrom) and isinstance(node.value, ast.GeneratorExp)
     ]
     assert at_once == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_named_tuple_says_by_itself_whether_it_is_true(module: str) -> None:
+    """Compiled, it is as true as any tuple: nobody asks ``__bool__``."""
+    odd = [
+        node.name
+        for node in ast.walk(ast.parse((TOP / module).read_text()))
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base) == "NamedTuple" for base in node.bases)
+        and any(isinstance(each, ast.FunctionDef) and each.name in ("__bool__", "__len__") for each in node.body)
+    ]
+    assert odd == []

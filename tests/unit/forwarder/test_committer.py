@@ -54,7 +54,7 @@ class Bench:
         """Submit what the records lead to, if anything."""
         now = asyncio.get_running_loop().time()
         changes = self.book.learn(f"ns/{who}", answer(*records), now).changes
-        if changes:
+        if not changes.is_empty:
             self.committer.submit(changes, lambda problem: self.outcomes.__setitem__(records[0].split()[0], problem))
 
     async def turn(self) -> None:

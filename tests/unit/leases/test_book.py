@@ -57,7 +57,7 @@ def test_what_was_not_acknowledged_is_asked_for_again() -> None:
     assert first.add
     assert made.learn("ns/one", WWW, 0).changes.add == first.add
     made.acknowledged(first)
-    assert not made.learn("ns/one", WWW, 0).changes
+    assert made.learn("ns/one", WWW, 0).changes.is_empty
 
 
 def test_an_alias_that_was_not_acknowledged_is_asked_for_again() -> None:
@@ -139,7 +139,7 @@ def test_addresses_that_may_not_be_leased_are_not_learned_and_not_asked_for_agai
     first = made.learn("ns/one", both, 0).changes
     assert [element.place.address for element in first.add] == [packed("192.0.2.1")]
     made.acknowledged(first)
-    assert not made.learn("ns/one", both, 0).changes
+    assert made.learn("ns/one", both, 0).changes.is_empty
 
 
 def test_at_the_bound_of_a_client_idle_names_go_first_and_then_answers_are_refused() -> None:
@@ -278,13 +278,13 @@ def test_a_client_that_is_no_endpoint_opens_what_policy_names_for_outsiders_and_
     made = LeaseBook()
     made.replace_policy([feed("f", "*.example.org"), feed("g", "*.example.org")], [outsiders("f")], 0)
     assert added(made.learn(OUTSIDER, answer("a.example.org A 192.0.2.1 300"), 0).changes) == {("f-4", OUTSIDER)}
-    assert not made.learn(NODE, answer("b.example.org A 192.0.2.2 300"), 0).changes
+    assert made.learn(NODE, answer("b.example.org A 192.0.2.2 300"), 0).changes.is_empty
 
 
 def test_what_an_outsider_learned_follows_policy_there_and_back() -> None:
     made = LeaseBook()
     made.replace_policy([feed("f", "*.example.org")], [], 0)
-    assert not made.learn(OUTSIDER, answer("a.example.org A 192.0.2.1 300"), 0).changes
+    assert made.learn(OUTSIDER, answer("a.example.org A 192.0.2.1 300"), 0).changes.is_empty
     opened = made.apply_delta([], [], [outsiders("f")], [], 1)
     assert added(opened) == {("f-4", OUTSIDER)}
     made.acknowledged(opened)

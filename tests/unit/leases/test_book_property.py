@@ -77,7 +77,7 @@ class Sequences(RuleBasedStateMachine):
         self.naive.learn(scope, facts, self.now)
         self._take(learned.changes)
         again = self.book.learn(scope, facts, self.now)
-        assert not again.changes or self.owed
+        assert again.changes.is_empty or self.owed
         self._take(again.changes)
 
     @rule(scope=st.sampled_from(SCOPES), texts=answers)

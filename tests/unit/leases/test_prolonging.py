@@ -175,4 +175,4 @@ def test_much_is_looked_at_in_small_steps() -> None:
     bench.learn("ns/two", "www.example.org A 192.0.2.1 5")
     assert len(list(bench.book.ending(100, 0))) == 2
     steps = bench.book.prolong([Pair(ONE, TO)], 1000.0, 60)
-    assert len([bool(changes) for changes in steps]) > 3
+    assert len(list(steps)) > 3

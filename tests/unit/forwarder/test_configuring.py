@@ -120,7 +120,7 @@ async def test_a_new_epoch_discards_once(bench: Bench) -> None:
     assert [place.address for place in gone.remove] == [packed("192.0.2.1")]
     assert (bench.book.epoch, bench.book.library.edges, bench.made.save_now.is_set()) == (7, 0, True)
     await bench.committer.write(bench.book.learn("ns/a", answer("www.example.org A 192.0.2.1 300"), now).changes)
-    assert not bench.made.take(DnsConfiguration(cache_epoch=7))
+    assert bench.made.take(DnsConfiguration(cache_epoch=7)).is_empty
     assert bench.book.held.count == 1
     assert bench.made.take(DnsConfiguration()).remove
 

@@ -111,6 +111,7 @@ def measure(restarts: int, rate: float, interval: float, tell: Callable[[str], N
         load = subprocess.Popen(
             inside(CLIENT, openloop.command(plan)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         )
+        assert load.stdout is not None
         try:
             moments = []
             _until(lambda: lab.lookup(CLIENT, topology.bulk_name(60_000), wait=0.5) is not None, "no query is answered")
@@ -125,6 +126,7 @@ def measure(restarts: int, rate: float, interval: float, tell: Callable[[str], N
         finally:
             load.kill()
             load.wait()
+            load.stdout.close()
     sort(openloop.found_in(text), plan, moments, kinds)
     return Outcome(kinds, megabytes)
 

@@ -122,6 +122,7 @@ async def test_several_watch_and_each_sees_what_it_asked_for(here: Rig) -> None:
     everything = await log.follow(ALL)
     web = await log.follow(replace(ALL, client="shop/web", name="*.example.org"))
     async with aclosing(everything), aclosing(web), asyncio.timeout(20):
+        assert (await anext(everything), await anext(web)) == ("", "")  # from now on nothing is missed
         assert json.loads(await anext(everything))["qname"] == "secret.example.com"
         first = asyncio.ensure_future(anext(web))
         while not first.done():  # until the forwarder has heard of it
@@ -139,6 +140,7 @@ async def test_whoever_watches_goes_on_when_the_forwarder_is_started_anew(here: 
     log = await started(here)
     lines = await log.follow(replace(ALL, last=0))
     async with aclosing(lines), asyncio.timeout(30):
+        assert await anext(lines) == ""
         waiting = asyncio.ensure_future(anext(lines))
         await asyncio.sleep(0)
         here.signal(signal.SIGKILL)

@@ -40,8 +40,21 @@ def dig(workload: str, name: str) -> str:
     return subprocess.run(inside(workload, words), capture_output=True, text=True, check=True).stdout
 
 
+def until_policies_are_named(lab: tuple[Lab, Guard]) -> None:
+    """The controller says which policies a pattern is of, a moment after it has said the pattern."""
+    _, guard = lab
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        dig(CLIENT, OPEN_NAME)
+        found = shown(guard, "--name", OPEN_NAME, "-n", "1")
+        if found and all("policies" in match for match in found[-1]["policy_match"]):
+            return
+        assert time.monotonic() < give_up
+
+
 def test_what_dig_asks_is_seen_live_with_its_policy(lab: tuple[Lab, Guard]) -> None:
     built, guard = lab
+    until_policies_are_named(lab)
     workload = built.workloads[CLIENT]
     who = f"{workload.namespace}/{workload.name}"
     words = command(guard, "--follow", "-n", "0", "--client", who, "--name", "*.example.com")
@@ -65,6 +78,7 @@ def test_what_dig_asks_is_seen_live_with_its_policy(lab: tuple[Lab, Guard]) -> N
 
 def test_filters_and_the_file_agree(lab: tuple[Lab, Guard]) -> None:
     built, guard = lab
+    until_policies_are_named(lab)
     dig(CLIENT, "api.alice.com")
     dig(CLIENT, OPEN_NAME)
     address = built.workloads[CLIENT].address()

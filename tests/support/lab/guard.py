@@ -138,7 +138,7 @@ class Guard:
                 if parent != self._process.pid:
                     continue
                 for role in ("controller", "forwarder"):
-                    if role.encode() in words and any(b"dnsguard" in word for word in words[:3]):
+                    if role.encode() in words and any(b"dnsguard" in word for word in words[:4]):
                         found[role] = int(entry.name)
         return found
 

@@ -17,6 +17,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -82,6 +83,9 @@ _RETRY_SECONDS = 0.5
 
 _DRAIN_SECONDS = 1.0
 
+_POLICY_SECONDS = 2.0
+"""Where the controller says nothing for so long, we answer what can be answered without it."""
+
 
 class Kernel(Transactions, Lists, Protocol):
     """What is needed of a netlink socket."""
@@ -105,6 +109,9 @@ class Forwarder:
         whether the files in the state directory are ours to write."""
         self.settings = settings
         self._handed = handed
+        self._told = asyncio.Event()
+        """Set once there is a policy."""
+
         self.dns_counters = Counters()
         self.counters = ForwarderCounters()
         self.clients = Clients(
@@ -220,7 +227,12 @@ class Forwarder:
         await self._open_health()
 
     async def _take_backlog(self, relay: Relay) -> None:
-        """Answer what waited while nobody was there, and read on."""
+        """Answer what waited while nobody was there, and read on. Policy first: the process before us may have had it
+        for too short to have written it down, and who asks loses nothing by waiting where the sockets are held."""
+        if self._handed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_POLICY_SECONDS):
+                    await self._told.wait()
         await self.sockets.take_backlog(lambda: relay.waiting)
 
     async def _end(self) -> None:
@@ -366,6 +378,8 @@ class Forwarder:
             log.error("the node's addresses cannot be read: %s", error)
 
     def _forget_ready(self) -> None:
+        if self.judge.policy is not None:
+            self._told.set()
         if self._relay is not None:
             self._relay.ready.clear()
         if self._crew is not None:

@@ -9,7 +9,6 @@ import pickle
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import NoReturn
 
@@ -23,8 +22,6 @@ from dnsguard.service import log_as, serve_with
 from dnsguard.settings import Settings
 
 _COUNTERS_SECONDS = 1.0
-_POLICY_SECONDS = 5.0
-"""Where the controller says nothing for so long, we answer what can be answered without it, as the owner does."""
 
 
 class _NoKernel:
@@ -47,9 +44,6 @@ class Worker(Forwarder):
     def __init__(self, settings: Settings, handed: Sequence[Handed], asking: Asking) -> None:
         super().__init__(settings, _NoKernel(), renews=True, handed=handed, keeps=False)
         self._asking = asking
-        self._told = asyncio.Event()
-        """Set once there is a policy."""
-
         self.lease = asking
         asking.forgotten = self._forget_ready
 
@@ -58,13 +52,6 @@ class Worker(Forwarder):
 
     async def _open_doors(self, relay: Relay) -> None:
         pass
-
-    async def _take_backlog(self, relay: Relay) -> None:
-        """Policy first: the owner had it, and holds the sockets, so who asks loses nothing by waiting for it."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_POLICY_SECONDS):
-                await self._told.wait()
-        await super()._take_backlog(relay)
 
     async def _end(self) -> None:
         pass
@@ -79,8 +66,6 @@ class Worker(Forwarder):
     def _forget_ready(self) -> None:
         super()._forget_ready()
         self._asking.forget()
-        if self.judge.policy is not None:
-            self._told.set()
 
     async def _tell(self) -> None:
         self._asking.tell(self.counted())

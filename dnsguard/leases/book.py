@@ -194,7 +194,9 @@ class LeaseBook:
         if rewrite:
             self.held.clear()
             changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
-        return changes._replace(remove=self.held.all_doomed())
+        # What is added anyway must not be gone until then, which may be many transactions later.
+        again = {element.place for element in changes.add}
+        return changes._replace(remove=tuple([place for place in self.held.all_doomed() if place not in again]))
 
     def places(self) -> list[tuple[str, bytes]]:
         """Every (kernel set, client) that holds something or may: for ``reconcile_part``."""

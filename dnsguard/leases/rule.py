@@ -88,7 +88,9 @@ class Rule:
             due = self._due(kernel_set, client, known, now)
             # An element that lost the reason for the last part of its time is written anew with what is left.
             for address in [a for a, expires in held.items() if 0.0 < due.addresses.get(a, 0.0) < expires]:
-                self._held.doom(Place(kernel_set, client, address))
+                place = Place(kernel_set, client, address)
+                if not (spare_inherited and self._held.inherited_until(place) >= held[address]):
+                    self._held.doom(place)
             held = self._held.of(kernel_set, client)
             before = len(wanted)
             self._want(wanted, kernel_set, client, due.addresses)

@@ -251,6 +251,30 @@ def test_what_was_inherited_is_not_shortened_by_a_look_up() -> None:
     assert kernel.elements[place] == 5000.0
 
 
+def test_the_controllers_word_takes_nothing_away_that_was_inherited_for_longer_than_it_is_known_for() -> None:
+    made, kernel = book(), Kernel()
+    place = Place("web-4", packed("10.0.0.1"), packed("192.0.2.1"))
+    made.inherit([Element(place, 80.0)])
+    made.learn("ns/one", WWW, 0)
+    kernel.take(made, made.reconcile_part(made.places(), 0), 0)
+    assert kernel.elements[place] == 80.0 > 75.0, "the kernel's word, against what was saved"
+    for rewrite in (False, True):
+        changes = made.reconcile(1, rewrite=rewrite)
+        assert not changes.remove, "it would be closed until it is added again"
+        kernel.take(made, changes, 1)
+        assert kernel.elements[place] == 80.0
+
+
+def test_what_is_to_last_for_less_is_not_taken_away_before_it_is_written_anew() -> None:
+    made, kernel = book(), Kernel()
+    made.apply_delta([feed("web", "*.example.org", "*.example.net")], [], [], [], 0)
+    for said in ("www.example.net A 192.0.2.1 3600", "www.example.org A 192.0.2.1 300"):
+        kernel.take(made, made.learn("ns/one", answer(said), 0).changes, 0)
+    made.apply_delta([FEED], [], [], [], 1)  # not written, for what reason ever
+    changes = made.reconcile(2)
+    assert (changes.remove, [element.expires for element in changes.add]) == ((), [345.0])
+
+
 def test_leases_are_listed_with_their_names() -> None:
     made, kernel = book(), Kernel()
     chain = answer("www.example.org CNAME edge.example.net 300", "edge.example.net A 192.0.2.1 30")

@@ -11,12 +11,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
 from dnslib import AAAA, CNAME, QTYPE, RR, A, DNSRecord
 
+from dnsguard.handover import Handed, become_handed, descriptors_kept_free
 from dnsguard.link.messages import Identity, LeaseSetFeed, Snapshot
 from dnsguard.link.server import LinkServer
 from dnsguard.netlink import dumps, nftables
@@ -66,6 +67,9 @@ class Rig:
         self.flags: list[str] = []
         self.gives_upstreams = True
         """Whether the settings name them; else they are those of resolv.conf, and resources come first."""
+
+        self.handed: Sequence[Handed] = ()
+        """Sockets that the process is to answer on; none: it makes its own."""
 
         self._process: subprocess.Popen[bytes] | None = None
         self._log = (directory / "log").open("ab")
@@ -142,7 +146,14 @@ class Rig:
         if not self.gives_upstreams:
             del settings["--upstreams"]
         words = [word for flag in settings.items() for word in flag] + list(flags)
-        self._process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=self._log)
+        handed = self.handed
+        with descriptors_kept_free(len(handed)) as kept:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code, *words],
+                stderr=self._log,
+                pass_fds=kept,
+                preexec_fn=(lambda: become_handed(handed)) if handed else None,
+            )
 
     @property
     def pid(self) -> int:

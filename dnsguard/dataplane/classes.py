@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from dnsguard.calc.compiled import Action, Compiled, PolicyClass, PolicyId, Stage, TierSlice
 from dnsguard.dataplane import naming
+from dnsguard.dataplane.denying import denied_outright
 from dnsguard.dataplane.doors import Door, DoorKey, Doors
 from dnsguard.dataplane.rules import (
     Chain,
@@ -61,6 +62,7 @@ class ClassBuilder:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.doors = Doors(settings)
+        self._outright = denied_outright()
         self.tiers = Shared[Chain]()
         self._classes = Shared[Chain]()
         self._built: dict[tuple[PolicyClass, str | None], ClassChain] = {}
@@ -124,8 +126,8 @@ class ClassBuilder:
         making = _Making(self, policy_class)
         rules: list[Rule] = []
         if policy_class.stage is not Stage.UNTRACKED:
-            invalid = ConnectionState(STATE_INVALID), making.count(naming.COUNTER_INVALID), Verdict.DROP
-            rules.append(Rule(invalid, "belongs to no connection"))
+            counted = making.count(naming.COUNTER_INVALID)
+            rules += self._outright.rules([ConnectionState(STATE_INVALID)], counted, "belongs to no connection")
         if built.failsafe is not None:
             rules.append(Rule((Jump(built.failsafe),), "ports that policy cannot close"))
         rules += making.rules()
@@ -143,13 +145,9 @@ class ClassBuilder:
         for key in doors:
             self.doors.give_back(key)
 
-    def _deny(self, policy_class: PolicyClass) -> tuple[Verdict, ...]:
-        deny = self.doors.outcomes[policy_class.stage].deny
-        return tuple(statement for statement in deny if isinstance(statement, Verdict))
-
-    def end(self, policy_class: PolicyClass, counted: Count, comment: str) -> Rule:
-        """The rule that denies what nothing decided."""
-        return Rule((counted, *self._deny(policy_class)), naming.comment(comment))
+    def end(self, policy_class: PolicyClass, counted: Count, comment: str) -> tuple[Rule, ...]:
+        """What denies what nothing decided."""
+        return self.doors.outcomes[policy_class.stage].denying.rules((), counted, naming.comment(comment))
 
     def _named(self, policy_class: PolicyClass, rules: list[Rule]) -> Chain:
         tiers = [tier.tier for tier in policy_class.tiers] or list(policy_class.profiles) or ["nothing"]
@@ -189,7 +187,7 @@ class _Making:
                 continue
             rules += [_jump(door, f"tier {tier.tier}") for door in doors]
             if closed:
-                rules.append(self._end_of(tier))
+                rules += self._end_of(tier)
                 break
         else:
             rules += self._after_tiers()
@@ -206,7 +204,7 @@ class _Making:
             if door.can_pass:
                 rules.append(Rule((Marked(bit), ClearMark(bit), Verdict.RETURN), "Pass: on with the next tier"))
         if tier.default_action is Action.DENY:
-            rules.append(self._end_of(tier))
+            rules += self._end_of(tier)
         direction = self.policy_class.direction
         label = f"tier-{direction}{_stage(self.policy_class)}-{tier.tier}"
         chain = content_chain(label, rules, f"{direction} in tier {tier.tier}")
@@ -214,7 +212,7 @@ class _Making:
         self.tiers.append(chain.name)
         return chain.name
 
-    def _end_of(self, tier: TierSlice) -> Rule:
+    def _end_of(self, tier: TierSlice) -> tuple[Rule, ...]:
         counted = self.count(naming.counter_of_tier(tier.tier, self.policy_class.direction))
         return self.builder.end(self.policy_class, counted, f"end of tier {tier.tier}: deny")
 
@@ -225,7 +223,7 @@ class _Making:
         for name in self.policy_class.profiles:
             yield _jump(self._door(name), f"profile {name}")
         counted = self.count(naming.counter_of_no_profile(self.policy_class.direction))
-        yield self.builder.end(self.policy_class, counted, "no profile decided: deny")
+        yield from self.builder.end(self.policy_class, counted, "no profile decided: deny")
 
     def _door(self, owner: PolicyId | str) -> Door:
         key, door = self.builder.doors.take(owner, self.policy_class.direction, self.policy_class.stage)

@@ -4,7 +4,7 @@ Few rules stand in the door itself; more are in a chain of their own which is na
 loaded before they are in force. Whoever jumps to a door is not touched when its rules are edited.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from dnsguard.calc.compiled import (
@@ -18,10 +18,11 @@ from dnsguard.calc.compiled import (
     Stage,
 )
 from dnsguard.dataplane import naming
+from dnsguard.dataplane.denying import denied_by_policy
 from dnsguard.dataplane.purpose import purpose
 from dnsguard.dataplane.rules import Chain, Goto, Rule, SetMark, Verdict, content_chain
 from dnsguard.dataplane.sets import IntervalSet
-from dnsguard.dataplane.settings import DenyAction, Settings
+from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.shared import Shared
 from dnsguard.dataplane.translate import Outcome, kernel_rules, literal_sets, passing
 
@@ -36,10 +37,8 @@ def outcome(settings: Settings, stage: Stage) -> Outcome:
         allow = SetMark(settings.accept_mark), Verdict.NOTRACK, Verdict.ACCEPT
     elif stage is Stage.PRE_DNAT:
         allow = SetMark(settings.accept_mark), Verdict.ACCEPT
-    early = stage in {Stage.UNTRACKED, Stage.PRE_DNAT}
-    deny = Verdict.REJECT if settings.deny is DenyAction.REJECT and not early else Verdict.DROP
-    passed = passing(settings.pass_mark)
-    return Outcome(allow, (deny,), passed, settings.log_group, settings.log_per_second)
+    denying = denied_by_policy(settings, stage)
+    return Outcome(allow, denying, passing(settings.pass_mark), settings.log_group, settings.log_per_second)
 
 
 class DoorKey(NamedTuple):
@@ -169,7 +168,7 @@ class Doors:
             label, owner = f"profile-{made_of.name}-{direction}", f"Profile/{made_of.name} {direction}"
             counters = tuple(naming.counter_of_profile(made_of.name, direction, rule.index) for rule in rules)
             more = ""
-            result = Outcome(result.allow, result.deny, (Verdict.RETURN,), result.log_group, result.log_per_second)
+            result = replace(result, passed=(Verdict.RETURN,))
         found: list[Rule] = []
         for rule, counter in zip(rules, counters, strict=True):
             comment = naming.comment(f"{owner} rule {rule.index}{more}{purpose(rule, self._compiled)}")

@@ -16,13 +16,14 @@ both. The ones for host endpoints exist only where a host endpoint needs them. T
 servers stand in `interception`.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.dataplane import naming
+from dnsguard.dataplane.denying import denied_outright
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
@@ -122,9 +123,10 @@ class Additions:
         self.chains.setdefault(chain.name, chain)
         return chain.name
 
-    def count(self, counter: str) -> Count:
+    def deny(self, matches: Sequence[Match], counter: str, comment: str = "") -> tuple[Rule, ...]:
+        """The rules that drop such packets, which no policy is asked about."""
         self.counters.setdefault(counter)
-        return Count(counter)
+        return denied_outright().rules(matches, Count(counter), comment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,16 +238,16 @@ def _by_class(side: Side, direction: Direction, sets: Container[str]) -> Iterato
 def _unknown_workloads(additions: Additions, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
     egress = direction is Direction.EGRESS
     way, side = (Way.IN, Side.SOURCE) if egress else (Way.OUT, Side.DESTINATION)
-    drop = additions.count(naming.counter_of_unknown_workload(direction)), Verdict.DROP
+    counter = naming.counter_of_unknown_workload(direction)
     for interface in additions.settings.workload_interfaces:
-        yield Rule((Interface(way, interface), *drop), "a workload's interface, but no endpoint")
+        yield from additions.deny([Interface(way, interface)], counter, "a workload's interface, but no endpoint")
     for family in _FAMILIES:
         if any(network.version == family for network in additions.settings.workload_cidrs):
             elsewhere = (
                 [AddressIn(side, family, remote_set(family), negated=True)] if remote_set(family) in sets else []
             )
             within = AddressIn(side, family, cidr_set(family))
-            yield Rule((*elsewhere, within, *drop), "a workload's address, but no endpoint")
+            yield from additions.deny([*elsewhere, within], counter, "a workload's address, but no endpoint")
 
 
 def _known_connections(
@@ -271,8 +273,7 @@ def _known_connections(
         # No endpoint lists the link-local address that its interface has all the same. A connection of such a one was
         # begun by the node: the first packet of a workload is dropped.
         rules.append(Rule((AddressWithin(side, _LINK_LOCAL), Verdict.ACCEPT), "the node began it"))
-    drop = additions.count(naming.counter_of_unknown_workload(direction)), Verdict.DROP
-    rules.append(Rule(drop, "its endpoint is gone"))
+    rules += additions.deny([], naming.counter_of_unknown_workload(direction), "its endpoint is gone")
     chain = content_chain(f"known-{direction}", rules, "connections that were allowed before")
     return Rule((ConnectionState(_KNOWN), Goto(additions.add(chain))), "was allowed before")
 
@@ -289,7 +290,7 @@ def _encapsulated(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
         for family in _FAMILIES:
             if local_set(family) in sets:
                 own = AddressIn(Side.SOURCE, family, local_set(family))
-                yield Rule((kind, own, additions.count(naming.COUNTER_ENCAPSULATED), Verdict.DROP), comment)
+                yield from additions.deny([kind, own], naming.COUNTER_ENCAPSULATED, comment)
 
 
 def _spoofed_sources(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
@@ -297,22 +298,21 @@ def _spoofed_sources(additions: Additions, sets: Container[str]) -> Iterator[Rul
     workload that nobody knows has the address of none; else it would borrow another's policy."""
     if INTERFACE_SET not in sets:
         return
-    drop = additions.count(naming.COUNTER_SPOOFED), Verdict.DROP
     known = InterfaceIn(Way.IN, INTERFACE_SET)
     for family in _FAMILIES:
         elsewhere = ArrivesWith(family, source_set(family), negated=True)
-        yield Rule((known, elsewhere, *drop), "not this workload's address")
+        yield from additions.deny([known, elsewhere], naming.COUNTER_SPOOFED, "not this workload's address")
         if local_set(family) in sets:
             for interface in additions.settings.workload_interfaces:
-                taken = AddressIn(Side.SOURCE, family, local_set(family))
-                yield Rule((Interface(Way.IN, interface), taken, elsewhere, *drop), "another workload's address")
+                taken = Interface(Way.IN, interface), AddressIn(Side.SOURCE, family, local_set(family)), elsewhere
+                yield from additions.deny(taken, naming.COUNTER_SPOOFED, "another workload's address")
 
 
 def _in_the_name_of_the_node(additions: Additions) -> Iterator[Rule]:
     """Queries from outside with an address of the node itself: for IPv4 the kernel takes none unless it is told to, for
     IPv6 it takes them all. The forwarder would open what they look up to every endpoint."""
     for port in _asking(additions.settings):
-        yield Rule((*port, FromMachine(), additions.count(naming.COUNTER_SPOOFED), Verdict.DROP), "not from the node")
+        yield from additions.deny([*port, FromMachine()], naming.COUNTER_SPOOFED, "not from the node")
 
 
 def _asking(settings: Settings) -> Iterator[tuple[Match, ...]]:
@@ -365,18 +365,15 @@ def _neighbours(*, from_router: bool) -> Iterator[Rule]:
 
 def _workload_to_host(additions: Additions, sets: Container[str]) -> str:
     settings = additions.settings
-    invalid = ConnectionState(STATE_INVALID), additions.count(naming.COUNTER_INVALID), Verdict.DROP
-    rules = [Rule(invalid, "belongs to no connection")]
+    rules = [*additions.deny([ConnectionState(STATE_INVALID)], naming.COUNTER_INVALID, "belongs to no connection")]
     rules += [Rule((*port, Verdict.ACCEPT), "the forwarder judges queries itself") for port in _asking(settings)]
     if settings.interception is not None:
         for protocol in _UDP, _TCP:
             taken = Marked(settings.interception.mark), Port(protocol, Side.DESTINATION, DNS_PORT, DNS_PORT)
             rules.append(Rule((*taken, Verdict.ACCEPT), "the forwarder takes what goes to other servers"))
     if settings.endpoint_to_host is HostAction.DROP:
-        end = additions.count(naming.COUNTER_WORKLOAD_TO_HOST)
-        rules.append(Rule((end, Verdict.DROP), "workloads do not reach their node"))
+        rules += additions.deny([], naming.COUNTER_WORKLOAD_TO_HOST, "workloads do not reach their node")
     else:
         rules += _by_class(Side.SOURCE, Direction.EGRESS, sets)
-        end = additions.count(naming.counter_of_unknown_workload(Direction.EGRESS))
-        rules.append(Rule((end, Verdict.DROP)))
+        rules += additions.deny([], naming.counter_of_unknown_workload(Direction.EGRESS))
     return additions.add(content_chain("workload-to-host", rules, "from this node's workloads to the node itself"))

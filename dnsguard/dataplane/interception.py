@@ -14,7 +14,7 @@ With TPROXY the packet keeps both its addresses. So the forwarder knows which se
 judges whether policy lets the client ask it. Where the forwarder is away, the packet goes nowhere.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from ipaddress import ip_network
 
 from dnsguard.dataplane import naming
@@ -70,8 +70,7 @@ def interception_chains(additions: Additions, sets: Container[str]) -> Iterator[
     if interception.of_node:
         yield _base(OUTPUT, _of_node(interception))
         away = Marked(interception.mark), Interface(Way.OUT, "lo", negated=True)
-        lost = additions.count(naming.COUNTER_UNROUTED), Verdict.DROP
-        yield _base(POSTROUTING, [Rule((*away, *lost), "should have stayed here")])
+        yield _base(POSTROUTING, additions.deny(away, naming.COUNTER_UNROUTED, "should have stayed here"))
 
 
 def _taken(additions: Additions, interception: Interception, families: list[int]) -> str:
@@ -101,7 +100,7 @@ def _given(additions: Additions, interception: Interception) -> Iterator[Rule]:
         for protocol in _PROTOCOLS:
             give = GiveTo(family, interception.port), SetMark(interception.mark), Verdict.ACCEPT
             yield Rule((Family(family), Protocol(protocol), *give))
-    yield Rule((additions.count(naming.COUNTER_NO_FORWARDER), Verdict.DROP), "the forwarder is not there")
+    yield from additions.deny([], naming.COUNTER_NO_FORWARDER, "the forwarder is not there")
 
 
 def _of_node(interception: Interception) -> Iterator[Rule]:
@@ -117,6 +116,6 @@ def _ports() -> Iterator[Match]:
         yield Port(protocol, Side.DESTINATION, DNS_PORT, DNS_PORT)
 
 
-def _base(place: tuple[str, Hook], rules: Iterator[Rule] | list[Rule]) -> Chain:
+def _base(place: tuple[str, Hook], rules: Iterable[Rule]) -> Chain:
     name, hook = place
     return Chain(name, tuple(rules), hook)

@@ -15,6 +15,7 @@ from itertools import product
 
 from dnsguard.calc.compiled import Action, CompiledRule, EntityMatch, IcmpMatch, Network, PortRange
 from dnsguard.dataplane import naming
+from dnsguard.dataplane.denying import Denying
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressWithin,
@@ -50,21 +51,24 @@ class Outcome:
     """What each action means where the rule stands."""
 
     allow: tuple[Statement, ...]
-    deny: tuple[Statement, ...]
+    denying: Denying
     passed: tuple[Statement, ...]
     log_group: int
     log_per_second: int
 
-    def statements(self, action: Action, rule_id: str) -> tuple[Statement, ...]:
+    def rules(self, action: Action, matches: Sequence[Match], counter: str, comment: str) -> tuple[Rule, ...]:
+        """What does it to packets that ``matches`` hold for."""
+        counted = Count(counter)
         match action:
             case Action.ALLOW:
-                return self.allow
+                done = self.allow
             case Action.DENY:
-                return self.deny
+                return self.denying.rules(matches, counted, comment)
             case Action.PASS:
-                return self.passed
+                done = self.passed
             case Action.LOG:
-                return (Log(rule_id[:127], self.log_group, self.log_per_second),)
+                done = (Log(counter[:127], self.log_group, self.log_per_second),)
+        return (Rule((*matches, counted, *done), comment),)
 
 
 def passing(mark: int) -> tuple[Statement, ...]:
@@ -74,12 +78,11 @@ def passing(mark: int) -> tuple[Statement, ...]:
 
 def kernel_rules(rule: CompiledRule, counter: str, comment: str, outcome: Outcome) -> tuple[Rule, ...]:
     """The kernel rules of one compiled rule; none when it can match nothing. ``counter`` is its id in logs, too."""
-    end = Count(counter), *outcome.statements(rule.action, counter)
     # An alternative that looks at no address comes out the same for both families.
     alternatives = dict.fromkeys(
         _cheapest_first(matches) for family in _families(rule) for matches in _alternatives(rule, family)
     )
-    return tuple(Rule((*matches, *end), comment) for matches in alternatives)
+    return tuple(made for matches in alternatives for made in outcome.rules(rule.action, matches, counter, comment))
 
 
 def literal_sets(rule: CompiledRule) -> Iterable[IntervalSet]:

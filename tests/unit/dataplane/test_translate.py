@@ -3,12 +3,13 @@ from ipaddress import ip_network
 import pytest
 
 from dnsguard.calc.compiled import Action, CompiledRule, EntityMatch, IcmpMatch, PortRange
+from dnsguard.dataplane.denying import Denying
 from dnsguard.dataplane.render import render_rule
 from dnsguard.dataplane.rules import Verdict
 from dnsguard.dataplane.translate import Outcome, kernel_rules, literal_sets, passing
 from tests.support.compiled import nets, ports
 
-OUTCOME = Outcome((Verdict.ACCEPT,), (Verdict.DROP,), passing(0x10000), 100, 10)
+OUTCOME = Outcome((Verdict.ACCEPT,), Denying(Verdict.DROP), passing(0x10000), 100, 10)
 ALLOW = Action.ALLOW
 
 

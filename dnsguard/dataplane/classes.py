@@ -62,7 +62,7 @@ class ClassBuilder:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.doors = Doors(settings)
-        self._outright = denied_outright()
+        self._outright = denied_outright(settings)
         self.tiers = Shared[Chain]()
         self._classes = Shared[Chain]()
         self._built: dict[tuple[PolicyClass, str | None], ClassChain] = {}

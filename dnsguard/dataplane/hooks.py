@@ -126,7 +126,7 @@ class Additions:
     def deny(self, matches: Sequence[Match], counter: str, comment: str = "") -> tuple[Rule, ...]:
         """The rules that drop such packets, which no policy is asked about."""
         self.counters.setdefault(counter)
-        return denied_outright().rules(matches, Count(counter), comment)
+        return denied_outright(self.settings).rules(matches, Count(counter), comment)
 
 
 @dataclass(frozen=True, slots=True)

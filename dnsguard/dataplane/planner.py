@@ -60,6 +60,7 @@ def _shape(settings: Settings) -> tuple[object, ...]:
         settings.accept_mark,
         settings.log_group,
         settings.log_per_second,
+        settings.denied_log,
         settings.deny,
         settings.lease_gc_seconds,
     )

@@ -16,6 +16,22 @@ class DenyAction(StrEnum):
     REJECT = "Reject"
 
 
+LOG_GROUP = 100
+"""The NFLOG group of Log rules."""
+
+DENIED_GROUP = 101
+"""That of what is denied: apart, so that no Log rule takes its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeniedLog:
+    """Denied packets are sent to an NFLOG group, so that they can be written down."""
+
+    group: int = DENIED_GROUP
+    per_second: int = 100
+    """Of each kernel rule; beyond it packets are denied just the same, and only counted."""
+
+
 INTERCEPTED_MARK = 0x0004_0000
 """The packet-mark bit that says "belongs here, wherever it is going". An IP rule routes by it."""
 
@@ -78,11 +94,12 @@ class Settings:
     accept_mark: int = 0x0002_0000
     """The bit that says "a host endpoint's untracked or pre-DNAT policy allowed this"."""
 
-    log_group: int = 100
-    """The NFLOG group of Log rules."""
-
+    log_group: int = LOG_GROUP
     log_per_second: int = 100
     """Per Log rule."""
+
+    denied_log: DeniedLog | None = None
+    """None where denied packets are counted and no more."""
 
     lease_gc_seconds: int = 30
     """How often the kernel clears expired leases away; they stop matching at once either way. At the kernel's own

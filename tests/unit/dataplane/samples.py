@@ -17,7 +17,7 @@ from dnsguard.calc.compiled import (
     Stage,
 )
 from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
-from dnsguard.dataplane.settings import DenyAction, HostAction, Interception, Listen, Settings
+from dnsguard.dataplane.settings import DeniedLog, DenyAction, HostAction, Interception, Listen, Settings
 from tests.support.compiled import (
     ALLOW_ALL,
     compiled,
@@ -216,5 +216,11 @@ SAMPLES = {
     ),
     "intercepting-its-own": (domains, replace(NODE, interception=Interception(8055, of_node=True))),
     "intercepting-nobody-yet": (empty, replace(NODE, interception=Interception(8055))),
+    "denied-log": (tiers, replace(NODE, denied_log=DeniedLog())),
+    "denied-log-everywhere": (
+        every_match,
+        replace(NODE, denied_log=DeniedLog(7, 5), interception=Interception(8055, of_node=True)),
+    ),
+    "denied-log-of-hosts": (hosts, replace(HOST_NODE, denied_log=DeniedLog())),
     "host-accepts": (domains, replace(NODE, endpoint_to_host=HostAction.ACCEPT)),
 }

@@ -1,0 +1,117 @@
+"""Counters and log prefixes back to what they stand for. Pure.
+
+A name may be cut and altered (`naming`), so nothing is read out of it: what there can be is named, and looked up.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from dnsguard.calc.compiled import Compiled, CompiledPolicy, CompiledProfile, Direction, PolicyId
+from dnsguard.calc.evaluator.trace import Decider
+from dnsguard.dataplane import naming
+
+_MOST_GONE = 10_000
+"""Names whose policy is gone and that are still known: a packet is read a moment after it was denied."""
+
+
+class RuleNamed(NamedTuple):
+    """What a counter or log prefix stands for: who decided about its packets."""
+
+    decider: Decider
+    direction: Direction | None
+    """Seen from the endpoint; None where nobody's policy was asked."""
+
+    tier: str = ""
+    policy: PolicyId | None = None
+    profile: str = ""
+    rule_index: int | None = None
+    """Position in the policy's or profile's list of that direction, from 0."""
+
+    text: str = ""
+    """For people, where the decider alone does not say it."""
+
+    def __str__(self) -> str:
+        match self.decider:
+            case Decider.RULE:
+                return f"rule {self.rule_index} of {self.policy}"
+            case Decider.END_OF_TIER:
+                return f"end of tier {self.tier}"
+            case Decider.PROFILE:
+                return f"rule {self.rule_index} of profile {self.profile}"
+            case Decider.NO_PROFILE:
+                return "no profile decided"
+            case _:
+                return self.text or self.decider.value
+
+
+_EGRESS, _INGRESS = Direction.EGRESS, Direction.INGRESS
+_ALWAYS = {
+    naming.COUNTER_WORKLOAD_TO_HOST: RuleNamed(Decider.OWN_NODE, _EGRESS),
+    naming.COUNTER_SPOOFED: RuleNamed(Decider.SPOOFED, None),
+    naming.COUNTER_ENCAPSULATED: RuleNamed(Decider.ENCAPSULATED, _EGRESS),
+    naming.COUNTER_INVALID: RuleNamed(Decider.INVALID, None),
+    naming.COUNTER_NO_FORWARDER: RuleNamed(Decider.FORWARDER, _EGRESS, text="intercepted, and no forwarder took it"),
+    naming.COUNTER_UNROUTED: RuleNamed(Decider.FORWARDER, None, text="intercepted, and about to leave all the same"),
+}
+for _direction in Direction:
+    _ALWAYS[naming.counter_of_no_profile(_direction)] = RuleNamed(Decider.NO_PROFILE, _direction)
+    _ALWAYS[naming.counter_of_unknown_workload(_direction)] = RuleNamed(Decider.UNKNOWN_WORKLOAD, _direction)
+
+_Owner = PolicyId | str
+_Made = CompiledPolicy | CompiledProfile
+
+
+class RuleNames:
+    """The names in use. `follow` the policy in force, then ask."""
+
+    def __init__(self) -> None:
+        self._compiled = Compiled()
+        self._known: dict[_Owner, tuple[_Made, tuple[str, ...]]] = {}
+        self._names: dict[str, RuleNamed] = {}
+        self._gone = 0
+
+    def follow(self, compiled: Compiled) -> None:
+        """Policies and profiles are these from now on; those that are the same objects as before are not looked at."""
+        if compiled is self._compiled:
+            return
+        self._compiled = compiled
+        made_now: tuple[_Made, ...] = (*compiled.policies.values(), *compiled.profiles.values())
+        owners = {_owner(made): made for made in made_now}
+        for owner in [owner for owner in self._known if owner not in owners]:
+            self._gone += len(self._known.pop(owner)[1])
+        if self._gone > _MOST_GONE:
+            self._gone = 0
+            self._known.clear()
+            self._names.clear()
+        for owner, made in owners.items():
+            known = self._known.get(owner)
+            if known is None or known[0] is not made:
+                named = dict(_named(made))
+                self._names.update(named)
+                self._known[owner] = made, tuple(named)
+
+    def __call__(self, counter: str) -> RuleNamed | None:
+        """What a counter stands for; None where it is none of ours, or of a policy that is gone for long."""
+        return _ALWAYS.get(counter) or self._names.get(counter)
+
+
+def _owner(made: _Made) -> _Owner:
+    return made.id if isinstance(made, CompiledPolicy) else made.name
+
+
+def _named(made: _Made) -> Iterable[tuple[str, RuleNamed]]:
+    for direction in Direction:
+        if isinstance(made, CompiledPolicy):
+            tier_end = RuleNamed(Decider.END_OF_TIER, direction, made.tier)
+            yield naming.counter_of_tier(made.tier, direction), tier_end
+            for rule in made.rules(direction):
+                what = RuleNamed(Decider.RULE, direction, made.tier, made.id, rule_index=rule.index)
+                yield naming.counter_of(made.id, direction, rule.index), what
+        else:
+            yield from _of_profile(made, direction)
+
+
+def _of_profile(made: CompiledProfile, direction: Direction) -> Iterator[tuple[str, RuleNamed]]:
+    for rule in made.rules(direction):
+        what = RuleNamed(Decider.PROFILE, direction, profile=made.name, rule_index=rule.index)
+        yield naming.counter_of_profile(made.name, direction, rule.index), what

@@ -267,6 +267,13 @@ def add_elements(table: str, set_name: str, elements: Iterable[Element]) -> list
     return _elements(NEW_ELEMENT, FLAG_CREATE, table, set_name, elements)
 
 
+def add_aged_element(table: str, set_name: str, key: bytes, timeout_ms: int, left_ms: int) -> Message:
+    """Add an element as if it had been there for a while: ``left_ms`` of its ``timeout_ms`` are left."""
+    said = _key(key) + be64(4, timeout_ms) + be64(5, left_ms)
+    encoded = _LIST_HEAD.pack(len(said) + 4, LIST_ELEMENT | NESTED) + said
+    return _element_message(NEW_ELEMENT, FLAG_CREATE, _set_head(table, set_name), set_name, [encoded], len(encoded))
+
+
 def delete_elements(table: str, set_name: str, elements: Iterable[Element]) -> list[Message]:
     """Messages that delete the elements by key. One that is missing fails the batch with ENOENT."""
     keys = (Element(element.key, interval_end=element.interval_end) for element in elements)

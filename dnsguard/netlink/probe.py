@@ -1,16 +1,31 @@
 """What this kernel's nf_tables can do, found out by trying."""
 
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
 from dnsguard.netlink import dumps, nftables
-from dnsguard.netlink.nftables import Element
-from dnsguard.netlink.socket import NetfilterSocket
+from dnsguard.netlink.nftables import Element, Message
+
+Parsed = TypeVar("Parsed")
 
 _TABLE = "dnsguard-probe"
 _SET = "probe"
-_KEY = b"\xc0\x00\x02\x01"
+_SHORT, _ENOUGH, _LONG = 10_000, 500_000, 1_000_000
+"""Milliseconds: what an element has left, what it is to have more than, what it is added again with."""
+
+_SAME, _OTHER = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
 
 
-def readding_updates_timeout(socket: NetfilterSocket, table: str = _TABLE) -> bool:
-    """Whether adding an element that exists renews its lifetime.
+class Kernel(Protocol):
+    """What is needed of a netlink socket."""
+
+    def transact(self, messages: Sequence[Message], deadline_s: float = 5.0) -> None: ...
+
+    def dump(self, request: Message, parse: Callable[[list[bytes]], Parsed], deadline_s: float = 30.0) -> Parsed: ...
+
+
+def readding_updates_timeout(socket: Kernel, table: str = _TABLE) -> bool:
+    """Whether adding an element that exists renews its lifetime, whether it had another timeout or the very same.
 
     Kernels before 6.12 answer success and change nothing; there a lease is renewed by delete and add in one batch.
     Makes a table of its own and removes it. Raises `NetlinkError` when nf_tables cannot be used at all.
@@ -19,11 +34,13 @@ def readding_updates_timeout(socket: NetfilterSocket, table: str = _TABLE) -> bo
     socket.transact([
         nftables.add_table(table),
         nftables.add_set(table, _SET, key_type=7, key_length=4, flags=nftables.SET_TIMEOUT),
-        *nftables.add_elements(table, _SET, [Element(_KEY, 10_000)]),
+        nftables.add_aged_element(table, _SET, _SAME, _LONG, _SHORT),
+        *nftables.add_elements(table, _SET, [Element(_OTHER, _SHORT)]),
     ])  # fmt: skip
     try:
-        socket.transact(nftables.add_elements(table, _SET, [Element(_KEY, 1_000_000)]))
-        (element,) = socket.dump(request, lambda bodies: list(dumps.elements(bodies)))
+        socket.transact(nftables.add_elements(table, _SET, [Element(key, _LONG) for key in (_SAME, _OTHER)]))
+        elements = socket.dump(request, lambda bodies: list(dumps.elements(bodies)))
     finally:
         socket.transact([nftables.delete_table(table)])
-    return element.expires_ms is not None and element.expires_ms > 500_000
+    left = {element.key: element.expires_ms or 0 for element in elements}
+    return all(left[key] > _ENOUGH for key in (_SAME, _OTHER))

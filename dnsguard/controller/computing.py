@@ -56,7 +56,7 @@ class Computing:
         snapshot = self._feeds.snapshot(
             policy.compiled, listen, lambda: egress_allows(policy.compiled), policy.interfaces
         )
-        snapshot = replace(snapshot, configuration=dns_configuration(policy.configuration))
+        snapshot = replace(snapshot, configuration=dns_configuration(self._settings, policy.configuration))
         return Desired(revision, policy.compiled, policy.plan, snapshot, policy.resources, policy.configuration)
 
     def _policy(self, resources: tuple[Resource, ...]) -> _Policy:

@@ -43,6 +43,7 @@ def plan_settings(
         allow_vxlan=configuration.allow_vxlan,
         allow_ipip=configuration.allow_ipip,
         deny=DenyAction(configuration.deny),
+        fail_open_after=settings.fail_open_after,
         failsafe=configuration.failsafe,
     )
 
@@ -60,7 +61,7 @@ def interception(settings: Settings, configuration: Effective) -> Interception |
     return Interception(settings.intercept_port, settings.intercept_dns == "WorkloadsAndNode", tuple(trusted))
 
 
-def dns_configuration(configuration: Effective) -> DnsConfiguration:
+def dns_configuration(settings: Settings, configuration: Effective) -> DnsConfiguration:
     """What the forwarder is told. Where its own settings are others than ours, those come first there."""
     return DnsConfiguration(
         trusted_servers=configuration.trusted_servers or (),
@@ -72,6 +73,7 @@ def dns_configuration(configuration: Effective) -> DnsConfiguration:
         dns_log=configuration.dns_log or "",
         dns_log_max_files=configuration.dns_log_max_files or 0,
         dns_log_max_file_size_mb=configuration.dns_log_max_file_size_mb or 0,
+        fail_open_after=settings.fail_open_after,
     )
 
 

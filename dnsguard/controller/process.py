@@ -24,6 +24,7 @@ from dnsguard.controller.askingrights import AskingRights
 from dnsguard.controller.auditlog import AuditLog
 from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
+from dnsguard.controller.deadman import Deadman
 from dnsguard.controller.diverting import Diverting
 from dnsguard.controller.dnslog import DnsLogModel
 from dnsguard.controller.enforcement import Enforcer
@@ -82,11 +83,12 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             inputs, Computing(settings), driver, link, worker, switched=link.void_rights
         )
         diverting = Diverting(settings)
+        deadman = Deadman(settings.fail_open_after, driver, worker)
         await link.start()
         stack.push_async_callback(link.close)
 
         def troubles() -> Iterator[str]:
-            yield from filter(None, (kept.trouble, audit.problem, *diverting.problems))
+            yield from filter(None, (deadman.problem, kept.trouble, audit.problem, *diverting.problems))
 
         leases = LeasesModel(enforcer, link)
         dns_log = DnsLogModel(link, leases.addresses_of)
@@ -119,12 +121,13 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             following = tasks.create_task(follow(store, inputs, changed, kept.failed), name="store")
             watching = tasks.create_task(watch_addresses(lambda: inputs.resources, enforcer.wake), name="addresses")
             keeping = tasks.create_task(diverting.run(), name="interception")
+            minding = tasks.create_task(deadman.run(), name="dead-man switch")
             telling = tasks.create_task(tell_uses(enforcer, link), name="set uses")
             collecting = tasks.create_task(collect_when_quiet(lambda: enforcer.in_sync), name="collector")
             serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
             await stopped.wait()
             log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
-            for task in (following, watching, telling, collecting, enforcing, keeping):
+            for task in (following, watching, telling, collecting, enforcing, keeping, minding):
                 task.cancel()
             await app.state.streams.close()
             dns_log.close()

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.encode import set_flags
 from dnsguard.dataplane.rules import Chain, Plan
-from dnsguard.dataplane.sets import Entry, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import AliveSet, Entry, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
 from dnsguard.netlink.nftables import DumpedElement
 
 Content = frozenset[bytes] | tuple[tuple[int, int], ...] | Mapping[bytes, Entry] | None
-"""Of a hash set, an interval set, a verdict map; None of a lease set, which is not ours to know."""
+"""Of a hash set, an interval set, a verdict map; None of what forwarders write, which is not ours to know."""
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ def planned_content(item: Set) -> Content:
             return item.ranges
         case VerdictMap():
             return item.entries
-        case LeaseSet():
+        case LeaseSet() | AliveSet():
             return None
 
 

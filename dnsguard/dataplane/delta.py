@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dnsguard.dataplane import encode, naming
 from dnsguard.dataplane.actual import Actual, planned_content
 from dnsguard.dataplane.rules import Chain, Plan
-from dnsguard.dataplane.sets import Entry, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import AliveSet, Entry, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
 from dnsguard.errors import DnsguardError
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element, Message
@@ -42,7 +42,7 @@ def prepare(plan: Plan, actual: Actual) -> Iterator[Message]:
         found = actual.sets.get(item.name)
         if found is None:
             yield encode.set_message(plan.table, item)
-            if isinstance(item, (HashSet, IntervalSet)):
+            if isinstance(item, (HashSet, IntervalSet, AliveSet)):
                 yield from nftables.add_elements(plan.table, item.name, encode.content(item))
         elif (found.flags, found.key_type) != (encode.set_flags(item), item.key_type.number):
             raise ForeignSetError(
@@ -137,7 +137,7 @@ def _content(table: str, item: Set, actual: Actual) -> Iterator[Message]:
     if held is planned_content(item):
         return
     match item:
-        case LeaseSet():
+        case LeaseSet() | AliveSet():
             return
         case IntervalSet():
             yield from _changed_ranges(table, item, held if isinstance(held, tuple) else ())

@@ -4,12 +4,13 @@ import errno
 from time import perf_counter
 from typing import NamedTuple
 
-from dnsguard.dataplane import delta
+from dnsguard.dataplane import delta, naming
 from dnsguard.dataplane.actual import Actual
 from dnsguard.dataplane.guard import Guard
 from dnsguard.dataplane.judged import judged_addresses
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Plan
+from dnsguard.dataplane.sets import AliveSet
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
@@ -123,6 +124,18 @@ class Driver:
         if damaged:
             self._actual = None
         return damaged
+
+    def fails_open(self) -> bool:
+        """Whether everything passes now, because nobody was alive to judge for as long as the dead-man switch waits."""
+        plan = self._in_force or self._foundation
+        if not any(isinstance(item, AliveSet) for item in plan.sets):
+            return False
+        try:
+            return not self._reader.elements(naming.ALIVE_SET)
+        except NetlinkError as error:
+            if error.errno == errno.ENOENT:
+                return False
+            raise
 
     def counters(self) -> dict[str, Counted]:
         """All named counters; empty when there is no table."""

@@ -18,6 +18,7 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     Count,
     Family,
+    FamilyIn,
     FromMachine,
     GiveTo,
     Goto,
@@ -45,12 +46,11 @@ from dnsguard.dataplane.rules import (
     Verdict,
     Way,
 )
-from dnsguard.dataplane.sets import HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import FAMILY_KEYS, AliveSet, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
 from dnsguard.netlink import expressions as ex
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element, Message
 
-_FAMILY_NUMBER = {4: bytes((2,)), 6: bytes((10,))}
 _ADDRESS_PLACE = {(4, Side.SOURCE): (12, 4), (4, Side.DESTINATION): (16, 4), (6, Side.SOURCE): (8, 16),
                   (6, Side.DESTINATION): (24, 16)}  # fmt: skip
 _PORT_OFFSET = {Side.SOURCE: 0, Side.DESTINATION: 2}
@@ -80,7 +80,7 @@ def set_flags(item: Set) -> int:
     match item:
         case IntervalSet():
             return nftables.SET_INTERVAL
-        case LeaseSet():
+        case LeaseSet() | AliveSet():
             return nftables.SET_TIMEOUT
         case VerdictMap():
             return nftables.SET_MAP
@@ -98,11 +98,15 @@ def interval_elements(key_type: KeyType, ranges: Iterable[tuple[int, int]]) -> I
             yield Element((last + 1).to_bytes(length, "big"), interval_end=True)
 
 
-def content(item: HashSet | IntervalSet) -> Iterable[Element]:
-    """All elements of a set whose content is the plan's."""
-    if isinstance(item, HashSet):
-        return [Element(key) for key in sorted(item.keys)]
-    return interval_elements(item.key_type, item.ranges)
+def content(item: HashSet | IntervalSet | AliveSet) -> Iterable[Element]:
+    """All elements of a set as it is made."""
+    match item:
+        case HashSet():
+            return [Element(key) for key in sorted(item.keys)]
+        case IntervalSet():
+            return interval_elements(item.key_type, item.ranges)
+        case AliveSet():
+            return [Element(key, item.timeout_ms) for key in FAMILY_KEYS.values()]
 
 
 def map_element(item: VerdictMap, key: bytes) -> Element:
@@ -136,7 +140,7 @@ class _Emitted:
     def require_family(self, version: int) -> None:
         if self._family != version:
             self._family = version
-            self.add(ex.meta(ex.META_NFPROTO), ex.compare(ex.EQUAL, _FAMILY_NUMBER[version]))
+            self.add(ex.meta(ex.META_NFPROTO), ex.compare(ex.EQUAL, FAMILY_KEYS[version]))
 
     def require_protocol(self, number: int) -> None:
         if self._protocol != number:
@@ -165,6 +169,8 @@ def _emit_match(out: _Emitted, match: Match) -> None:
     match match:
         case Family(version):
             out.require_family(version)
+        case FamilyIn(set_name, negated):
+            out.add(ex.meta(ex.META_NFPROTO), ex.lookup(set_name, negated=negated))
         case Protocol(number, False):
             out.require_protocol(number)
         case Protocol(number, True):
@@ -247,7 +253,7 @@ def _emit_statement(out: _Emitted, statement: Statement) -> None:
         case GiveTo(family, port):
             out.require_family(family)
             out.add(ex.load(_LOOPBACK[family]), ex.load(port.to_bytes(2, "big"), ex.REGISTER_2))
-            out.add(ex.transparent_proxy(_FAMILY_NUMBER[family][0]))
+            out.add(ex.transparent_proxy(FAMILY_KEYS[family][0]))
         case AddressMap(side, family, map_name):
             out.require_family(family)
             out.address(side, family)

@@ -92,6 +92,13 @@ COUNTER_UNROUTED = "intercepted-unrouted"
 """The counter of DNS packets of the node that would have left, though they were to be intercepted."""
 
 
+COUNTER_FAILED_OPEN = "failed-open"
+"""The counter of packets that passed because nobody was alive to judge, once for each base chain on their way."""
+
+ALIVE_SET = "alive"
+"""The packet families of which somebody is alive to judge; see `deadman`."""
+
+
 def lease_set_names(lease_set_id: str) -> tuple[str, str]:
     """The kernel sets (client . destination) of one lease set, IPv4 and IPv6."""
     return _set_name("d4", lease_set_id), _set_name("d6", lease_set_id)

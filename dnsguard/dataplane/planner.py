@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, MemberSet, PortSet
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
 from dnsguard.dataplane.classes import ClassBuilder
+from dnsguard.dataplane.deadman import alive_sets, failing_open
 from dnsguard.dataplane.hooks import Additions, base_chains
 from dnsguard.dataplane.hosts import Hosts
 from dnsguard.dataplane.interception import interception_chains
@@ -19,12 +20,12 @@ from dnsguard.dataplane.policysets import (
     port_sets,
 )
 from dnsguard.dataplane.rules import Chain, Plan
-from dnsguard.dataplane.sets import HashSet, IntervalSet, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import AliveSet, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
 from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.workloads import Workloads
 from dnsguard.span import differing
 
-Named = TypeVar("Named", bound=Chain | HashSet | IntervalSet | LeaseSet | VerdictMap)
+Named = TypeVar("Named", bound=Chain | HashSet | IntervalSet | LeaseSet | AliveSet | VerdictMap)
 
 
 class Planner:
@@ -146,7 +147,8 @@ class _State:
         if before is not None:
             before.hosts.release()
         bases = [*base_chains(additions, hosts.stages, foot.names), *interception_chains(additions, foot.names)]
-        short: list[Set] = [*hosts.maps, *cidr_sets(foot.settings)]
+        bases = list(failing_open(additions, bases))
+        short: list[Set] = [*hosts.maps, *cidr_sets(foot.settings), *alive_sets(foot.settings)]
         return _Base(
             foot,
             hosts,

@@ -17,6 +17,7 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     Count,
     Family,
+    FamilyIn,
     FromMachine,
     GiveTo,
     Goto,
@@ -42,7 +43,7 @@ from dnsguard.dataplane.rules import (
     TripleIn,
     Verdict,
 )
-from dnsguard.dataplane.sets import HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import FAMILY_KEYS, AliveSet, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
 from dnsguard.netlink import expressions
 
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp", 136: "udplite"}
@@ -109,6 +110,10 @@ def _set_lines(item: Set) -> Iterator[str]:
             yield "\t\tflags timeout"
             yield f"\t\tgc-interval {item.gc_seconds}s"
             elements = []
+        case AliveSet():
+            yield f"\t\ttype {item.key_type.text}"
+            yield "\t\tflags timeout"
+            elements = [f"{key_text(item.key_type, key)} timeout {item.timeout_ms}ms" for key in FAMILY_KEYS.values()]
         case VerdictMap():
             yield f"\t\ttype {item.key_type.text} : verdict"
             elements = [_map_element(item, key) for key in sorted(item.entries)]
@@ -144,6 +149,8 @@ def key_text(key_type: KeyType, key: bytes) -> str:
             return f"{IPv6Address(key[:16])} . {_port_of(key[16:])}"
         case KeyType.PORT:
             return str(int.from_bytes(key, "big"))
+        case KeyType.FAMILY:
+            return next(f"ipv{family}" for family, known in FAMILY_KEYS.items() if known == key)
         case KeyType.INTERFACE:
             return _interface_text(key)
         case KeyType.INTERFACE_IPV4:
@@ -188,6 +195,8 @@ def _match_text(match: Match | Statement) -> str:
     match match:
         case Family(version):
             return f"meta nfproto ipv{version}"
+        case FamilyIn(set_name, negated):
+            return f"meta nfproto {_not(negated)}@{set_name}"
         case Protocol(number, negated):
             return f"meta l4proto {_not(negated)}{_PROTOCOLS.get(number, str(number))}"
         case Port(protocol, side, first, last, negated):

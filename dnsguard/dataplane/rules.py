@@ -36,6 +36,14 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
+class FamilyIn:
+    """The packet's family is in the set."""
+
+    set_name: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """The protocol after the network header (and its extensions)."""
 
@@ -260,8 +268,8 @@ class Verdict(Enum):
 
 
 Match = (
-    Family | Protocol | Port | PortIn | AddressWithin | AddressIn | LeasedTo | TripleIn | Icmp | HopLimit | Interface
-    | InterfaceIn | ArrivesWith | ConnectionState | IsReply | ToMachine | FromMachine | Marked
+    Family | FamilyIn | Protocol | Port | PortIn | AddressWithin | AddressIn | LeasedTo | TripleIn | Icmp | HopLimit
+    | Interface | InterfaceIn | ArrivesWith | ConnectionState | IsReply | ToMachine | FromMachine | Marked
 )  # fmt: skip
 Statement = SetMark | ClearMark | Count | Log | GiveTo | AddressMap | InterfaceMap | Jump | Goto | Verdict
 

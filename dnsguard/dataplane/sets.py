@@ -21,6 +21,7 @@ class KeyType(Enum):
     IPV4_TRIPLE = ("ipv4_addr . inet_proto . inet_service", (7, 12, 13), 12)
     IPV6_TRIPLE = ("ipv6_addr . inet_proto . inet_service", (8, 12, 13), 24)
     PORT = ("inet_service", (13,), 2)
+    FAMILY = ("nf_proto", (2,), 1)
     INTERFACE = ("ifname", (41,), 16)
     INTERFACE_IPV4 = ("ifname . ipv4_addr", (41, 7), 20)
     INTERFACE_IPV6 = ("ifname . ipv6_addr", (41, 8), 32)
@@ -88,6 +89,22 @@ class LeaseSet:
     comment: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AliveSet:
+    """Packet families with timeouts, see `deadman`. Whoever makes it fills it; then the forwarder owns the content."""
+
+    name: str
+    seconds: float
+    """How long one that was just made keeps its content."""
+
+    comment: str = ""
+    key_type: KeyType = KeyType.FAMILY
+
+    @property
+    def timeout_ms(self) -> int:
+        return int(self.seconds * 1000)
+
+
 class Entry(NamedTuple):
     """What a verdict map says of one key."""
 
@@ -109,7 +126,10 @@ class VerdictMap:
     since: Since[Mapping[bytes, Entry]] | None = field(default=None, compare=False, repr=False)
 
 
-Set = HashSet | IntervalSet | LeaseSet | VerdictMap
+Set = HashSet | IntervalSet | LeaseSet | AliveSet | VerdictMap
+
+FAMILY_KEYS = {4: bytes((2,)), 6: bytes((10,))}
+"""Keys of `KeyType.FAMILY`: NFPROTO_IPV4 and NFPROTO_IPV6."""
 
 
 def interface_key(name: str) -> bytes:

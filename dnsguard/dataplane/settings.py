@@ -101,6 +101,9 @@ class Settings:
     denied_log: DeniedLog | None = None
     """None where denied packets are counted and no more."""
 
+    fail_open_after: float = 0.0
+    """Seconds without a sign of life of a forwarder after which everything passes; 0: nothing ever does."""
+
     lease_gc_seconds: int = 30
     """How often the kernel clears expired leases away; they stop matching at once either way. At the kernel's own
     second it walks a million of them with 6 % of a core."""

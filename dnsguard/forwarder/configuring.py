@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from dnsguard.dns.relay import Relay
 from dnsguard.dns.upstream.pool import UpstreamPool
+from dnsguard.forwarder.beating import Beating
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.leasing import Leasing
@@ -44,6 +45,9 @@ class Configuring:
         self.dns_log: DnsLog | None = None
         """All are there before the first configuration comes."""
 
+        self.beating: Beating | None = None
+        """None where another process gives the kernel signs of life."""
+
         self._settings = settings
         self._book = book
         self._committer = committer
@@ -76,6 +80,8 @@ class Configuring:
             self.save_now.set()
         if self.dns_log is not None:
             self.dns_log.configure(said)
+        if self.beating is not None:
+            self.beating.follow(said.fail_open_after)
         self._trusted.follow(said.trusted_servers)
         self.ask_the_trusted()
         return self._discard(said.cache_epoch) if said.cache_epoch != self._book.epoch else NOTHING

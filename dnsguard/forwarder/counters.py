@@ -59,6 +59,10 @@ class ForwarderCounters:
     commits_failed: int = 0
     elements_added: int = 0
     elements_removed: int = 0
+    beats: int = 0
+    """Signs of life that the kernel took, where its rules wait for them."""
+
+    beats_failed: int = 0
     snapshots: int = 0
     deltas: int = 0
     saves_failed: int = 0

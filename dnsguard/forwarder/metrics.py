@@ -73,6 +73,8 @@ FORWARDER: Final[Mapping[str, str]] = {
     "commits_failed": "Transactions that the kernel refused, or did not acknowledge in time.",
     "elements_added": "Elements added to the kernel's sets, or made to last longer.",
     "elements_removed": "Elements removed from them.",
+    "beats": "Signs of life that the kernel took, where its rules let everything pass without them.",
+    "beats_failed": "Signs of life that the kernel refused, or did not acknowledge in time.",
     "snapshots": "Policies received whole.",
     "deltas": "Changes of policy received.",
     "saves_failed": "Times that what was learned could not be saved.",

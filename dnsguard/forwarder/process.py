@@ -35,6 +35,7 @@ from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
 from dnsguard.forwarder import collector, metrics
 from dnsguard.forwarder.addresses import own_addresses
+from dnsguard.forwarder.beating import Beating
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.committer import Committer, Transactions
 from dnsguard.forwarder.complaints import Complaints
@@ -135,6 +136,8 @@ class Forwarder:
         self.flows = FlowKeeper(self.book, self.committer, self._flow_list, self.counters)
         self.trusted = TrustedServers(settings, self.clients, settings.state_dir / TRUSTED_FILE, writes=keeps)
         self.configuring = Configuring(settings, self.book, self.committer, self.leasing, self.trusted)
+        self.beating = Beating(kernel, lambda: self.committer.table, self.counters, renews=renews)
+        self.configuring.beating = self.beating if keeps else None
         self.enforcing = Enforcing(
             self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take, self._forget_ready
         )
@@ -247,6 +250,7 @@ class Forwarder:
             tasks.create_task(every(_EXPIRE_SECONDS, self._expire), name="expire"),
             tasks.create_task(self.flows.run(), name="flows"),
             tasks.create_task(every(_RETRY_SECONDS, self._retry), name="retry"),
+            tasks.create_task(self.beating.run(), name="signs of life"),
             *self._start_common_tasks(tasks),
         ]
         if self._crew is not None:
@@ -284,11 +288,14 @@ class Forwarder:
         reasons = []
         if self.judge.policy is None:
             reasons.append("no policy: the controller was never there")
-        return reasons + self._unwritten() + self._unanswered()
+        return reasons + self._unwritten() + self._lifeless() + self._unanswered()
 
     def _unwritten(self) -> list[str]:
         problem = self.enforcing.problem or self.committer.problem
         return [f"leases cannot be written: {problem}"] if problem else []
+
+    def _lifeless(self) -> list[str]:
+        return [self.beating.problem] if self.beating.problem else []
 
     def _unanswered(self) -> list[str]:
         """Which upstreams are down, where that is all of them."""
@@ -319,6 +326,9 @@ class Forwarder:
                    self.book.library.edges),
             number("dnsguard_forwarder_elements", "gauge", "Elements that the kernel holds for leases.",
                    self.book.held.count),
+            number("dnsguard_forwarder_fail_open_after_seconds", "gauge",
+                   "After how long without a sign of life of the forwarder everything passes; 0: never.",
+                   self.beating.after),
             number("dnsguard_forwarder_waiting_queries", "gauge", "Queries that have no answer yet.", waiting),
             number("dnsguard_forwarder_controller_connected", "gauge", "Whether the controller is there: 1 or 0.",
                    int(connected)),
@@ -336,6 +346,7 @@ class Forwarder:
             *self.configuring.problems,
             *self.dns_log.problems,
             *self._unwritten(),
+            *self._lifeless(),
             *self._unanswered(),
             *filter(None, [self.flows.problem]),
         )

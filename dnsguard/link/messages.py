@@ -51,8 +51,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class DnsConfiguration:
-    """What FelixConfiguration resources say of DNS on this node. The forwarder's own settings, where given, come first;
-    what is not said here is as the forwarder has it by default."""
+    """What FelixConfiguration resources and the controller say of DNS on this node. The forwarder's own settings, where
+    given, come first; what is not said here is as the forwarder has it by default."""
 
     trusted_servers: tuple[str, ...] = ()
     """In the forms of dnsTrustedServers; empty: not said."""
@@ -80,6 +80,10 @@ class DnsConfiguration:
 
     dns_log_max_file_size_mb: int = 0
     """Megabytes of one of them; 0: not said."""
+
+    fail_open_after: float = 0.0
+    """Seconds after the last sign of life that the forwarder gives the kernel, from which on everything passes; 0: it
+    need not give any. The controller's own setting: it makes the rules that wait for them."""
 
 
 @dataclass(frozen=True, slots=True)

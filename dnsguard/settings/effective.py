@@ -122,6 +122,11 @@ class _Choice:
             "dns_logs_file_max_file_size_mb", _count, settings.dns_log_max_file_size_mb, "dns_log_max_file_size_mb"
         )
         self._drop_action()
+        if settings.fail_open_after:
+            self._warnings.append(
+                f"fail_open_after: dnsguard fails open: everything passes {settings.fail_open_after:g} s after the last"
+                " sign of life of the forwarder"
+            )
         return Effective(
             failsafe=failsafe,
             endpoint_to_host=to_host,

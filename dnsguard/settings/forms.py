@@ -163,6 +163,23 @@ def read_seconds(value: Any) -> float:
     raise ValueError(f"{value!r} is no duration: write seconds, or a number with ms, s, m, h or d")
 
 
+SHORTEST_FAIL_OPEN = 30.0
+"""A forwarder that keeps dying, whoever makes it, is started again every five seconds or so: it must not be given up
+meanwhile, nor while it is restarted for another version of it."""
+
+LONGEST_FAIL_OPEN = 86_400.0
+
+
+def read_fail_open(value: Any) -> float:
+    """`Off`, or seconds as `read_seconds` reads them, from ``SHORTEST_FAIL_OPEN`` to ``LONGEST_FAIL_OPEN``."""
+    if str(value).strip().lower() in ("off", "0"):
+        return 0.0
+    seconds = read_seconds(value)
+    if not SHORTEST_FAIL_OPEN <= seconds <= LONGEST_FAIL_OPEN:
+        raise ValueError(f"{value!r} is too short or too long: write Off, or from {SHORTEST_FAIL_OPEN:g}s to 24h")
+    return seconds
+
+
 def read_interface_prefix(value: Any) -> str:
     """The beginning of interface names."""
     if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,15}", str(value)):

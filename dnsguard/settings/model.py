@@ -20,6 +20,7 @@ from dnsguard.settings.forms import (
     read_certificates,
     read_count,
     read_domain,
+    read_fail_open,
     read_failsafe_port,
     read_interface_prefix,
     read_net,
@@ -163,6 +164,11 @@ class Settings(Checked):
     """Lines a second of one client, and a kilobyte for each of them: no client fills the log. What goes beyond is
     counted and said in it. A cache that asks for many may need more. Each process counts for itself: with `workers`,
     a client whose queries come to several of them may have as many lines of each."""
+
+    fail_open_after: Annotated[float, PlainValidator(read_fail_open)] = 0.0
+    """After how long without a forwarder that is alive everything passes; the controller's setting. Off: never. On,
+    whoever can keep the forwarder from running for so long switches policy off: for where no network is worse. No
+    resource says it, for whoever may write policy must not switch it off for a whole node."""
 
     on_stop: Literal["Keep", "Remove"] = "Keep"
     """Whether enforcement goes on when dnsguard stops. Remove is for demonstrations."""

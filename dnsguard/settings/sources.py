@@ -66,6 +66,7 @@ FLAGS: Mapping[str, str] = {
     "dns_log_max_files": "files of the DNS log together, full ones among them",
     "dns_log_max_file_size_mb": "megabytes of one of them",
     "dns_log_client_lines": "lines a second of one client in the DNS log",
+    "fail_open_after": "without a forwarder for so long (30s, 5m) everything passes; Off: never",
     "on_stop": "Keep or Remove: does enforcement go on when dnsguard stops",
     "table": "name of the nftables table",
     "endpoint_to_host_action": "Drop, Accept or Return: a workload's packets to its own host",

@@ -16,6 +16,7 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     Count,
     Family,
+    FamilyIn,
     FromMachine,
     GiveTo,
     Goto,
@@ -148,6 +149,8 @@ class Run:
         match match:
             case Family(version):
                 return self._version == version
+            case FamilyIn(_, negated):
+                return not negated  # somebody is alive
             case Protocol(number, negated):
                 return (self.packet.protocol == number) != negated
             case Port(protocol, side, first, last, negated):

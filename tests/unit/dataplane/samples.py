@@ -222,5 +222,10 @@ SAMPLES = {
         replace(NODE, denied_log=DeniedLog(7, 5), interception=Interception(8055, of_node=True)),
     ),
     "denied-log-of-hosts": (hosts, replace(HOST_NODE, denied_log=DeniedLog())),
+    "failing-open": (hosts, replace(HOST_NODE, fail_open_after=90.5)),
+    "failing-open-intercepting": (
+        domains,
+        replace(NODE, interception=Interception(8055, of_node=True), fail_open_after=60),
+    ),
     "host-accepts": (domains, replace(NODE, endpoint_to_host=HostAction.ACCEPT)),
 }

@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from api.failures import bad_request
+from api.queries import is_true
 from api.services import DnsLog, DnsLogQuestion
 from dnsguard.domains import DomainPattern, DomainPatternError
 
@@ -22,7 +23,7 @@ async def answer_dns_log(log: DnsLog, request: Request) -> Response:
     ``follow=true`` goes on with what comes, and nothing is missed once the head of the response is there."""
     query = request.query_params
     question = _question(query)
-    if _is_true(query, "follow"):
+    if is_true(query, "follow"):
         return _Following(_encoded(await log.follow(question)), media_type=LINES)
     return Response("".join(f"{line}\n" for line in await log.recent(question)), media_type=LINES)
 
@@ -52,11 +53,4 @@ def _question(query: Mapping[str, str]) -> DnsLogQuestion:
             DomainPattern.parse(name)
     except DomainPatternError as error:
         raise bad_request(f"name: {error}") from None
-    return DnsLogQuestion(int(last), query.get("client", ""), name, _is_true(query, "denied"))
-
-
-def _is_true(query: Mapping[str, str], key: str) -> bool:
-    value = query.get(key, "false")
-    if value not in ("true", "false", "1", "0"):
-        raise bad_request(f"{key}: {value!r} is neither true nor false")
-    return value in ("true", "1")
+    return DnsLogQuestion(int(last), query.get("client", ""), name, is_true(query, "denied"))

@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from api.audit import AuditRecord
+from api.counted import StatsReport
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseStates, StatusReport
 from dnsguard.errors import DnsguardError
@@ -80,6 +81,26 @@ class Leases(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StatsQuestion:
+    """Whose counters are wanted; what is empty asks for all."""
+
+    kind: str = ""
+    """As in ``PolicyCounts``, or ``Tier``."""
+
+    namespace: str = ""
+    name: str = ""
+    rules: bool = False
+    """Each rule for itself, too."""
+
+
+class Stats(Protocol):
+    """What policy and rules counted on this node."""
+
+    async def __call__(self, question: StatsQuestion, /) -> StatsReport:
+        """Raises ReadModelUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
 class DnsLogQuestion:
     """Which records are wanted; what is empty asks for all."""
 
@@ -123,6 +144,7 @@ class Services:
     status: Status
     endpoints: Endpoints
     leases: Leases
+    stats: Stats
     dns_log: DnsLog
     audit: AuditSink
     version: str

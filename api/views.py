@@ -1,6 +1,7 @@
 """What Kubernetes has no word for: ``/v1/``."""
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import ValidationError
@@ -9,12 +10,19 @@ from starlette.responses import Response
 
 from api.answers import answer
 from api.bodies import body_value
+from api.counted import StatsReport
 from api.dnslog import LINES, answer_dns_log
 from api.explaining import ExplainQuery, Explanation
-from api.failures import Failure
+from api.failures import Failure, bad_request
 from api.models import EndpointStates, LeaseStates, StatusReport, View
-from api.services import Services
+from api.queries import is_true
+from api.services import Services, StatsQuestion
 from dnsguard.resources import Cause
+
+COUNTED_KINDS: Final = (
+    "NetworkPolicy", "GlobalNetworkPolicy", "KubernetesNetworkPolicy", "Profile", "Tier",
+)  # fmt: skip
+"""Kinds whose objects have counters, as ``/v1/stats`` calls them."""
 
 
 class ViewRoutes:
@@ -33,6 +41,7 @@ class ViewRoutes:
         router.add_api_route("/status", self.status, methods=["GET"], response_model=StatusReport)
         router.add_api_route("/endpoints", self.endpoints, methods=["GET"], response_model=EndpointStates)
         router.add_api_route("/leases", self.leases, methods=["GET"], response_model=LeaseStates)
+        router.add_api_route("/stats", self.stats, methods=["GET"], response_model=StatsReport)
         lines: dict[int | str, dict[str, Any]] = {200: {"content": {LINES: {"schema": {"type": "string"}}}}}
         router.add_api_route("/dns-log", self.dns_log, methods=["GET"], response_class=Response, responses=lines)
         return router
@@ -60,6 +69,23 @@ class ViewRoutes:
         400 for what is neither, 404 for an endpoint that is not there.
         """
         return _answer(request, await self._services.leases(request.query_params.get("client", "")))
+
+    async def stats(self, request: Request) -> Response:
+        """Packets and bytes that policies, tiers and profiles counted on this node; ``?kind=``, ``namespace=`` and
+        ``name=`` choose among them, ``rules=true`` shows each rule for itself.
+
+        A count begins anew when its rule is edited, when the policy selects nothing for a while, and when the table is
+        made anew.
+        """
+        query = request.query_params
+        if unknown := query.keys() - {"kind", "namespace", "name", "rules"}:
+            raise bad_request(f"{min(unknown)}: there are kind, namespace, name and rules")
+        kind = query.get("kind", "")
+        if kind not in ("", *COUNTED_KINDS):
+            raise bad_request(f"kind: {kind!r} has no counters; {', '.join(COUNTED_KINDS)} have")
+        question = StatsQuestion(kind, query.get("namespace", ""), query.get("name", ""), is_true(query, "rules"))
+        report = await self._services.stats(question)
+        return await asyncio.to_thread(_answer, request, report)  # ten thousand rules take a while to write down
 
     async def dns_log(self, request: Request) -> Response:
         """Who asked what and what became of it, one JSON object a line: the newest ``?last=`` records (100), oldest

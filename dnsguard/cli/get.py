@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from dnsguard.cli.counted import COUNTED, add_counts, rule_lines
 from dnsguard.cli.errors import REFUSED, CommandError, UsageError
 from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
 from dnsguard.cli.table import aligned, columns, rows
@@ -27,6 +28,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("-l", "--selector", help="label selector, as app=web,tier in (a,b)")
     parser.add_argument("-o", "--output", choices=("yaml", "json", "wide", "name"))
     parser.add_argument("-w", "--watch", action="store_true", help="go on showing changes")
+    parser.add_argument(
+        "--stats", action="store_true", help="show what rules of policies, profiles or tiers matched on the server's"
+        " node: of a connection its first packet, and all that were denied; with one NAME for each rule",
+    )  # fmt: skip
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
     asked = list(kinds_and_names(arguments.words))
@@ -36,8 +41,20 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("--selector and a name exclude each other")
     if arguments.all_namespaces and any(kind.namespaced and name for kind, name in asked):
         raise UsageError(f"a name needs its namespace: write -n instead of -A{meant_as_kinds(arguments.words)}")
+    if arguments.stats:
+        _check_stats(arguments, [kind for kind, _ in asked])
     with Server.of(arguments) as server:
         return _Getter(server, arguments).show(asked)
+
+
+def _check_stats(arguments: argparse.Namespace, kinds: Sequence[Kind]) -> None:
+    if arguments.watch:
+        raise UsageError("--stats and --watch exclude each other: a count is no change of an object")
+    if arguments.output == "name":
+        raise UsageError("--stats and -o name exclude each other")
+    for kind in kinds:
+        if kind.collection not in COUNTED:
+            raise UsageError(f"--stats: nothing is counted of {kind.collection}, but of {', '.join(COUNTED)}")
 
 
 class _Getter:
@@ -48,6 +65,7 @@ class _Getter:
         self._all_namespaces: bool = arguments.all_namespaces
         self._selector: str | None = arguments.selector
         self._watch: bool = arguments.watch
+        self._stats: bool = arguments.stats
         self._title_printed = False
 
     def show(self, asked: Sequence[tuple[Kind, str | None]]) -> int:
@@ -58,11 +76,13 @@ class _Getter:
             try:
                 if name is None:
                     values, version = self._list(kind)
-                    found += [(kind, value) for value in values]
                 else:
-                    value = self._server.get(object_path(kind, self._namespace, name))
-                    version = value["metadata"].get("resourceVersion", "")
-                    found.append((kind, value))
+                    values = [self._server.get(object_path(kind, self._namespace, name))]
+                    version = values[0]["metadata"].get("resourceVersion", "")
+                if self._stats and values:
+                    each_rule = name is not None or self._output in ("json", "yaml")
+                    add_counts(self._server, kind, self._namespace, values, rules=each_rule)
+                found += [(kind, value) for value in values]
             except ServerError as error:
                 subject = f"{kind.singular} {name}" if name else kind.collection
                 print(f"dnsguard get: {error.said_of(subject)}", file=sys.stderr)
@@ -97,10 +117,15 @@ class _Getter:
             case _:
                 for kind in dict.fromkeys(kind for kind, _ in found):
                     self._print_table(kind, [value for of, value in found if of is kind])
+                if self._stats and single and found and found[0][0].collection != "tiers":
+                    print("", *aligned(list(rule_lines(*found[0], wide=self._output == "wide"))), sep="\n")
         sys.stdout.flush()
 
     def _print_table(self, kind: Kind, values: Sequence[Object], event: str = "") -> None:
-        shown = columns(kind, wide=self._output == "wide", with_namespace=self._all_namespaces, now=datetime.now(UTC))
+        shown = columns(
+            kind, wide=self._output == "wide", with_namespace=self._all_namespaces, now=datetime.now(UTC),
+            stats=self._stats,
+        )  # fmt: skip
         lines = rows(shown, values)
         titles = [] if self._title_printed and event else [[column.title for column in shown]]
         self._title_printed = True

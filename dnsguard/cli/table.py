@@ -100,13 +100,50 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 }
 
 
-def columns(kind: Kind, *, wide: bool, with_namespace: bool, now: datetime) -> list[Column]:
-    """The columns of a kind, name first and age last."""
+def _stat(*path: str) -> Callable[[Object], object]:
+    """A part of what `dnsguard get --stats` adds to an object."""
+
+    def cell(value: Object) -> object:
+        found: Any = value.get("stats")
+        for step in path:
+            found = found.get(step) if isinstance(found, dict) else None
+        return found
+
+    return cell
+
+
+_SUMS = tuple(
+    Column(f"{title}{what}", _stat(field, part), only_wide=part == "bytes")
+    for title, field in (("ALLOWED", "allowed"), ("DENIED", "denied"), ("PASSED", "passed"), ("LOGGED", "logged"))
+    for what, part in (("", "packets"), ("-BYTES", "bytes"))
+)
+_RULES = (Column("RULES", _stat("ruleCount")), Column("UNMATCHED", _stat("unmatched")), *_SUMS)
+_POLICY_COUNTS = (Column("TIER", lambda value: _spec("tier")(value) or DEFAULT_TIER), *_RULES)
+
+COUNTS: dict[str, tuple[Column, ...]] = {
+    # by collection, with --stats
+    "tiers": (
+        Column("ORDER", _spec("order")),
+        Column("POLICIES", _stat("policies")),
+        *_SUMS,
+        Column("END-INGRESS", _stat("endOfIngress", "packets")),
+        Column("END-EGRESS", _stat("endOfEgress", "packets")),
+    ),
+    "profiles": _RULES,
+    "networkpolicies": _POLICY_COUNTS,
+    "globalnetworkpolicies": _POLICY_COUNTS,
+    "networkpolicies.networking.k8s.io": _RULES,
+}
+
+
+def columns(kind: Kind, *, wide: bool, with_namespace: bool, now: datetime, stats: bool = False) -> list[Column]:
+    """The columns of a kind, name first and age last; with `stats` those of what was counted."""
     shown = [Column("NAME", lambda value: value["metadata"]["name"])]
     if with_namespace and kind.namespaced:
         shown.insert(0, Column("NAMESPACE", lambda value: value["metadata"].get("namespace")))
-    shown += [column for column in COLUMNS.get(kind.collection, ()) if wide or not column.only_wide]
-    if wide:
+    own = COUNTS if stats else COLUMNS
+    shown += [column for column in own.get(kind.collection, ()) if wide or not column.only_wide]
+    if wide and not stats:
         shown.append(Column("LABELS", _labels))
     shown.append(Column("AGE", lambda value: age(value["metadata"].get("creationTimestamp"), now)))
     return shown

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 
 from api.app import create_app
@@ -24,6 +25,8 @@ from dnsguard.controller.askingrights import AskingRights
 from dnsguard.controller.auditlog import AuditLog
 from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
+from dnsguard.controller.counting.reading import CounterReader
+from dnsguard.controller.counting.stats import CounterBook, StatsModel
 from dnsguard.controller.deadman import Deadman
 from dnsguard.controller.diverting import Diverting
 from dnsguard.controller.dnslog import DnsLogModel
@@ -35,7 +38,7 @@ from dnsguard.controller.keptinputs import KeptInputs
 from dnsguard.controller.node import plan_settings, watch_addresses
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.controller.setuses import tell_uses
-from dnsguard.dataplane.driver import Driver
+from dnsguard.dataplane.driver import Driver, counters_of
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.settings import Settings as PlanSettings
@@ -90,6 +93,12 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         def troubles() -> Iterator[str]:
             yield from filter(None, (deadman.problem, kept.trouble, audit.problem, *diverting.problems))
 
+        counter_worker = ThreadPoolExecutor(1, "counters")
+        stack.callback(counter_worker.shutdown)
+        counter_socket = stack.enter_context(NetfilterSocket())
+        book = CounterBook(
+            enforcer, CounterReader(partial(counters_of, counter_socket, settings.table), counter_worker)
+        )
         leases = LeasesModel(enforcer, link)
         dns_log = DnsLogModel(link, leases.addresses_of)
         app = create_app(
@@ -100,6 +109,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 status=StatusModel(VERSION, inputs, enforcer, link, troubles, files_of(settings)),
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=leases,
+                stats=StatsModel(book),
                 dns_log=dns_log,
                 audit=audit,
                 version=VERSION,

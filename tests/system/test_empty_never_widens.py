@@ -46,6 +46,7 @@ def application(store: Store) -> Any:
             status=_nobody,
             endpoints=_nobody,
             leases=_nobody,
+            stats=_nobody,
             dns_log=cast("Any", None),
             audit=lambda _: None,
             version="0",

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.audit import AuditRecord
+from api.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseState, LeaseStates, StatusReport
 from api.services import (
@@ -20,6 +21,7 @@ from api.services import (
     DnsLogQuestion,
     ReadModelUnavailable,
     Services,
+    StatsQuestion,
     UnknownEndpoint,
 )
 from api.tokens import HashedTokens, token_digest
@@ -48,6 +50,34 @@ async def leases(client: str) -> LeaseStates:
         raise UnknownEndpoint("there is no endpoint 'shop/nobody'")
     lease = LeaseState(client=client, client_address="192.0.2.1", address="198.51.100.1", seconds_left=59.5)
     return LeaseStates(leases=(lease,))
+
+
+async def stats(question: StatsQuestion) -> StatsReport:
+    """What policy `security.partners` of namespace shop did, and its tier."""
+    if question.name == "unread":
+        raise ReadModelUnavailable("the kernel does not tell its counters")
+    rules = (
+        RuleCount(direction="egress", rule=0, action="Allow", packets=7, bytes=420),
+        RuleCount(direction="egress", rule=1, action="Deny", packets=0, bytes=0),
+    )
+    allowed = Count(packets=7, bytes=420)
+    policy = PolicyCounts(
+        kind="NetworkPolicy",
+        namespace="shop",
+        name="security.partners",
+        tier="security",
+        rule_count=2,
+        unmatched=1,
+        allowed=allowed,
+        rules=rules if question.rules else (),
+    )
+    tier = TierCounts(name="security", policies=1, allowed=allowed, end_of_egress=Count(packets=3, bytes=180))
+    return StatsReport(
+        read_at=1_767_323_045.5,
+        policies=(policy,) if question.kind in ("", "NetworkPolicy") else (),
+        tiers=(tier,) if question.kind in ("", "Tier") else (),
+        base={} if question.kind else {"spoofed-source": Count(packets=2, bytes=80)},
+    )
 
 
 class FakeDnsLog:
@@ -91,6 +121,7 @@ class World:
                 status=self.status,
                 endpoints=endpoints,
                 leases=leases,
+                stats=stats,
                 dns_log=FakeDnsLog(),
                 audit=self.audit.append,
                 version="1.2.3",

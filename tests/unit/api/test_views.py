@@ -62,7 +62,9 @@ async def test_what_is_not_known_yet_is_a_503(client: httpx.AsyncClient) -> None
 
 async def test_the_views_are_described(client: httpx.AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()["paths"]
-    assert sorted(described) == ["/v1/dns-log", "/v1/endpoints", "/v1/explain", "/v1/leases", "/v1/status"]
+    assert sorted(described) == [
+        f"/v1/{name}" for name in ("dns-log", "endpoints", "explain", "leases", "stats", "status")
+    ]
     assert "icmpType" in str(described["/v1/explain"]["post"]["requestBody"])
 
 
@@ -73,3 +75,39 @@ async def test_every_part_of_an_explanation_is_described(client: httpx.AsyncClie
     assert schemas["ExplainOutcome"]["properties"]["verdict"]["enum"] == ["Allow", "Deny"]
     assert schemas["NearRule"]["properties"]["behind"]["description"].startswith("What decided before it")
     assert {"ExplainedName", "LearnedAlias", "LearnedAddress", "Carrier", "PendingVerdict"} <= schemas.keys()
+
+
+async def test_stats_are_chosen_by_kind_and_name_and_may_have_each_rule(client: httpx.AsyncClient) -> None:
+    whole = (await client.get("/v1/stats")).json()
+    assert whole["base"] == {"spoofed-source": {"packets": 2, "bytes": 80}}
+    (policy,) = whole["policies"]
+    assert (policy["ruleCount"], policy["unmatched"], policy["allowed"]["packets"], policy["rules"]) == (2, 1, 7, [])
+    (tier,) = whole["tiers"]
+    assert (tier["endOfIngress"], tier["endOfEgress"]) == (None, {"packets": 3, "bytes": 180})
+    one = (await client.get("/v1/stats?kind=NetworkPolicy&namespace=shop&name=security.partners&rules=true")).json()
+    assert [(each["direction"], each["rule"], each["packets"]) for each in one["policies"][0]["rules"]] == [
+        ("egress", 0, 7),
+        ("egress", 1, 0),
+    ]
+    assert one["tiers"] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        ("kind=NetworkSet", 400, "kind: 'NetworkSet' has no counters; NetworkPolicy, "),
+        ("rules=perhaps", 400, "rules: 'perhaps' is neither true nor false"),
+        ("policy=a", 400, "policy: there are kind, namespace, name and rules"),
+        ("name=unread", 503, "the kernel does not tell its counters"),
+    ],
+)
+async def test_stats_that_cannot_be_shown(client: httpx.AsyncClient, asked: str, status: int, said: str) -> None:
+    response = await client.get(f"/v1/stats?{asked}")
+    assert response.status_code == status
+    assert response.json()["message"].startswith(said)
+
+
+async def test_stats_are_described(client: httpx.AsyncClient) -> None:
+    schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    assert {"StatsReport", "PolicyCounts", "RuleCount", "TierCounts", "Count"} <= schemas.keys()
+    assert "no packet has matched" in schemas["PolicyCounts"]["properties"]["unmatched"]["description"]

@@ -14,11 +14,14 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.inputs import Inputs
+from dnsguard.controller.restoring import Restorations, is_of_rules
 from dnsguard.controller.transition import as_judged, for_both
+from dnsguard.dataplane.sentinel import Sighting
 from dnsguard.errors import DnsguardError
 from dnsguard.link.difference import opens
 from dnsguard.link.messages import Snapshot
@@ -42,7 +45,7 @@ FIRST_PAUSE = 0.1
 
 LONGEST_PAUSE = 10.0
 GUARD_SECONDS = 1.0
-"""Between two looks whether the table is still what we made it."""
+"""Between two whole looks whether the table is still what we made it. What opens it is seen sooner, see `lookout`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +160,11 @@ class Enforcer(Generic[Plan]):
         self.problem = ""
         """Why ``enforced`` is not what the store asks for; empty when all is well."""
 
-        self.restored = 0
-        """How often others removed the table, or rules of it, and it was made anew."""
+        self.restorations = Restorations()
+        """What others did to the table, and what it took to make up for it."""
+
+        self._sighting: Sighting | None = None
+        """What was seen of it, and nothing done about yet."""
 
     def wake(self) -> None:
         """A forwarder introduced itself, or anything else that the computation depends on is different."""
@@ -169,6 +175,12 @@ class Enforcer(Generic[Plan]):
         """``inputs`` is a state of the store, and differs from the last one."""
         self._listed = True
         self.wake()
+
+    def harmed(self, sighting: Sighting) -> None:
+        """Others did this to the table."""
+        if not is_of_rules(self._sighting):
+            self._sighting = sighting
+        self._wake.set()
 
     @property
     def in_sync(self) -> bool:
@@ -187,7 +199,8 @@ class Enforcer(Generic[Plan]):
             try:
                 async with asyncio.timeout(self._next_pause() if self.problem else self._pace.guard):
                     await self._wake.wait()
-                await asyncio.sleep(rested + self._pace.coalesce - clock())
+                if self._sighting is None:
+                    await asyncio.sleep(rested + self._pace.coalesce - clock())
             except TimeoutError:
                 pass
             self._wake.clear()
@@ -227,10 +240,16 @@ class Enforcer(Generic[Plan]):
         self._judged = await self._in_worker(self._kernel.judged_addresses)
 
     async def _step(self) -> None:
-        if self._is_time_to_look() and await self._in_worker(self._kernel.lost):
-            log.warning("the table was removed or emptied by somebody else: restoring it")
-            self.restored += 1
+        sighting, self._sighting = self._sighting, None
+        is_due = self._is_time_to_look() or is_of_rules(sighting)
+        is_lost = is_due and await self._in_worker(self._kernel.lost)
+        if is_lost or sighting is not None:
+            log.warning("%s", self.restorations.began(monotonic(), sighting))
+        if is_lost or (sighting is not None and not is_of_rules(sighting)):
             self._reassert = True
+        elif sighting is not None:
+            log.info("%s", self.restorations.ended(monotonic()))
+        if is_lost:
             await self._in_worker(self._kernel.open)
         if self._listed and (self._stale or self._reassert or self.problem):
             self._stale = False
@@ -256,6 +275,8 @@ class Enforcer(Generic[Plan]):
             # Nothing is in force: close first, forwarders fill the sets afterwards.
             await self._switch(desired)
             self._published = self._link.publish(desired.snapshot, reassert=self._reassert)
+            if self._reassert:
+                log.info("%s", self.restorations.ended(monotonic()))
             self._reassert = False
             return
         # One that kept everybody waiting once does so again only after it has caught up.

@@ -35,12 +35,14 @@ from dnsguard.controller.explain.model import ExplainModel
 from dnsguard.controller.files import token
 from dnsguard.controller.following import follow
 from dnsguard.controller.keptinputs import KeptInputs
+from dnsguard.controller.lookout import Lookout
 from dnsguard.controller.node import plan_settings, watch_addresses
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.controller.setuses import tell_uses
 from dnsguard.dataplane.driver import Driver, counters_of
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
+from dnsguard.dataplane.sentinel import Sentinel, Sighting
 from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
@@ -68,7 +70,9 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         worker = ThreadPoolExecutor(1, "kernel")
         stack.callback(worker.shutdown)
         socket = stack.enter_context(NetfilterSocket())
-        driver = Driver(socket, build_plan(Compiled(), foundation_settings(settings)))
+        foundation = build_plan(Compiled(), foundation_settings(settings))
+        sentinel = Sentinel(stack.enter_context(NetfilterSocket()), foundation)
+        driver = Driver(socket, foundation, sentinel)
         await _close_unknown(driver, worker)
         store = await SqliteStore.open(settings.state_dir / STORE_FILE)
         stack.push_async_callback(store.close)
@@ -125,6 +129,12 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             kept.save_if_needed()
             enforcer.changed()
 
+        loop = asyncio.get_running_loop()
+
+        def harmed(sighting: Sighting) -> None:
+            loop.call_soon_threadsafe(enforcer.harmed, sighting)
+
+        stack.enter_context(Lookout(sentinel, harmed))
         log.info("API on %s, token in %s, state in %s", settings.api_url, settings.token_file, settings.state_dir)
         async with asyncio.TaskGroup() as tasks:
             enforcing = tasks.create_task(enforcer.run(), name="enforcement")

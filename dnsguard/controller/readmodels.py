@@ -92,8 +92,8 @@ class StatusModel:
                 yield from enforced.configuration.warnings
             yield from enforced.compiled.warnings
             yield from enforced.plan.warnings
-        if self._enforcer.restored:
-            yield f"others removed the table or rules of it, which was restored: {self._enforcer.restored} times"
+        if summary := self._enforcer.restorations.summary:
+            yield summary
 
     def _configuration(self) -> Iterator[ConfigurationState]:
         enforced = self._enforcer.enforced

@@ -20,6 +20,8 @@ class ActualSet:
     flags: int
     key_type: int
     content: Content
+    has_sentinel: bool = False
+    """Of a lease set: we have put it there."""
 
 
 @dataclass(slots=True)
@@ -59,6 +61,7 @@ class Actual:
         for item in self.unfilled(plan.sets):
             if item.name not in self.sets:
                 self.sets[item.name] = ActualSet(set_flags(item), item.key_type.number, planned_content(item))
+            self.sets[item.name].has_sentinel = isinstance(item, LeaseSet)
         self.counters.update(plan.counters)
         for chain in plan.chains if plan.chains is not self.loaded else ():
             if chain.hook is None and chain.name not in self.chains:

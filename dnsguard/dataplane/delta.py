@@ -42,13 +42,15 @@ def prepare(plan: Plan, actual: Actual) -> Iterator[Message]:
         found = actual.sets.get(item.name)
         if found is None:
             yield encode.set_message(plan.table, item)
-            if isinstance(item, (HashSet, IntervalSet, AliveSet)):
+            if not isinstance(item, VerdictMap):
                 yield from nftables.add_elements(plan.table, item.name, encode.content(item))
         elif (found.flags, found.key_type) != (encode.set_flags(item), item.key_type.number):
             raise ForeignSetError(
                 f"set {item.name} of table inet {plan.table} does not have the type {item.key_type.text}; "
                 f"another version or program made it. Remove the table (dnsguard uninstall) and start again"
             )
+        elif isinstance(item, LeaseSet) and not found.has_sentinel:
+            yield from nftables.add_elements(plan.table, item.name, encode.content(item))
     for counter in plan.counters:
         if counter not in actual.counters:
             yield nftables.add_counter(plan.table, counter)
@@ -108,6 +110,28 @@ def sweep(plan: Plan, actual: Actual, *, lease_sets: bool) -> Iterator[Message]:
         yield nftables.delete_counter(plan.table, counter)
 
 
+def rebased(plan: Plan) -> Iterator[Message]:
+    """The base chains as planned, whatever became of them. All of it belongs into one batch, which the kernel refuses
+    where something is missing that they lead to."""
+    for chain in plan.chains:
+        if chain.hook is not None:
+            yield from _renewed(plan.table, chain)
+
+
+def founded(foundation: Plan) -> Iterator[Message]:
+    """A plan of few rules in force, whatever stands of the table; what else does stays. All of it belongs into one
+    batch."""
+    yield nftables.add_table(foundation.table)
+    for item in foundation.sets:
+        yield encode.set_message(foundation.table, item)
+        if not isinstance(item, VerdictMap):
+            yield from nftables.add_elements(foundation.table, item.name, encode.content(item))
+    for counter in foundation.counters:
+        yield nftables.add_counter(foundation.table, counter)
+    for chain in foundation.chains:
+        yield from _renewed(foundation.table, chain)
+
+
 def chunks(messages: Iterable[Message]) -> Iterator[list[Message]]:
     """The messages in order, cut where a transaction would hold the kernel's lock for long."""
     chunk: list[Message] = []
@@ -124,6 +148,11 @@ def chunks(messages: Iterable[Message]) -> Iterator[list[Message]]:
 
 def _rules(table: str, chain: Chain) -> Iterator[Message]:
     return (encode.rule_message(table, chain.name, rule) for rule in chain.rules)
+
+
+def _renewed(table: str, chain: Chain) -> Iterator[Message]:
+    yield encode.chain_message(table, chain)
+    yield from _replaced_rules(table, chain)
 
 
 def _replaced_rules(table: str, chain: Chain) -> Iterator[Message]:

@@ -1,6 +1,7 @@
 """The kernel's side of a plan: adopt what stands, apply the difference, sweep, count."""
 
 import errno
+from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from dnsguard.dataplane.guard import Guard
 from dnsguard.dataplane.judged import judged_addresses
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Plan
+from dnsguard.dataplane.sentinel import Sentinel
 from dnsguard.dataplane.sets import AliveSet
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
@@ -44,8 +46,9 @@ class Driver:
     and the next call reads the table anew before it changes anything.
     """
 
-    def __init__(self, socket: NetfilterSocket, foundation: Plan) -> None:
-        """``foundation`` is the plan of no policy at all; it names the table and keeps unknown workloads closed."""
+    def __init__(self, socket: NetfilterSocket, foundation: Plan, sentinel: Sentinel | None = None) -> None:
+        """``foundation`` is the plan of no policy at all; it names the table and keeps unknown workloads closed.
+        ``sentinel`` looks after what is in force, from a thread of its own."""
         self._socket = socket
         self._reader = TableReader(socket, foundation.table)
         self._table = foundation.table
@@ -53,22 +56,33 @@ class Driver:
         self._actual: Actual | None = None
         self._in_force: Plan | None = None
         self._guard = Guard(self._reader)
+        self._sentinel = sentinel
         self._work = Work()
         self.prepared = self.switched = self.swept = Work()
         """What the last `prepare`, `switch` and `sweep` cost."""
 
     def open(self) -> None:
-        """Adopt the table that an earlier run left, with its rules and leases. Where there is none, make one that is
-        closed to unknown workloads, in one transaction."""
-        actual = self._read()
+        """Adopt the table that an earlier run left, with its rules and leases. Where there is none, or one that is
+        open, make one that is closed to unknown workloads, in one transaction."""
         plan = self._foundation
-        bases = {chain.name for chain in plan.chains if chain.hook is not None}
-        if bases <= {name for name, chain in actual.chains.items() if chain.is_base}:
-            return
-        messages = list(delta.prepare(plan, actual))
-        actual.note_prepared(plan)
-        self._commit([*messages, *delta.switch(plan, actual)], plan)
-        self._note_in_force(plan, actual)
+        bases = [chain.name for chain in plan.chains if chain.hook is not None]
+        with self._alone():
+            rules = {chain.name: chain.references for chain in self._reader.chains() if chain.is_base}
+            if all(rules.get(name) for name in bases):
+                if self._in_force is None and self._sentinel is not None:
+                    self._sentinel.expect_adopted(rules)
+            else:
+                is_new = not self._reader.exists()
+                self._commit(list(delta.founded(plan)), plan)
+                self._in_force = plan
+                if self._sentinel is not None:
+                    self._sentinel.expect(plan)
+                if is_new:
+                    self._actual = Actual()
+                    self._actual.note_prepared(plan)
+                    self._actual.note_switched(plan)
+                    return
+        self._read()
 
     def judged_addresses(self) -> frozenset[str]:
         """The addresses of workloads that have rules in the table, those that an earlier run left included."""
@@ -95,8 +109,13 @@ class Driver:
         """Put the plan in force in one transaction. What it needs must be prepared."""
         actual = self._known()
         self._work = Work()
-        self._commit(list(delta.switch(plan, actual)), plan)
-        self._note_in_force(plan, actual)
+        messages = list(delta.switch(plan, actual))
+        with self._alone():
+            self._commit(messages, plan)
+            if self._sentinel is not None:
+                self._sentinel.expect(plan)
+        self._in_force = plan
+        actual.note_switched(plan)
         self.switched = self._work
 
     def sweep(self, plan: Plan, lease_sets: bool = False) -> None:
@@ -145,15 +164,18 @@ class Driver:
         """Remove the table with everything in it; nothing is enforced any more. No error when there is none."""
         self._actual = None
         self._in_force = None
-        try:
-            self._socket.transact([nftables.delete_table(self._table)])
-        except NetlinkError as error:
-            if error.errno != errno.ENOENT:
-                raise
+        with self._alone():
+            if self._sentinel is not None:
+                self._sentinel.expect_nothing()
+            try:
+                self._socket.transact([nftables.delete_table(self._table)])
+            except NetlinkError as error:
+                if error.errno != errno.ENOENT:
+                    raise
 
-    def _note_in_force(self, plan: Plan, actual: Actual) -> None:
-        self._in_force = plan
-        actual.note_switched(plan)
+    def _alone(self) -> AbstractContextManager[object]:
+        """Where base chains change, the sentinel does not look before it knows."""
+        return nullcontext() if self._sentinel is None else self._sentinel.aside()
 
     def _commit(self, messages: list[Message], plan: Plan) -> None:
         if not messages:

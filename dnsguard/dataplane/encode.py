@@ -46,7 +46,17 @@ from dnsguard.dataplane.rules import (
     Verdict,
     Way,
 )
-from dnsguard.dataplane.sets import FAMILY_KEYS, AliveSet, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import (
+    FAMILY_KEYS,
+    SENTINEL_COMMENT,
+    AliveSet,
+    HashSet,
+    IntervalSet,
+    KeyType,
+    LeaseSet,
+    Set,
+    VerdictMap,
+)
 from dnsguard.netlink import expressions as ex
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element, Message
@@ -98,13 +108,15 @@ def interval_elements(key_type: KeyType, ranges: Iterable[tuple[int, int]]) -> I
             yield Element((last + 1).to_bytes(length, "big"), interval_end=True)
 
 
-def content(item: HashSet | IntervalSet | AliveSet) -> Iterable[Element]:
+def content(item: HashSet | IntervalSet | LeaseSet | AliveSet) -> Iterable[Element]:
     """All elements of a set as it is made."""
     match item:
         case HashSet():
             return [Element(key) for key in sorted(item.keys)]
         case IntervalSet():
             return interval_elements(item.key_type, item.ranges)
+        case LeaseSet():
+            return [Element(item.sentinel, comment=SENTINEL_COMMENT)]
         case AliveSet():
             return [Element(key, item.timeout_ms) for key in FAMILY_KEYS.values()]
 

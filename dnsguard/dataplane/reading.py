@@ -32,9 +32,7 @@ class TableReader:
 
     def actual(self) -> Actual:
         """All of it. Lease sets are taken note of, not read."""
-        actual = Actual()
-        tables = self._socket.dump(nftables.list_request(nftables.GET_TABLE, self._table), dumps.tables)
-        actual.exists = self._table in tables
+        actual = Actual(self.exists())
         if actual.exists:
             rules: dict[str, int] = {}
             for rule in self._list(nftables.list_request(nftables.GET_RULE, self._table), dumps.rules):
@@ -47,6 +45,10 @@ class TableReader:
                     actual.sets[found.name] = ActualSet(found.flags, found.key_type, self._read_content(found))
             actual.counters = {counter.name for counter in self.counters()}
         return actual
+
+    def exists(self) -> bool:
+        """Whether there is such a table."""
+        return self._table in self._socket.dump(nftables.list_request(nftables.GET_TABLE, self._table), dumps.tables)
 
     def generation(self) -> int:
         """Another number after each transaction of anybody, the one before plus one."""

@@ -43,7 +43,17 @@ from dnsguard.dataplane.rules import (
     TripleIn,
     Verdict,
 )
-from dnsguard.dataplane.sets import FAMILY_KEYS, AliveSet, HashSet, IntervalSet, KeyType, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import (
+    FAMILY_KEYS,
+    SENTINEL_COMMENT,
+    AliveSet,
+    HashSet,
+    IntervalSet,
+    KeyType,
+    LeaseSet,
+    Set,
+    VerdictMap,
+)
 from dnsguard.netlink import expressions
 
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp", 136: "udplite"}
@@ -109,7 +119,7 @@ def _set_lines(item: Set) -> Iterator[str]:
             yield f"\t\ttype {item.key_type.text}"
             yield "\t\tflags timeout"
             yield f"\t\tgc-interval {item.gc_seconds}s"
-            elements = []
+            elements = [f'{key_text(item.key_type, item.sentinel)} comment "{SENTINEL_COMMENT}"']
         case AliveSet():
             yield f"\t\ttype {item.key_type.text}"
             yield "\t\tflags timeout"

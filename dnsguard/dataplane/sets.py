@@ -79,7 +79,8 @@ class IntervalSet:
 
 @dataclass(frozen=True, slots=True)
 class LeaseSet:
-    """(client, destination) pairs with timeouts. The forwarder owns the content; the plan only says that it exists."""
+    """(client, destination) pairs with timeouts. The forwarder owns the content; the plan only says that it exists,
+    with one element that no packet matches: where that is missing somebody else has emptied the set."""
 
     name: str
     key_type: KeyType
@@ -87,6 +88,11 @@ class LeaseSet:
     """How often the kernel clears expired elements away; they stop matching at once either way."""
 
     comment: str = ""
+
+    @property
+    def sentinel(self) -> bytes:
+        """The key of that element: nobody sends from the unspecified address to the unspecified address."""
+        return bytes(self.key_type.length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,8 @@ class VerdictMap:
     comment: str = ""
     since: Since[Mapping[bytes, Entry]] | None = field(default=None, compare=False, repr=False)
 
+
+SENTINEL_COMMENT = "no lease: shows that nobody emptied the set"
 
 Set = HashSet | IntervalSet | LeaseSet | AliveSet | VerdictMap
 

@@ -280,6 +280,23 @@ def delete_elements(table: str, set_name: str, elements: Iterable[Element]) -> l
     return _elements(DELETE_ELEMENT, 0, table, set_name, keys)
 
 
+def generation_request() -> Message:
+    """How often the rules were changed, see `dumps.generation`."""
+    return Message(GET_GENERATION, 0, bytes(4), "the generation of the rules")
+
+
+def chain_request(table: str, chain: str) -> Message:
+    """One chain."""
+    return Message(GET_CHAIN, 0, _body(text(1, table), text(3, chain)), chain)
+
+
+@lru_cache(maxsize=8192)
+def element_request(table: str, set_name: str, key: bytes) -> Message:
+    """One element of a set."""
+    (asked,) = _elements(GET_ELEMENT, 0, table, set_name, [Element(key)])
+    return asked
+
+
 def list_request(kind: int, table: str, name: str | None = None, object_type: int | None = None) -> Message:
     """A dump of the chains, sets, counters or elements of one table; ``name`` is the set or chain."""
     parts = [text(1, table)]

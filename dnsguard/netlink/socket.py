@@ -180,6 +180,41 @@ class NetfilterSocket:
                 if sequence == number:
                     return dumps.generation(answer)
 
+    def ask(self, requests: Sequence[Message], deadline_s: float = 5.0) -> list[bytes | None]:
+        """What the kernel says of each single thing that is asked for; ``None`` where there is no such thing.
+
+        The requests travel together, in one datagram. Raises `NetlinkError` for the first that is refused otherwise,
+        and `NoAcknowledgementError` after ``deadline_s`` seconds.
+        """
+        give_up = time.monotonic() + deadline_s
+        first = self._next_sequences(len(requests))
+        self._socket.send(
+            b"".join(
+                header(len(body), _SUBSYSTEM_HIGH | kind, flags | FLAG_REQUEST, number) + body
+                for number, (kind, flags, body, _) in enumerate(requests, first)
+            )
+        )
+        answers: list[bytes | None] = [None] * len(requests)
+        left = len(requests)
+        while left:
+            try:
+                datagram = self._socket.recv(_ANSWER_DATAGRAM, _DONT_WAIT)
+            except BlockingIOError:
+                self._wait_readable(give_up, f"questions about {requests[0].subject} and others")
+                continue
+            except OSError as error:  # ENOBUFS: answers were lost
+                raise NoAcknowledgementError(f"questions about {requests[0].subject}: {error.strerror}") from None
+            for kind, flags, sequence, body in packets(datagram):
+                index = sequence - first
+                if not 0 <= index < len(requests):
+                    continue  # left over from questions that were given up
+                left -= 1
+                if kind != _ERROR:
+                    answers[index] = body
+                elif (refused := -unpack_from("=i", body)[0]) != errno.ENOENT:
+                    raise NetlinkError(refused, index, requests[index].subject, _detail(flags, body))
+        return answers
+
     def dump(self, request: Message, parse: Callable[[list[bytes]], Parsed], deadline_s: float = 30.0) -> Parsed:
         """What ``parse`` makes of the answers to a list request.
 

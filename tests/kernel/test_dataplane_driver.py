@@ -98,7 +98,7 @@ def test_leases_survive_every_change(node: Namespace, socket: NetfilterSocket, d
     socket.transact(nftables.add_elements("dnsguard", "d4-web", [Element(PAIR, 600_000)]))
     for plan in plan_with(BY_MEMBER, BY_LEASE), plan_with(BY_LEASE, leases=("s:web", "s:more")), FOUNDATION:
         driver.apply(plan)
-        (lease,) = TableReader(socket, "dnsguard").elements("d4-web")
+        (lease,) = [each for each in TableReader(socket, "dnsguard").elements("d4-web") if any(each.key)]
         assert lease.key == PAIR
         assert 500_000 < (lease.expires_ms or 0) <= 600_000
     for kept in "d4-web", "d6-web", "d4-more", "d6-more":

@@ -149,6 +149,10 @@ async def test_a_forwarder_hears_of_policy_before_rules_use_it(controller: Contr
         status = await asyncio.to_thread(inside, controller, controller.until_in_sync)
         assert status["forwarders"][0]["id"] == "f1"
         assert status["ready"]
+        await asyncio.to_thread(inside, controller, nft, f"flush set inet dnsguard {kernel_set}")
+        while not isinstance(again := await asyncio.wait_for(forwarder.told.get(), 20), Snapshot):
+            pass
+        assert [feed.kernel_set_v4 for feed in again.lease_sets] == [kernel_set], "whatever it has is written anew"
         explanation = await asyncio.to_thread(
             inside,
             controller,

@@ -79,6 +79,19 @@ async def test_what_a_killed_one_left_open_closes_when_policy_changes_and_not_be
     assert here.elements("d4-web") == {}
 
 
+async def test_the_element_that_shows_whether_others_emptied_the_set_is_not_its_to_remove(here: Rig) -> None:
+    await started(here)
+    await here.ask("www.example.org")
+    await last_good_written(here)
+    here.kernel.transact(nftables.add_elements(TABLE, "d4-web", [nftables.Element(bytes(8))]))
+    here.signal(signal.SIGKILL)
+    await here.ended()
+    await here.start()
+    await here.connected()
+    await here.enforced(policy(feed("web", "new.example.org"), identities=[WEB]))
+    assert set(here.elements("d4-web")) == {("0.0.0.0", "0.0.0.0")}
+
+
 async def test_what_policy_lost_while_nobody_ran_is_closed(here: Rig) -> None:
     await started(here)
     await here.ask("www.example.org")

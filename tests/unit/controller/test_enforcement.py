@@ -3,11 +3,13 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 
 from dnsguard.controller.enforcement import Enforcer, Pace
 from dnsguard.controller.inputs import Inputs
+from dnsguard.dataplane.sentinel import Harm, Sighting
 from tests.unit.controller.fakes import FakeKernel, FakeLink, compute, network_set, until
 
 PACE = Pace(coalesce=0, acknowledge=1, guard=0.005, first_pause=0.001, longest_pause=0.002)
@@ -220,10 +222,44 @@ async def test_a_table_removed_by_others_is_closed_at_once_and_its_elements_asse
         await loop.settled()
         loop.since()
         loop.kernel.flush()
-        await until(lambda: loop.enforcer.restored == 1)
+        await until(lambda: loop.enforcer.restorations.count == 1)
         await until(lambda: "reassert a" in loop.journal)
         assert loop.since()[:4] == ["open", "prepare a", "switch a", "reassert a"]
         await loop.settled()
+
+
+async def test_what_was_seen_is_restored_without_waiting_for_the_next_whole_look() -> None:
+    async with running(pace=replace(PACE, guard=60)) as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.since()
+        loop.kernel.flush()
+        loop.enforcer.harmed(Sighting(Harm.RULES, 0.01, monotonic()))
+        await until(lambda: "reassert a" in loop.journal)
+        assert loop.since()[:4] == ["open", "prepare a", "switch a", "reassert a"]
+        assert loop.enforcer.restorations.count == 1
+        assert loop.enforcer.restorations.took > 0
+
+
+async def test_leases_that_others_removed_are_asserted_anew_and_no_rule_is_touched() -> None:
+    async with running(pace=replace(PACE, guard=60)) as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.since()
+        loop.enforcer.harmed(Sighting(Harm.LEASES, 0.01, monotonic()))
+        await until(lambda: "reassert a" in loop.journal)
+        assert "open" not in loop.since()
+        assert "restored: 1 times" in loop.enforcer.restorations.summary
+
+
+async def test_rules_that_the_sentinel_could_put_back_need_nothing_else() -> None:
+    async with running(pace=replace(PACE, guard=60)) as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.since()
+        loop.enforcer.harmed(Sighting(Harm.RULES, 0.01, monotonic()))
+        await until(lambda: loop.enforcer.restorations.took > 0)
+        assert loop.since() == []
 
 
 async def test_a_forwarder_that_comes_makes_it_publish_again() -> None:

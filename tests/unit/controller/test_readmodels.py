@@ -6,6 +6,7 @@ from api.models import EndpointState
 from api.services import BadClient, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.controller.inputs import key_of
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
+from dnsguard.dataplane.sentinel import Harm, Sighting
 from dnsguard.link.messages import Stats
 from dnsguard.link.server import ForwarderState
 from dnsguard.store.interface import Change, ChangeType
@@ -55,7 +56,9 @@ async def test_status_says_everything_that_is_wrong(in_force: InForce) -> None:
     bad = network_set("a", 9, nets=["192.0.2.0/99"])
     in_force.inputs.take(Change(ChangeType.ADDED, key_of(bad), bad, 9))
     in_force.enforcer.problem = "set is full"
-    in_force.enforcer.restored = 2
+    for when in 10.0, 20.0:
+        in_force.enforcer.restorations.began(when, Sighting(Harm.RULES, 0.012, when))
+        in_force.enforcer.restorations.ended(when + 0.34)
     forwarders = FakeForwarders()
     forwarders.forwarders = (ForwarderState("f1", (), 3, 2, "no such set", None),)
 
@@ -70,7 +73,10 @@ async def test_status_says_everything_that_is_wrong(in_force: InForce) -> None:
         "globalnetworksets/a",
         "disk full",
     ]
-    assert report.warnings == ("others removed the table or rules of it, which was restored: 2 times",)
+    assert report.warnings == (
+        "others removed the table or parts of it, which was restored: 2 times, the last time noticed and closed within "
+        "12 ms, restored after 340 ms",
+    )
     assert (report.dataplane.in_sync, report.dataplane.problem) == (False, "set is full")
     assert (report.store_revision, report.enforced_revision) == (9, 7)
 

@@ -8,7 +8,16 @@ from pathlib import Path
 
 from dnsguard.files import replace_file
 from dnsguard.leases import LeaseBook
-from dnsguard.leases.statefile import Entry, UnusableStateFile, entries, epoch_in, header, scope_lines, take
+from dnsguard.leases.statefile import (
+    Clocks,
+    Entry,
+    UnusableStateFile,
+    entries,
+    header,
+    header_in,
+    scope_lines,
+    take,
+)
 
 log = logging.getLogger(__name__)
 
@@ -16,10 +25,24 @@ _STEP = 100
 """Lines made or read between two looks at the event loop: about a millisecond."""
 
 
+_BOOT, _CLOCK = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/time")
+
+
+def this_boot() -> str:
+    """What the loop's clock counts from: this start of the machine, in a container with a clock of its own that one.
+    Empty where nobody says."""
+    try:
+        return f"{_BOOT.read_text().strip()} {_CLOCK.readlink() if _CLOCK.is_symlink() else ''}"
+    except OSError:
+        return ""
+
+
 class LearnedFile:
     """One file, and the book that is kept in it. Belongs to one event loop."""
 
-    def __init__(self, book: LeaseBook, path: Path) -> None:
+    def __init__(self, book: LeaseBook, path: Path, boot: str | None = None) -> None:
+        """``boot``: by default ``this_boot``."""
+        self._boot = this_boot() if boot is None else boot
         self._book = book
         self._path = path
         self._loop = asyncio.get_running_loop()
@@ -29,7 +52,7 @@ class LearnedFile:
         """See of what epoch it is, before policy is asked whether that is still the one."""
         try:
             with self._path.open("rb") as file:
-                self._book.epoch = epoch_in(file.readline())
+                self._book.epoch = header_in(file.readline()).epoch
         except (OSError, UnusableStateFile):
             pass  # said when it is loaded
 
@@ -52,9 +75,11 @@ class LearnedFile:
         book = self._book
         found: list[Entry] = []
         with self._path.open("rb") as file:
-            if epoch_in(file.readline()) != book.epoch:
+            head = header_in(file.readline())
+            if head.epoch != book.epoch:
                 return 0
-            saved = entries(file, self._loop.time(), time.time(), book.terms.longest)
+            clocks = self._clocks()
+            saved = entries(file, head.later(clocks), clocks.now + book.terms.longest)
             while step := list(islice(saved, _STEP)):
                 found += step
                 await asyncio.sleep(0)
@@ -73,11 +98,13 @@ class LearnedFile:
         """
         if not self._loaded:
             return
-        wall = time.time()
-        pieces = [header(self._book.epoch, wall)]
+        pieces = [header(self._book.epoch, self._clocks())]
         for scope in self._book.library.scopes():
-            lines = scope_lines(self._book, scope, self._loop.time(), time.time())
+            lines = scope_lines(self._book, scope, self._loop.time())
             while piece := b"".join(islice(lines, _STEP)):
                 pieces.append(piece)
                 await asyncio.sleep(0)
         await asyncio.to_thread(replace_file, self._path, pieces)
+
+    def _clocks(self) -> Clocks:
+        return Clocks(self._boot, self._loop.time(), time.time())

@@ -108,7 +108,9 @@ async def test_what_policy_lost_while_nobody_ran_is_closed(here: Rig) -> None:
 async def test_files_that_cannot_be_read_are_said_and_left(here: Rig) -> None:
     state = here.directory / "state"
     state.mkdir(mode=0o700)
-    (state / "learned.jsonl").write_text('{"format":"dnsguard learned 1","saved":0}\n{"what":')
+    (state / "learned.jsonl").write_text(
+        '{"format":"dnsguard learned 2","boot":"","now":0,"wall":0,"epoch":0}\n{"what":'
+    )
     (state / "policy.last-good").write_text("torn")
     await started(here)
     assert "learned.jsonl is ignored, learning starts from nothing: line 2" in here.log

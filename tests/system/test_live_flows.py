@@ -42,7 +42,7 @@ def _let_them_end_soon(learned: Path) -> None:
     head, *lines = learned.read_text().splitlines()
     records = [json.loads(line) for line in lines]
     for record in records:
-        record["addresses"] = dict.fromkeys(record["addresses"], time.time() + SOON)
+        record["addresses"] = dict.fromkeys(record["addresses"], time.monotonic() + SOON)
     learned.write_text("\n".join([head, *map(json.dumps, records)]) + "\n")
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dnsguard.forwarder.statefile import LearnedFile
+from dnsguard.forwarder.statefile import LearnedFile, this_boot
 from dnsguard.leases import LeaseBook
-from dnsguard.leases.statefile import header, scope_lines
+from dnsguard.leases.statefile import Clocks, header, scope_lines
 
 NAMES = [b"\x04%04d\x07example\x03org\0" % number for number in range(1_000)]
 SCOPE = "shop/web"
@@ -32,9 +32,8 @@ async def path(tmp_path: Path) -> Path:
     for name in NAMES:
         teach(book, name)
     file = tmp_path / "learned.jsonl"
-    file.write_bytes(
-        header(EPOCH, time.time()) + b"".join(scope_lines(book, SCOPE, asyncio.get_running_loop().time(), time.time()))
-    )
+    clocks = Clocks(this_boot(), asyncio.get_running_loop().time(), time.time())
+    file.write_bytes(header(EPOCH, clocks) + b"".join(scope_lines(book, SCOPE, clocks.now)))
     return file
 
 
@@ -117,3 +116,14 @@ async def test_without_a_file_learning_starts_from_nothing(tmp_path: Path) -> No
     teach(book, NAMES[0])
     await file.save()
     assert (tmp_path / "learned.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+async def test_it_is_known_which_start_of_the_machine_it_is_of(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same one the wall clock does not matter; of another one that was saved in the future nothing is taken."""
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    for boot, known in (this_boot(), set(NAMES)), ("another", set()):
+        book = LeaseBook()
+        file = LearnedFile(book, path, boot)
+        file.open()
+        await file.load()
+        assert learned(book) == known

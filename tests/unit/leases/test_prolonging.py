@@ -4,7 +4,7 @@ import pytest
 
 from dnsguard.leases import NODE, OUTSIDERS, LeaseBook, Limits, Terms
 from dnsguard.leases.prolonging import STEP, Pair
-from dnsguard.leases.statefile import header, load, scope_lines
+from dnsguard.leases.statefile import Clocks, header, load, scope_lines
 from tests.unit.leases.naive import Kernel, answer, client, feed, packed
 
 ONE, ONE6, TWO, STRANGER = packed("10.0.0.1"), packed("fd00::1"), packed("10.0.0.2"), packed("10.9.9.9")
@@ -161,9 +161,9 @@ def test_what_was_kept_is_saved_like_the_rest() -> None:
     bench = Bench()
     bench.learn("ns/one", "www.example.org A 192.0.2.1 5")
     bench.prolong((ONE, TO), now=60)
-    saved = [header(0, 1_000_060.0), *scope_lines(bench.book, "ns/one", 60, 1_000_060.0)]
+    saved = [header(0, Clocks("a", 60, 1_000_060.0)), *scope_lines(bench.book, "ns/one", 60)]
     after = Bench()
-    assert load(after.book, saved, 10, 1_000_080.0) == 1
+    assert load(after.book, saved, Clocks("b", 10, 1_000_080.0)) == 1
     after.kernel.take(after.book, after.book.reconcile(10), 10)
     assert after.live(10) == {(ONE, TO): 930.0}
 

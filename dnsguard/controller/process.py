@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from functools import partial
 from importlib.metadata import version
 
 from api.app import create_app
@@ -25,8 +24,8 @@ from dnsguard.controller.askingrights import AskingRights
 from dnsguard.controller.auditlog import AuditLog
 from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
-from dnsguard.controller.counting.reading import CounterReader
-from dnsguard.controller.counting.stats import CounterBook, StatsModel
+from dnsguard.controller.counting.book import CounterBook, Counting
+from dnsguard.controller.counting.stats import StatsModel
 from dnsguard.controller.deadman import Deadman
 from dnsguard.controller.diverting import Diverting
 from dnsguard.controller.dnslog import DnsLogModel
@@ -39,7 +38,8 @@ from dnsguard.controller.lookout import Lookout
 from dnsguard.controller.node import plan_settings, watch_addresses
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.controller.setuses import tell_uses
-from dnsguard.dataplane.driver import Driver, counters_of
+from dnsguard.dataplane.counters import CounterTable
+from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.sentinel import Sentinel, Sighting
@@ -74,6 +74,9 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         sentinel = Sentinel(stack.enter_context(NetfilterSocket()), foundation)
         driver = Driver(socket, foundation, sentinel)
         await _close_unknown(driver, worker)
+        counter_socket = stack.enter_context(NetfilterSocket())
+        counter_worker = ThreadPoolExecutor(1, "counters")
+        stack.callback(counter_worker.shutdown)
         store = await SqliteStore.open(settings.state_dir / STORE_FILE)
         stack.push_async_callback(store.close)
         audit = AuditLog(settings.state_dir / AUDIT_FILE)
@@ -86,9 +89,14 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             lambda: None if enforcer.enforced is None else enforcer.enforced.compiled, settings.node_name
         )
         link = LinkServer(settings.link_socket, lambda: enforcer.wake(), on_rights=rights.answer)
-        enforcer: Enforcer[Plan] = Enforcer(
-            inputs, Computing(settings), driver, link, worker, switched=link.void_rights
-        )
+
+        def switched() -> None:
+            link.void_rights()
+            counting.switched()
+
+        enforcer: Enforcer[Plan] = Enforcer(inputs, Computing(settings), driver, link, worker, switched=switched)
+        counting = Counting(enforcer, CounterBook(CounterTable(counter_socket, settings.table)), counter_worker)
+        await counting.open()
         diverting = Diverting(settings)
         deadman = Deadman(settings.fail_open_after, driver, worker)
         await link.start()
@@ -97,12 +105,6 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         def troubles() -> Iterator[str]:
             yield from filter(None, (deadman.problem, kept.trouble, audit.problem, *diverting.problems))
 
-        counter_worker = ThreadPoolExecutor(1, "counters")
-        stack.callback(counter_worker.shutdown)
-        counter_socket = stack.enter_context(NetfilterSocket())
-        book = CounterBook(
-            enforcer, CounterReader(partial(counters_of, counter_socket, settings.table), counter_worker)
-        )
         leases = LeasesModel(enforcer, link)
         dns_log = DnsLogModel(link, leases.addresses_of)
         app = create_app(
@@ -113,7 +115,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 status=StatusModel(VERSION, inputs, enforcer, link, troubles, files_of(settings)),
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=leases,
-                stats=StatsModel(book),
+                stats=StatsModel(counting),
                 dns_log=dns_log,
                 audit=audit,
                 version=VERSION,

@@ -158,7 +158,7 @@ class Driver:
 
     def counters(self) -> dict[str, Counted]:
         """All named counters; empty when there is no table."""
-        return _counts(self._reader)
+        return {item.name: Counted(item.packets, item.bytes) for item in self._reader.counters()}
 
     def uninstall(self) -> None:
         """Remove the table with everything in it; nothing is enforced any more. No error when there is none."""
@@ -202,15 +202,6 @@ class Driver:
     def _read(self) -> Actual:
         self._actual = self._reader.actual()
         return self._actual
-
-
-def counters_of(socket: NetfilterSocket, table: str) -> dict[str, Counted]:
-    """The same for who has a socket of its own, and reads beside the driver's thread."""
-    return _counts(TableReader(socket, table))
-
-
-def _counts(reader: TableReader) -> dict[str, Counted]:
-    return {item.name: Counted(item.packets, item.bytes) for item in reader.counters()}
 
 
 def _explained(error: NetlinkError, messages: list[Message], plan: Plan) -> NetlinkError:

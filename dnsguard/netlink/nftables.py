@@ -18,7 +18,7 @@ INET = 1
 
 (NEW_TABLE, GET_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, DELETE_CHAIN, NEW_RULE, GET_RULE, DELETE_RULE, NEW_SET,
  GET_SET, DELETE_SET, NEW_ELEMENT, GET_ELEMENT, DELETE_ELEMENT) = range(15)  # fmt: skip
-GET_GENERATION, NEW_OBJECT, GET_OBJECT, DELETE_OBJECT = 16, 18, 19, 20
+GET_GENERATION, NEW_OBJECT, GET_OBJECT, DELETE_OBJECT, RESET_OBJECT = 16, 18, 19, 20, 21
 
 FLAG_REQUEST, FLAG_ACK, FLAG_DUMP, FLAG_EXCLUSIVE, FLAG_CREATE, FLAG_APPEND = 1, 4, 0x300, 0x200, 0x400, 0x800
 
@@ -30,7 +30,7 @@ HOOKS = {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 
 _VERBS = {NEW_TABLE: "add table", DELETE_TABLE: "delete table", NEW_CHAIN: "add chain", DELETE_CHAIN: "delete chain",
           NEW_RULE: "add rule to chain", DELETE_RULE: "delete rules of chain", NEW_SET: "add set",
           DELETE_SET: "delete set", NEW_ELEMENT: "add elements to set", DELETE_ELEMENT: "delete elements of set",
-          NEW_OBJECT: "add counter", DELETE_OBJECT: "delete counter"}  # fmt: skip
+          NEW_OBJECT: "add counter", DELETE_OBJECT: "delete counter", RESET_OBJECT: "reset counter"}  # fmt: skip
 
 COMMENT_LONGEST = 120
 """Characters of a comment; libnftnl takes 127 and a NUL."""
@@ -295,6 +295,11 @@ def element_request(table: str, set_name: str, key: bytes) -> Message:
     """One element of a set."""
     (asked,) = _elements(GET_ELEMENT, 0, table, set_name, [Element(key)])
     return asked
+
+
+def reset_request(table: str, name: str, object_type: int) -> Message:
+    """Tells one object, as a counter, and has it begin anew."""
+    return Message(RESET_OBJECT, 0, _body(text(1, table), text(2, name), be32(3, object_type)), name)
 
 
 def list_request(kind: int, table: str, name: str | None = None, object_type: int | None = None) -> Message:

@@ -6,6 +6,7 @@ from struct import pack
 import pytest
 
 from dnsguard.netlink import dumps, nftables, probe
+from dnsguard.netlink.expressions import OBJECT_COUNTER
 from dnsguard.netlink.nftables import Element, Hook, Message
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
 from tests.support.netns import Namespace, namespace
@@ -159,3 +160,15 @@ def test_each_transaction_is_one_generation(node: Namespace) -> None:
         assert socket.generation() == before + 1
         node.run("nft delete table inet other")
         assert socket.generation() == before + 2
+
+
+def test_single_counters_are_told_and_begin_anew(socket: NetfilterSocket, node: Namespace) -> None:
+    node.run(f"nft add counter inet {TABLE} a {{ packets 7 bytes 420 }}")
+    node.run(f"nft add counter inet {TABLE} b {{ packets 9 bytes 540 }}")
+    generation = socket.generation()
+    requests = [nftables.reset_request(TABLE, name, OBJECT_COUNTER) for name in ("a", "nosuch", "a", "b")]
+    first, missing, again, other = socket.ask(requests)
+    assert missing is None
+    told = dumps.counters(filter(None, (first, again, other)))
+    assert [(each.name, each.packets, each.bytes) for each in told] == [("a", 7, 420), ("a", 0, 0), ("b", 9, 540)]
+    assert socket.generation() == generation, "nobody takes it for a change of rules"

@@ -160,3 +160,22 @@ def test_packets_of_a_connection_that_was_allowed_are_not_judged_again(shop: Sho
     shop.send(1003, 6)
     until(lambda: shop.rules("out")["egress", 2, "Deny"][0] == 6)
     assert shop.rules("out")["egress", 1, "Allow"] == (1, LENGTH)
+
+
+def test_who_edits_a_rule_has_its_count_begin_anew_and_no_other(shop: Shop) -> None:
+    shop.send(1002, 5)
+    shop.send(1003, 3)
+    until(lambda: shop.rules("out")["egress", 2, "Deny"][0] == 3)
+    closed = [*EGRESS[:1], {**EGRESS[1], "action": "Deny"}, *EGRESS[2:]]
+    shop.edit("out", "egress", closed)
+    assert shop.rules("out")["egress", 1, "Deny"] == (0, 0), "what it allowed it has not denied"
+    assert shop.rules("out")["egress", 2, "Deny"] == (3, 3 * LENGTH)
+    assert shop.rules("in")["ingress", 0, "Deny"] == (5, 5 * LENGTH)
+    shop.send(1002, 4)
+    until(lambda: shop.rules("out")["egress", 1, "Deny"] == (4, 4 * LENGTH))
+    shop.controller.stop()
+    shop.controller.start()
+    shop.controller.until_in_sync()
+    shop.send(1003, 2)
+    until(lambda: shop.rules("out")["egress", 2, "Deny"] == (5, 5 * LENGTH))
+    assert shop.rules("out")["egress", 1, "Deny"] == (4, 4 * LENGTH), "a restart is no edit"

@@ -2,10 +2,12 @@
 
 ::
 
-    kernel ─► CounterReader ─► Catalogue: whose counter is it? ─► stats: /v1/stats, `dnsguard get --stats`
-              (one list for all               │
-               who ask within a second)       └─► Ledger (sums that only grow) ─► metrics: /metrics
+    kernel ─► CounterBook ─► Page ─┬─► stats: /v1/stats, `dnsguard get --stats`
+                 │    │            └─► metrics: /metrics
+         Catalogue    Ledger
+       (whose is it?) (sums that only grow)
 
-A rule's counter stands for its place in its policy, and counts the packets that policy judges: the first of a
-connection, every one that is denied. Who edits a rule has its count begin anew (`fresh`).
+A rule counts the packets that policy judges: the first of a connection, and every one that is denied. Its counter in
+the kernel is called by its place in its policy, so that an edit of a policy touches no other counter; the book has it
+begin anew where another rule comes to stand there.
 """

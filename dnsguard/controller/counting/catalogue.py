@@ -85,12 +85,13 @@ class Catalogue:
         known: Mapping[int, tuple[CompiledPolicy | CompiledProfile, CountedPolicy]],
         made_of: CompiledPolicy | CompiledProfile,
     ) -> CountedPolicy:
-        found = known.get(id(made_of)) or (made_of, _made(made_of))
+        found = known.get(id(made_of)) or (made_of, counted_policy(made_of))
         self._made[id(made_of)] = found
         return found[1]
 
 
-def _made(policy: CompiledPolicy | CompiledProfile) -> CountedPolicy:
+def counted_policy(policy: CompiledPolicy | CompiledProfile) -> CountedPolicy:
+    """The counters of one policy or profile."""
     rules = tuple(_rules(policy))
     if isinstance(policy, CompiledPolicy):
         return CountedPolicy(policy.id, policy.tier, rules)

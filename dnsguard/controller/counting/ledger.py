@@ -36,8 +36,9 @@ class Ledger:
 
     def __init__(self) -> None:
         self._seen: dict[str, Counted] = {}
-        self.policies: dict[PolicySum, Counted] = {}
-        self.tiers: dict[TierSum, Counted] = {}
+        self.policies: Mapping[PolicySum, Counted] = {}
+        self.tiers: Mapping[TierSum, Counted] = {}
+        """What was handed out never changes."""
 
     def open(self, counts: Mapping[str, Counted]) -> None:
         """What is counted already was counted before our time."""
@@ -48,25 +49,41 @@ class Ledger:
         seen: dict[str, Counted] = {}
         sums: dict[PolicySum, Counted] = {}
         for each in policies:
-            for direction, _, action, counter in each.rules:
-                before = self._seen.get(counter)
-                now = counts.get(counter, before)
+            for rule in each.rules:
+                before = self._seen.get(rule.counter)
+                now = counts.get(rule.counter, before)
                 if now is None:
                     continue
-                seen[counter] = now
-                key = PolicySum(each.id, each.tier, direction, action)
+                seen[rule.counter] = now
+                key = PolicySum(each.id, each.tier, rule.direction, rule.action)
                 if key not in sums:
                     sums[key] = self.policies.get(key, NOTHING)
                 if now != before:
-                    new = _since(before, now)
+                    new = since(before, now)
                     sums[key] = added(sums[key], new)
-                    if each.tier:
-                        whole = TierSum(each.tier, direction, action)
-                        self.tiers[whole] = added(self.tiers.get(whole, NOTHING), new)
+                    self._add_to_tier(key, new)
         self._seen, self.policies = seen, sums
 
+    def end(self, policy: CountedPolicy, counts: Mapping[str, Counted]) -> None:
+        """Those of a policy's rules whose counters are among ``counts`` are others from now on: this is the last that
+        they counted, and their counters are at nothing."""
+        for rule in policy.rules:
+            now = counts.get(rule.counter)
+            if now is not None:
+                key = PolicySum(policy.id, policy.tier, rule.direction, rule.action)
+                new = since(self._seen.get(rule.counter), now)
+                self.policies = {**self.policies, key: added(self.policies.get(key, NOTHING), new)}
+                self._add_to_tier(key, new)
+                self._seen[rule.counter] = NOTHING
 
-def _since(before: Counted | None, now: Counted) -> Counted:
+    def _add_to_tier(self, key: PolicySum, new: Counted) -> None:
+        if key.tier:
+            whole = TierSum(key.tier, key.direction, key.action)
+            self.tiers = {**self.tiers, whole: added(self.tiers.get(whole, NOTHING), new)}
+
+
+def since(before: Counted | None, now: Counted) -> Counted:
+    """What came since ``before``."""
     if before is None or now.packets < before.packets or now.bytes < before.bytes:
         return now
     return Counted(now.packets - before.packets, now.bytes - before.bytes)

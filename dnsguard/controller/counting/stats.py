@@ -6,66 +6,37 @@ from functools import reduce
 from typing import Final
 
 from api.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
-from api.services import ReadModelUnavailable, StatsQuestion
+from api.services import StatsQuestion
 from dnsguard.calc.compiled import Action, Direction
-from dnsguard.controller.counting.catalogue import Catalogue, CountedPolicy, CountedRule, Counters
+from dnsguard.controller.counting.book import Counting, Page
+from dnsguard.controller.counting.catalogue import CountedPolicy, CountedRule, Counters
 from dnsguard.controller.counting.ledger import NOTHING, added
-from dnsguard.controller.counting.reading import CounterReader, Reading
-from dnsguard.controller.enforcement import Desired, Enforcer
 from dnsguard.dataplane.driver import Counted
-from dnsguard.dataplane.rules import Plan
-from dnsguard.errors import DnsguardError
 
 TIER: Final = "Tier"
 _FIELDS: Final = {Action.ALLOW: "allowed", Action.DENY: "denied", Action.PASS: "passed", Action.LOG: "logged"}
 
 
-class CounterBook:
-    """The counters in force and what they say: what statistics and metrics are made from."""
-
-    def __init__(self, enforcer: Enforcer[Plan], reader: CounterReader) -> None:
-        self._enforcer = enforcer
-        self._reader = reader
-        self._catalogue = Catalogue()
-        self._made: tuple[Desired[Plan], Counters] | None = None
-        self._making = asyncio.Lock()
-
-    async def __call__(self) -> tuple[Counters, Reading]:
-        """Raises ReadModelUnavailable."""
-        enforced = self._enforcer.enforced
-        if enforced is None:
-            raise ReadModelUnavailable("the first computation of policy still runs")
-        try:
-            reading = await self._reader()
-        except DnsguardError as error:
-            raise ReadModelUnavailable(f"the kernel does not tell its counters: {error}") from None
-        async with self._making:
-            if self._made is None or self._made[0] is not enforced:
-                made = await asyncio.to_thread(self._catalogue.counted, enforced.compiled, enforced.plan.counters)
-                self._made = enforced, made
-            return self._made[1], reading
-
-
 class StatsModel:
     """``api.services.Stats``."""
 
-    def __init__(self, book: CounterBook) -> None:
-        self._book = book
+    def __init__(self, counting: Counting) -> None:
+        self._counting = counting
 
     async def __call__(self, question: StatsQuestion) -> StatsReport:
-        counters, reading = await self._book()
-        return await asyncio.to_thread(report, counters, reading, question)
+        page = await self._counting.page()
+        return await asyncio.to_thread(report, page, question)
 
 
-def report(counters: Counters, reading: Reading, question: StatsQuestion) -> StatsReport:
-    """What was asked for, of a reading."""
-    counts = reading.counts
+def report(page: Page, question: StatsQuestion) -> StatsReport:
+    """What was asked for, of a page."""
+    counters, counts = page.counters, page.counts
     wanted = [each for each in counters.policies if _is_wanted(each, question)]
     found = (_of_policy(each, counts, with_rules=question.rules) for each in wanted)
     of_tiers = question.kind in ("", TIER) and not question.namespace
     everything = not (question.kind or question.namespace or question.name)
     return StatsReport(
-        read_at=reading.at,
+        read_at=page.at,
         policies=tuple(each for each in found if each is not None),
         tiers=tuple(_of_tiers(counters, counts, question.name)) if of_tiers else (),
         base={each: _count(counts[each]) for each in counters.base if each in counts} if everything else {},

@@ -71,3 +71,13 @@ def test_profiles_belong_to_no_tier() -> None:
     ledger = Ledger()
     ledger.take([policy(ALLOW, tier="")], counts(5))
     assert (sums(ledger), ledger.tiers) == ({"allow": 5}, {})
+
+
+def test_what_an_edited_rule_counted_stays_with_what_it_did() -> None:
+    ledger = Ledger()
+    allows, denies = policy(ALLOW, ALLOW), policy(DENY, ALLOW)
+    ledger.take([allows], counts(10, 1))
+    ledger.end(allows, {f"{WEB}-0": Counted(12, 720)})
+    ledger.take([denies], counts(3, 1))
+    assert sums(ledger) == {"allow": 13, "deny": 3}
+    assert (of_tier(ledger), of_tier(ledger, DENY)) == (13, 3)

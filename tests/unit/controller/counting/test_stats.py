@@ -5,10 +5,10 @@ import pytest
 
 from api.counted import Count
 from api.services import ReadModelUnavailable, StatsQuestion
-from dnsguard.controller.counting.reading import CounterReader
-from dnsguard.controller.counting.stats import CounterBook, StatsModel
+from dnsguard.controller.counting.book import CounterBook, Counting
+from dnsguard.controller.counting.stats import StatsModel
 from dnsguard.dataplane.driver import Counted
-from dnsguard.errors import DnsguardError
+from tests.unit.controller.counting.fakes import FakeCounters
 from tests.unit.controller.running import SHOP, InForce
 
 NAMES = "np-shop.names-egress"
@@ -36,7 +36,7 @@ def in_force() -> InForce:
 @pytest.fixture
 def stats(counts: dict[str, Counted], in_force: InForce) -> Iterator[StatsModel]:
     with ThreadPoolExecutor(1) as worker:
-        yield StatsModel(CounterBook(in_force.enforcer, CounterReader(lambda: counts, worker, 0)))
+        yield StatsModel(Counting(in_force.enforcer, CounterBook(FakeCounters(counts), fresh_seconds=0), worker))
 
 
 async def test_what_a_policy_did_by_action_and_how_much_of_it_never_matched(stats: StatsModel) -> None:
@@ -85,11 +85,10 @@ async def test_rules_that_the_kernel_does_not_have_count_nothing(stats: StatsMod
 
 
 async def test_before_the_first_rules_and_without_the_kernel_there_is_nothing_to_say(in_force: InForce) -> None:
-    def broken() -> dict[str, Counted]:
-        raise DnsguardError("refused")
-
+    kernel = FakeCounters({})
+    kernel.broken = True
     with ThreadPoolExecutor(1) as worker:
-        stats = StatsModel(CounterBook(in_force.enforcer, CounterReader(broken, worker)))
+        stats = StatsModel(Counting(in_force.enforcer, CounterBook(kernel), worker))
         with pytest.raises(ReadModelUnavailable, match="the kernel does not tell its counters: refused"):
             await stats(StatsQuestion())
         in_force.enforcer.enforced = None

@@ -19,6 +19,7 @@ from api.app import create_app
 from api.services import Services
 from api.tokens import HashedTokens, token_digest
 from dnsguard.calc.compiled import Compiled
+from dnsguard.claim import claimed
 from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.askingrights import AskingRights
 from dnsguard.controller.auditlog import AuditLog
@@ -67,6 +68,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
     make_directory(settings.run_dir)
     secret = token(settings.token_file)
     async with AsyncExitStack() as stack:
+        stack.enter_context(claimed("controller", settings.table))
         worker = ThreadPoolExecutor(1, "kernel")
         stack.callback(worker.shutdown)
         socket = stack.enter_context(NetfilterSocket())

@@ -21,6 +21,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
+from dnsguard.claim import claimed
 from dnsguard.dataplane.settings import OWN_MARK
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import Eligible, UnleasedNets
@@ -424,7 +425,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         own, *others = divided(listening, places, settings.workers)
         handed = [*own, *intercepting]
         crew = partial(Crew, settings, others)
-    with NetfilterSocket() as kernel:
+    with claimed("forwarder", settings.table), NetfilterSocket() as kernel:
         try:
             renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")
         except DnsguardError as error:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dnsguard.dataplane import naming
-from dnsguard.dataplane.hooks import Additions
+from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.rules import Chain, Count, FamilyIn, Rule, Verdict
 from dnsguard.dataplane.sets import AliveSet
 from dnsguard.dataplane.settings import Settings

@@ -229,8 +229,8 @@ def _emit_match(out: _Emitted, match: Match) -> None:
         case Interface(way, name, negated):
             compared = name[:-1].encode() if name.endswith("*") else name.encode().ljust(16, b"\0")
             out.add(_interface(way), ex.compare(ex.NOT_EQUAL if negated else ex.EQUAL, compared))
-        case InterfaceIn(way, set_name):
-            out.add(_interface(way), ex.lookup(set_name))
+        case InterfaceIn(way, set_name, negated):
+            out.add(_interface(way), ex.lookup(set_name, negated=negated))
         case ArrivesWith(family, set_name, negated):
             out.require_family(family)
             out.add(_interface(Way.IN))

@@ -16,30 +16,27 @@ both. The ones for host endpoints exist only where a host endpoint needs them. T
 servers stand in `interception`.
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
 from ipaddress import ip_network
 
 from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.dataplane import naming
-from dnsguard.dataplane.denying import denied_outright
+from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
     AddressWithin,
-    ArrivesWith,
     Chain,
     ClearMark,
     ConnectionState,
-    Count,
     FromMachine,
     Goto,
     HopLimit,
     Icmp,
     IcmpField,
     Interface,
-    InterfaceIn,
     InterfaceMap,
     Jump,
     Marked,
@@ -52,7 +49,9 @@ from dnsguard.dataplane.rules import (
     Way,
     content_chain,
 )
+from dnsguard.dataplane.setnames import cidr_set, local_set, remote_set, workload_map
 from dnsguard.dataplane.settings import HostAction, Settings
+from dnsguard.dataplane.sources import checked_sources
 from dnsguard.netlink.expressions import STATE_ESTABLISHED, STATE_INVALID, STATE_RELATED
 from dnsguard.netlink.nftables import Hook
 from dnsguard.servers import DNS_PORT
@@ -77,56 +76,9 @@ _ITSELF = Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT), "what the node tells i
 _FAMILIES = 4, 6
 
 
-def workload_map(direction: Direction, family: int) -> str:
-    """Addresses of this node's workload endpoints → the class that judges them."""
-    return f"workload-{direction}-{family}"
-
-
-def local_set(family: int) -> str:
-    """Addresses of this node's workload endpoints."""
-    return f"local-workloads-{family}"
-
-
-def remote_set(family: int) -> str:
-    """Addresses of other nodes' workload endpoints; their own node judges them."""
-    return f"remote-workloads-{family}"
-
-
-INTERFACE_SET = "workload-interfaces"
-"""Interfaces that one of this node's workload endpoints is known to be behind."""
-
-
-def source_set(family: int) -> str:
-    """(interface, address) of this node's workload endpoints: what may come from there."""
-    return f"workload-sources-{family}"
-
-
-def cidr_set(family: int) -> str:
-    """Where workloads live."""
-    return f"workload-cidrs-{family}"
-
-
 def host_map(stage: Stage, direction: Direction) -> str:
     """Interfaces with a host endpoint of their own → the class that judges there; accept where none does."""
     return f"interface-{direction}-{stage}"
-
-
-@dataclass(slots=True)
-class Additions:
-    """The chains and counters that base chains need besides those of classes, each once."""
-
-    settings: Settings
-    chains: dict[str, Chain] = field(default_factory=dict)
-    counters: dict[str, None] = field(default_factory=dict)
-
-    def add(self, chain: Chain) -> str:
-        self.chains.setdefault(chain.name, chain)
-        return chain.name
-
-    def deny(self, matches: Sequence[Match], counter: str, comment: str = "") -> tuple[Rule, ...]:
-        """The rules that drop such packets, which no policy is asked about."""
-        self.counters.setdefault(counter)
-        return denied_outright(self.settings).rules(matches, Count(counter), comment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +172,10 @@ def _host(stages: HostStages, stage: Stage, direction: Direction) -> Iterable[Ru
 def _forward(additions: Additions, direction: Direction, sets: Container[str]) -> Iterator[Rule]:
     egress = direction is Direction.EGRESS
     side = Side.SOURCE if egress else Side.DESTINATION
+    if egress:
+        yield from checked_sources(additions, sets)
     yield _known_connections(additions, direction, sets)
     if egress:
-        yield from _spoofed_sources(additions, sets)
         yield from _encapsulated(additions, sets)
     yield from _by_class(side, direction, sets)
     yield from _unknown_workloads(additions, direction, sets)
@@ -270,8 +223,7 @@ def _known_connections(
         if local_set(family) in sets:
             rules.append(Rule((AddressIn(side, family, local_set(family)), Verdict.ACCEPT), "its endpoint is there"))
     if to_node:
-        # No endpoint lists the link-local address that its interface has all the same. A connection of such a one was
-        # begun by the node: the first packet of a workload is dropped.
+        # A connection of a link-local address was begun by the node: the first packet of a workload is dropped.
         rules.append(Rule((AddressWithin(side, _LINK_LOCAL), Verdict.ACCEPT), "the node began it"))
     rules += additions.deny([], naming.counter_of_unknown_workload(direction), "its endpoint is gone")
     chain = content_chain(f"known-{direction}", rules, "connections that were allowed before")
@@ -291,21 +243,6 @@ def _encapsulated(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
             if local_set(family) in sets:
                 own = AddressIn(Side.SOURCE, family, local_set(family))
                 yield from additions.deny([kind, own], naming.COUNTER_ENCAPSULATED, comment)
-
-
-def _spoofed_sources(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
-    """What comes from a workload's own interface has that workload's address, and what comes from the interface of a
-    workload that nobody knows has the address of none; else it would borrow another's policy."""
-    if INTERFACE_SET not in sets:
-        return
-    known = InterfaceIn(Way.IN, INTERFACE_SET)
-    for family in _FAMILIES:
-        elsewhere = ArrivesWith(family, source_set(family), negated=True)
-        yield from additions.deny([known, elsewhere], naming.COUNTER_SPOOFED, "not this workload's address")
-        if local_set(family) in sets:
-            for interface in additions.settings.workload_interfaces:
-                taken = Interface(Way.IN, interface), AddressIn(Side.SOURCE, family, local_set(family)), elsewhere
-                yield from additions.deny(taken, naming.COUNTER_SPOOFED, "another workload's address")
 
 
 def _in_the_name_of_the_node(additions: Additions) -> Iterator[Rule]:
@@ -329,9 +266,12 @@ def _asking(settings: Settings) -> Iterator[tuple[Match, ...]]:
 def _input(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     yield Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT))
     yield from _in_the_name_of_the_node(additions)
+    # No endpoint lists the link-local address that its interface has all the same.
+    to_link_local = ConnectionState(_KNOWN), AddressWithin(Side.SOURCE, _LINK_LOCAL), Verdict.RETURN
+    unlisted = *_neighbours(from_router=False), Rule(to_link_local, "the node began it")
+    yield from checked_sources(additions, sets, but=unlisted)
     yield _known_connections(additions, Direction.EGRESS, sets, to_node=True)
     yield from _neighbours(from_router=False)
-    yield from _spoofed_sources(additions, sets)
     yield from _encapsulated(additions, sets)
     local = [family for family in _FAMILIES if local_set(family) in sets]
     if local:

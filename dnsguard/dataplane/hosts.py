@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from dnsguard.calc.compiled import CompiledEndpoint, Direction, Stage
 from dnsguard.calc.evaluator.node import LOOPBACK, is_of_host
 from dnsguard.dataplane import naming
+from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.classes import ClassBuilder, ClassChain
-from dnsguard.dataplane.hooks import Additions, HostStage, HostStages, failsafe_chain, host_map
+from dnsguard.dataplane.hooks import HostStage, HostStages, failsafe_chain, host_map
 from dnsguard.dataplane.sets import Entry, KeyType, VerdictMap, interface_key
 from dnsguard.dataplane.settings import Settings
 

@@ -18,7 +18,7 @@ from collections.abc import Container, Iterable, Iterator
 from ipaddress import ip_network
 
 from dnsguard.dataplane import naming
-from dnsguard.dataplane.hooks import Additions, local_set
+from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressWithin,
@@ -40,6 +40,7 @@ from dnsguard.dataplane.rules import (
     Way,
     content_chain,
 )
+from dnsguard.dataplane.setnames import local_set
 from dnsguard.dataplane.settings import Interception
 from dnsguard.netlink.nftables import Hook
 from dnsguard.servers import DNS_PORT

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Direction
 from dnsguard.dataplane.actual import Actual
-from dnsguard.dataplane.hooks import workload_map
+from dnsguard.dataplane.setnames import workload_map
 
 
 def judged_addresses(actual: Actual) -> frozenset[str]:

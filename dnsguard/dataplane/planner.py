@@ -7,9 +7,10 @@ from typing import NamedTuple, TypeVar
 
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, MemberSet, PortSet
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
+from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.classes import ClassBuilder
 from dnsguard.dataplane.deadman import alive_sets, failing_open
-from dnsguard.dataplane.hooks import Additions, base_chains
+from dnsguard.dataplane.hooks import base_chains
 from dnsguard.dataplane.hosts import Hosts
 from dnsguard.dataplane.interception import interception_chains
 from dnsguard.dataplane.policysets import (

@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 from dnsguard.calc.compiled import Address, MemberSet, Network, PortSet
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
 from dnsguard.dataplane import naming
-from dnsguard.dataplane.hooks import cidr_set
+from dnsguard.dataplane.setnames import cidr_set
 from dnsguard.dataplane.sets import HashSet, IntervalSet, KeyType, LeaseSet, triple_key
 from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.translate import merged, network_range, network_ranges

@@ -231,8 +231,8 @@ def _match_text(match: Match | Statement) -> str:
             return f"ip6 hoplimit {value}"
         case Interface(way, name, negated):
             return f'{way} {_not(negated)}"{name}"'
-        case InterfaceIn(way, set_name):
-            return f"{way} @{set_name}"
+        case InterfaceIn(way, set_name, negated):
+            return f"{way} {_not(negated)}@{set_name}"
         case ArrivesWith(family, set_name, negated):
             return f"iifname . {_IP[family]} saddr {_not(negated)}@{set_name}"
         case ConnectionState(states):

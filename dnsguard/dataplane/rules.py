@@ -147,6 +147,7 @@ class InterfaceIn:
 
     way: Way
     set_name: str
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from dnsguard.calc.compiled import CompiledEndpoint, Direction, EndpointId, Stage
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.classes import ClassBuilder, ClassChain
-from dnsguard.dataplane.hooks import INTERFACE_SET, local_set, remote_set, source_set, workload_map
+from dnsguard.dataplane.setnames import INTERFACE_SET, local_set, remote_set, source_set, unlocated_set, workload_map
 from dnsguard.dataplane.sets import Entry, HashSet, KeyType, Set, Since, VerdictMap, interface_key
 from dnsguard.dataplane.tally import Tally
 
@@ -42,6 +42,9 @@ class Workloads:
         judge only."""
 
         self._contested: set[bytes] = set()
+        self._unlocated: dict[int, EndpointId] = {}
+        """By identity of the endpoint: those that name no interface."""
+
         self._entries: dict[tuple[Direction, int], dict[bytes, Entry]] = {
             (direction, family): {} for direction in _DIRECTIONS for family in FAMILIES
         }
@@ -49,7 +52,12 @@ class Workloads:
         """Keys of entries, since the maps were given out."""
 
         self._maps: dict[tuple[Direction, int], VerdictMap] = {}
-        types = {local_set: ADDRESS_TYPE, remote_set: ADDRESS_TYPE, source_set: _LINK_TYPE}
+        types = {
+            local_set: ADDRESS_TYPE,
+            remote_set: ADDRESS_TYPE,
+            unlocated_set: ADDRESS_TYPE,
+            source_set: _LINK_TYPE,
+        }
         named = {name(family): key_types[family] for name, key_types in types.items() for family in FAMILIES}
         self._tallies = {
             name: Tally(name, key_type) for name, key_type in {INTERFACE_SET: KeyType.INTERFACE, **named}.items()
@@ -66,6 +74,8 @@ class Workloads:
         for key in dict.fromkeys(address.packed for address in endpoint.addresses):
             claims = (*self._claims.get(key, ()), placed)
             self._claim(key, tuple(sorted(claims, key=_identity)) if len(claims) > 1 else claims)
+        if not endpoint.interface:
+            self._unlocated[id(endpoint)] = endpoint.id
         for name, keys in _links(endpoint):
             self._tallies[name].add(keys)
 
@@ -76,6 +86,7 @@ class Workloads:
                 self._tallies[remote_set(family)].remove(_packed(endpoint, family))
             return
         placed = self._placed.pop(id(endpoint))
+        self._unlocated.pop(id(endpoint), None)
         for key in dict.fromkeys(address.packed for address in endpoint.addresses):
             self._claim(key, tuple(claim for claim in self._claims[key] if claim is not placed))
         for name, keys in _links(endpoint):
@@ -97,7 +108,7 @@ class Workloads:
         return (*(self._maps[place] for place in self._entries if place in self._maps), *self._hash_sets())
 
     def warnings(self) -> Iterator[str]:
-        """Who lost an address to whom."""
+        """Who lost an address to whom, and who may be borrowed from."""
         lost = [
             (claim.endpoint.id, position, str(address), self._claims[key][0].endpoint.id)
             for key in self._contested
@@ -107,6 +118,8 @@ class Workloads:
         ]
         for loser, _, address_text, owner in sorted(lost):
             yield f"{loser}: {address_text} belongs to {owner} already"
+        for nowhere in sorted(self._unlocated.values()):
+            yield f"{nowhere}: names no interface, so whoever sends with its address is taken for it"
 
     def _claim(self, key: bytes, claims: tuple[_Placed, ...]) -> None:
         if len(claims) > 1:
@@ -155,8 +168,11 @@ class Workloads:
         interfaces = self._tallies[INTERFACE_SET].made()
         if interfaces.keys:
             yield interfaces
-            for family in FAMILIES:  # an empty one, too: it says that nothing of that family may come
-                yield self._tallies[source_set(family)].made()
+            for family in FAMILIES:
+                for name in source_set(family), unlocated_set(family):
+                    made = self._tallies[name].made()
+                    if made.keys:
+                        yield made
 
 
 def _identity(placed: _Placed) -> EndpointId:
@@ -168,8 +184,11 @@ def _packed(endpoint: CompiledEndpoint, family: int) -> list[bytes]:
 
 
 def _links(endpoint: CompiledEndpoint) -> Iterable[tuple[str, list[bytes]]]:
-    """The sets that say what may come from an endpoint's own interface, and its keys there."""
-    if endpoint.interface:
+    """The sets that say where an endpoint's packets may come from, and its keys there."""
+    if not endpoint.interface:
+        for family in FAMILIES:
+            yield unlocated_set(family), _packed(endpoint, family)
+    else:
         interface = interface_key(endpoint.interface)
         yield INTERFACE_SET, [interface]
         for family in FAMILIES:

@@ -36,6 +36,7 @@ SETTINGS = Settings(
 )
 A, B, U = "10.65.0.2", "10.65.0.3", "10.65.0.9"
 A6, B6 = "2001:db8:65::2", "2001:db8:65::3"
+SERVICE, SERVICE6 = "10.65.0.1", "2001:db8:65::1"
 NEAR, FAR, NEAR6, FAR6 = "192.0.2.10", "198.51.100.10", "2001:db8:c::10", "2001:db8:d::10"
 
 
@@ -133,6 +134,75 @@ def test_a_workload_cannot_borrow_the_address_of_another(way: Road, target: str,
         way.places["b"].run(f"ip addr del {A}/32 dev eth0")
 
 
+@contextlib.contextmanager
+def borrowing(way: Road, place: str, *addresses: str) -> Iterator[None]:
+    """The place has these addresses, too, and the node is as lenient as the kernel lets it be.
+
+    It knows its way before: else it would ask for it in another's name, again and again.
+    """
+    gateway, gateway6 = ("192.0.2.1", "2001:db8:c::1") if place == "net" else ("169.254.1.1", "fe80::1")
+    way.places[place].run(f"ip neigh replace {gateway} lladdr {way.hardware(place)} dev eth0 nud permanent")
+    way.places[place].run(f"ip neigh replace {gateway6} lladdr {way.hardware(place)} dev eth0 nud permanent")
+    for path in way.node.run("ls /proc/sys/net/ipv4/conf").split():
+        way.node.run(f"sysctl -qw net.ipv4.conf.{path.replace('.', '/')}.rp_filter=0")
+    for address in addresses:
+        way.places[place].run(f"ip addr add {address}{'/128 dev eth0 nodad' if ':' in address else '/32 dev eth0'}")
+    try:
+        yield
+    finally:
+        for address in addresses:
+            way.places[place].run(f"ip addr del {address}{'/128' if ':' in address else '/32'} dev eth0")
+
+
+@pytest.mark.parametrize(
+    ("target", "address", "port"),
+    [
+        pytest.param("node", "10.65.0.1", 53, id="a query to the forwarder"),
+        pytest.param("node", "2001:db8:65::1", 53, id="a query to the forwarder over IPv6"),
+        pytest.param("b", B, 5353, id="to another workload"),
+        pytest.param("b", B6, 5353, id="to another workload over IPv6"),
+    ],
+)
+def test_nobody_outside_has_the_address_of_a_workload(way: Road, target: str, address: str, port: int) -> None:
+    """The forwarder would open what such a query looks up to ``a``, and ``b`` would take it for ``a``."""
+    own = A6 if ":" in address else A
+    with borrowing(way, "net", A, A6):
+        assert way.send("net", target, address, port, bind=own) == "spoofed-source"
+        assert way.send("net", target, address, port, bind=FAR6 if ":" in address else FAR) != "spoofed-source"
+
+
+@pytest.mark.parametrize("thief", ["b", "net"])
+@pytest.mark.parametrize(("target", "address", "own"), [("node", SERVICE, A), ("node", SERVICE6, A6), ("b", B, A)])
+def test_nothing_slips_into_a_connection_of_another(way: Road, thief: str, target: str, address: str, own: str) -> None:
+    """With the ports of a connection that is known, which are soon guessed."""
+    if thief == target:
+        target, address = "net", FAR
+    port = 443 if target == "net" else 5353 if target == "b" else 53
+    there = way.listen(target, address, port)
+    with contextlib.ExitStack() as stack:
+        with way.places["a"].entered():
+            here = stack.enter_context(socket.socket(there.family, socket.SOCK_DGRAM))
+        here.bind((own, 0))
+        assert way.pass_on(here, there, (address, port)) == ARRIVED
+        stack.enter_context(borrowing(way, thief, own))
+        with way.places[thief].entered():
+            forged = stack.enter_context(socket.socket(there.family, socket.SOCK_DGRAM))
+        forged.bind(here.getsockname())
+        assert way.pass_on(forged, there, (address, port)) == "spoofed-source"
+        assert way.pass_on(here, there, (address, port)) == ARRIVED
+
+
+def test_a_workload_whose_interface_is_not_known_may_come_from_anywhere_but_that_of_another(connected: Road) -> None:
+    state = policies()
+    nowhere = workload("c", "10.65.0.4")
+    endpoints = {**state.endpoints, nowhere.id: nowhere}
+    connected.driver.apply(build_plan(replace(state, endpoints=endpoints), SETTINGS))
+    with borrowing(connected, "net", "10.65.0.4"):
+        assert connected.send("net", "a", A, 80, bind="10.65.0.4") == ARRIVED
+    with borrowing(connected, "b", "10.65.0.4"):
+        assert connected.send("b", "a", A, 80, bind="10.65.0.4") == "spoofed-source"
+
+
 @pytest.fixture
 def connected(way: Road) -> Iterator[Road]:
     """The policy in force again, whatever a test made of it."""
@@ -146,7 +216,6 @@ def without(*names: str) -> Compiled:
 
 
 GONE = "unknown-workload-egress", "unknown-workload-ingress"
-SERVICE, SERVICE6 = "10.65.0.1", "2001:db8:65::1"
 
 
 @pytest.mark.parametrize("deleted", [("a",), ("a", "b")], ids=["one", "the last"])

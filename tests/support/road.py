@@ -10,6 +10,7 @@ What became of a packet is read from the counters, so a packet that is denied ne
 """
 
 import contextlib
+import json
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -61,6 +62,12 @@ class Road:
         before = self.driver.counters()
         sender.sendto(b"!", to)
         return self._outcome(receiver, before)
+
+    def hardware(self, place: str) -> str:
+        """The Ethernet address of the node's end towards a place."""
+        interface = "eth0" if place == "net" else f"cali-{place}"
+        (link,) = json.loads(self.node.run(f"ip -j link show {interface}"))
+        return str(link["address"])
 
     def listen(self, place: str, address: str, port: int) -> socket.socket:
         key = place, address, port

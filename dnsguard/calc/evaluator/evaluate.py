@@ -121,6 +121,7 @@ def _surroundings(compiled: Compiled, node: Node) -> Surroundings:
         own=own or frozenset(address for each in hosts.all for address in each.addresses),
         links=frozenset((each.interface, address) for each in here if each.interface for address in each.addresses),
         interfaces=frozenset(each.interface for each in here if each.interface),
+        unlocated=frozenset(address for each in here if not each.interface for address in each.addresses),
     )
 
 

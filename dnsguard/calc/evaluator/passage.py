@@ -47,6 +47,9 @@ class Surroundings:
     interfaces: frozenset[str]
     """Those that one of this node's workloads is known to be behind."""
 
+    unlocated: frozenset[Address]
+    """Of this node's workloads whose endpoints name no interface."""
+
 
 @dataclass(slots=True)
 class Passage:
@@ -114,14 +117,15 @@ class Passage:
 
     def _received_by_node(self, host: CompiledEndpoint | None) -> None:
         source = self.around.local.get(self.packet.source)
+        discovery = self.packet.is_discovery(from_router=False)
         # No endpoint lists the link-local address that its interface has all the same.
-        listed = self.packet.source.version == 4 or not self.packet.source.is_link_local
-        if self._is_known():
-            self._go_on(gone=listed and self._is_nobody(self.arrives, self.packet.source))
-        elif self.packet.is_discovery(from_router=False):
-            self._allow(Decider.NEIGHBOUR_DISCOVERY)
-        elif self._is_spoofed():
+        unlisted = self.packet.source.version == 6 and self.packet.source.is_link_local
+        if self._is_spoofed(excused=discovery or (unlisted and self._is_known())):
             self._deny(Decider.SPOOFED)
+        elif self._is_known():
+            self._go_on(gone=not unlisted and self._is_nobody(self.arrives, self.packet.source))
+        elif discovery:
+            self._allow(Decider.NEIGHBOUR_DISCOVERY)
         elif source is not None:
             self._from_own_workload(source)
         elif self._is_unknown(self.arrives, self.packet.source):
@@ -144,8 +148,11 @@ class Passage:
 
     def _forwarded(self, host: CompiledEndpoint | None) -> None:
         if self._is_known():
-            ends = (self.arrives, self.packet.source), (self.leaves, self.packet.destination)
-            self._go_on(gone=any(self._is_nobody(*end) for end in ends))
+            if self._is_spoofed():
+                self._deny(Decider.SPOOFED)
+            else:
+                ends = (self.arrives, self.packet.source), (self.leaves, self.packet.destination)
+                self._go_on(gone=any(self._is_nobody(*end) for end in ends))
             return
         source = self.around.local.get(self.packet.source)
         destination = self.around.local.get(self.packet.destination)
@@ -202,14 +209,15 @@ class Passage:
         """Whether it is DNS for another server."""
         return self.packet.source in self.around.local and self.around.node.intercepts(self.packet)
 
-    def _is_spoofed(self) -> bool:
-        """What comes from a workload's own interface has that workload's address, and what comes from the interface
-        of a workload that nobody knows has the address of none."""
-        around = self.around
-        if not around.interfaces or (self.arrives, self.packet.source) in around.links:
+    def _is_spoofed(self, *, excused: bool = False) -> bool:
+        """What bears a workload's address comes by that workload's interface, and by such an interface comes nothing
+        else; ``excused`` is what workloads say with addresses that no endpoint lists."""
+        around, source = self.around, self.packet.source
+        if not around.interfaces or (self.arrives, source) in around.links:
             return False
-        borrowed = self.packet.source in around.local and around.node.is_for_workloads(self.arrives)
-        return self.arrives in around.interfaces or borrowed
+        if source in around.local:
+            return source not in around.unlocated or self.arrives in around.interfaces
+        return self.arrives in around.interfaces and not excused
 
     def _is_unknown(self, interface: str, address: Address) -> bool:
         """Whether an end that is no endpoint of this node is a workload all the same."""

@@ -180,8 +180,8 @@ class Run:
             case Interface(way, name, negated):
                 actual = self.interfaces.get(way, "")
                 return (actual.startswith(name[:-1]) if name.endswith("*") else actual == name) != negated
-            case InterfaceIn(way, name):
-                return interface_key(self.interfaces.get(way, "")) in self._set(name).keys
+            case InterfaceIn(way, name, negated):
+                return (interface_key(self.interfaces.get(way, "")) in self._set(name).keys) != negated
             case ArrivesWith(family, name, negated):
                 key = interface_key(self.interfaces.get(Way.IN, "")) + self.packet.source.packed
                 return self._version == family and (key in self._set(name).keys) != negated

@@ -13,11 +13,9 @@ from tests.support.compiled import compiled, host, policy_class, workload
 from tests.unit.dataplane.samples import SAMPLES
 
 
-def asked(plan: Plan, *, base_only: bool = False) -> set[str]:
+def asked(plan: Plan) -> set[str]:
     """The sets and maps that rules look into."""
-    parts = [
-        part for chain in plan.chains if chain.hook or not base_only for rule in chain.rules for part in rule.parts
-    ]
+    parts = [part for chain in plan.chains for rule in chain.rules for part in rule.parts]
     names = {getattr(part, field, None) for part in parts for field in ("set_name", "map_name")}
     return {name for name in names if name is not None}
 
@@ -30,7 +28,7 @@ def test_rules_ask_only_what_the_plan_has(sample: str) -> None:
 
 
 V4_ONLY = {"workload-egress-4", "workload-ingress-4", "local-workloads-4"}
-SOURCES = {"workload-interfaces", "workload-sources-4", "workload-sources-6"}
+SOURCES = {"workload-interfaces", "workload-sources-4"}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +36,12 @@ SOURCES = {"workload-interfaces", "workload-sources-4", "workload-sources-6"}
     [
         pytest.param([], set(), id="nobody"),
         pytest.param([workload("a", "10.65.0.2")], V4_ONLY, id="IPv4 only"),
-        pytest.param([workload("a", "10.65.0.2", interface="cali-a")], V4_ONLY | SOURCES, id="nothing of the other"),
+        pytest.param([workload("a", "10.65.0.2", interface="cali-a")], V4_ONLY | SOURCES, id="behind an interface"),
+        pytest.param(
+            [workload("a", "10.65.0.2"), workload("b", "10.65.0.3", interface="cali-b")],
+            V4_ONLY | SOURCES | {"unlocated-workloads-4"},
+            id="one behind an interface, one anywhere",
+        ),
         pytest.param([workload("a", "10.65.0.2", node="elsewhere")], {"remote-workloads-4"}, id="of another node"),
     ],
 )
@@ -50,7 +53,14 @@ def test_maps_and_sets_of_endpoints_are_there_when_they_hold_something(
     plan = build_plan(compiled(endpoints=endpoints), settings)
     assert {item.name for item in plan.sets} - base == sets
     assert not {name for name in base if "workload-cidrs" not in name}
-    assert asked(plan, base_only=True) == sets - {"remote-workloads-4"}
+    assert asked(plan) == sets - {"remote-workloads-4"}
+
+
+def test_whoever_names_no_interface_is_named() -> None:
+    plan = build_plan(
+        compiled(endpoints=[workload("a", "10.65.0.2"), workload("b", "10.65.0.3", interface="x")]), Settings()
+    )
+    assert plan.warnings == ("app/a: names no interface, so whoever sends with its address is taken for it",)
 
 
 @pytest.mark.parametrize(("known", "ends"), [(True, True), (False, False)])

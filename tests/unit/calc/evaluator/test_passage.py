@@ -245,6 +245,9 @@ SPOOFED = "deny: not the address of the workload behind that interface"
         pytest.param(V, FAR, {"arrives": "cali-w"}, SPOOFED, id="another's address"),
         pytest.param(V, OWN, {"arrives": "cali-w"}, SPOOFED, id="another's address, to the node"),
         pytest.param(V, FAR, {"arrives": "cali-new"}, SPOOFED, id="another's address, by an unknown's interface"),
+        pytest.param(W, FAR, {"arrives": "eth0"}, SPOOFED, id="a workload's address, from outside"),
+        pytest.param(W, V, {"arrives": "eth0"}, SPOOFED, id="a workload's address, from outside, to another"),
+        pytest.param(W6, OWN6, {"arrives": "eth1"}, SPOOFED, id="a workload's address, from outside, to the node"),
         pytest.param(W, FAR, {"arrives": "cali-w"}, "allow: profile kns.shop", id="its own"),
     ],
 )
@@ -260,6 +263,8 @@ def test_workloads_that_are_not_what_they_say(source: str, destination: str, way
         (LINK_LOCAL, "fe80::1", {"arrives": "cali-w"}, 135, "allow: IPv6 neighbour discovery"),
         (LINK_LOCAL, "ff02::1:ff00:1", {"arrives": "cali-w"}, 135, "allow: IPv6 neighbour discovery"),
         (LINK_LOCAL, "ff02::16", {"arrives": "cali-new"}, 143, "allow: IPv6 neighbour discovery"),
+        (W6, "ff02::1:ff00:1", {"arrives": "cali-w"}, 135, "allow: IPv6 neighbour discovery"),
+        (W6, "ff02::1:ff00:1", {"arrives": "cali-v"}, 135, SPOOFED),
         # only routers say so, and workloads are none
         (LINK_LOCAL, "ff02::1", {"arrives": "cali-w"}, 134, SPOOFED),
         (LINK_LOCAL, "ff02::1", {"arrives": "cali-new"}, 134, UNKNOWN),
@@ -333,7 +338,7 @@ KNOWN = "allow: a connection that was allowed before"
         pytest.param(W, STRANGER, {"leaves": "cali-s"}, UNKNOWN, id="from a workload"),
         pytest.param(STRANGER, OUT, {"arrives": "eth1", "leaves": "eth0"}, KNOWN, id="by its address alone"),
         pytest.param(STRANGER, OUT, {}, KNOWN, id="the interface is not known"),
-        pytest.param(W, OUT, {"arrives": "cali-bridge", "leaves": "eth0"}, KNOWN, id="by another interface"),
+        pytest.param(W, OUT, {"arrives": "cali-bridge", "leaves": "eth0"}, SPOOFED, id="by another interface"),
         pytest.param(OUT, W, {"arrives": "eth0", "leaves": "cali-bridge"}, KNOWN, id="by another interface, to it"),
         pytest.param(LINK_LOCAL, "fe80::1", {"arrives": "cali-w"}, KNOWN, id="a workload's link-local address"),
     ],

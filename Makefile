@@ -45,6 +45,7 @@ fuzz: setup
 loadtest: peers compiled
 	$(BIN)/python -m loadtest.policy $(SIZE)
 	$(BIN)/python -m loadtest.packets $(SIZE)
+	$(BIN)/python -m loadtest.throughput $(SIZE)
 	$(BIN)/python -m loadtest.lookups
 	$(BIN)/python -m loadtest.latency
 	$(BIN)/python -m loadtest.promise

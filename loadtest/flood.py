@@ -39,12 +39,19 @@ class _Message(ctypes.Structure):
 
 
 class Flood:
-    """UDP packets, no two of one connection, out of one interface."""
+    """UDP packets out of one interface."""
 
     def __init__(
-        self, interface: str, hardware: bytes, sources: Sequence[IPv4Address], target: IPv4Address, count: int
-    ):
-        """To be made in the network that sends. ``hardware``: address of the next hop; sources take turns."""
+        self,
+        interface: str,
+        hardware: bytes,
+        sources: Sequence[IPv4Address],
+        target: IPv4Address,
+        count: int,
+        connections: int | None = None,
+    ) -> None:
+        """To be made in the network that sends. ``hardware``: address of the next hop; sources take turns.
+        ``connections``: of how many they are, in turn; by default no two are of one."""
         self.count = count
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self._socket.setsockopt(_SOL_PACKET, _QDISC_BYPASS, 1)
@@ -54,7 +61,7 @@ class Flood:
             ctypes.create_string_buffer(
                 hardware + own + b"\x08\x00" + _datagram(sources[number % len(sources)], target, number)
             )
-            for number in range(count)
+            for number in (each % (connections or count) for each in range(count))
         ]
         self._pieces = (_Piece * count)(*(_Piece(ctypes.addressof(frame), len(frame) - 1) for frame in self._frames))
         self._messages = (_Message * count)()
@@ -77,10 +84,14 @@ class Flood:
         self._socket.close()
 
 
+def source_port(number: int) -> int:
+    """Of the connection of this number."""
+    return _FIRST_SOURCE_PORT + number % _SOURCE_PORTS
+
+
 def _datagram(source: IPv4Address, target: IPv4Address, number: int) -> bytes:
     """IPv4 and UDP (RFC 791, RFC 768; no checksum of the payload), with a source port for each number."""
     length = 20 + 8 + len(_PAYLOAD)
-    port = _FIRST_SOURCE_PORT + number % _SOURCE_PORTS
     head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, 0, 0, 64, 17, 0, source.packed, target.packed)
     total: int = sum(struct.unpack("!10H", head))
     total = (total & 0xFFFF) + (total >> 16)
@@ -89,6 +100,6 @@ def _datagram(source: IPv4Address, target: IPv4Address, number: int) -> bytes:
         head[:10]
         + checksum.to_bytes(2, "big")
         + head[12:]
-        + struct.pack("!HHHH", port, PORT, 8 + len(_PAYLOAD), 0)
+        + struct.pack("!HHHH", source_port(number), PORT, 8 + len(_PAYLOAD), 0)
         + _PAYLOAD
     )

@@ -59,7 +59,7 @@ class Flood:
         own = self._socket.getsockname()[4]
         self._frames = [
             ctypes.create_string_buffer(
-                hardware + own + b"\x08\x00" + _datagram(sources[number % len(sources)], target, number)
+                hardware + own + b"\x08\x00" + datagram(sources[number % len(sources)], target, number)
             )
             for number in (each % (connections or count) for each in range(count))
         ]
@@ -89,9 +89,9 @@ def source_port(number: int) -> int:
     return _FIRST_SOURCE_PORT + number % _SOURCE_PORTS
 
 
-def _datagram(source: IPv4Address, target: IPv4Address, number: int) -> bytes:
+def datagram(source: IPv4Address, target: IPv4Address, number: int, payload: bytes = _PAYLOAD) -> bytes:
     """IPv4 and UDP (RFC 791, RFC 768; no checksum of the payload), with a source port for each number."""
-    length = 20 + 8 + len(_PAYLOAD)
+    length = 20 + 8 + len(payload)
     head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, 0, 0, 64, 17, 0, source.packed, target.packed)
     total: int = sum(struct.unpack("!10H", head))
     total = (total & 0xFFFF) + (total >> 16)
@@ -100,6 +100,6 @@ def _datagram(source: IPv4Address, target: IPv4Address, number: int) -> bytes:
         head[:10]
         + checksum.to_bytes(2, "big")
         + head[12:]
-        + struct.pack("!HHHH", source_port(number), PORT, 8 + len(_PAYLOAD), 0)
-        + _PAYLOAD
+        + struct.pack("!HHHH", source_port(number), PORT, 8 + len(payload), 0)
+        + payload
     )

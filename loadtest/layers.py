@@ -63,9 +63,13 @@ def manifests(layers: Layers) -> Iterator[Manifest]:
             rules = [_rule(layers, place, variant, rule) for rule in range(RULES)]
             spec = {"selector": f"p{place} == 'v{variant}'", "order": float(place), "types": ["Egress"]}
             yield manifest("GlobalNetworkPolicy", _policy(place, variant), {**spec, "egress": rules})
-    for number, address in enumerate(layers.sources):
-        spec = {"interfaceName": INTERFACE, "ipNetworks": [f"{address}/32"]}
-        yield manifest("WorkloadEndpoint", f"endpoint-{number}", spec, "default", labels(layers, number))
+    yield from (endpoint(layers, number) for number in range(layers.endpoints))
+
+
+def endpoint(layers: Layers, number: int, interface: str = INTERFACE) -> Manifest:
+    """Those above the number of endpoints are of the same classes."""
+    spec = {"interfaceName": interface, "ipNetworks": [f"{FIRST + number}/32"]}
+    return manifest("WorkloadEndpoint", f"endpoint-{number}", spec, "default", labels(layers, number))
 
 
 def labels(layers: Layers, number: int) -> dict[str, str]:

@@ -65,6 +65,12 @@ class Plan:
     """Seconds after which a stub asks once more; every other question is a stub's. 0: nobody asks twice."""
 
     sockets: int = SOCKETS
+    start: int = 0
+    """The number that comes first: who goes on where another plan ended asks what it did not. A multiple of
+    ``sockets``, so that every name goes on being asked by another one each time around."""
+
+    announced: bool = False
+    """Whether a line on standard error says when the questions begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ class _Run:
 
     def measure(self) -> Found:
         plan = self._plan
-        numbers = range(min(plan.distinct, plan.count))
+        numbers = ((plan.start + number) % plan.distinct for number in range(min(plan.distinct, plan.count)))
         questions = [question(plan.names.format(number, *divmod(number, 256))) for number in numbers]
         reading, writing = os.pipe()
         receiver = os.fork()
@@ -139,6 +145,8 @@ class _Run:
         clock, count, number = time.time_ns, plan.count, 0
         retries = _Retries(plan, sent, self._came, lambda number: self._ask(number, questions))
         first = clock() + _BILLION // 10
+        if plan.announced:
+            print("asking", file=sys.stderr, flush=True)
         while number < count and not self._stopped:
             wait = first + number * interval - clock()
             if wait > 0:

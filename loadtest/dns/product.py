@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -16,6 +17,8 @@ from loadtest.dns.names import Kind
 from loadtest.dns.policy import ENDPOINT_CHANGES, POLICY_CHANGES
 from loadtest.dns.query import NotStarted, tail, until_answered
 from loadtest.dns.site import LISTEN, UPSTREAM, Site, client, ended, started
+from loadtest.dns.usage import tree
+from loadtest.stored import store
 from tests.support.lab.guard import collection
 
 API = "127.0.0.1:8053"
@@ -33,12 +36,21 @@ _OTHERS = 9 * _PHASES
 class Product:
     """One ``dnsguard run``. A context manager."""
 
-    def __init__(self, place: Site, clients: int, kind: Kind = Kind.PLAIN) -> None:
+    def __init__(
+        self,
+        place: Site,
+        clients: int,
+        kind: Kind = Kind.PLAIN,
+        others: Sequence[Manifest] = (),
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """``others``: objects that are in its store when it starts, with the policy of the clients."""
         self._place = place
-        self._clients = clients
-        self._kind = kind
-        self._state = place.directory / "state"
-        self._log = place.directory / "dnsguard.log"
+        self._policy = client_policy(clients, kind)
+        self._stored = [*others, *self._policy] if others else []
+        self._settings = settings or {}
+        self.state = place.directory / "state"
+        self.log = place.directory / "dnsguard.log"
         self._http = httpx.Client(base_url=f"http://{API}", timeout=30, trust_env=False)
         self._process: subprocess.Popen[bytes] | None = None
         self.changes = 0
@@ -46,20 +58,23 @@ class Product:
 
     def __enter__(self) -> Self:
         settings = {
-            "state-dir": self._state,
+            "state-dir": self.state,
             "run-dir": self._place.directory / "run",
             "upstreams": UPSTREAM,
             "listen": LISTEN,
             "workload-interfaces": "w",
             "api-listen": API,
+            **self._settings,
         }
         words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-        self._process = started(self._place.node, [sys.executable, "-m", "dnsguard", "run", *words], self._log)
+        if self._stored:
+            store(self.state, self._stored)
+        self._process = started(self._place.node, [sys.executable, "-m", "dnsguard", "run", *words], self.log)
         try:
             self._until_ready()
-            for each in _policy(self._clients, self._kind):
+            for each in () if self._stored else self._policy:
                 self.tell("POST", collection(each["kind"], each["metadata"].get("namespace", "")), each)
-            until_answered(self._place, LISTEN, self._process, self._log)
+            until_answered(self._place, LISTEN, self._process, self.log)
         except BaseException:
             self.__exit__()
             raise
@@ -72,11 +87,24 @@ class Product:
 
     def tell(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
         """One request. Raises httpx.HTTPError where it is refused."""
-        token = (self._state / "token").read_text().strip()
         with self._place.node.entered():
-            answer = self._http.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
+            answer = self._http.request(method, path, json=body, headers={"Authorization": f"Bearer {self.token}"})
         if not answer.is_success:
             raise httpx.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}")
+
+    @property
+    def token(self) -> str:
+        """Of its API."""
+        return (self.state / "token").read_text().strip()
+
+    def processes(self) -> dict[str, int]:
+        """Process ids by name: the one that was started, ``controller`` and ``forwarder``."""
+        assert self._process is not None
+        found = {"supervisor": self._process.pid}
+        for pid in tree(self._process.pid):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            found |= {name: pid for name in ("controller", "forwarder") if name in words}
+        return found
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -114,10 +142,10 @@ class Product:
                 time.sleep(0.05)
                 continue
             return
-        raise NotStarted(f"dnsguard run does not serve its API: {tail(self._log)}")
+        raise NotStarted(f"dnsguard run does not serve its API: {tail(self.log)}")
 
 
-def _policy(clients: int, kind: Kind) -> Sequence[Manifest]:
+def client_policy(clients: int, kind: Kind = Kind.PLAIN) -> Sequence[Manifest]:
     """Every client is an endpoint, and may go where the names lead and nowhere else."""
     domains = {"allowedEgressDomains": [names.pattern(kind), names.READY]}
     endpoints = [

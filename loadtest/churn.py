@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import time_ns
@@ -24,9 +24,9 @@ from dnsguard.dataplane.settings import Settings
 from dnsguard.resources import parse_object
 from loadtest import report
 from loadtest.cluster import NODE, Size
-from loadtest.dns import names, openloop, usage
+from loadtest.dns import names, steady, usage
 from loadtest.dns.dnsperf import LoadError
-from loadtest.dns.openloop import Found, Plan
+from loadtest.dns.openloop import Plan
 from loadtest.dns.product import Product, client_policy
 from loadtest.dns.query import NotStarted, tail
 from loadtest.dns.scenario import CLIENTS
@@ -161,8 +161,7 @@ async def _row(product: Product, load: "_LookUps", phase: Callable[[], Awaitable
         done = await phase()
         ended = time_ns()
         used = {name: usage.cpu_seconds([pid]) - before[name] for name, pid in processes.items()}
-        found = await asyncio.to_thread(load.ended, running)
-    answered = load.between(found, began, ended)
+        answered = await asyncio.to_thread(load.ended, running, began, ended)
     seconds = (ended - began) / 1e9
     return Row(
         done,
@@ -184,42 +183,28 @@ class _LookUps:
         self._place, self._rate = place, rate
         self._start = 0
 
-    @contextmanager
-    def going_on(self) -> Iterator[subprocess.Popen[str]]:
-        plan = Plan(
-            LISTEN, client(), FIRST_PORT, self._rate, int(self._rate * _LONGEST), _NAMES, _DISTINCT,
-            sockets=CLIENTS, start=self._start, announced=True,
-        )  # fmt: skip
-        with self._place.clients.entered():
-            running = subprocess.Popen(
-                openloop.command(plan),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        try:
-            assert running.stderr is not None
-            running.stderr.readline()
-            yield running
-        finally:
-            running.kill()
-            running.communicate()
+    def going_on(self) -> AbstractContextManager[subprocess.Popen[str]]:
+        count = int(self._rate * _LONGEST)
+        return steady.going_on(
+            self._place.clients,
+            Plan(
+                LISTEN,
+                client(),
+                FIRST_PORT,
+                self._rate,
+                count,
+                _NAMES,
+                _DISTINCT,
+                sockets=CLIENTS,
+                start=self._start,
+            ),
+        )
 
-    def ended(self, running: subprocess.Popen[str]) -> Found:
-        """What came of it; those who ask next go on from there. Raises LoadError."""
-        running.terminate()
-        said, problem = running.communicate()
-        if running.returncode:
-            raise LoadError(f"the load generator: {problem.strip()}")
-        found = openloop.found_in(said)
+    def ended(self, running: subprocess.Popen[str], began: int, until: int) -> list[int]:
+        """What came of those that were due in this time; those who ask next go on from there. Raises LoadError."""
+        found = steady.ended(running)
         self._start += -(-len(found.answered) // CLIENTS) * CLIENTS
-        return found
-
-    def between(self, found: Found, began: int, ended: int) -> list[int]:
-        """Of the questions that were due in this time: see `Found.answered`."""
-        first, last = (max(int((each - found.first) * self._rate / 1e9), 0) for each in (began, ended))
-        return found.answered[first:last]
+        return steady.between(found, self._rate, began, until)
 
 
 def lines(outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -10,10 +10,12 @@
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
 #   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: what is new costs about two fifths
 #                  less, what repeats costs the same
-#   make loadtest  with 10 000 endpoints: how long a change of policy takes, and what the first packet of a connection
-#                  costs; SIZE="--endpoints 1000" for another size. Then look-ups: what one costs beside other forwarders
-#                  (which are installed for it), how long it takes, what is lost of a million, and over 100 restarts;
-#                  about an hour and a half
+#   make scale     with 10 000 endpoints: what packets cost, and one connection carries; changes of endpoints, policies and
+#                  sets by the thousand under look-ups; a million leases. SIZE="--endpoints 1000" for another size; about
+#                  half an hour
+#   make loadtest  make scale, and how long each kind of change takes. Then look-ups: what one costs beside other
+#                  forwarders (which are installed for it), how long it takes, what is lost of a million, and over 100
+#                  restarts; about two hours
 
 BIN := .venv/bin
 
@@ -23,7 +25,7 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
 	tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo soak fuzz compiled loadtest setup peers clients lint types contracts unit
+.PHONY: test demo soak fuzz compiled scale loadtest setup peers clients lint types contracts unit
 
 test: lint types contracts
 	$(BIN)/pytest -n auto --dist loadgroup
@@ -42,10 +44,14 @@ fuzz: setup
 	$(BIN)/python -m tests.fuzz.scanner --seconds $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.forwarder --seconds $(FUZZ_SECONDS)
 
-loadtest: peers compiled
-	$(BIN)/python -m loadtest.policy $(SIZE)
+scale: peers
 	$(BIN)/python -m loadtest.packets $(SIZE)
 	$(BIN)/python -m loadtest.throughput $(SIZE)
+	$(BIN)/python -m loadtest.churn $(SIZE)
+	$(BIN)/python -m loadtest.leases $(SIZE)
+
+loadtest: peers compiled scale
+	$(BIN)/python -m loadtest.policy $(SIZE)
 	$(BIN)/python -m loadtest.lookups
 	$(BIN)/python -m loadtest.latency
 	$(BIN)/python -m loadtest.promise

@@ -5,8 +5,9 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from dnsguard.calc.compiled import Direction
-from dnsguard.dataplane.hooks import FORWARD_EGRESS, workload_map
+from dnsguard.dataplane.hooks import FORWARD_EGRESS
 from dnsguard.dataplane.rules import AddressMap, AddressWithin, Chain, Jump, Plan, Rule, Side
+from dnsguard.dataplane.setnames import workload_map
 from dnsguard.dataplane.sets import VerdictMap
 
 _MAP = workload_map(Direction.EGRESS, 4)

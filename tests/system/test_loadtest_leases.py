@@ -21,11 +21,13 @@ def program() -> Program:
 
 def test_every_client_has_every_lease_and_keeps_it(program: Program) -> None:
     assert program.leases == CLIENTS * 5
-    there = program.leases + 1  # and the one by which the program was seen to answer
-    assert (program.elements, program.unanswered) == (there, 0)
+    there = range(program.leases + 1, program.leases + 5)  # and that by which the program was seen to answer
+    assert program.elements in there
+    assert program.unanswered == 0
     assert [each.kind for each in program.restarts] == ["SIGTERM", "SIGKILL"]
     for each in program.restarts:
-        assert (each.unanswered, each.failed, each.elements) == (0, 0, there), each.kind
+        assert (each.unanswered, each.failed) == (0, 0), each.kind
+        assert each.elements in there
         assert 0 < each.ended < each.adopted
     assert program.facts["lease sets"] >= 10
     assert set(program.megabytes) == {"controller", "forwarder"}

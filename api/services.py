@@ -127,6 +127,29 @@ class DnsLog(Protocol):
         line."""
 
 
+@dataclass(frozen=True, slots=True)
+class PacketQuestion:
+    """Which records are wanted; what is empty asks for all."""
+
+    last: int
+    client: str = ""
+    """Either end: an endpoint as ``namespace/name``, or an address."""
+
+    action: str = ""
+    """``Deny`` or ``Log``."""
+
+
+class Packets(Protocol):
+    """Packets that were denied, and those that Log rules show. Lines are JSON objects, in ASCII and without their
+    newline."""
+
+    async def recent(self, question: PacketQuestion, /) -> list[str]:
+        """The newest lines, the oldest of them first. Raises BadClient, UnknownEndpoint, ReadModelUnavailable."""
+
+    async def follow(self, question: PacketQuestion, /) -> AsyncIterator[str]:
+        """As ``DnsLog.follow``."""
+
+
 class AuditSink(Protocol):
     """Takes the record of one attempted change."""
 
@@ -146,6 +169,7 @@ class Services:
     leases: Leases
     stats: Stats
     dns_log: DnsLog
+    packets: Packets
     audit: AuditSink
     version: str
     """Of the program, as `/version` and `/v1/status` show it."""

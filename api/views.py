@@ -11,10 +11,12 @@ from starlette.responses import Response
 from api.answers import answer
 from api.bodies import body_value
 from api.counted import StatsReport
-from api.dnslog import LINES, answer_dns_log
+from api.dnslog import answer_dns_log
 from api.explaining import ExplainQuery, Explanation
 from api.failures import Failure, bad_request
+from api.lines import LINES
 from api.models import EndpointStates, LeaseStates, StatusReport, View
+from api.packets import answer_packets
 from api.queries import is_true
 from api.services import Services, StatsQuestion
 from dnsguard.resources import Cause
@@ -44,6 +46,7 @@ class ViewRoutes:
         router.add_api_route("/stats", self.stats, methods=["GET"], response_model=StatsReport)
         lines: dict[int | str, dict[str, Any]] = {200: {"content": {LINES: {"schema": {"type": "string"}}}}}
         router.add_api_route("/dns-log", self.dns_log, methods=["GET"], response_class=Response, responses=lines)
+        router.add_api_route("/denied", self.denied, methods=["GET"], response_class=Response, responses=lines)
         return router
 
     async def explain(self, request: Request) -> Response:
@@ -92,6 +95,12 @@ class ViewRoutes:
         first; ``client=`` (an endpoint or address), ``name=`` (a domain pattern) and ``denied=true`` choose among them;
         ``follow=true`` goes on with what comes."""
         return await answer_dns_log(self._services.dns_log, request)
+
+    async def denied(self, request: Request) -> Response:
+        """Whose packets were denied, to what and by which rule, one JSON object a line: the newest ``?last=`` records
+        (100), oldest first; ``client=`` (an endpoint or address, at either end) chooses among them; ``action=Log`` is
+        for what Log rules show, ``All`` for both; ``follow=true`` goes on with what comes."""
+        return await answer_packets(self._services.packets, request)
 
 
 def _answer(request: Request, view: View) -> Response:

@@ -9,9 +9,15 @@ SYSTEM_RUN = Path("/run/dnsguard")
 RESOLV_CONF = Path("/etc/resolv.conf")
 TOKEN_FILE = "token"  # noqa: S105 - a file name
 DNS_LOG_FILE = "dns-log.jsonl"
+PACKET_LOG_FILE = "packet-log.jsonl"
 API_PORT = 8053
 HEALTH_PORT = 8054
 INTERCEPT_PORT = 8055
+LOG_GROUP = 100
+"""The NFLOG group of Log rules."""
+
+DENIED_GROUP = 101
+"""That of what is denied: apart, so that neither takes the other's place."""
 
 
 def default_state_dir(environ: Mapping[str, str], *, is_root: bool | None = None) -> Path:

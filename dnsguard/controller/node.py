@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address
-from dnsguard.dataplane.settings import DenyAction, HostAction, Interception, Listen
+from dnsguard.dataplane.settings import DeniedLog, DenyAction, HostAction, Interception, Listen
 from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.link.messages import DnsConfiguration
 from dnsguard.netlink.addresses import machine_addresses
@@ -44,8 +44,16 @@ def plan_settings(
         allow_ipip=configuration.allow_ipip,
         deny=DenyAction(configuration.deny),
         fail_open_after=settings.fail_open_after,
+        denied_log=denied_log(settings),
         failsafe=configuration.failsafe,
     )
+
+
+def denied_log(settings: Settings) -> DeniedLog | None:
+    """What the settings want of denied packets."""
+    if settings.packet_log == "Off":
+        return None
+    return DeniedLog(settings.packet_log_group, settings.packet_log_rate)
 
 
 def interception(settings: Settings, configuration: Effective) -> Interception | None:

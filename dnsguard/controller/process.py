@@ -28,6 +28,8 @@ from dnsguard.controller.computing import Computing
 from dnsguard.controller.counting.book import CounterBook, Counting
 from dnsguard.controller.counting.stats import StatsModel
 from dnsguard.controller.deadman import Deadman
+from dnsguard.controller.denied.model import PacketsModel
+from dnsguard.controller.denied.setup import logged_packets
 from dnsguard.controller.diverting import Diverting
 from dnsguard.controller.dnslog import DnsLogModel
 from dnsguard.controller.enforcement import Enforcer
@@ -105,10 +107,13 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         stack.push_async_callback(link.close)
 
         def troubles() -> Iterator[str]:
-            yield from filter(None, (deadman.problem, kept.trouble, audit.problem, *diverting.problems))
+            own = deadman.problem, kept.trouble, audit.problem, *diverting.problems, *packets.problems
+            yield from filter(None, own)
 
         leases = LeasesModel(enforcer, link)
         dns_log = DnsLogModel(link, leases.addresses_of)
+        packets = logged_packets(settings, enforcer, link, counting)
+        stack.push_async_callback(asyncio.to_thread, packets.close)
         app = create_app(
             Services(
                 store=store,
@@ -119,6 +124,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 leases=leases,
                 stats=StatsModel(counting),
                 dns_log=dns_log,
+                packets=PacketsModel(packets.shown, leases.addresses_of, is_off=settings.packet_log == "Off"),
                 audit=audit,
                 version=VERSION,
             )
@@ -147,14 +153,16 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             keeping = tasks.create_task(diverting.run(), name="interception")
             minding = tasks.create_task(deadman.run(), name="dead-man switch")
             telling = tasks.create_task(tell_uses(enforcer, link), name="set uses")
+            denying = tasks.create_task(packets.run(), name="denied packets")
             collecting = tasks.create_task(collect_when_quiet(lambda: enforcer.in_sync), name="collector")
             serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
             await stopped.wait()
             log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
-            for task in (following, watching, telling, collecting, enforcing, keeping, minding):
+            for task in (following, watching, telling, collecting, enforcing, keeping, minding, denying):
                 task.cancel()
             await app.state.streams.close()
             dns_log.close()
+            packets.shown.close()
             api.should_exit = True
             await serving
         if inputs.revision:

@@ -7,6 +7,7 @@ from dnsguard.calc.compiled import Address, Network
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePorts
 from dnsguard.calc.evaluator.node import HostAction as HostAction  # a part of these settings
 from dnsguard.calc.evaluator.node import Listen as Listen
+from dnsguard.locations import DENIED_GROUP, LOG_GROUP
 
 
 class DenyAction(StrEnum):
@@ -14,13 +15,6 @@ class DenyAction(StrEnum):
 
     DROP = "Drop"
     REJECT = "Reject"
-
-
-LOG_GROUP = 100
-"""The NFLOG group of Log rules."""
-
-DENIED_GROUP = 101
-"""That of what is denied: apart, so that no Log rule takes its place."""
 
 
 @dataclass(frozen=True, slots=True)

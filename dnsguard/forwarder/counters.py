@@ -53,6 +53,9 @@ class ForwarderCounters:
 
     flow_looks_failed: int = 0
 
+    names_asked: int = 0
+    """Addresses that the controller asked names for. That it is counted tells the controller that it may ask."""
+
     commits: int = 0
     """Transactions that the kernel acknowledged."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.dnslog import DnsLog
 from dnsguard.forwarder.enforcing import Enforcing
+from dnsguard.forwarder.naming import Naming
 from dnsguard.forwarder.reports import leases_reply
 from dnsguard.forwarder.rights import Rights
 from dnsguard.forwarder.withheld import Withheld
@@ -20,6 +21,7 @@ from dnsguard.link.messages import (
     DnsLogStop,
     Hello,
     LeasesQuery,
+    NamesQuery,
     RightsReply,
     SetUses,
     Snapshot,
@@ -47,6 +49,9 @@ class Linking:
         self.rights = Rights(self.client.ask_rights, counters)
         self.dns_log: DnsLog | None = None
         """Whose records are asked for; there before the client runs."""
+
+        self.naming: Naming | None = None
+        """Who knows names; there before the client runs."""
 
         self.withheld: Withheld | None = None
         """What is told beside the leases."""
@@ -86,6 +91,10 @@ class Linking:
     def on_leases_query(self, query: LeasesQuery) -> None:
         now = self._loop.time()
         self.client.reply(leases_reply(self._book, query.request, query.client, now, self.withheld))
+
+    def on_names_query(self, query: NamesQuery) -> None:
+        if self.naming is not None:
+            self.naming.take(query)
 
     def on_rights(self, reply: RightsReply) -> None:
         self.rights.answered(reply)

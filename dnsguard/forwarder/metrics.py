@@ -67,6 +67,7 @@ FORWARDER: Final[Mapping[str, str]] = {
     "withheld": "Addresses in answers that were not leased, because no name may open them: special ones, the node's"
     " own, and those of unleased_nets.",
     "leases_prolonged": "Elements that got more time because their client has a live connection.",
+    "names_asked": "Addresses that the controller asked names for, of denied packets.",
     "flow_looks": "Times that the kernel was asked for connections.",
     "flow_looks_failed": "Times that the kernel did not say which connections there are.",
     "commits": "Transactions that the kernel acknowledged.",

@@ -51,6 +51,7 @@ from dnsguard.forwarder.inheritance import Lists
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.leasing import Leasing
 from dnsguard.forwarder.linking import Linking
+from dnsguard.forwarder.naming import Naming
 from dnsguard.forwarder.observing import TICK_SECONDS
 from dnsguard.forwarder.refusing import Refusing
 from dnsguard.forwarder.rights import Gate
@@ -147,6 +148,7 @@ class Forwarder:
             self.counters,
         )  # fmt: skip
         self.linking.withheld = withheld
+        self.linking.naming = Naming(self.book, self.leasing.scope, withheld, self.linking.client.reply, self.counters)
         self._intercepts = settings.intercept_dns != "Off"
         self.judge.rights = self.linking.rights if self._intercepts else None
         self.linking.rights.forgotten = self._forget_ready

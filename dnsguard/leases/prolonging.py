@@ -54,11 +54,11 @@ def prolonged(
     of_node = frozenset().union(*(addresses for scope, addresses in wanted.items() if isinstance(scope, str)))
     shared: dict[bytes, set[bytes]] = {}
     if of_node:
-        for _ in _find_owners(library, NODE, of_node, shared):
+        for _ in find_owners(library, NODE, of_node, shared):
             yield NOTHING
     for scope, addresses in wanted.items():
         own: dict[bytes, set[bytes]] = {}
-        for _ in _find_owners(library, scope, addresses, own):
+        for _ in find_owners(library, scope, addresses, own):
             yield NOTHING
         names = _leading(library, scope, scope, own, now)
         if isinstance(scope, str):
@@ -67,7 +67,7 @@ def prolonged(
         yield _write(library, rule, scope, names, until, now)
 
 
-def _find_owners(
+def find_owners(
     library: Library, scope: Scope, addresses: Iterable[bytes], found: dict[bytes, set[bytes]]
 ) -> Iterator[None]:
     """Put into ``found`` address → names with an edge to it, in one scope, step by step."""

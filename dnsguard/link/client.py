@@ -24,6 +24,8 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    NamesQuery,
+    NamesReply,
     RightsQuery,
     RightsReply,
     RightsVoid,
@@ -69,6 +71,9 @@ class LinkListener(Protocol):
     def on_leases_query(self, query: LeasesQuery) -> None:
         """Answer with ``LinkClient.reply``, at once or later."""
 
+    def on_names_query(self, query: NamesQuery) -> None:
+        """Answer with ``LinkClient.reply``, at once or later."""
+
     def on_rights(self, reply: RightsReply) -> None:
         """What was asked with ``LinkClient.ask_rights``."""
 
@@ -98,7 +103,7 @@ class LinkClient:
         self._acks: deque[Ack] = deque()
         """Of this connection; each has its own."""
 
-        self._ring: deque[LeasesReply | Stats | RightsQuery] = deque(maxlen=ring_size)
+        self._ring: deque[LeasesReply | NamesReply | Stats | RightsQuery] = deque(maxlen=ring_size)
         self._records: deque[DnsLogReply] = deque()
         self._wake = asyncio.Event()
         self._connected = False
@@ -112,8 +117,8 @@ class LinkClient:
     def connected(self) -> bool:
         return self._connected
 
-    def reply(self, reply: LeasesReply) -> None:
-        """Answer a leases query."""
+    def reply(self, reply: LeasesReply | NamesReply) -> None:
+        """Answer a query."""
         self._put(reply)
 
     def report(self, stats: Stats) -> None:
@@ -135,7 +140,7 @@ class LinkClient:
         self._records.append(reply)
         self._wake.set()
 
-    def _put(self, message: LeasesReply | Stats | RightsQuery) -> None:
+    def _put(self, message: LeasesReply | NamesReply | Stats | RightsQuery) -> None:
         if not self._connected:
             return
         if len(self._ring) == self._ring.maxlen:
@@ -216,13 +221,15 @@ class LinkClient:
                 self._listener.on_delta(message, acknowledge)
             case LeasesQuery():
                 self._listener.on_leases_query(message)
+            case NamesQuery():
+                self._listener.on_names_query(message)
             case RightsReply():
                 self._listener.on_rights(message)
             case RightsVoid():
                 self._listener.on_rights_void()
             case DnsLogQuery() | DnsLogStop() | SetUses():
                 self._listener.on_dns_log(message)
-            case Hello() | Ack() | LeasesReply() | DnsLogReply() | Stats() | RightsQuery():
+            case Hello() | Ack() | LeasesReply() | NamesReply() | DnsLogReply() | Stats() | RightsQuery():
                 raise LinkProtocolError(type(message).__name__, "is for the controller")
             case _:
                 assert_never(message)

@@ -1,11 +1,12 @@
 """What the controller and a forwarder say to each other.
 
-Controller to forwarder: a ``Snapshot`` after connecting, then ``Delta``s; ``LeasesQuery`` and ``DnsLogQuery`` when
-somebody asks, ``DnsLogStop`` when nobody listens any more; ``SetUses`` for the log; ``RightsReply``, and
-``RightsVoid`` where policy is another one now.
+Controller to forwarder: a ``Snapshot`` after connecting, then ``Delta``s; ``LeasesQuery``, ``NamesQuery`` and
+``DnsLogQuery`` when somebody asks, ``DnsLogStop`` when nobody listens any more; ``SetUses`` for the log;
+``RightsReply``, and ``RightsVoid`` where policy is another one now.
 Forwarder to controller: ``Hello`` first, ``Ack`` for every snapshot or delta once it is in force (the lease sets it
 adds are filled from what was already learned, what it stops using is no longer written), ``LeasesReply``,
-``DnsLogReply``, ``Stats``, ``RightsQuery`` where an endpoint asks a server that ``may_query`` says nothing of.
+``NamesReply``, ``DnsLogReply``, ``Stats``, ``RightsQuery`` where an endpoint asks a server that ``may_query`` says
+nothing of.
 
 A forwarder keeps the last snapshot (deltas folded in) on disk and starts from it when the controller is away.
 
@@ -210,6 +211,25 @@ class SetUses:
 
 
 @dataclass(frozen=True, slots=True)
+class Visited:
+    """An address that a client sent something to."""
+
+    client: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamesQuery:
+    """Ask which names led clients to addresses lately, whether policy asks for these names or not.
+
+    For forwarders alone whose ``Stats`` count ``names_asked``: an earlier version takes it for a mistake.
+    """
+
+    request: int
+    visited: tuple[Visited, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """A forwarder introduces itself."""
 
@@ -288,6 +308,24 @@ class LeasesReply:
 
 
 @dataclass(frozen=True, slots=True)
+class VisitedNames:
+    """What led a client to an address; no names where nothing that is still remembered did."""
+
+    client: str
+    address: str
+    names: tuple[str, ...]
+    """Those that were asked for first, then those that they are aliases for."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamesReply:
+    """Answer to a ``NamesQuery``."""
+
+    request: int
+    visited: tuple[VisitedNames, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DnsLogReply:
     """Records for one ``DnsLogQuery``, each a line of JSON. Bounded: what does not fit is dropped, oldest first."""
 
@@ -315,5 +353,7 @@ class Stats:
     """What of its configuration it cannot follow, each with what it does instead."""
 
 
-ToForwarder = Snapshot | Delta | LeasesQuery | DnsLogQuery | DnsLogStop | SetUses | RightsReply | RightsVoid
-ToController = Hello | Ack | LeasesReply | DnsLogReply | Stats | RightsQuery
+ToForwarder = (
+    Snapshot | Delta | LeasesQuery | NamesQuery | DnsLogQuery | DnsLogStop | SetUses | RightsReply | RightsVoid
+)
+ToController = Hello | Ack | LeasesReply | NamesReply | DnsLogReply | Stats | RightsQuery

@@ -22,6 +22,8 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    NamesQuery,
+    NamesReply,
     RightsQuery,
     RightsReply,
     RightsVoid,
@@ -29,6 +31,7 @@ from dnsguard.link.messages import (
     SetUses,
     Snapshot,
     Stats,
+    Visited,
 )
 from dnsguard.link.shape import LinkProtocolError
 from dnsguard.link.tails import LogTail
@@ -43,6 +46,11 @@ _PAUSE = 0.005
 """Seconds between two looks whether there is room."""
 
 HELLO_SECONDS = 5.0
+
+NAMES_ASKED = "names_asked"
+"""Among the counters of a forwarder that takes a ``NamesQuery``."""
+
+_Reply = LeasesReply | NamesReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +181,27 @@ class LinkServer:
 
     async def leases(self, client: str, seconds: float) -> tuple[LeasesReply, ...]:
         """What each forwarder knows of the client's leases; those that do not answer in time are left out."""
+        replies = await self._ask(lambda request: LeasesQuery(request, client), seconds)
+        return tuple(reply for reply in replies if isinstance(reply, LeasesReply))
+
+    async def names(self, visited: tuple[Visited, ...], seconds: float) -> tuple[NamesReply, ...]:
+        """Which names led there, by each forwarder; those that do not answer in time, or cannot, are left out."""
+        replies = await self._ask(lambda request: NamesQuery(request, visited), seconds, NAMES_ASKED)
+        return tuple(reply for reply in replies if isinstance(reply, NamesReply))
+
+    async def _ask(self, question: Callable[[int], Message], seconds: float, counts: str = "") -> list[_Reply]:
+        """``counts``: what forwarders count that can answer."""
         self._requests += 1
         request = self._requests
-        question = LeasesQuery(request, client)
-        waiting = []
+        waiting: list[asyncio.Future[_Reply]] = []
         await self._room_for_questions(seconds)
         for connection in tuple(self._connections.values()):
-            if connection.state.name and connection.state.sent_revision and self._has_room(connection):
-                future = asyncio.get_running_loop().create_future()
+            state = connection.state
+            able = not counts or (state.stats is not None and counts in state.stats.counters)
+            if state.name and state.sent_revision and able and self._has_room(connection):
+                future: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
                 connection.requests[request] = future
-                self._send_aside(connection, question)
+                self._send_aside(connection, question(request))
                 waiting.append(future)
         if waiting:
             await asyncio.wait(waiting, timeout=seconds)
@@ -191,7 +210,7 @@ class LinkServer:
         replies = [future.result() for future in waiting if future.done() and not future.cancelled()]
         for future in waiting:
             future.cancel()
-        return tuple(replies)
+        return replies
 
     async def _room_for_questions(self, seconds: float) -> None:
         """Wait until they may be sent to everybody, at most so long: many that are asked at once disconnect nobody."""
@@ -332,7 +351,7 @@ class LinkServer:
                 acked = max(state.acked_revision, message.revision)
                 connection.state = replace(state, acked_revision=acked, problem=message.problem)
                 self._progress.set()
-            case LeasesReply():
+            case LeasesReply() | NamesReply():
                 future = connection.requests.get(message.request)
                 if future is not None and not future.done():
                     future.set_result(message)
@@ -356,7 +375,7 @@ class _Connection:
         self.task = task
         self.queue: asyncio.Queue[bytes] = asyncio.Queue(queue_messages)
         self.state = ForwarderState("", (), 0, 0, "", None)
-        self.requests: dict[int, asyncio.Future[LeasesReply]] = {}
+        self.requests: dict[int, asyncio.Future[_Reply]] = {}
         self.told_rights = False
         """Since they were void the last time."""
 

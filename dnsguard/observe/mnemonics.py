@@ -1,4 +1,4 @@
-"""What the numbers of DNS are called (IANA "Domain Name System (DNS) Parameters")."""
+"""What the numbers of DNS and IP are called (IANA "Domain Name System (DNS) Parameters")."""
 
 from typing import Final
 
@@ -27,3 +27,13 @@ def rcode_text(rcode: int) -> str:
 def type_text(rrtype: int) -> str:
     """The mnemonic, or ``TYPE65280`` for one that has none here (RFC 3597 §5)."""
     return TYPES.get(rrtype) or f"TYPE{rrtype}"
+
+
+PROTOCOLS: Final = {1: "ICMP", 2: "IGMP", 4: "IPIP", 6: "TCP", 17: "UDP", 33: "DCCP", 41: "IPv6", 47: "GRE", 50: "ESP",
+                    51: "AH", 58: "ICMPv6", 89: "OSPF", 112: "VRRP", 132: "SCTP", 136: "UDPLite"}  # fmt: skip
+"""What policies and people call them (IANA "Protocol Numbers")."""
+
+
+def protocol_text(protocol: int) -> str:
+    """The name, or the number for one that is rare."""
+    return PROTOCOLS.get(protocol) or str(protocol)

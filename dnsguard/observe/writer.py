@@ -29,8 +29,8 @@ BATCH: Final = 1_024
 class LineWriter:
     """Belongs to one thread, which calls everything here and never waits, ``close`` apart: that blocks."""
 
-    def __init__(self, file: LogFile, unlogged: Callable[[int], str]) -> None:
-        """``unlogged``: the line that stands for so many lines which were lost."""
+    def __init__(self, file: LogFile, unlogged: Callable[[int], str], called: str = "DNS log") -> None:
+        """``unlogged``: the line that stands for so many lines which were lost; ``called``: for people."""
         self.written = 0
         """Lines that the kernel has taken."""
 
@@ -39,6 +39,7 @@ class LineWriter:
 
         self._file = file
         self._unlogged = unlogged
+        self._called = called
         self._ring: Ring[bytes] = Ring(MAX_LINES)
         self._bytes = 0
         self._refused = 0
@@ -79,7 +80,7 @@ class LineWriter:
         if missing:
             data = self._unlogged(missing).encode("ascii") + b"\n" + data
         if self._thread is None:
-            self._thread = Thread(target=self._write, name="dns-log", daemon=True)
+            self._thread = Thread(target=self._write, name=self._called, daemon=True)
             self._thread.start()
         self._idle.clear()
         self._batches.put((data, len(lines), lost))
@@ -108,13 +109,13 @@ class LineWriter:
                 self._refused += lines
                 problem = f"{self._file.path} cannot be written: {error.strerror or error}"
                 if not self.problem:
-                    log.error("the DNS log has gaps: %s", problem)
+                    log.error("the %s has gaps: %s", self._called, problem)
                 self.problem = problem
             else:
                 self._told = lost
                 self.written += lines
                 if self.problem:
-                    log.info("the DNS log is written again")
+                    log.info("the %s is written again", self._called)
                 self.problem = ""
             self._idle.set()
         self._file.close()

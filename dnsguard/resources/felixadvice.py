@@ -20,7 +20,7 @@ def felix_warnings(spec: FelixConfigurationSpec) -> Iterator[str]:
         yield "spec.dnsPolicyMode: has no effect beside nftablesDNSPolicyMode"
     if spec.dns_trusted_servers == ():
         yield "spec.dnsTrustedServers: an empty list names no server that could be asked: leave it out for the default"
-    if spec.drop_action_override not in (None, DropAction.DROP):
+    if spec.drop_action_override not in (None, DropAction.DROP, DropAction.LOG_AND_DROP):
         yield f"spec.dropActionOverride: {spec.drop_action_override} is not followed: what policy denies is dropped"
     for index, server in enumerate(spec.dns_trusted_servers or ()):
         if isinstance(server.server, Service):

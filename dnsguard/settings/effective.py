@@ -225,8 +225,8 @@ class _Choice:
                 f"dropActionOverride: {told} is not followed: it would switch enforcement off; what policy denies is"
                 " dropped still"
             )
-        elif told != "Drop":
-            self._warnings.append(f"dropActionOverride: {told} behaves as Drop: only Log rules write to the log")
+        elif told != "Drop" and self._settings.packet_log == "Off":
+            self._warnings.append(f"dropActionOverride: {told} behaves as Drop: packet_log is Off")
 
 
 def _of(layer: FelixConfiguration) -> str:

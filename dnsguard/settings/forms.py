@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.calc.evaluator.packet import TCP, UDP
 from dnsguard.domains import DomainNameError, name_text, wire_name
+from dnsguard.locations import LOG_GROUP
 from dnsguard.servers import DNS_PORT, read_server
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP}
@@ -137,6 +138,13 @@ MAX_WORKERS = 64
 def read_bound(value: Any) -> int:
     """How many there may be of what is counted in thousands: a whole number from 1 to ``MAX_BOUND``."""
     return read_count(value, MAX_BOUND)
+
+
+def read_log_group(value: Any) -> int:
+    """An NFLOG group that Log rules do not have."""
+    if str(value).strip() == str(LOG_GROUP):
+        raise ValueError(f"{value!r} is the group of Log rules: write another")
+    return read_count(value, 0xFFFF)
 
 
 def read_workers(value: Any) -> int:

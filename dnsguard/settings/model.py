@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
-from dnsguard.locations import API_PORT, DNS_LOG_FILE, HEALTH_PORT, INTERCEPT_PORT, TOKEN_FILE
+from dnsguard.locations import (
+    API_PORT,
+    DENIED_GROUP,
+    DNS_LOG_FILE,
+    HEALTH_PORT,
+    INTERCEPT_PORT,
+    PACKET_LOG_FILE,
+    TOKEN_FILE,
+)
 from dnsguard.servers import DNS_PORT
 from dnsguard.settings.checked import BeforeValidator, Checked, PlainValidator
 from dnsguard.settings.forms import (
@@ -23,6 +31,7 @@ from dnsguard.settings.forms import (
     read_fail_open,
     read_failsafe_port,
     read_interface_prefix,
+    read_log_group,
     read_net,
     read_node_name,
     read_path,
@@ -170,6 +179,25 @@ class Settings(Checked):
     whoever can keep the forwarder from running for so long switches policy off: for where no network is worse. No
     resource says it, for whoever may write policy must not switch it off for a whole node."""
 
+    packet_log: Literal["Off", "Denied", "All"] = "All"
+    """Which packets are written down: what is denied, or that and what Log rules show. On, since who asks why nothing
+    gets through has the answer then, and limited: what nobody denies costs nothing. Groups of NFLOG that another
+    program has are left to it, and the status says so."""
+
+    packet_log_file: Annotated[Path | None, PlainValidator(read_path)] = None
+    """Where that is written, a JSON object a line; by default `packet-log.jsonl` in the state directory."""
+
+    packet_log_max_files: Annotated[int, PlainValidator(read_count)] = 5
+    packet_log_max_file_size_mb: Annotated[int, PlainValidator(read_count)] = 20
+    """Megabytes of one of them: 50 000 records."""
+
+    packet_log_rate: Annotated[int, PlainValidator(read_count)] = 100
+    """Denied packets a second that each rule shows, in the kernel. What goes beyond is denied just the same, counted,
+    and said in the log: whoever floods gets no more of our time than this."""
+
+    packet_log_group: Annotated[int, PlainValidator(read_log_group)] = DENIED_GROUP
+    """The NFLOG group of denied packets. That of Log rules is 100."""
+
     on_stop: Literal["Keep", "Remove"] = "Keep"
     """Whether enforcement goes on when dnsguard stops. Remove is for demonstrations."""
 
@@ -198,6 +226,11 @@ class Settings(Checked):
     def dns_log_path(self) -> Path:
         """Where the DNS log is written."""
         return self.dns_log_file or self.state_dir / DNS_LOG_FILE
+
+    @property
+    def packet_log_path(self) -> Path:
+        """Where denied packets are written down."""
+        return self.packet_log_file or self.state_dir / PACKET_LOG_FILE
 
     @property
     def link_socket(self) -> Path:

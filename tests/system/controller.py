@@ -19,6 +19,7 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    NamesQuery,
     RightsReply,
     SetUses,
     Snapshot,
@@ -140,6 +141,9 @@ class FakeForwarder:
 
     def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
         """Nobody asks for it here."""
+
+    def on_names_query(self, query: NamesQuery) -> None:
+        pass
 
     def on_leases_query(self, query: LeasesQuery) -> None:
         self.client.reply(LeasesReply(query.request, ()))

@@ -48,6 +48,7 @@ def application(store: Store) -> Any:
             leases=_nobody,
             stats=_nobody,
             dns_log=cast("Any", None),
+            packets=cast("Any", None),
             audit=lambda _: None,
             version="0",
         )

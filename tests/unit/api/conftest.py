@@ -1,5 +1,6 @@
 """The whole API in this process, on the reference store, with a clock that stands still."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from api.services import (
     BadClient,
     CannotExplain,
     DnsLogQuestion,
+    PacketQuestion,
     ReadModelUnavailable,
     Services,
     StatsQuestion,
@@ -98,6 +100,25 @@ class FakeDnsLog:
         yield f'{{"type":"UNLOGGED","count":{int(denied)}}}'
 
 
+class FakePackets:
+    """Two records; one more comes."""
+
+    async def recent(self, question: PacketQuestion) -> list[str]:
+        if question.client == "shop/nobody":
+            raise UnknownEndpoint("there is no endpoint 'shop/nobody'")
+        asked = {"type": "PACKET", "last": question.last, "client": question.client, "action": question.action}
+        return [json.dumps(asked), '{"type":"PACKET"}']
+
+    async def follow(self, question: PacketQuestion) -> AsyncIterator[str]:
+        return self._lines(await self.recent(question))
+
+    async def _lines(self, before: list[str]) -> AsyncIterator[str]:
+        yield ""
+        for line in before:
+            yield line
+        yield '{"type":"UNLOGGED","count":3}'
+
+
 @dataclass
 class World:
     """What a test may look at besides the answers."""
@@ -123,6 +144,7 @@ class World:
                 leases=leases,
                 stats=stats,
                 dns_log=FakeDnsLog(),
+                packets=FakePackets(),
                 audit=self.audit.append,
                 version="1.2.3",
                 max_body=1_000_000,

@@ -18,6 +18,8 @@ from dnsguard.link.messages import (
     LeaseSetFeed,
     LeasesQuery,
     LeasesReply,
+    NamesQuery,
+    NamesReply,
     RightsQuery,
     RightsReply,
     RightsVoid,
@@ -25,6 +27,8 @@ from dnsguard.link.messages import (
     SetUses,
     Snapshot,
     Stats,
+    Visited,
+    VisitedNames,
     WithheldAddress,
 )
 
@@ -109,6 +113,12 @@ messages = st.one_of(
         truncated=st.booleans(),
         aliases=st.lists(aliases, max_size=3).map(tuple),
         withheld=st.lists(withheld, max_size=3).map(tuple),
+    ),
+    st.builds(NamesQuery, request=numbers, visited=st.lists(st.builds(Visited, text, text), max_size=3).map(tuple)),
+    st.builds(
+        NamesReply,
+        request=numbers,
+        visited=st.lists(st.builds(VisitedNames, text, text, texts), max_size=3).map(tuple),
     ),
     st.builds(RightsQuery, request=numbers, asked=st.lists(st.builds(AskedServer, text, text), max_size=3).map(tuple)),
     st.builds(

@@ -21,13 +21,17 @@ from dnsguard.link.messages import (
     LearnedLease,
     LeasesQuery,
     LeasesReply,
+    NamesQuery,
+    NamesReply,
     RightsQuery,
     RightsReply,
     SetUses,
     Snapshot,
     Stats,
+    Visited,
+    VisitedNames,
 )
-from dnsguard.link.server import LinkServer
+from dnsguard.link.server import NAMES_ASKED, LinkServer
 from tests.unit.link.strategies import feed, identity, snapshot
 
 ONE = snapshot(0, (feed("s1", "example.org"),), (identity("shop/cart", "192.0.2.7"),))
@@ -59,6 +63,10 @@ class Forwarder:
 
     def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
         self.asked.put_nowait(message)
+
+    def on_names_query(self, query: NamesQuery) -> None:
+        names = [VisitedNames(each.client, each.address, ("www.example.org",)) for each in query.visited]
+        self.client.reply(NamesReply(query.request, tuple(names)))
 
     def on_leases_query(self, query: LeasesQuery) -> None:
         lease = LearnedLease("shop/cart", "192.0.2.7", "198.51.100.1", ("s1",), ("example.org",), 60.0)
@@ -234,6 +242,20 @@ async def test_statistics_arrive(tmp_path: Path) -> None:
         # Acknowledgements overtake; a reply comes after what was put in the ring before it.
         await made.server.leases("", 5)
         assert made.server.forwarders[0].stats == stats
+
+
+async def test_names_are_asked_of_forwarders_that_say_they_know_them(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        visited = (Visited("192.0.2.7", "198.51.100.1"),)
+        for name, counted in (("f1", "queries"), ("f2", NAMES_ASKED)):
+            forwarder = Forwarder(made.path, name)
+            await made.join(forwarder)
+            made.server.publish(ONE)
+            assert await made.server.names(visited, 5) == ()
+            forwarder.client.report(Stats({counted: 0}, {}))
+            await made.server.leases("", 5)  # whose answers come after it
+        (reply,) = await made.server.names(visited, 5)
+        assert reply.visited == (VisitedNames("192.0.2.7", "198.51.100.1", ("www.example.org",)),)
 
 
 @pytest.mark.parametrize(

@@ -151,12 +151,17 @@ def test_the_mode_of_nftables_goes_before_the_general_one(
 
 @pytest.mark.parametrize(
     ("action", "warns"),
-    [("Drop", ""), ("LogAndDrop", "behaves as Drop"), ("Accept", "not followed"), ("LogAndAccept", "not followed")],
+    [("Drop", ""), ("LogAndDrop", ""), ("Accept", "not followed"), ("LogAndAccept", "not followed")],
 )
 def test_no_object_switches_enforcement_off(action: str, warns: str) -> None:
     found = effective(settings(), [said("default", dropActionOverride=action)])
     assert (found.deny, len(found.warnings)) == ("Drop", bool(warns))
     assert warns in "".join(found.warnings)
+
+
+def test_what_is_dropped_is_logged_unless_that_is_off() -> None:
+    found = effective(settings(packet_log="Off"), [said("default", dropActionOverride="LogAndDrop")])
+    assert found.warnings == ("dropActionOverride: LogAndDrop behaves as Drop: packet_log is Off",)
 
 
 @pytest.mark.parametrize(("told", "hold", "warns"), [("100ms", 0.1, False), ("3s", 0.25, True), ("250ms", 0.25, False)])

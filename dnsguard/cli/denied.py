@@ -1,0 +1,100 @@
+"""`dnsguard denied`: packets that were denied, live where that is wanted."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dnsguard.cli.server import Server, add_server_flags
+
+USUAL = 20
+
+
+def main(argv: Sequence[str]) -> int:
+    """Show records."""
+    parser = argparse.ArgumentParser(
+        prog="dnsguard denied",
+        description="Whose packets were denied, to what, and by which rule; packets that are alike share a line. Each"
+        " rule shows so many a second, and what goes beyond is counted.",
+    )
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until interrupted")
+    parser.add_argument(
+        "-n", "--last", type=int, metavar="N", default=USUAL, help=f"begin with the newest N (default: {USUAL})"
+    )
+    parser.add_argument("--client", metavar="X", default="", help="only of this endpoint (NAMESPACE/NAME) or address")
+    parser.add_argument("--log-rules", action="store_true", help="what rules with the action Log show, too")
+    parser.add_argument("-o", "--output", choices=("json",), help="the records themselves, a JSON object a line")
+    add_server_flags(parser)
+    arguments = parser.parse_args(argv)
+    asked = {
+        "last": str(arguments.last),
+        "client": arguments.client,
+        "action": "All" if arguments.log_rules else "",
+        "follow": "true" if arguments.follow else "",
+    }
+    parameters = {key: value for key, value in asked.items() if value}
+    with Server.of(arguments) as server:
+        for line in server.lines("/v1/denied", parameters, _say_following if arguments.follow else None):
+            print(line if arguments.output else packet_text(json.loads(line)))
+            sys.stdout.flush()
+    return 0
+
+
+def _say_following() -> None:
+    print("following", file=sys.stderr, flush=True)
+
+
+def packet_text(record: dict[str, Any]) -> str:
+    """One record as a line for people; whatever is in it, it is one line and does nothing to a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in " ".join(_parts(record)))
+
+
+def _parts(record: dict[str, Any]) -> Iterator[str]:
+    yield str(record.get("time", ""))
+    if record.get("type") == "UNLOGGED":
+        whose = f" of {record['of']}" if "of" in record else ""
+        yield f"-- {record.get('count', 0)} packets{whose} are missing: {record.get('reason', '')}"
+        return
+    ingress = record.get("direction") == "ingress"
+    source, destination = str(record.get("endpoint", "")), str(record.get("peer", ""))
+    if ingress:
+        source, destination = destination, source
+    yield _end(record, "source", source)
+    yield "→"
+    yield f"{_end(record, 'destination', destination)}{_names(record)}"
+    yield f"{record.get('protocol', '')}{_icmp(record)}:"
+    said = "denied" if record.get("action") == "Deny" else "logged"
+    yield f"{said} by" if "tier" in record or "profile" in record else f"{said}:"
+    yield str(record.get("decided_by", ""))
+    if (tier := record.get("tier")) and "rule" in record:
+        yield f"in tier {tier}"
+    yield f"[{_details(record)}]"
+
+
+def _end(record: dict[str, Any], side: str, endpoint: str) -> str:
+    address, port = str(record.get(f"{side}_ip", "")), record.get(f"{side}_port")
+    if port is not None:
+        address = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"{endpoint} ({address})" if endpoint else address
+
+
+def _names(record: dict[str, Any]) -> str:
+    names = record.get("names")
+    if names is None:
+        return ""
+    more = f" and {record['names_left_out']} more" if "names_left_out" in record else ""
+    return f" {{{', '.join(map(str, names))}{more}}}" if names else " {no name}"
+
+
+def _icmp(record: dict[str, Any]) -> str:
+    if "icmp_type" in record:
+        return f" type {record['icmp_type']} code {record.get('icmp_code', 0)}"
+    return " fragment" if record.get("fragment") else ""
+
+
+def _details(record: dict[str, Any]) -> str:
+    count = record.get("count", 1)
+    found = [str(record.get("direction", "")), f"{count} packets" if count > 1 else ""]
+    way = [str(record[key]) for key in ("interface_in", "interface_out") if key in record]
+    return ", ".join(filter(None, (*found, " → ".join(way))))

@@ -1,0 +1,283 @@
+"""Everything about logged packets in one place: read, told whose they are, put together, named, shown, written."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from dnsguard.calc.compiled import Compiled, Direction
+from dnsguard.controller.denied.reading import TICK_SECONDS, Group, InterfaceNames
+from dnsguard.controller.denied.shown import Shown
+from dnsguard.controller.denied.unlogged import DeniedCounters, Missed, Unlogged
+from dnsguard.controller.denied.whose import Whose
+from dnsguard.dataplane.rulenames import RuleNames
+from dnsguard.dataplane.rules import Plan
+from dnsguard.errors import DnsguardError
+from dnsguard.netlink.headers import headers
+from dnsguard.netlink.nflog import Logged
+from dnsguard.observe.exposition import Metric, number
+from dnsguard.observe.merging import Merged, Merging
+from dnsguard.observe.packetrecord import DENY, LOG, Decided, Packet, PacketRecord, unshown_line
+from dnsguard.observe.writer import LineWriter
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 5.0
+"""Between two looks at the counters while more may be denied than is logged."""
+
+LAST_SECONDS: Final = 1.0
+"""What the file is given at the end to take what waits."""
+
+MOST_ASKED: Final = 256
+"""Addresses whose names are asked for at a time; those of others stay unknown."""
+
+Ask = Callable[[Collection[tuple[bytes, bytes]]], Awaitable[Mapping[tuple[bytes, bytes], tuple[str, ...]]]]
+"""(Client, address) → the names that led that client there. Those that nobody could be asked about are left out."""
+
+
+class InForce(NamedTuple):
+    """What the kernel enforces."""
+
+    compiled: Compiled
+    plan: Plan
+
+
+class PacketGroups(NamedTuple):
+    """Which NFLOG groups are read; None for one that is not."""
+
+    denied: int | None
+    logged: int | None
+    per_second: int
+    """What a rule logs at most of what it denies."""
+
+
+class LoggedPackets:
+    """Belongs to one event loop."""
+
+    def __init__(
+        self,
+        groups: PacketGroups,
+        node: str,
+        in_force: Callable[[], InForce | None],
+        ask: Ask,
+        counts: Callable[[], Awaitable[Mapping[str, int]]],
+        writer: LineWriter | None,
+    ) -> None:
+        """``counts``: packets by named counter, may raise DnsguardError; ``writer``: None where no file is written."""
+        self.shown = Shown()
+        self.records = 0
+        """Made since the beginning."""
+
+        self._per_second = groups.per_second
+        self._in_force = in_force
+        self._ask = ask
+        self._counts = counts
+        self._writer = writer
+        self._whose = Whose(node)
+        self._rules = RuleNames()
+        self._merging = Merging()
+        self._names = InterfaceNames()
+        self._unlogged = Unlogged()
+        self._denied = None if groups.denied is None else Group(groups.denied, "the log of denied packets", self._deny)
+        logged = None if groups.logged is None else Group(groups.logged, "what Log rules show", self._log)
+        self._groups = [group for group in (self._denied, logged) if group is not None]
+        self._denying = DeniedCounters(groups.denied or 0)
+        self._finishing: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._unreadable = 0
+        self._lost_told = 0
+        self._counting = False
+        self._busy = False
+        self._second = (0, 0)
+        self._next_look = 0.0
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps records from being made or written."""
+        found = [group.problem for group in self._groups]
+        if self._writer is not None:
+            found.append(self._writer.problem)
+        return tuple(filter(None, found))
+
+    @property
+    def lost(self) -> int:
+        """Packets that were logged and of which nothing reached us."""
+        return sum(group.lost for group in self._groups) + self._unreadable
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        try:
+            while True:
+                await self._tick()
+                await asyncio.sleep(TICK_SECONDS)
+        finally:
+            for group in self._groups:
+                group.close()
+            for task in self._finishing, self._looking:
+                if task is not None:
+                    task.cancel()
+
+    def close(self, seconds: float = LAST_SECONDS) -> None:
+        """Write what waits, for so long at most. Blocks."""
+        self.shown.close()
+        now = time.time()
+        for merged in self._merging.due(now, window=0.0):
+            self._put(merged, None)
+        if self._writer is not None:
+            self._writer.close(seconds)
+
+    def metrics(self) -> Iterator[Metric]:
+        """What there is to measure."""
+        yield number("dnsguard_packet_records_total", "counter", "Records of denied and logged packets.", self.records)
+        for name, text, value in (
+            ("read", "Packets that rules logged and that were read.", self._merging.packets),
+            ("suppressed", "Packets without a record, because their client had too many.", self._merging.suppressed),
+            ("lost", "Packets that rules logged and that were lost before they were read.", self.lost),
+            ("unlogged", "Denied packets beyond what is logged of a rule in a second.", self._unlogged.packets),
+            ("unwritten", "Records that the file did not take.", self._writer.lost if self._writer is not None else 0),
+        ):
+            yield number(f"dnsguard_logged_packets_{name}_total", "counter", text, value)
+
+    async def _tick(self) -> None:
+        force = self._in_force()
+        if force is not None:
+            self._whose.follow(force.compiled)
+            self._rules.follow(force.compiled)
+        for group in self._groups:
+            group.open()
+            await group.read()
+        self._report_gaps()
+        now = time.time()
+        if self._finishing is None or self._finishing.done():
+            due = self._merging.due(now)
+            if due:
+                self._finishing = asyncio.create_task(self._finish(due), name="denied packets")
+        if force is not None and self._is_time_to_look():
+            self._looking = asyncio.create_task(self._look(force.plan), name="unlogged packets")
+        if self._writer is not None:
+            self._writer.flush()
+
+    def _deny(self, logged: Logged) -> None:
+        self._unlogged.logged(logged.prefix)
+        self._take(DENY, logged)
+
+    def _log(self, logged: Logged) -> None:
+        self._take(LOG, logged)
+
+    def _take(self, action: str, logged: Logged) -> None:
+        found = headers(logged.payload)
+        if found is None:
+            self._unreadable += 1
+            return
+        interface_in, interface_out = self._names(logged.interface_in), self._names(logged.interface_out)
+        packet = Packet(
+            action,
+            logged.prefix,
+            found.source,
+            found.destination,
+            found.protocol,
+            found.destination_port,
+            found.icmp_type,
+            found.icmp_code,
+            found.fragment,
+            interface_in,
+            interface_out,
+        )
+        now = time.time()
+        if self._merging.add(packet, now):
+            return
+        rule = self._rules(logged.prefix)
+        party = self._whose.party(rule, found, interface_in, interface_out)
+        decided = (
+            Decided("a rule that is gone")
+            if rule is None
+            else Decided(str(rule), rule.tier, str(rule.policy or ""), rule.profile, rule.rule_index)
+        )
+        self._merging.begin(packet, found.source_port, party, decided, now)
+
+    async def _finish(self, due: list[Merged]) -> None:
+        """Ask for the names, and make the records."""
+        asked = dict.fromkeys(_pair(each) for each in due if each.party.direction == Direction.EGRESS)
+        names: Mapping[tuple[bytes, bytes], tuple[str, ...]] = {}
+        if asked:
+            try:
+                names = await self._ask(list(asked)[:MOST_ASKED])
+            except DnsguardError as error:
+                log.info("names of denied addresses cannot be asked for: %s", error)
+        for number_, each in enumerate(due, 1):
+            self._put(each, names.get(_pair(each)))
+            if not number_ % 64:
+                await asyncio.sleep(0)
+
+    def _put(self, merged: Merged, names: tuple[str, ...] | None) -> None:
+        record = PacketRecord(
+            merged.first,
+            merged.last,
+            merged.packets,
+            merged.packet,
+            merged.source_port,
+            merged.party,
+            merged.decided,
+            names,
+        )
+        line = record.line()
+        self.records += 1
+        self.shown.put(record, line)
+        if self._writer is not None:
+            self._writer.put(line)
+
+    def _say(self, line: str) -> None:
+        self.shown.announce(line)
+        if self._writer is not None:
+            self._writer.put(line)
+
+    def _report_gaps(self) -> None:
+        now = time.time()
+        for client, count in self._merging.over():
+            self._say(unshown_line(now, count, "more than are shown of one client", whose=client.decode()))
+        if crowded := self._merging.crowded():
+            self._say(unshown_line(now, crowded, "too many at once"))
+        if missing := self.lost - self._lost_told:
+            self._lost_told += missing
+            self._busy = True
+            self._say(unshown_line(now, missing, "lost on the way from the kernel"))
+
+    def _is_time_to_look(self) -> bool:
+        """Once so many packets came in a second that a rule may have logged less than it denied, until all is told."""
+        now = time.monotonic()
+        second, before = self._second
+        if int(now) != second:
+            self._busy = self._busy or self._merging.packets - before >= self._per_second // 2
+            self._second = int(now), self._merging.packets
+        wanted = self._busy or not self._counting
+        if not wanted or now < self._next_look or (self._looking is not None and not self._looking.done()):
+            return False
+        self._next_look = now + LOOK_SECONDS
+        return True
+
+    async def _look(self, plan: Plan) -> None:
+        self._busy = False
+        try:
+            counts = await self._counts()
+        except DnsguardError as error:
+            log.warning("counters cannot be read: %s", error)
+            return
+        now = time.time()
+        if not self._counting:
+            self._counting = True
+            self._unlogged.begin(counts)
+            return
+        for missed in self._unlogged.look(counts, self._denying(plan)):
+            self._say(self._missed_line(missed, now))
+        self._busy = self._busy or not self._unlogged.is_settled
+
+    def _missed_line(self, missed: Missed, now: float) -> str:
+        rule = self._rules(missed.counter)
+        whose = "" if rule is None else str(rule)
+        reason = "more than are logged of one rule"
+        return unshown_line(now, missed.packets, reason, whose=whose, counter=missed.counter)
+
+
+def _pair(merged: Merged) -> tuple[bytes, bytes]:
+    return merged.packet.source, merged.packet.destination

@@ -1,0 +1,81 @@
+"""Which names led clients to addresses: answers the controller, a little at a time between DNS answers."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from typing import Final
+
+from dnsguard.domains import name_text
+from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.withheld import Withheld
+from dnsguard.leases import NODE, LeaseBook, Scope
+from dnsguard.leases.naming import names_of
+from dnsguard.link.messages import NamesQuery, NamesReply, VisitedNames
+
+MOST_WAITING: Final = 8
+"""Queries; the controller asks one at a time, and a new one after a restart."""
+
+
+class Naming:
+    """Belongs to one event loop."""
+
+    def __init__(
+        self,
+        book: LeaseBook,
+        scope: Callable[[bytes], Scope],
+        withheld: Withheld,
+        reply: Callable[[NamesReply], None],
+        counters: ForwarderCounters,
+    ) -> None:
+        """``scope``: in whose name a client's look-ups count; ``withheld``: names that led to what none may open."""
+        self._book = book
+        self._scope = scope
+        self._withheld = withheld
+        self._reply = reply
+        self._counters = counters
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[NamesQuery] = deque(maxlen=MOST_WAITING)
+        self._steps: Iterator[None] | None = None
+
+    def take(self, query: NamesQuery) -> None:
+        """Answer it soon."""
+        self._counters.names_asked += len(query.visited)
+        self._waiting.append(query)
+        if self._steps is None:
+            self._steps = self._work()
+            self._loop.call_soon(self._step)
+
+    def _step(self) -> None:
+        if self._steps is not None:
+            if next(self._steps, self) is self:
+                self._steps = None
+            else:
+                self._loop.call_soon(self._step)
+
+    def _work(self) -> Iterator[None]:
+        while self._waiting:
+            yield from self._answer(self._waiting.popleft())
+
+    def _answer(self, query: NamesQuery) -> Iterator[None]:
+        wanted: dict[Scope, set[bytes]] = {}
+        asked: list[tuple[str, str, Scope, bytes]] = []
+        for each in query.visited:
+            try:
+                scope, address = self._scope(ip_address(each.client).packed), ip_address(each.address).packed
+            except ValueError:
+                continue
+            asked.append((each.client, each.address, scope, address))
+            wanted.setdefault(scope, set()).add(address)
+        found: dict[Scope, dict[bytes, list[bytes]]] = {}
+        for scope, addresses in wanted.items():
+            yield from names_of(self._book.library, scope, addresses, self._loop.time(), found.setdefault(scope, {}))
+            yield
+        told = []
+        for client, text, scope, address in asked:
+            names = [name_text(name) for name in found[scope].get(address, ())]
+            for refused in self._withheld.of((scope, NODE), self._loop.time()):
+                if refused.address == text:
+                    names += refused.names
+            told.append(VisitedNames(client, text, tuple(dict.fromkeys(names))))
+        self._reply(NamesReply(query.request, tuple(told)))

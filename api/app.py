@@ -15,8 +15,10 @@ from api.gate import Gate, audit_note
 from api.kinds import KindRoutes
 from api.objects import Objects
 from api.openapi import document, index
+from api.scraping import ScrapeRoute
 from api.services import Services
 from api.streams import Streams
+from api.traffic import Traffic
 from api.views import ViewRoutes
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import groups
@@ -51,11 +53,13 @@ def create_app(services: Services) -> FastAPI:
     app.state.streams = streams
     app.include_router(KindRoutes(services.store, objects, streams).router())
     app.include_router(ViewRoutes(services).router())
+    traffic = Traffic()
+    app.include_router(ScrapeRoute(services.metrics, traffic).router())
     _add_discovery(app, services)
     app.add_exception_handler(DnsguardError, _refused)
     app.add_exception_handler(HTTPException, _not_served)
     app.add_exception_handler(Exception, _broken)
-    app.add_middleware(Gate, services=services)
+    app.add_middleware(Gate, services=services, traffic=traffic)
     return app
 
 

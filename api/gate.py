@@ -1,6 +1,8 @@
-"""What every request passes before a route sees it: authentication, the limit of bodies, the audit of changes."""
+"""What every request passes before a route sees it: authentication, the limit of bodies, the audit of changes; and what
+counts it."""
 
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import cast
 
 from starlette.datastructures import Headers
@@ -10,6 +12,7 @@ from api.answers import JSON, as_json
 from api.audit import AuditRecord
 from api.failures import Failure
 from api.services import Caller, Services
+from api.traffic import Traffic
 
 OPEN_PATHS = frozenset({"/healthz", "/livez"})
 """Says that the process lives, and nothing else."""
@@ -44,9 +47,10 @@ def audit_note(scope: Scope) -> AuditNote:
 class Gate:
     """Wraps the application. Answers itself what does not get in."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    def __init__(self, app: ASGIApp, services: Services, traffic: Traffic) -> None:
         self._app = app
         self._services = services
+        self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,6 +59,7 @@ class Gate:
             elif scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             return
+        began = perf_counter()
         note = AuditNote()
         scope.setdefault("state", {})["audit"] = note
         caller: Caller | None = None
@@ -70,6 +75,7 @@ class Gate:
 
         async def answering(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._traffic.answered(scope["method"], message["status"], perf_counter() - began)
                 audit(message["status"])  # before the caller can know: an answer without its record must not be
                 message["headers"] = [*message.get("headers", ()), *_ALWAYS]
             await send(message)

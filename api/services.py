@@ -1,6 +1,6 @@
 """What the API needs from the rest of the program, and nothing else: the controller builds one ``Services`` value."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -11,6 +11,7 @@ from api.counted import StatsReport
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseStates, StatusReport
 from dnsguard.errors import DnsguardError
+from dnsguard.observe.exposition import Metric
 from dnsguard.store.interface import Store
 
 
@@ -100,6 +101,13 @@ class Stats(Protocol):
         """Raises ReadModelUnavailable."""
 
 
+class Metrics(Protocol):
+    """What Prometheus is told of the controller, the API itself apart."""
+
+    async def __call__(self) -> Iterable[Metric]:
+        """Never raises: what cannot be known now is left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class DnsLogQuestion:
     """Which records are wanted; what is empty asks for all."""
@@ -168,6 +176,7 @@ class Services:
     endpoints: Endpoints
     leases: Leases
     stats: Stats
+    metrics: Metrics
     dns_log: DnsLog
     packets: Packets
     audit: AuditSink

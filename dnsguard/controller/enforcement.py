@@ -11,6 +11,7 @@ deleted only when nobody writes to it any more. What takes away does not wait fo
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -157,6 +158,9 @@ class Enforcer(Generic[Plan]):
         self.enforced: Desired[Plan] | None = None
         """What the kernel holds; ``None`` until the first time in sync, while the rules of an earlier run stand."""
 
+        self.enforced_at = 0.0
+        """When it was put in force, in seconds since 1970."""
+
         self.problem = ""
         """Why ``enforced`` is not what the store asks for; empty when all is well."""
 
@@ -296,6 +300,7 @@ class Enforcer(Generic[Plan]):
         if self.enforced is None:
             log.info("in sync with revision %d of the store", desired.revision)
         before, self.enforced = self.enforced, desired
+        self.enforced_at = time.time()
         self._unswept = True
         if before is None or before.compiled is not desired.compiled:
             self._switched()

@@ -38,6 +38,7 @@ from dnsguard.controller.files import token
 from dnsguard.controller.following import follow
 from dnsguard.controller.keptinputs import KeptInputs
 from dnsguard.controller.lookout import Lookout
+from dnsguard.controller.metrics import MetricsModel
 from dnsguard.controller.node import plan_settings, watch_addresses
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.controller.setuses import tell_uses
@@ -123,6 +124,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=leases,
                 stats=StatsModel(counting),
+                metrics=MetricsModel(VERSION, inputs, enforcer, link, driver.worked, counting, settings.metrics_series),
                 dns_log=dns_log,
                 packets=PacketsModel(packets.shown, leases.addresses_of, is_off=settings.packet_log == "Off"),
                 audit=audit,

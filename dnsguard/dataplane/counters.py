@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dnsguard.dataplane.driver import Counted
+from dnsguard.dataplane.counted import Counted
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.netlink import dumps, nftables
 from dnsguard.netlink.expressions import OBJECT_COUNTER

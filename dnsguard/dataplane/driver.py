@@ -2,11 +2,13 @@
 
 import errno
 from contextlib import AbstractContextManager, nullcontext
+from operator import add
 from time import perf_counter
 from typing import NamedTuple
 
 from dnsguard.dataplane import delta, naming
 from dnsguard.dataplane.actual import Actual
+from dnsguard.dataplane.counted import Counted
 from dnsguard.dataplane.guard import Guard
 from dnsguard.dataplane.judged import judged_addresses
 from dnsguard.dataplane.reading import TableReader
@@ -32,13 +34,6 @@ class Work(NamedTuple):
     """Spent in the kernel."""
 
 
-class Counted(NamedTuple):
-    """What a named counter says."""
-
-    packets: int
-    bytes: int
-
-
 class Driver:
     """Owner of one table. Blocks; one thread at a time.
 
@@ -60,6 +55,9 @@ class Driver:
         self._work = Work()
         self.prepared = self.switched = self.swept = Work()
         """What the last `prepare`, `switch` and `sweep` cost."""
+
+        self.worked = {"prepare": Work(), "switch": Work(), "sweep": Work()}
+        """What all of them cost, those that were refused half-way left out."""
 
     def open(self) -> None:
         """Adopt the table that an earlier run left, with its rules and leases. Where there is none, or one that is
@@ -103,7 +101,7 @@ class Driver:
         for chunk in delta.chunks(delta.prepare(plan, actual)):
             self._commit(chunk, plan)
         actual.note_prepared(plan)
-        self.prepared = self._work
+        self.prepared = self._done("prepare")
 
     def switch(self, plan: Plan) -> None:
         """Put the plan in force in one transaction. What it needs must be prepared."""
@@ -116,7 +114,7 @@ class Driver:
                 self._sentinel.expect(plan)
         self._in_force = plan
         actual.note_switched(plan)
-        self.switched = self._work
+        self.switched = self._done("switch")
 
     def sweep(self, plan: Plan, lease_sets: bool = False) -> None:
         """Delete what the plan does not use; lease sets only when nobody writes to them any more."""
@@ -124,8 +122,12 @@ class Driver:
         self._work = Work()
         for chunk in delta.chunks(delta.sweep(plan, actual, lease_sets=lease_sets)):
             self._commit(chunk, plan)
-        self.swept = self._work
+        self.swept = self._done("sweep")
         actual.note_swept(plan, lease_sets=lease_sets)
+
+    def _done(self, step: str) -> Work:
+        self.worked[step] = Work(*map(add, self.worked[step], self._work))
+        return self._work
 
     def lost(self) -> bool:
         """Whether somebody else removed the table, or rules or chains of it, since we changed or adopted it.

@@ -85,6 +85,11 @@ class Settings(Checked):
     )
     """The forwarder's own health and metrics."""
 
+    metrics_series: Annotated[int, PlainValidator(read_bound)] = 2_000
+    """Series that a family of the controller's metrics may have for rules, and one for policies. With more of them
+    there is none: the family of policies, or that of tiers, says it all together, and `dnsguard get --stats` shows
+    each. A thousand policies of ten rules would be 20 000 series of every node."""
+
     workload_interfaces: Annotated[tuple[Annotated[str, PlainValidator(read_interface_prefix)], ...], _LIST] = ("cali",)
     """Prefixes of interfaces towards workloads: what comes from one and is no known endpoint is dropped."""
 

@@ -39,6 +39,7 @@ FLAGS: Mapping[str, str] = {
     "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; default: whom the system trusts",
     "api_listen": "address of the admin API",
     "health_listen": "address of the forwarder's health and metrics",
+    "metrics_series": "series that a metric of rules or of policies may have; with more there is none of them",
     "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",
     "workload_cidrs": "addresses of workloads, separated by commas",
     "node_name": "what endpoints call this machine; default: its host name",

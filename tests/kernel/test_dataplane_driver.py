@@ -450,9 +450,11 @@ def test_what_a_step_costs_is_counted(driver: Driver) -> None:
     driver.prepare(plan_with(BY_LEASE))
     assert driver.prepared.transactions == 1
     assert driver.prepared.messages > 10
+    assert driver.worked["prepare"] == driver.prepared
     driver.switch(plan_with(BY_LEASE))
     driver.sweep(plan_with(BY_LEASE))
     driver.prepare(plan_with(BY_LEASE))
     driver.switch(plan_with(BY_LEASE))
     driver.sweep(plan_with(BY_LEASE))
     assert (driver.prepared, driver.switched, driver.swept) == (Work(), Work(), Work())
+    assert {step: done.transactions for step, done in driver.worked.items()} == {"prepare": 1, "switch": 1, "sweep": 1}

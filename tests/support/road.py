@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dnsguard.calc.compiled import Compiled
-from dnsguard.dataplane.driver import Counted, Driver
+from dnsguard.dataplane.counted import Counted
+from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import Settings
 from dnsguard.netlink.socket import NetfilterSocket

@@ -30,8 +30,8 @@ async def main():
     store = await SqliteStore.open(folder / "store.db")
     app = create_app(Services(
         store=store, tokens=HashedTokens({"admin": token_digest(token)}), explain=nobody, status=nobody,
-        endpoints=nobody, leases=nobody, stats=nobody, dns_log=None, packets=None, audit=lambda record: None,
-        version="0",
+        endpoints=nobody, leases=nobody, stats=nobody, metrics=nobody, dns_log=None, packets=None,
+        audit=lambda record: None, version="0",
         bookmark_interval=0.1,
     ))
     await app.state.objects.ensure_builtins()

@@ -76,11 +76,18 @@ class Controller:
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON; raises on an HTTP error with what it says."""
+        return self._answer(method, path, body).json()
+
+    def text(self, path: str) -> str:
+        """The same for what is no JSON."""
+        return self._answer("GET", path).text
+
+    def _answer(self, method: str, path: str, body: Any = None) -> httpx.Response:
         token = (self.directory / "state" / "token").read_text().strip()
         with httpx.Client(base_url=API, trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
             answer = client.request(method, path, json=body)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json()
+        return answer
 
     def create(self, path: str, kind: str, name: str, spec: Any, labels: Any = None, **metadata: Any) -> Any:
         version = "v1" if kind == "Namespace" else "projectcalico.org/v3"

@@ -47,6 +47,7 @@ def application(store: Store) -> Any:
             endpoints=_nobody,
             leases=_nobody,
             stats=_nobody,
+            metrics=_nobody,
             dns_log=cast("Any", None),
             packets=cast("Any", None),
             audit=lambda _: None,

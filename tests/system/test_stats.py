@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.netns import Namespace, namespace
 from tests.system.controller import API, Controller, until
+from tests.unit.observe.test_exposition import check
 
 SHOP = "/apis/projectcalico.org/v3/namespaces/shop"
 CART, WEB = "10.0.7.2", "10.0.8.2"
@@ -69,6 +70,13 @@ class Shop:
             for each in policy["rules"]
         }
 
+    def metrics(self) -> dict[str, float]:
+        """Every series that Prometheus is told, by name and labels."""
+        text = self.controller.text("/metrics")
+        check(text)
+        samples = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        return {series: float(value) for series, _, value in samples}
+
     def get(self, *words: str) -> str:
         """What `dnsguard get` prints."""
         state = str(self.controller.directory / "state")
@@ -85,13 +93,19 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
+    with running(tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def running(directory: Path, *flags: str) -> Iterator[Shop]:
     with namespace() as node, workload(node, "cali1", CART) as cart, workload(node, "cali2", WEB) as web:
         node.run("sysctl -q net.ipv4.ip_forward=1")
         with web.entered():
             receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             receiver.bind((WEB, 1001))
         with node.entered(), receiver:
-            controller = Controller(node, tmp_path)
+            controller = Controller(node, directory, *flags)
             try:
                 controller.start()
                 controller.until_in_sync()
@@ -179,3 +193,44 @@ def test_who_edits_a_rule_has_its_count_begin_anew_and_no_other(shop: Shop) -> N
     shop.send(1003, 2)
     until(lambda: shop.rules("out")["egress", 2, "Deny"] == (5, 5 * LENGTH))
     assert shop.rules("out")["egress", 1, "Deny"] == (4, 4 * LENGTH), "a restart is no edit"
+
+
+OUT = 'kind="NetworkPolicy",namespace="shop",name="out",tier="default",direction="egress"'
+
+
+def test_prometheus_is_told_the_same_and_sums_never_fall(shop: Shop) -> None:
+    shop.send(1001, 7)
+    shop.send(1002, 5)
+    shop.send(1003, 3)
+    until(lambda: shop.rules("out")["egress", 2, "Deny"][0] == 3)
+    told = shop.metrics()
+    assert told[f'dnsguard_rule_packets_total{{{OUT},rule="1",action="allow"}}'] == 12
+    assert told[f'dnsguard_rule_bytes_total{{{OUT},rule="2",action="deny"}}'] == 3 * LENGTH
+    assert told[f'dnsguard_rule_packets_total{{{OUT},rule="4",action="allow"}}'] == 0
+    assert told[f'dnsguard_policy_packets_total{{{OUT},action="log"}}'] == 7
+    assert told['dnsguard_tier_packets_total{tier="default",direction="ingress",action="deny"}'] == 5
+    assert (told["dnsguard_in_sync"], told["dnsguard_counters_known"]) == (1, 1)
+    assert told["dnsguard_enforced_revision"] == told["dnsguard_store_revision"]
+    assert told['dnsguard_dataplane_transactions_total{step="switch"}'] >= 1
+    assert told['dnsguard_api_requests_total{method="POST",code="201"}'] == 5
+
+    shop.edit("out", "egress", EGRESS[2:])
+    shop.send(1003, 2)
+    until(lambda: shop.rules("out")["egress", 0, "Deny"][0] == 2)
+    told = shop.metrics()
+    assert told[f'dnsguard_rule_packets_total{{{OUT},rule="0",action="deny"}}'] == 2
+    assert f'dnsguard_rule_packets_total{{{OUT},rule="1",action="allow"}}' not in told
+    assert told[f'dnsguard_policy_packets_total{{{OUT},action="deny"}}'] == 5
+    assert told[f'dnsguard_policy_packets_total{{{OUT},action="allow"}}'] == 12
+    assert told['dnsguard_tier_packets_total{tier="default",direction="egress",action="log"}'] == 7
+
+
+def test_beyond_a_bound_rules_have_no_series_of_their_own(tmp_path: Path) -> None:
+    with running(tmp_path, "--metrics-series", "6") as shop:
+        shop.send(1003, 3)
+        until(lambda: shop.rules("out")["egress", 2, "Deny"][0] == 3)
+        told = shop.metrics()
+    assert not any(series.startswith("dnsguard_rule_") for series in told)
+    assert told['dnsguard_series_withheld{family="rule"}'] == 7
+    assert told['dnsguard_series_withheld{family="policy"}'] == 0
+    assert told[f'dnsguard_policy_packets_total{{{OUT},action="deny"}}'] == 3

@@ -5,15 +5,15 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from api.services import ReadModelUnavailable
 from dnsguard.calc.compiled import Compiled, CompiledPolicy, CompiledProfile, Direction
-from dnsguard.controller.counting.catalogue import Catalogue, Counters, counted_policy
-from dnsguard.controller.counting.ledger import Ledger, PolicySum, TierSum
+from dnsguard.controller.counting.catalogue import Catalogue, counted_policy
+from dnsguard.controller.counting.ledger import Ledger
+from dnsguard.controller.counting.page import Page
 from dnsguard.controller.enforcement import Enforcer
-from dnsguard.dataplane.driver import Counted
+from dnsguard.dataplane.counted import Counted
 from dnsguard.dataplane.rules import Plan
 from dnsguard.errors import DnsguardError
 
@@ -32,25 +32,6 @@ class CounterKernel(Protocol):
     def counters(self) -> Mapping[str, Counted]: ...
 
     def reset(self, names: Iterable[str]) -> Mapping[str, Counted]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What the counters say at one moment."""
-
-    counters: Counters
-    counts: Mapping[str, Counted]
-    """By name; what is not in it is not in the kernel."""
-
-    policies: Mapping[PolicySum, Counted]
-    """Since the book was opened."""
-
-    tiers: Mapping[TierSum, Counted]
-    at: float
-    """Seconds since 1970."""
-
-    took: float
-    """Seconds that it took to read them."""
 
 
 class CounterBook:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dnsguard.calc.compiled import Action, Direction, PolicyId
 from dnsguard.controller.counting.catalogue import CountedPolicy
-from dnsguard.dataplane.driver import Counted
+from dnsguard.dataplane.counted import Counted
 
 NOTHING = Counted(0, 0)
 

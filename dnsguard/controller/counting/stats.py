@@ -8,10 +8,11 @@ from typing import Final
 from api.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
 from api.services import StatsQuestion
 from dnsguard.calc.compiled import Action, Direction
-from dnsguard.controller.counting.book import Counting, Page
+from dnsguard.controller.counting.book import Counting
 from dnsguard.controller.counting.catalogue import CountedPolicy, CountedRule, Counters
 from dnsguard.controller.counting.ledger import NOTHING, added
-from dnsguard.dataplane.driver import Counted
+from dnsguard.controller.counting.page import Page
+from dnsguard.dataplane.counted import Counted
 
 TIER: Final = "Tier"
 _FIELDS: Final = {Action.ALLOW: "allowed", Action.DENY: "denied", Action.PASS: "passed", Action.LOG: "logged"}

@@ -27,6 +27,7 @@ from api.services import (
     UnknownEndpoint,
 )
 from api.tokens import HashedTokens, token_digest
+from dnsguard.observe.exposition import Metric
 from dnsguard.store.memory import MemoryStore
 
 TOKEN = "correct-horse-battery-staple"
@@ -80,6 +81,10 @@ async def stats(question: StatsQuestion) -> StatsReport:
         tiers=(tier,) if question.kind in ("", "Tier") else (),
         base={} if question.kind else {"spoofed-source": Count(packets=2, bytes=80)},
     )
+
+
+async def metrics() -> list[Metric]:
+    return [Metric("dnsguard_rule_packets_total", "counter", "Packets.", {(("name", 'a"b'),): 7})]
 
 
 class FakeDnsLog:
@@ -143,6 +148,7 @@ class World:
                 endpoints=endpoints,
                 leases=leases,
                 stats=stats,
+                metrics=metrics,
                 dns_log=FakeDnsLog(),
                 packets=FakePackets(),
                 audit=self.audit.append,

@@ -63,7 +63,8 @@ async def test_what_is_not_known_yet_is_a_503(client: httpx.AsyncClient) -> None
 async def test_the_views_are_described(client: httpx.AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()["paths"]
     assert sorted(described) == [
-        f"/v1/{name}" for name in ("denied", "dns-log", "endpoints", "explain", "leases", "stats", "status")
+        "/metrics",
+        *(f"/v1/{name}" for name in ("denied", "dns-log", "endpoints", "explain", "leases", "stats", "status")),
     ]
     assert "icmpType" in str(described["/v1/explain"]["post"]["requestBody"])
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dnsguard.dataplane.driver import Counted
+from dnsguard.dataplane.counted import Counted
 from dnsguard.errors import DnsguardError
 
 

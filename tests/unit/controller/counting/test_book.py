@@ -9,7 +9,7 @@ import pytest
 from dnsguard.calc.compiled import Action, Compiled, CompiledPolicy, CompiledProfile, CompiledRule, PolicyId
 from dnsguard.controller.counting.book import CounterBook, Counting
 from dnsguard.controller.counting.ledger import TierSum
-from dnsguard.dataplane.driver import Counted
+from dnsguard.dataplane.counted import Counted
 from tests.unit.controller.counting.fakes import FakeCounters
 from tests.unit.controller.running import SHOP, InForce
 

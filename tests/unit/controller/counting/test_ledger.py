@@ -1,7 +1,7 @@
 from dnsguard.calc.compiled import Action, Direction, PolicyId
 from dnsguard.controller.counting.catalogue import CountedPolicy, CountedRule
 from dnsguard.controller.counting.ledger import Ledger, PolicySum, TierSum
-from dnsguard.dataplane.driver import Counted
+from dnsguard.dataplane.counted import Counted
 
 ALLOW, DENY = Action.ALLOW, Action.DENY
 WEB = PolicyId("NetworkPolicy", "shop", "web")

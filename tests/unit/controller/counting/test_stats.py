@@ -7,7 +7,7 @@ from api.counted import Count
 from api.services import ReadModelUnavailable, StatsQuestion
 from dnsguard.controller.counting.book import CounterBook, Counting
 from dnsguard.controller.counting.stats import StatsModel
-from dnsguard.dataplane.driver import Counted
+from dnsguard.dataplane.counted import Counted
 from tests.unit.controller.counting.fakes import FakeCounters
 from tests.unit.controller.running import SHOP, InForce
 

@@ -124,7 +124,9 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=leases,
                 stats=StatsModel(counting),
-                metrics=MetricsModel(VERSION, inputs, enforcer, link, driver.worked, counting, settings.metrics_series),
+                metrics=MetricsModel(
+                    VERSION, inputs, enforcer, link, driver.worked, counting, settings.metrics_series, packets.metrics
+                ),
                 dns_log=dns_log,
                 packets=PacketsModel(packets.shown, leases.addresses_of, is_off=settings.packet_log == "Off"),
                 audit=audit,

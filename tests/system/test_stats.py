@@ -212,6 +212,7 @@ def test_prometheus_is_told_the_same_and_sums_never_fall(shop: Shop) -> None:
     assert (told["dnsguard_in_sync"], told["dnsguard_counters_known"]) == (1, 1)
     assert told["dnsguard_enforced_revision"] == told["dnsguard_store_revision"]
     assert told['dnsguard_dataplane_transactions_total{step="switch"}'] >= 1
+    assert "dnsguard_packet_records_total" in told
     assert told['dnsguard_api_requests_total{method="POST",code="201"}'] == 5
 
     shop.edit("out", "egress", EGRESS[2:])

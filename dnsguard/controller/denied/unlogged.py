@@ -47,12 +47,15 @@ class Unlogged:
 
         self._logged: dict[str, int] = {}
         self._base: dict[str, int] = {}
+        self._seen: dict[str, int] = {}
+        """What each said at the last look."""
+
         self._missing: dict[str, int] = {}
         self._told: dict[str, int] = {}
 
     def begin(self, counts: Mapping[str, int]) -> None:
         """What is counted already was denied before anybody read."""
-        self._base = dict(counts)
+        self._base, self._seen = dict(counts), dict(counts)
         self._logged.clear()
 
     def logged(self, counter: str) -> None:
@@ -67,10 +70,11 @@ class Unlogged:
             count = counts.get(counter)
             if count is None:
                 continue
-            if count < self._base.get(counter, 0):  # it began anew, and so do we
+            if count < self._seen.get(counter, 0):  # it began anew, and so do we
                 self._base[counter] = count
                 self._logged.pop(counter, None)
                 self._told.pop(counter, None)
+            self._seen[counter] = count
             missing[counter] = count - self._base.get(counter, 0) - self._logged.get(counter, 0)
             told = self._told.get(counter, 0)
             sure = min(missing[counter], self._missing.get(counter, 0)) - told
@@ -79,7 +83,7 @@ class Unlogged:
                 self.packets += sure
                 found.append(Missed(counter, sure))
         self._missing = missing
-        for each in self._base, self._logged, self._told:
+        for each in self._base, self._seen, self._logged, self._told:
             for counter in each.keys() - counts.keys():  # of rules that are gone
                 del each[counter]
         return found

@@ -45,6 +45,14 @@ def test_a_counter_that_begins_anew() -> None:
     assert looks(unlogged, 100, 3, 5, 5) == [[], [], [], [Missed("c", 2)]]
 
 
+def test_a_counter_that_begins_anew_after_all_that_it_counted_was_logged() -> None:
+    unlogged = Unlogged()
+    unlogged.begin({})
+    for _ in range(50):
+        unlogged.logged("c")
+    assert looks(unlogged, 50, 0, 7, 7) == [[], [], [], [Missed("c", 7)]]
+
+
 def test_counters_of_rules_that_are_gone_are_forgotten() -> None:
     unlogged = Unlogged()
     unlogged.begin({"c": 100})

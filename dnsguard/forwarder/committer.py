@@ -15,8 +15,9 @@ from typing import NamedTuple, Protocol
 
 from dnsguard.errors import DnsguardError
 from dnsguard.forwarder.counters import ForwarderCounters
-from dnsguard.leases import Changes, LeaseBook
+from dnsguard.leases import Changes, LeaseBook, LimitReached
 from dnsguard.leases.changes import Element, Place
+from dnsguard.leases.terms import KERNEL_FULL
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetlinkError
@@ -76,6 +77,9 @@ class Committer:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
         self._refused: deque[Changes] = deque(maxlen=REFUSED)
+        self._is_full = False
+        """Whether the last transaction was not tried, since the kernel's sets may not take so many."""
+
 
     def submit(self, changes: Changes, done: Done) -> None:
         """Write them with what else comes in now."""
@@ -90,14 +94,21 @@ class Committer:
             for each in waiting:
                 each.done("")
         elif len(waiting) == 1:
-            self._refused.append(waiting[0].changes)
-            waiting[0].done(problem)
+            self._refuse(waiting[0], problem)
         else:
             for each in waiting:
                 problem = self._commit([each.changes])
                 if problem:
-                    self._refused.append(each.changes)
-                each.done(problem)
+                    self._refuse(each, problem)
+                else:
+                    each.done("")
+
+    def _refuse(self, waiting: _Waiting, problem: str) -> None:
+        if self._is_full:
+            self._counters.leases_refused += 1
+            self._counters.leases_refused_all_full += 1
+        self._refused.append(waiting.changes)
+        waiting.done(problem)
 
     def retry(self) -> None:
         """Try again what answers were refused for, as far as policy and time want it still; the oldest first."""
@@ -126,14 +137,15 @@ class Committer:
 
     async def _write_parts(self, changes: Changes, *, missing_is_done: bool = False) -> str:
         for part in changes.parts(PART):
-            problem = self._commit([part], missing_is_done=missing_is_done)
+            problem = self._commit([part], missing_is_done=missing_is_done, owed=True)
             if problem:
                 return problem
             await asyncio.sleep(0)
         return ""
 
-    def _commit(self, batch: Iterable[Changes], *, missing_is_done: bool = False) -> str:
-        """One transaction; what went wrong, or empty."""
+    def _commit(self, batch: Iterable[Changes], *, missing_is_done: bool = False, owed: bool = False) -> str:
+        """One transaction; what went wrong, or empty. ``owed``: by policy, for which the book has found room; of what
+        answers wait for there was room for each when it was handed out, and may not be for all of them."""
         now = self._loop.time()
         due = [self._book.due(changes, now) for changes in batch]
         add: dict[Place, Element] = {}
@@ -143,6 +155,9 @@ class Committer:
                 if known is None or known.expires < element.expires:
                     add[element.place] = element
         remove = [place for changes in due for place in changes.remove if place not in add]
+        self._is_full = not (owed or self._book.has_room(add))
+        if self._is_full:
+            return str(LimitReached(KERNEL_FULL, self._book.limits.elements))
         if add or remove:
             try:
                 self._kernel.transact([*self._removals(remove), *self._additions(add.values(), now)], self.deadline)

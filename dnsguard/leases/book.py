@@ -4,10 +4,10 @@ The rule it keeps stands in ``rule``. A change that was handed out and not ackno
 leads there asks for it again, and ``reconcile`` asks for all of it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain, islice
 
-from dnsguard.leases.changes import NOTHING, Changes, Element, Learned
+from dnsguard.leases.changes import NOTHING, Changes, Element, Learned, Place
 from dnsguard.leases.feeds import AnswerFacts, Feed, LocalClient
 from dnsguard.leases.first import FirstLookUp
 from dnsguard.leases.graph import Graph
@@ -237,6 +237,10 @@ class LeaseBook:
                 add.append(element if inherited <= expires else Element(place, inherited))
         remove = tuple([place for place in changes.remove if self.held.doomed(place)]) if changes.remove else ()
         return tuple.__new__(Changes, (tuple(add), remove, changes.debts, changes.generation))
+
+    def has_room(self, places: Collection[Place]) -> bool:
+        """Whether the kernel's sets may take these, too."""
+        return self.held.count + len(places) <= self.limits.elements or self._rule.has_room(places)
 
     def acknowledged(self, changes: Changes) -> None:
         """The kernel has these."""

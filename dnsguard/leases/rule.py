@@ -9,7 +9,7 @@ sets are ``client . destination`` and have no wildcard. A client that is no know
 lead to, in the sets that policy names for outsiders.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from dnsguard.leases.changes import NOTHING, Changes, Debt, Element, Place
 from dnsguard.leases.graph import Graph
@@ -130,11 +130,15 @@ class Rule:
             self._places[key] = found
         return found
 
-    def make_room(self, wanted: Mapping[Place, float]) -> None:
+    def make_room(self, wanted: Collection[Place]) -> None:
         """Raise ``LimitReached`` when the kernel's sets may not take so many."""
-        room = self._room()
-        if len(wanted) > room and sum(map(self._is_new, wanted)) > room:
+        if not self.has_room(wanted):
             raise LimitReached(KERNEL_FULL, self._limits.elements)
+
+    def has_room(self, wanted: Collection[Place]) -> bool:
+        """Whether the kernel's sets may take these."""
+        room = self._room()
+        return len(wanted) <= room or sum(map(self._is_new, wanted)) <= room
 
     def lasts(self, place: Place, now: float, wanted: float, debts: Iterable[Debt]) -> float:
         """Until when the rule wants this element, or some time from ``wanted`` on; 0 where it does not.

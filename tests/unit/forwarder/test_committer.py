@@ -6,7 +6,7 @@ import pytest
 
 from dnsguard.forwarder.committer import FAILURES, PART, Committer
 from dnsguard.forwarder.counters import ForwarderCounters
-from dnsguard.leases import Changes, LeaseBook
+from dnsguard.leases import Changes, LeaseBook, Limits
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetlinkError, NoAcknowledgementError
@@ -37,10 +37,10 @@ class Kernel:
 class Bench:
     """A committer with a book of two feeds and one client for each."""
 
-    def __init__(self, *, renews: bool = True) -> None:
+    def __init__(self, *, renews: bool = True, limits: Limits | None = None) -> None:
         self.kernel = Kernel()
         self.counters = ForwarderCounters()
-        self.book = LeaseBook()
+        self.book = LeaseBook(limits=limits)
         self.book.replace_policy(
             [feed("a", "*.example.org"), feed("b", "*.example.net")],
             [client("ns/a", "10.0.0.1", "a"), client("ns/b", "10.0.0.2", "b")],
@@ -95,6 +95,25 @@ async def test_a_bad_element_fails_nobody_else() -> None:
     bench.learn("b", "x.example.net A 192.0.2.3 30")
     await bench.turn()
     assert bench.outcomes["x.example.net"] == "", "asked again, written again"
+
+
+async def test_what_waits_together_takes_no_more_room_than_there_is() -> None:
+    """Each alone would have fitted when it was learned."""
+    bench = Bench(limits=Limits(elements=3))
+    bench.learn("a", "x.example.org A 192.0.2.1 30", "x.example.org A 192.0.2.2 30")
+    bench.learn("a", "y.example.org A 192.0.2.3 30", "y.example.org A 192.0.2.4 30")
+    bench.learn("a", "z.example.org A 192.0.2.5 30")
+    bench.learn("a", "x.example.org A 192.0.2.1 3000")
+    await bench.turn()
+    full = "lease limit reached: elements (3)"
+    assert bench.outcomes == {"x.example.org": "", "y.example.org": full, "z.example.org": ""}
+    assert (bench.book.held.count, bench.committer.problem) == (3, "")
+    assert (bench.counters.leases_refused, bench.counters.leases_refused_all_full) == (1, 1)
+    now = asyncio.get_running_loop().time()
+    assert await bench.committer.write(bench.book.apply_delta([], ["a"], [], [], now)) == ""
+    assert await bench.committer.write(bench.book.apply_delta([feed("a", "*.example.org")], [], [], [], now)) == ""
+    bench.committer.retry()
+    assert bench.book.held.count == 3
 
 
 async def test_silence_of_the_kernel_is_a_failure() -> None:

@@ -427,12 +427,19 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         own, *others = divided(listening, places, settings.workers)
         handed = [*own, *intercepting]
         crew = partial(Crew, settings, others)
-    with claimed("forwarder", settings.table), NetfilterSocket() as kernel:
+    with claimed("forwarder", settings.table), _kernel() as kernel:
         try:
             renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")
         except DnsguardError as error:
             raise CannotStart(f"nftables cannot be used: {error}") from None
         await Forwarder(settings, kernel, renews=renews, handed=handed, crew=crew).run(stopped)
+
+
+def _kernel() -> NetfilterSocket:
+    try:
+        return NetfilterSocket()
+    except DnsguardError as error:
+        raise CannotStart(f"nftables cannot be used: {error}") from None
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -45,10 +45,19 @@ _SUBSYSTEM_HIGH = SUBSYSTEM << 8
 Parsed = TypeVar("Parsed")
 
 
+_HINTS = {
+    errno.EOPNOTSUPP: "the kernel says so where it has no nf_tables",
+    errno.EPROTONOSUPPORT: "the kernel says so where it has no netfilter",
+    errno.EPERM: "it takes CAP_NET_ADMIN",
+}
+"""What people should look for, where the kernel itself says no more."""
+
+
 class NetlinkError(DnsguardError):
     """The kernel refused a request. Of a batch, nothing was changed."""
 
     def __init__(self, number: int, index: int | None, subject: str, detail: str = "") -> None:
+        detail = detail or _HINTS.get(number, "")
         said = f" ({detail})" if detail else ""
         super().__init__(f"{subject}: {os.strerror(number)}{said}")
         self.errno = number
@@ -75,8 +84,12 @@ class NetfilterSocket:
     """
 
     def __init__(self, buffer_bytes: int = 512 << 20) -> None:
+        """Raises `NetlinkError`: this kernel has no such sockets, or this process may have none."""
         self._buffer_bytes = buffer_bytes
-        self._socket = _opened(buffer_bytes)
+        try:
+            self._socket = _opened(buffer_bytes)
+        except OSError as error:
+            raise NetlinkError(error.errno or errno.EIO, None, "a netlink socket for netfilter") from None
         self._sequence = int.from_bytes(os.urandom(3), "big")
 
     def __enter__(self) -> Self:
@@ -252,7 +265,10 @@ class NetfilterSocket:
                     refused = -unpack_from("=i", body)[0]
                     if refused == errno.EINTR:
                         return bodies, True
-                    raise NetlinkError(refused, None, f"list of {request.subject}", _detail(flags, body))
+                    detail = _detail(flags, body)
+                    if refused == errno.EINVAL:  # to lists, unlike changes
+                        detail = detail or _HINTS[errno.EOPNOTSUPP]
+                    raise NetlinkError(refused, None, f"list of {request.subject}", detail)
                 bodies.append(body)
 
     def _wait_readable(self, give_up: float, subject: str) -> None:

@@ -40,8 +40,9 @@ class Controller:
         self._process: subprocess.Popen[bytes] | None = None
         self._log = (directory / "log").open("ab")
 
-    def start(self) -> None:
-        code = "import sys; from dnsguard.controller.main import main; sys.exit(main(sys.argv[1:]))"
+    def start(self, first: str = "pass") -> None:
+        """``first``: Python that the process runs before the program, in one line."""
+        code = f"{first}; import sys; from dnsguard.controller.main import main; sys.exit(main(sys.argv[1:]))"
         flags = {
             "--state-dir": str(self.directory / "state"),
             "--run-dir": str(self.directory / "run"),

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 
 from dnsguard.calc.compile import compile_policy
+from dnsguard.calc.compiled import Compiled
 from dnsguard.cli.errors import UsageError
 from dnsguard.cli.files import read_files
 from dnsguard.cli.server import Server, add_server_flags, object_path
-from dnsguard.controller.node import interface_addresses, plan_settings
+from dnsguard.controller.node import foundation_settings, interface_addresses, plan_settings
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.render import render
 from dnsguard.resources import KINDS, Resource, parse_object
@@ -28,13 +29,21 @@ def main(argv: Sequence[str]) -> int:
         "-f", "--filename", action="append", metavar="FILE", help="file, directory or -; may be repeated"
     )
     parser.add_argument("-n", "--namespace", help="for objects that name no namespace (default: default)")
+    parser.add_argument(
+        "--at-boot",
+        action="store_true",
+        help="the table that lets no workload through, for nft to load before dnsguard has started",
+    )
     parser.add_argument("--live", action="store_true", help="take the objects that the server holds")
     add_server_flags(parser, with_settings=True)
     add_flags(parser)
     arguments = parser.parse_args(argv)
-    if bool(arguments.filename) == arguments.live:
-        raise UsageError("say what to render: -f FILE, or --live")
+    if [bool(arguments.filename), arguments.live, arguments.at_boot].count(True) != 1:
+        raise UsageError("say what to render: -f FILE, --live, or --at-boot")
     settings = settings_from(arguments, needs_upstreams=False)
+    if arguments.at_boot:
+        print(render(build_plan(Compiled(), foundation_settings(settings))), end="")
+        return 0
     if arguments.live:
         with Server.of(arguments) as server:
             resources = held_objects(server)

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address
@@ -54,6 +55,12 @@ def denied_log(settings: Settings) -> DeniedLog | None:
     if settings.packet_log == "Off":
         return None
     return DeniedLog(settings.packet_log_group, settings.packet_log_rate)
+
+
+def foundation_settings(settings: Settings) -> PlanSettings:
+    """Of the table before anything is known. Nothing is intercepted then: a table of an earlier run is adopted as it
+    is, whether that one intercepted or not."""
+    return replace(plan_settings(settings), endpoints_known=False, interception=None)
 
 
 def interception(settings: Settings, configuration: Effective) -> Interception | None:

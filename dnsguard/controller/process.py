@@ -12,7 +12,6 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from importlib.metadata import version
 
 from api.app import create_app
@@ -39,7 +38,7 @@ from dnsguard.controller.following import follow
 from dnsguard.controller.keptinputs import KeptInputs
 from dnsguard.controller.lookout import Lookout
 from dnsguard.controller.metrics import MetricsModel
-from dnsguard.controller.node import plan_settings, watch_addresses
+from dnsguard.controller.node import foundation_settings, watch_addresses
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.controller.setuses import tell_uses
 from dnsguard.dataplane.counters import CounterTable
@@ -47,7 +46,6 @@ from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.sentinel import Sentinel, Sighting
-from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
 from dnsguard.link.server import LinkServer
@@ -174,12 +172,6 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         if settings.on_stop == "Remove":
             await asyncio.get_running_loop().run_in_executor(worker, driver.uninstall)
             await diverting.remove()
-
-
-def foundation_settings(settings: Settings) -> PlanSettings:
-    """Of the table before anything is known. Nothing is intercepted then: a table of an earlier run is adopted as it
-    is, whether that one intercepted or not."""
-    return replace(plan_settings(settings), endpoints_known=False, interception=None)
 
 
 async def _close_unknown(driver: Driver, worker: Executor) -> None:

@@ -80,7 +80,6 @@ class Committer:
         self._is_full = False
         """Whether the last transaction was not tried, since the kernel's sets may not take so many."""
 
-
     def submit(self, changes: Changes, done: Done) -> None:
         """Write them with what else comes in now."""
         if not self._waiting:

@@ -29,6 +29,9 @@ from dnsguard.link.messages import (
 
 log = logging.getLogger(__name__)
 
+_UNWRITTEN_SECONDS = 2.0
+"""Between two attempts to write down what could not be."""
+
 _SETTLE_SECONDS = 0.5
 """Between a change and its writing down: a burst of changes is one file."""
 
@@ -55,6 +58,9 @@ class Linking:
 
         self.withheld: Withheld | None = None
         """What is told beside the leases."""
+
+        self.problem = ""
+        """Why the policy in force is not on the disk; empty when it is, or soon will be."""
 
         self._last_good = last_good
         self._enforcing = enforcing
@@ -117,13 +123,25 @@ class Linking:
         self._said = reason
 
     async def keep_last_good(self) -> None:
-        """Write the policy down whenever it has changed, until cancelled."""
+        """Write the policy down whenever it has changed, and again and again until that is done, until cancelled."""
         while True:
             await self._changed.wait()
-            await asyncio.sleep(_SETTLE_SECONDS)
+            await asyncio.sleep(_UNWRITTEN_SECONDS if self.problem else _SETTLE_SECONDS)
             self._changed.clear()
             if self.client.held is not None:
                 try:
                     await asyncio.to_thread(lastgood.save, self._last_good, self.client.held.snapshot())
                 except OSError as error:
-                    log.error("%s cannot be written: %s", self._last_good, error.strerror)
+                    self._unwritten(error)
+                else:
+                    self.problem = ""
+
+    def _unwritten(self, error: OSError) -> None:
+        problem = (
+            f"{self._last_good} cannot be written: {error.strerror}: started anew without the controller, this process"
+            " would go on with an older policy"
+        )
+        if problem != self.problem:
+            log.error("%s", problem)
+        self.problem = problem
+        self._changed.set()

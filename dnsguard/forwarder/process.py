@@ -163,6 +163,9 @@ class Forwarder:
 
         self._crew = crew(self.leasing) if crew is not None else None
 
+        self._unsaved = ""
+        """Why what was learned is not on the disk; empty when it is, or soon will be."""
+
         self._learned = LearnedFile(self.book, settings.state_dir / LEARNED_FILE)
         self._pool: UpstreamPool | None = None
         self._relay: Relay | None = None
@@ -351,7 +354,7 @@ class Forwarder:
             *self._unwritten(),
             *self._lifeless(),
             *self._unanswered(),
-            *filter(None, [self.flows.problem]),
+            *filter(None, [self.flows.problem, self.linking.problem, self._unsaved]),
         )
         self.linking.client.report(Stats(counters, upstreams, problems))
 
@@ -373,7 +376,10 @@ class Forwarder:
             await self._learned.save()
         except OSError as error:
             self.counters.saves_failed += 1
-            log.error("%s cannot be written: %s", LEARNED_FILE, error.strerror)
+            self._unsaved = f"{LEARNED_FILE} cannot be written: {error.strerror}: a restart forgets what was learned"
+            log.error("%s", self._unsaved)
+        else:
+            self._unsaved = ""
 
     async def _expire(self) -> None:
         self.book.expire(self._loop.time(), _EXPIRE_BUDGET)

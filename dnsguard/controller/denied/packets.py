@@ -101,6 +101,16 @@ class LoggedPackets:
         return tuple(filter(None, found))
 
     @property
+    def is_reading(self) -> bool:
+        """Whether all groups are ours: from then on nothing is missed unsaid."""
+        return all(group.is_open for group in self._groups)
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether it is known what was denied before."""
+        return self._counting
+
+    @property
     def lost(self) -> int:
         """Packets that were logged and of which nothing reached us."""
         return sum(group.lost for group in self._groups) + self._unreadable

@@ -46,6 +46,7 @@ Parsed = TypeVar("Parsed")
 
 
 _HINTS = {
+    errno.ENFILE: "the set is full",
     errno.EOPNOTSUPP: "the kernel says so where it has no nf_tables",
     errno.EPROTONOSUPPORT: "the kernel says so where it has no netfilter",
     errno.EPERM: "it takes CAP_NET_ADMIN",

@@ -54,6 +54,11 @@ class Controller:
         words = [word for flag in flags.items() for word in flag] + list(self._flags)
         self._process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=self._log)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Its exit code."""
         assert self._process is not None

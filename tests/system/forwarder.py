@@ -161,6 +161,10 @@ class Rig:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def resident(self) -> int:
         """Octets of memory that the process holds."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]

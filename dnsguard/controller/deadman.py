@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Protocol
 
 from dnsguard.errors import DnsguardError
+from dnsguard.observe.exposition import Metric, number
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,15 @@ class Deadman:
             else:
                 self._note(is_open)
             await asyncio.sleep(self._seconds)
+
+    def metrics(self) -> Iterator[Metric]:
+        """Families for a scrape."""
+        yield number("dnsguard_controller_fail_open_after_seconds", "gauge",
+                     "After how long without a sign of life of a forwarder everything passes; 0: never.",
+                     self._after)  # fmt: skip
+        yield number("dnsguard_controller_everything_passes", "gauge",
+                     "Whether everything passes for want of a forwarder that is alive: 1 or 0.",
+                     int(bool(self.problem)))  # fmt: skip
 
     def _note(self, is_open: bool) -> None:
         problem = f"EVERYTHING PASSES: no forwarder was alive for {self._after:g} s (fail_open_after)"

@@ -123,7 +123,15 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 leases=leases,
                 stats=StatsModel(counting),
                 metrics=MetricsModel(
-                    VERSION, inputs, enforcer, link, driver.worked, counting, settings.metrics_series, packets.metrics
+                    VERSION,
+                    inputs,
+                    enforcer,
+                    link,
+                    driver.worked,
+                    counting,
+                    settings.metrics_series,
+                    packets.metrics,
+                    deadman.metrics,
                 ),
                 dns_log=dns_log,
                 packets=PacketsModel(packets.shown, leases.addresses_of, is_off=settings.packet_log == "Off"),

@@ -34,12 +34,14 @@ async def test_it_is_a_problem_while_it_lasts(caplog: pytest.LogCaptureFixture) 
         switch.open = True
         await until(lambda: made.problem != "")
         assert made.problem == "EVERYTHING PASSES: no forwarder was alive for 30 s (fail_open_after)"
+        assert [metric.values for metric in made.metrics()] == [{(): 30.0}, {(): 1}]
         switch.open = None
         looks = switch.looks
         await until(lambda: switch.looks > looks + 1)
         assert made.problem != "", "nobody said that it is over"
         switch.open = False
         await until(lambda: made.problem == "")
+        assert [metric.values for metric in made.metrics()] == [{(): 30.0}, {(): 0}]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]

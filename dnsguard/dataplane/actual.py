@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.encode import set_flags
 from dnsguard.dataplane.rules import Chain, Plan
-from dnsguard.dataplane.sets import AliveSet, Entry, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import AliveSet, Entry, HashSet, IntervalSet, LeaseSet, Set, ShareSet, VerdictMap
 from dnsguard.netlink.nftables import DumpedElement
 
 Content = frozenset[bytes] | tuple[tuple[int, int], ...] | Mapping[bytes, Entry] | None
@@ -108,7 +108,7 @@ def planned_content(item: Set) -> Content:
             return item.ranges
         case VerdictMap():
             return item.entries
-        case LeaseSet() | AliveSet():
+        case LeaseSet() | AliveSet() | ShareSet():
             return None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dnsguard.calc.compiled import Direction
 from dnsguard.dataplane.denying import denied_outright
 from dnsguard.dataplane.rules import Chain, Count, Match, Rule
 from dnsguard.dataplane.settings import Settings
@@ -20,7 +21,13 @@ class Additions:
         self.chains.setdefault(chain.name, chain)
         return chain.name
 
-    def deny(self, matches: Sequence[Match], counter: str, comment: str = "") -> tuple[Rule, ...]:
+    def deny(
+        self,
+        matches: Sequence[Match],
+        counter: str,
+        comment: str = "",
+        direction: Direction = Direction.EGRESS,
+    ) -> tuple[Rule, ...]:
         """The rules that drop such packets, which no policy is asked about."""
         self.counters.setdefault(counter)
-        return denied_outright(self.settings).rules(matches, Count(counter), comment)
+        return denied_outright(self.settings, direction).rules(matches, Count(counter), comment)

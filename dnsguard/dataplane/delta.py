@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dnsguard.dataplane import encode, naming
 from dnsguard.dataplane.actual import Actual, planned_content
 from dnsguard.dataplane.rules import Chain, Plan
-from dnsguard.dataplane.sets import AliveSet, Entry, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import AliveSet, Entry, HashSet, IntervalSet, LeaseSet, Set, ShareSet, VerdictMap
 from dnsguard.errors import DnsguardError
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element, Message
@@ -166,7 +166,7 @@ def _content(table: str, item: Set, actual: Actual) -> Iterator[Message]:
     if held is planned_content(item):
         return
     match item:
-        case LeaseSet() | AliveSet():
+        case LeaseSet() | AliveSet() | ShareSet():
             return
         case IntervalSet():
             yield from _changed_ranges(table, item, held if isinstance(held, tuple) else ())

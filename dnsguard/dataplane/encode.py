@@ -45,6 +45,7 @@ from dnsguard.dataplane.rules import (
     TripleIn,
     Verdict,
     Way,
+    WithinShare,
 )
 from dnsguard.dataplane.sets import (
     FAMILY_KEYS,
@@ -55,6 +56,7 @@ from dnsguard.dataplane.sets import (
     KeyType,
     LeaseSet,
     Set,
+    ShareSet,
     VerdictMap,
 )
 from dnsguard.netlink import expressions as ex
@@ -79,6 +81,8 @@ def set_message(table: str, item: Set) -> Message:
         key_type=item.key_type.number,
         key_length=item.key_type.length,
         flags=set_flags(item),
+        size=item.size if isinstance(item, ShareSet) else None,
+        timeout_ms=item.seconds * 1000 if isinstance(item, ShareSet) else None,
         gc_interval_ms=item.gc_seconds * 1000 if isinstance(item, LeaseSet) else None,
         host_order=item.key_type is KeyType.INTERFACE,
         comment=item.comment,
@@ -92,6 +96,8 @@ def set_flags(item: Set) -> int:
             return nftables.SET_INTERVAL
         case LeaseSet() | AliveSet():
             return nftables.SET_TIMEOUT
+        case ShareSet():
+            return nftables.SET_TIMEOUT | nftables.SET_DYNAMIC
         case VerdictMap():
             return nftables.SET_MAP
         case HashSet():
@@ -108,7 +114,7 @@ def interval_elements(key_type: KeyType, ranges: Iterable[tuple[int, int]]) -> I
             yield Element((last + 1).to_bytes(length, "big"), interval_end=True)
 
 
-def content(item: HashSet | IntervalSet | LeaseSet | AliveSet) -> Iterable[Element]:
+def content(item: HashSet | IntervalSet | LeaseSet | AliveSet | ShareSet) -> Iterable[Element]:
     """All elements of a set as it is made."""
     match item:
         case HashSet():
@@ -119,6 +125,8 @@ def content(item: HashSet | IntervalSet | LeaseSet | AliveSet) -> Iterable[Eleme
             return [Element(item.sentinel, comment=SENTINEL_COMMENT)]
         case AliveSet():
             return [Element(key, item.timeout_ms) for key in FAMILY_KEYS.values()]
+        case ShareSet():
+            return ()
 
 
 def map_element(item: VerdictMap, key: bytes) -> Element:
@@ -245,6 +253,8 @@ def _emit_match(out: _Emitted, match: Match) -> None:
             out.add(ex.address_type(), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
         case FromMachine():
             out.add(ex.address_type(ex.FIB_SOURCE), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
+        case WithinShare(way, set_name, per_second):
+            out.add(_interface(way), ex.within_limit(set_name, per_second, 1, per_second))
         case Marked(bit):
             mask = _host_order(bit)
             out.add(ex.meta(ex.META_MARK), ex.bitwise(mask, bytes(4)), ex.compare(ex.EQUAL, mask))

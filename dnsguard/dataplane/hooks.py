@@ -193,14 +193,16 @@ def _unknown_workloads(additions: Additions, direction: Direction, sets: Contain
     way, side = (Way.IN, Side.SOURCE) if egress else (Way.OUT, Side.DESTINATION)
     counter = naming.counter_of_unknown_workload(direction)
     for interface in additions.settings.workload_interfaces:
-        yield from additions.deny([Interface(way, interface)], counter, "a workload's interface, but no endpoint")
+        yield from additions.deny(
+            [Interface(way, interface)], counter, "a workload's interface, but no endpoint", direction
+        )
     for family in _FAMILIES:
         if any(network.version == family for network in additions.settings.workload_cidrs):
             elsewhere = (
                 [AddressIn(side, family, remote_set(family), negated=True)] if remote_set(family) in sets else []
             )
             within = AddressIn(side, family, cidr_set(family))
-            yield from additions.deny([*elsewhere, within], counter, "a workload's address, but no endpoint")
+            yield from additions.deny([*elsewhere, within], counter, "a workload's address, but no endpoint", direction)
 
 
 def _known_connections(
@@ -225,7 +227,7 @@ def _known_connections(
     if to_node:
         # A connection of a link-local address was begun by the node: the first packet of a workload is dropped.
         rules.append(Rule((AddressWithin(side, _LINK_LOCAL), Verdict.ACCEPT), "the node began it"))
-    rules += additions.deny([], naming.counter_of_unknown_workload(direction), "its endpoint is gone")
+    rules += additions.deny([], naming.counter_of_unknown_workload(direction), "its endpoint is gone", direction)
     chain = content_chain(f"known-{direction}", rules, "connections that were allowed before")
     return Rule((ConnectionState(_KNOWN), Goto(additions.add(chain))), "was allowed before")
 

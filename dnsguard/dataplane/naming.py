@@ -99,6 +99,12 @@ ALIVE_SET = "alive"
 """The packet families of which somebody is alive to judge; see `deadman`."""
 
 
+def share_set_name(direction: Direction, per_second: int) -> str:
+    """What each interface had of the log of denied packets. An interface keeps the limit that it was given first, so
+    another limit is another set."""
+    return f"denied-{direction}-{per_second}"
+
+
 def lease_set_names(lease_set_id: str) -> tuple[str, str]:
     """The kernel sets (client . destination) of one lease set, IPv4 and IPv6."""
     return _set_name("d4", lease_set_id), _set_name("d6", lease_set_id)

@@ -42,6 +42,7 @@ from dnsguard.dataplane.rules import (
     ToMachine,
     TripleIn,
     Verdict,
+    WithinShare,
 )
 from dnsguard.dataplane.sets import (
     FAMILY_KEYS,
@@ -52,6 +53,7 @@ from dnsguard.dataplane.sets import (
     KeyType,
     LeaseSet,
     Set,
+    ShareSet,
     VerdictMap,
 )
 from dnsguard.netlink import expressions
@@ -124,6 +126,12 @@ def _set_lines(item: Set) -> Iterator[str]:
             yield f"\t\ttype {item.key_type.text}"
             yield "\t\tflags timeout"
             elements = [f"{key_text(item.key_type, key)} timeout {item.timeout_ms}ms" for key in FAMILY_KEYS.values()]
+        case ShareSet():
+            yield f"\t\ttype {item.key_type.text}"
+            yield f"\t\tsize {item.size}"
+            yield "\t\tflags dynamic,timeout"
+            yield f"\t\ttimeout {item.seconds}s"
+            elements = []
         case VerdictMap():
             yield f"\t\ttype {item.key_type.text} : verdict"
             elements = [_map_element(item, key) for key in sorted(item.entries)]
@@ -243,6 +251,9 @@ def _match_text(match: Match | Statement) -> str:
             return "fib daddr type local"
         case FromMachine():
             return "fib saddr type local"
+        case WithinShare(way, set_name, per_second):
+            limit = f"limit rate {per_second}/second burst {per_second} packets"
+            return f"update @{set_name} {{ {way} {limit} }}"
         case Marked(bit):
             return f"meta mark & 0x{bit:08x} == 0x{bit:08x}"
         case _:

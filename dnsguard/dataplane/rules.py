@@ -189,6 +189,15 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
+class WithinShare:
+    """The interface has had at most ``per_second`` such packets; each has a share of its own in the set."""
+
+    way: Way
+    set_name: str
+    per_second: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetMark:
     """Set the bit in the packet mark, leave the others."""
 
@@ -270,7 +279,7 @@ class Verdict(Enum):
 
 Match = (
     Family | FamilyIn | Protocol | Port | PortIn | AddressWithin | AddressIn | LeasedTo | TripleIn | Icmp | HopLimit
-    | Interface | InterfaceIn | ArrivesWith | ConnectionState | IsReply | ToMachine | FromMachine | Marked
+    | Interface | InterfaceIn | ArrivesWith | ConnectionState | IsReply | ToMachine | FromMachine | Marked | WithinShare
 )  # fmt: skip
 Statement = SetMark | ClearMark | Count | Log | GiveTo | AddressMap | InterfaceMap | Jump | Goto | Verdict
 

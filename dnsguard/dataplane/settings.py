@@ -23,7 +23,8 @@ class DeniedLog:
 
     group: int = DENIED_GROUP
     per_second: int = 100
-    """Of each kernel rule; beyond it packets are denied just the same, and only counted."""
+    """Of each interface towards workloads, and ten times as many of each kernel rule. What goes beyond is denied just
+    the same, and only counted."""
 
 
 INTERCEPTED_MARK = 0x0004_0000

@@ -33,6 +33,9 @@ TYPE_LOCAL = 2
 """An address of the machine itself (``RTN_LOCAL``)."""
 
 OBJECT_COUNTER = 1
+_UPDATE = 1
+"""What a rule does to a dynamic set: have the element there, and let it last anew (``NFT_DYNSET_OP_UPDATE``)."""
+
 ICMPX_UNREACHABLE, ICMPX_ADMIN_PROHIBITED = 2, 3
 
 
@@ -119,7 +122,18 @@ def counter(name: str) -> bytes:
 
 def limit(rate: int, unit_seconds: int, burst: int) -> bytes:
     """Go on for at most ``rate`` packets in ``unit_seconds``, with ``burst`` on top."""
-    return _expression("limit", be64(1, rate), be64(2, unit_seconds), be32(3, burst), be32(4, 0), be32(5, 0))
+    return _expression("limit", *_limit(rate, unit_seconds, burst))
+
+
+def _limit(rate: int, unit_seconds: int, burst: int) -> tuple[bytes, ...]:
+    return be64(1, rate), be64(2, unit_seconds), be32(3, burst), be32(4, 0), be32(5, 0)
+
+
+def within_limit(set_name: str, rate: int, unit_seconds: int, burst: int, register: int = REGISTER_1) -> bytes:
+    """Go on within the limit that the dynamic set has for the register's value; one that is new gets it in full. Where
+    the set is full, the rule ends."""
+    limited = nested(7, text(1, "limit"), nested(2, *_limit(rate, unit_seconds, burst)))
+    return _expression("dynset", text(1, set_name), be32(3, _UPDATE), be32(4, register), limited)
 
 
 def log(group: int, prefix: str, queue_threshold: int = 0) -> bytes:

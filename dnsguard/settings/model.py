@@ -197,8 +197,9 @@ class Settings(Checked):
     """Megabytes of one of them: 50 000 records."""
 
     packet_log_rate: Annotated[int, PlainValidator(read_count)] = 100
-    """Denied packets a second that each rule shows, in the kernel. What goes beyond is denied just the same, counted,
-    and said in the log: whoever floods gets no more of our time than this."""
+    """Denied packets a second of each interface towards workloads that the kernel shows us, and ten times as many of
+    each rule. What goes beyond is denied just the same, counted, and said in the log: whoever floods takes no more of
+    our time than this, and hides nothing of others."""
 
     packet_log_group: Annotated[int, PlainValidator(read_log_group)] = DENIED_GROUP
     """The NFLOG group of denied packets. That of Log rules is 100."""

@@ -72,7 +72,7 @@ FLAGS: Mapping[str, str] = {
     "packet_log_file": "where packets are written down; default: packet-log.jsonl in the state directory",
     "packet_log_max_files": "files of that together, full ones among them",
     "packet_log_max_file_size_mb": "megabytes of one of them",
-    "packet_log_rate": "denied packets a second that each rule shows; beyond it they are counted",
+    "packet_log_rate": "denied packets a second of one interface that are shown; beyond it they are counted",
     "packet_log_group": "NFLOG group of denied packets",
     "on_stop": "Keep or Remove: does enforcement go on when dnsguard stops",
     "table": "name of the nftables table",

@@ -43,6 +43,7 @@ from dnsguard.dataplane.rules import (
     TripleIn,
     Verdict,
     Way,
+    WithinShare,
 )
 from dnsguard.dataplane.sets import HashSet, IntervalSet, VerdictMap, interface_key, triple_key
 from dnsguard.netlink.expressions import STATE_NEW
@@ -149,6 +150,8 @@ class Run:
         match match:
             case Family(version):
                 return self._version == version
+            case WithinShare():
+                return True
             case FamilyIn(_, negated):
                 return not negated  # somebody is alive
             case Protocol(number, negated):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dnsguard.calc.compiled import Direction
-from dnsguard.dataplane.denying import denied_outright
+from dnsguard.dataplane.denying import denied_outright, denied_with_connection
 from dnsguard.dataplane.rules import Chain, Count, Match, Rule
 from dnsguard.dataplane.settings import Settings
 
@@ -27,7 +27,10 @@ class Additions:
         counter: str,
         comment: str = "",
         direction: Direction = Direction.EGRESS,
+        *,
+        connection: bool = False,
     ) -> tuple[Rule, ...]:
-        """The rules that drop such packets, which no policy is asked about."""
+        """The rules that drop such packets, which no policy is asked about. ``connection``: and what comes back."""
         self.counters.setdefault(counter)
-        return denied_outright(self.settings, direction).rules(matches, Count(counter), comment)
+        denying = (denied_with_connection if connection else denied_outright)(self.settings, direction)
+        return denying.rules(matches, Count(counter), comment)

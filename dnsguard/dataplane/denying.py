@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.dataplane import naming
-from dnsguard.dataplane.rules import Count, Log, Match, Rule, Verdict, Way, WithinShare
+from dnsguard.dataplane.rejudging import ending
+from dnsguard.dataplane.rules import Count, Goto, Log, Match, Rule, Verdict, Way, WithinShare
 from dnsguard.dataplane.sets import ShareSet
 from dnsguard.dataplane.settings import DeniedLog, DenyAction, Settings
 
@@ -25,7 +26,7 @@ INTERFACES_AT_ONCE = 10
 class Denying:
     """How packets end at one place of their way."""
 
-    verdict: Verdict
+    verdict: Verdict | Goto
     direction: Direction = Direction.EGRESS
     log: DeniedLog | None = None
 
@@ -48,13 +49,19 @@ def denied_by_policy(settings: Settings, stage: Stage, direction: Direction) -> 
     """
     early = stage in {Stage.UNTRACKED, Stage.PRE_DNAT}
     verdict = Verdict.REJECT if settings.deny is DenyAction.REJECT and not early else Verdict.DROP
-    return Denying(verdict, direction, settings.denied_log)
+    ends = verdict if stage is Stage.UNTRACKED else ending(settings, verdict)
+    return Denying(ends, direction, settings.denied_log)
 
 
 def denied_outright(settings: Settings, direction: Direction = Direction.EGRESS) -> Denying:
     """A packet that no policy is asked about: of no known workload, with another's address, of no connection. It says
     nothing about the connection that it claims to belong to."""
     return Denying(Verdict.DROP, direction, settings.denied_log)
+
+
+def denied_with_connection(settings: Settings, direction: Direction = Direction.EGRESS) -> Denying:
+    """A packet that no policy is asked about, and that nothing may come back to."""
+    return Denying(ending(settings, Verdict.DROP), direction, settings.denied_log)
 
 
 def share_sets(settings: Settings) -> Iterator[ShareSet]:

@@ -15,7 +15,9 @@ from dnsguard.dataplane.rules import (
     ArrivesWith,
     Chain,
     ClearMark,
+    ConnectionMarked,
     ConnectionState,
+    ConnectionStatus,
     Count,
     Family,
     FamilyIn,
@@ -28,10 +30,12 @@ from dnsguard.dataplane.rules import (
     Interface,
     InterfaceIn,
     InterfaceMap,
+    IsOriginal,
     IsReply,
     Jump,
     LeasedTo,
     Log,
+    MarkConnection,
     Marked,
     Match,
     Port,
@@ -247,8 +251,17 @@ def _emit_match(out: _Emitted, match: Match) -> None:
         case ConnectionState(states):
             mask = _host_order(states)
             out.add(ex.connection(ex.CT_STATE), ex.bitwise(mask, bytes(4)), ex.compare(ex.NOT_EQUAL, bytes(4)))
+        case ConnectionStatus(bits):
+            mask = _host_order(bits)
+            out.add(ex.connection(ex.CT_STATUS), ex.bitwise(mask, bytes(4)), ex.compare(ex.NOT_EQUAL, bytes(4)))
+        case ConnectionMarked(mask_bits, value, negated):
+            operator = ex.NOT_EQUAL if negated else ex.EQUAL
+            out.add(ex.connection(ex.CT_MARK), ex.bitwise(_host_order(mask_bits), bytes(4)))
+            out.add(ex.compare(operator, _host_order(_known(value))))
         case IsReply():
             out.add(ex.connection(ex.CT_DIRECTION), ex.compare(ex.EQUAL, bytes((ex.DIRECTION_REPLY,))))
+        case IsOriginal():
+            out.add(ex.connection(ex.CT_DIRECTION), ex.compare(ex.EQUAL, bytes((ex.DIRECTION_ORIGINAL,))))
         case ToMachine():
             out.add(ex.address_type(), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
         case FromMachine():
@@ -268,6 +281,9 @@ def _emit_statement(out: _Emitted, statement: Statement) -> None:
         case ClearMark(bits):
             changed = ex.bitwise(_host_order(_FULL_MARK & ~bits), bytes(4))
             out.add(ex.meta(ex.META_MARK), changed, ex.set_meta(ex.META_MARK))
+        case MarkConnection(mask, value):
+            changed = ex.bitwise(_host_order(_FULL_MARK & ~mask), _host_order(_known(value)))
+            out.add(ex.connection(ex.CT_MARK), changed, ex.set_connection(ex.CT_MARK))
         case Count(counter):
             out.add(ex.counter(counter))
         case Log(prefix, group, per_second):
@@ -305,6 +321,12 @@ def _emit_range(out: _Emitted, first: bytes, last: bytes, negated: bool) -> None
         out.add(ex.in_range(first, last, negated=True))
     else:
         out.add(ex.compare(ex.GREATER_OR_EQUAL, first), ex.compare(ex.LESS_OR_EQUAL, last))
+
+
+def _known(value: int | None) -> int:
+    if value is None:
+        raise ValueError("which revision is in force is not said")
+    return value
 
 
 def _interface(way: Way) -> bytes:

@@ -61,6 +61,7 @@ def _shape(settings: Settings) -> tuple[object, ...]:
         settings.node,
         settings.pass_mark,
         settings.accept_mark,
+        settings.mark_mask,
         settings.log_group,
         settings.log_per_second,
         settings.denied_log,
@@ -140,7 +141,7 @@ class _State:
         if _same_objects(chains, self._last.chains):
             chains = self._last.chains
         warnings = (*self._workloads.warnings(), *base.hosts.warnings)
-        self._last = Plan(settings.table, sets, self._counters(base.counters), chains, warnings)
+        self._last = Plan(settings.table, sets, self._counters(base.counters), chains, warnings, settings.mark_mask)
         return self._last
 
     def _laid(self, foot: _Foot, before: _Base | None) -> _Base:

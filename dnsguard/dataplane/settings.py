@@ -89,6 +89,10 @@ class Settings:
     accept_mark: int = 0x0002_0000
     """The bit that says "a host endpoint's untracked or pre-DNAT policy allowed this"."""
 
+    mark_mask: int = 0
+    """The bits of connections' marks in which the revision of policy stands that allowed them; 0: established
+    connections go on whatever policy says by now."""
+
     log_group: int = LOG_GROUP
     log_per_second: int = 100
     """Per Log rule."""

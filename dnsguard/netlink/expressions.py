@@ -22,8 +22,9 @@ REGISTER32_05 = 13
 VERDICT_DROP, VERDICT_ACCEPT, VERDICT_JUMP, VERDICT_GOTO, VERDICT_RETURN = 0, 1, -3, -4, -5
 
 META_MARK, META_IIFNAME, META_OIFNAME, META_NFPROTO, META_L4PROTO = 3, 6, 7, 15, 16
-CT_STATE, CT_DIRECTION = 0, 1
-DIRECTION_REPLY = 1
+CT_STATE, CT_DIRECTION, CT_STATUS, CT_MARK = 0, 1, 2, 3
+DIRECTION_ORIGINAL, DIRECTION_REPLY = 0, 1
+STATUS_EXPECTED, STATUS_CONFIRMED = 1, 8
 STATE_INVALID, STATE_ESTABLISHED, STATE_RELATED, STATE_NEW, STATE_UNTRACKED = 1, 2, 4, 8, 64
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
 EQUAL, NOT_EQUAL, LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL = range(6)
@@ -108,6 +109,11 @@ def lookup_verdict(map_name: str, register: int = REGISTER_1) -> bytes:
 def connection(key: int, register: int = REGISTER_1) -> bytes:
     """Load a property of the packet's connection."""
     return _expression("ct", be32(1, register), be32(2, key))
+
+
+@lru_cache(maxsize=2048)
+def set_connection(key: int, register: int = REGISTER_1) -> bytes:
+    return _expression("ct", be32(2, key), be32(4, register))
 
 
 @lru_cache(maxsize=16384)

@@ -13,7 +13,9 @@ from dnsguard.dataplane.rules import (
     AddressWithin,
     ArrivesWith,
     ClearMark,
+    ConnectionMarked,
     ConnectionState,
+    ConnectionStatus,
     Count,
     Family,
     FamilyIn,
@@ -26,10 +28,12 @@ from dnsguard.dataplane.rules import (
     Interface,
     InterfaceIn,
     InterfaceMap,
+    IsOriginal,
     IsReply,
     Jump,
     LeasedTo,
     Log,
+    MarkConnection,
     Marked,
     Match,
     Plan,
@@ -113,7 +117,7 @@ class Run:
                 return True, Verdict.DROP
             case Verdict.RETURN:
                 return True, None
-            case Verdict.NOTRACK | Log():
+            case Verdict.NOTRACK | Log() | MarkConnection():
                 pass
         return False, None
 
@@ -190,8 +194,14 @@ class Run:
                 return self._version == family and (key in self._set(name).keys) != negated
             case ConnectionState(states):
                 return bool(states & STATE_NEW)
+            case ConnectionStatus():
+                return False
+            case ConnectionMarked(_, value, negated):
+                return (value == 0) != negated
             case IsReply():
                 return False
+            case IsOriginal():
+                return True
             case ToMachine():
                 return self.packet.destination in self.own
             case FromMachine():

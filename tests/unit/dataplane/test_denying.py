@@ -8,7 +8,7 @@ from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.dataplane.denying import denied_by_policy, denied_outright
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.render import render_rule
-from dnsguard.dataplane.rules import Count, Log, Marked, Rule, Verdict, Way, WithinShare
+from dnsguard.dataplane.rules import Count, Goto, Log, Marked, Rule, Verdict, Way, WithinShare
 from dnsguard.dataplane.sets import ShareSet
 from dnsguard.dataplane.settings import DeniedLog, DenyAction, Settings
 from tests.unit.dataplane.samples import SAMPLES
@@ -52,6 +52,11 @@ def test_what_is_denied_is_logged_first_within_its_limit() -> None:
     assert (denial,) == denied_outright(Settings()).rules([Marked(1)], Count("spoofed-source"), "why")
 
 
+def _denies(end: object) -> bool:
+    """What stands alone in a chain that denies is led to by rules that count and log."""
+    return end in (Verdict.DROP, Verdict.REJECT) or (isinstance(end, Goto) and end.chain.startswith("denied-"))
+
+
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_every_rule_that_denies_has_its_log(sample: str) -> None:
     make, settings = SAMPLES[sample]
@@ -61,7 +66,7 @@ def test_every_rule_that_denies_has_its_log(sample: str) -> None:
     rules = [rule for chain in logging.chains for rule in chain.rules]
     denials = 0
     for before, rule in zip([Rule(()), *rules], rules, strict=False):
-        if rule.parts[-1:] in ((Verdict.DROP,), (Verdict.REJECT,)):
+        if len(rule.parts) > 1 and _denies(rule.parts[-1]):
             denials += 1
             count = rule.parts[-2]
             assert isinstance(count, Count)

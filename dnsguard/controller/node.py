@@ -77,9 +77,9 @@ def denied_log(settings: Settings) -> DeniedLog | None:
 
 
 def foundation_settings(settings: Settings) -> PlanSettings:
-    """Of the table before anything is known. Nothing is intercepted then: a table of an earlier run is adopted as it
-    is, whether that one intercepted or not."""
-    return replace(plan_settings(settings), endpoints_known=False, interception=None)
+    """Of the table before anything is known. Nothing is intercepted or judged again then: a table of an earlier run is
+    adopted as it is, whether that one did or not."""
+    return replace(plan_settings(settings), endpoints_known=False, interception=None, mark_mask=0)
 
 
 def interception(settings: Settings, configuration: Effective) -> Interception | None:

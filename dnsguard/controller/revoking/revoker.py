@@ -62,7 +62,9 @@ class Revoker:
         self._apart = apart
         self._clock = clock
         self._withdrawals = Withdrawals()
-        self._epoch = 0
+        self.begun = 0
+        """How many revisions did."""
+
         self._next = float("-inf")
         """When another revision may begin."""
 
@@ -118,10 +120,10 @@ class Revoker:
         self._judging.forget(self._leaving)
         self._leaving = frozenset()
         if begun:
-            self._epoch += 1
+            self.begun += 1
             self._owed = False
             self._next = self._clock() + self._apart
-        self._judging.begin(Policy(revision, self._epoch, enforced.compiled, enforced.surroundings))
+        self._judging.begin(Policy(revision, self.begun, enforced.compiled, enforced.surroundings))
 
     def _may_begin(self, state: State) -> bool:
         if not self._owed or self._clock() < self._next:

@@ -111,6 +111,11 @@ def enforcement(enforcer: Enforcer[Plan]) -> Iterator[Metric]:
     yield number("dnsguard_table_restored_total", "counter",
                  "Times that others removed the table or parts of it, and it was made anew.",
                  enforcer.restorations.count)  # fmt: skip
+    yield number("dnsguard_table_open_seconds_total", "counter",
+                 "Seconds at most until what others had opened was closed again.",
+                 enforcer.restorations.unnoticed_in_all)  # fmt: skip
+    yield number("dnsguard_table_restoring_seconds_total", "counter",
+                 "Seconds from then on until all was in force again.", enforcer.restorations.took_in_all)  # fmt: skip
 
 
 def work(worked: Mapping[str, Work]) -> Iterator[Metric]:

@@ -14,6 +14,8 @@ class Restorations:
         self.took = 0.0
         """From then on, until policy was in force as before."""
 
+        self.unnoticed_in_all = 0.0
+        self.took_in_all = 0.0
         self._since: float | None = None
 
     def began(self, now: float, sighting: Sighting | None = None) -> str:
@@ -24,6 +26,7 @@ class Restorations:
         self.count += 1
         self._since = now if sighting is None else sighting.noticed
         self.unnoticed = 0.0 if sighting is None else sighting.unnoticed
+        self.unnoticed_in_all += self.unnoticed
         if sighting is None:
             return "somebody else changed the table: restoring it"
         return f"somebody else {sighting.harm.value}: closed within {_written(self.unnoticed)}, restoring the rest"
@@ -31,6 +34,7 @@ class Restorations:
     def ended(self, now: float) -> str:
         """All is in force again; what is to be said of that."""
         self.took = 0.0 if self._since is None else now - self._since
+        self.took_in_all += self.took
         self._since = None
         return f"the table is restored, after {_written(self.took)}"
 

@@ -10,6 +10,7 @@ from dnsguard.controller.counting.book import CounterBook, Counting
 from dnsguard.controller.metrics import MetricsModel
 from dnsguard.dataplane.counted import Counted
 from dnsguard.dataplane.driver import Work
+from dnsguard.dataplane.sentinel import Harm, Sighting
 from dnsguard.link.server import ForwarderState
 from dnsguard.observe.exposition import exposition, number
 from tests.unit.controller.counting.fakes import FakeCounters
@@ -66,7 +67,9 @@ async def told(model: MetricsModel) -> dict[str, float]:
 
 async def test_what_is_in_force_what_it_took_and_who_keeps_up(model: MetricsModel, in_force: InForce) -> None:
     in_force.enforcer.enforced_at = 1_767_323_045.5
-    in_force.enforcer.restorations.count = 2
+    for when in 10.0, 20.0:
+        in_force.enforcer.restorations.began(when, Sighting(Harm.RULES, 0.25, when))
+        in_force.enforcer.restorations.ended(when + 0.5)
     found = await told(model)
     assert (
         found.items()
@@ -77,6 +80,8 @@ async def test_what_is_in_force_what_it_took_and_who_keeps_up(model: MetricsMode
             "dnsguard_enforced_revision": 7,
             "dnsguard_enforced_timestamp_seconds": 1_767_323_045.5,
             "dnsguard_table_restored_total": 2,
+            "dnsguard_table_open_seconds_total": 0.5,
+            "dnsguard_table_restoring_seconds_total": 1,
             'dnsguard_dataplane_transactions_total{step="prepare"}': 2,
             'dnsguard_dataplane_messages_total{step="prepare"}': 4,
             'dnsguard_dataplane_bytes_total{step="switch"}': 100,

@@ -14,17 +14,15 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.inputs import Inputs
 from dnsguard.controller.restoring import Restorations, is_of_rules
-from dnsguard.controller.revoking.revoker import Revoker
 from dnsguard.controller.transition import as_judged, for_both
 from dnsguard.dataplane.sentinel import Sighting
-from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.errors import DnsguardError
 from dnsguard.link.difference import opens
 from dnsguard.link.messages import Snapshot
@@ -43,6 +41,10 @@ COALESCE_SECONDS = 0.02
 ACKNOWLEDGE_SECONDS = 1.0
 """How long a forwarder may keep everybody waiting. Longer and it is stuck: what it does not know, it keeps closed."""
 
+ATTENDED_SECONDS = 5.0
+"""How long rules that look into new lease sets wait where no forwarder is connected any more: it is being started
+again, and knows what belongs there. What clients may reach by names would be closed to them until it is back."""
+
 FIRST_PAUSE = 0.1
 """Seconds until the kernel is tried again after it refused; doubles up to ``LONGEST_PAUSE``."""
 
@@ -57,6 +59,7 @@ class Pace:
 
     coalesce: float = COALESCE_SECONDS
     acknowledge: float = ACKNOWLEDGE_SECONDS
+    attended: float = ATTENDED_SECONDS
     guard: float = GUARD_SECONDS
     first_pause: float = FIRST_PAUSE
     longest_pause: float = LONGEST_PAUSE
@@ -78,9 +81,6 @@ class Desired(Generic[Plan]):
     configuration: Effective | None = None
     """Of the node, from settings and resources."""
 
-    surroundings: PlanSettings = field(default_factory=PlanSettings)
-    """What the plan was made for, besides policy."""
-
 
 class Compute(Protocol[Plan]):
     """Resources, and where forwarders listen → what to enforce. Called in a worker thread."""
@@ -95,11 +95,11 @@ class Kernel(Protocol[PlanIn]):
     def open(self) -> None:
         """Adopt the table that an earlier run left as it is; where there is none, make one that is closed."""
 
-    def prepare(self, plan: PlanIn) -> None:
-        """Create what new rules will refer to, lease sets first. No packet notices."""
+    def prepare(self, plan: PlanIn) -> Collection[str]:
+        """Create what new rules will refer to, lease sets first: the names of those. No packet notices."""
 
-    def switch(self, plan: PlanIn, revise: bool) -> None:
-        """Put the plan's rules in force in one transaction, and with ``revise`` begin another revision of policy."""
+    def switch(self, plan: PlanIn) -> None:
+        """Put the plan's rules in force in one transaction."""
 
     def sweep(self, plan: PlanIn, lease_sets: bool) -> None:
         """Delete what the plan does not use; lease sets only when ``lease_sets`` says that nobody writes to them."""
@@ -123,6 +123,8 @@ class Link(Protocol):
         self, revision: int, seconds: float, ignoring: Collection[str] = frozenset()
     ) -> tuple[str, ...]: ...
 
+    async def attended(self, seconds: float) -> bool: ...
+
     def laggards(self, revision: int) -> tuple[str, ...]: ...
 
 
@@ -138,11 +140,9 @@ class Enforcer(Generic[Plan]):
         worker: Executor,
         pace: Pace = Pace(),
         switched: Callable[[], None] = lambda: None,
-        revoker: Revoker | None = None,
     ) -> None:
         """``worker`` has one thread; everybody who talks to the kernel uses the same one. ``switched`` is called when
-        other policy than before is in force; ``revoker`` says when established connections are to be judged again;
-        without one they go on."""
+        other policy than before is in force."""
         self._inputs = inputs
         self._compute = compute
         self._kernel = kernel
@@ -150,7 +150,6 @@ class Enforcer(Generic[Plan]):
         self._worker = worker
         self._pace = pace
         self._switched = switched
-        self._revoker = revoker
         self._pause = pace.first_pause
         self._wake = asyncio.Event()
         self._listed = False
@@ -160,6 +159,12 @@ class Enforcer(Generic[Plan]):
         self._next_look = 0.0
         self._published = 0
         self._late: frozenset[str] = frozenset()
+        self._unfilled = False
+        """There are lease sets that no forwarder has filled yet."""
+
+        self._misses_forwarder = False
+        """None is connected, one was, and nobody has waited in vain for it yet."""
+
         self._judged: frozenset[str] = frozenset()
         """Addresses of workloads that have rules since an earlier run."""
 
@@ -209,7 +214,7 @@ class Enforcer(Generic[Plan]):
         rested = clock()
         while True:
             try:
-                async with asyncio.timeout(self._patience()):
+                async with asyncio.timeout(self._next_pause() if self.problem else self._pace.guard):
                     await self._wake.wait()
                 if self._sighting is None:
                     await asyncio.sleep(rested + self._pace.coalesce - clock())
@@ -219,13 +224,6 @@ class Enforcer(Generic[Plan]):
             if await self._attempt(self._step):
                 self._pause = self._pace.first_pause
             rested = clock()
-
-    def _patience(self) -> float:
-        """Seconds until the next step, if nobody asks for one."""
-        if self.problem:
-            return self._next_pause()
-        left = None if self._revoker is None else self._revoker.seconds_left
-        return self._pace.guard if left is None else min(left, self._pace.guard)
 
     def _next_pause(self) -> float:
         pause = self._pause
@@ -257,6 +255,7 @@ class Enforcer(Generic[Plan]):
     async def _open(self) -> None:
         await self._in_worker(self._kernel.open)
         self._judged = await self._in_worker(self._kernel.judged_addresses)
+        self._misses_forwarder = bool(self._judged)
 
     async def _step(self) -> None:
         sighting, self._sighting = self._sighting, None
@@ -273,8 +272,6 @@ class Enforcer(Generic[Plan]):
         if self._listed and (self._stale or self._reassert or self.problem):
             self._stale = False
             await self._enforce()
-        if self._revoker is not None and self._revoker.seconds_left == 0.0 and self.enforced is not None:
-            await self._revise(self._revoker, self._revoker.is_due, self.enforced)
         if self._unswept and self.enforced is not None:
             await self._sweep(self.enforced.plan)
 
@@ -290,39 +287,48 @@ class Enforcer(Generic[Plan]):
         desired = await asyncio.to_thread(
             self._compute, self._inputs.resources, self._link.listen, self._inputs.revision
         )
-        await self._in_worker(self._kernel.prepare, desired.plan)
+        if await self._in_worker(self._kernel.prepare, desired.plan):
+            self._unfilled = True
         before = None if self.enforced is None else self.enforced.snapshot
         if self._reassert or (before is None and not self._judged):
             # Nothing is in force: close first, forwarders fill the sets afterwards.
-            await self._switch(desired, revises=not self._reassert)
+            await self._switch(desired)
             self._published = self._link.publish(desired.snapshot, reassert=self._reassert)
             if self._reassert:
                 log.info("%s", self.restorations.ended(monotonic()))
             self._reassert = False
             return
-        # One that kept everybody waiting once does so again only after it has caught up.
-        still_late = self._late.intersection(self._link.laggards(self._published))
         first = as_judged(desired.snapshot, self._judged) if before is None else for_both(before, desired.snapshot)
-        self._published = self._link.publish(first)
-        if before is None or opens(before, first):
-            late = await self._link.acknowledged(self._published, self._pace.acknowledge, still_late)
-            self._late = frozenset(late)
-            if self._late - still_late:
-                log.warning("not waiting longer for %s: names that are new to it stay closed", ", ".join(late))
+        await self._have_filled(first, is_awaited=before is None or opens(before, first))
         await self._switch(desired)
         self._published = self._link.publish(desired.snapshot)
-        if self._revoker is not None and self._revoker.waits_for_leases:
-            await self._link.acknowledged(self._published, self._pace.acknowledge, self._late)
-            await self._revise(self._revoker, self._revoker.leases_went, desired)
 
-    async def _switch(self, desired: Desired[Plan], *, revises: bool = True) -> None:
-        """Without ``revises`` no other revision begins with it, since leases are missing that connections may stand on;
-        it is due then."""
-        if self._revoker is None:
-            await self._in_worker(self._kernel.switch, desired.plan, False)
-        else:
-            begins = await self._in_worker(self._revoker.weigh, self.enforced, desired) and revises
-            await self._put_in_force(self._revoker, desired, begins)
+    async def _have_filled(self, first: Snapshot, *, is_awaited: bool) -> None:
+        """Tell forwarders; return when they have it in force, or have kept everybody waiting for long enough."""
+        clock = asyncio.get_running_loop().time
+        give_up = clock() + self._pace.attended
+        while True:
+            # One that kept everybody waiting once does so again only after it has caught up.
+            still_late = self._late.intersection(self._link.laggards(self._published))
+            self._published = self._link.publish(first)
+            if is_awaited:
+                late = await self._link.acknowledged(self._published, self._pace.acknowledge, still_late)
+                self._late = frozenset(late)
+                if self._late - still_late:
+                    log.warning("not waiting longer for %s: names that are new to it stay closed", ", ".join(late))
+            if await self._link.attended(0):
+                self._misses_forwarder = True
+                break
+            if not (self._unfilled and self._misses_forwarder):
+                break
+            if not await self._link.attended(give_up - clock()):
+                log.warning("no forwarder comes back: what names lead to is closed until it does")
+                self._misses_forwarder = False
+                break
+        self._unfilled = False
+
+    async def _switch(self, desired: Desired[Plan]) -> None:
+        await self._in_worker(self._kernel.switch, desired.plan)
         if self.enforced is None:
             log.info("in sync with revision %d of the store", desired.revision)
         before, self.enforced = self.enforced, desired
@@ -330,15 +336,6 @@ class Enforcer(Generic[Plan]):
         self._unswept = True
         if before is None or before.compiled is not desired.compiled:
             self._switched()
-
-    async def _revise(self, revoker: Revoker, is_due: Callable[[Desired[Plan]], bool], enforced: Desired[Plan]) -> None:
-        """Begin another revision of the policy in force, if it is due."""
-        if await self._in_worker(is_due, enforced):
-            await self._put_in_force(revoker, enforced, True)
-
-    async def _put_in_force(self, revoker: Revoker, desired: Desired[Plan], revise: bool) -> None:
-        await self._in_worker(self._kernel.switch, desired.plan, revise)
-        await self._in_worker(revoker.switched, desired, revise)
 
     async def _sweep(self, plan: Plan) -> None:
         all_know = not self._link.laggards(self._published)

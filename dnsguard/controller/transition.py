@@ -9,7 +9,8 @@ from dnsguard.span import differing
 
 
 def as_judged(wanted: Snapshot, judged: Collection[str]) -> Snapshot:
-    """``wanted`` as far as rules of an earlier run judge its workloads, which have these addresses."""
+    """``wanted`` as far as rules of an earlier run judge its workloads, which have these addresses. What else those
+    rules look into is not known, so nothing is to be taken away."""
     identities = []
     for each in wanted.identities:
         if "/" in each.endpoint:
@@ -18,7 +19,7 @@ def as_judged(wanted: Snapshot, judged: Collection[str]) -> Snapshot:
                 continue
             each = each if addresses == each.addresses else replace(each, addresses=addresses)
         identities.append(each)
-    return replace(wanted, identities=tuple(identities))
+    return replace(wanted, identities=tuple(identities), keeps=True)
 
 
 def for_both(before: Snapshot, wanted: Snapshot) -> Snapshot:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dnsguard.calc.compiled import Direction
-from dnsguard.dataplane.denying import denied_outright, denied_with_connection
+from dnsguard.dataplane.denying import denied_outright
 from dnsguard.dataplane.rules import Chain, Count, Match, Rule
 from dnsguard.dataplane.settings import Settings
 
@@ -21,16 +20,7 @@ class Additions:
         self.chains.setdefault(chain.name, chain)
         return chain.name
 
-    def deny(
-        self,
-        matches: Sequence[Match],
-        counter: str,
-        comment: str = "",
-        direction: Direction = Direction.EGRESS,
-        *,
-        connection: bool = False,
-    ) -> tuple[Rule, ...]:
-        """The rules that drop such packets, which no policy is asked about. ``connection``: and what comes back."""
+    def deny(self, matches: Sequence[Match], counter: str, comment: str = "") -> tuple[Rule, ...]:
+        """The rules that drop such packets, which no policy is asked about."""
         self.counters.setdefault(counter)
-        denying = (denied_with_connection if connection else denied_outright)(self.settings, direction)
-        return denying.rules(matches, Count(counter), comment)
+        return denied_outright(self.settings).rules(matches, Count(counter), comment)

@@ -57,6 +57,9 @@ class Enforcing:
         self._configure = configure
         self._changed = changed
         self._continues = False
+        self._keeps = False
+        """What was said last: rules of an earlier run are in force."""
+
         self._retry_at = 0.0
         self._healed: Callable[[], None] = lambda: None
         """Acknowledges the last revision once more, without what could not be written."""
@@ -109,11 +112,14 @@ class Enforcing:
 
     async def _take(self, message: Snapshot | Delta, acknowledge: Acknowledge) -> None:
         faults: list[str] = []
+        kept, self._keeps = self._keeps, message.keeps
         match message:
             case Snapshot():
-                problem = await self._committer.write(await self._replace(message, faults))
+                problem = await self._write(await self._replace(message, faults))
             case Delta():
                 problem = await self._apply(message, faults)
+                if kept and not message.keeps:
+                    problem = await self._write(self._book.owed_removals()) or problem
         for fault in faults:
             log.error("revision %d: %s", message.revision, fault)
         if problem and not self.problem:
@@ -159,13 +165,17 @@ class Enforcing:
         self._changed()
         problem = ""
         for said in delta.configuration:
-            problem = await self._committer.write(self._configure(said)) or problem
+            problem = await self._write(self._configure(said)) or problem
         for piece in self._pieces(delta, faults):
             changes = self._book.apply_delta(*piece, self._loop.time())
             self._changed()
-            problem = await self._committer.write(changes) or problem
+            problem = await self._write(changes) or problem
             await asyncio.sleep(0)
         return problem
+
+    async def _write(self, changes: Changes) -> str:
+        """What could not be written, or empty. While rules of an earlier run are in force nothing is removed."""
+        return await self._committer.write(changes._replace(remove=()) if self._keeps else changes)
 
     def _pieces(self, delta: Delta, faults: list[str]) -> Iterator[_Piece]:
         """What is closed comes first. A set that is new fills when somebody uses it; one that had other patterns makes
@@ -183,7 +193,7 @@ class Enforcing:
         yield (), delta.removed_lease_sets, (), ()
 
     async def _try_again(self) -> None:
-        self._note(await self._committer.write(self._book.reconcile(self._loop.time(), rewrite=True)))
+        self._note(await self._write(self._book.reconcile(self._loop.time(), rewrite=True)))
         self._retry_at = self._loop.time() + RETRY_SECONDS
         if not self.problem:
             self._healed()

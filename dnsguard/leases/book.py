@@ -198,6 +198,10 @@ class LeaseBook:
         again = {element.place for element in changes.add}
         return changes._replace(remove=tuple([place for place in self.held.all_doomed() if place not in again]))
 
+    def owed_removals(self) -> Changes:
+        """What the kernel is to be rid of and, by its own word, is not."""
+        return Changes((), self.held.all_doomed())
+
     def places(self) -> list[tuple[str, bytes]]:
         """Every (kernel set, client) that holds something or may: for ``reconcile_part``."""
         return list(self._rule.everything())

@@ -25,6 +25,7 @@ def difference(old: Snapshot, new: Snapshot) -> Delta:
         identities=tuple(each for each in has_identities if old_identities.get(each.endpoint) != each),
         removed_identities=tuple(sorted(old_identities.keys() - {each.endpoint for each in has_identities})),
         configuration=() if old.configuration == new.configuration else (new.configuration,),
+        keeps=new.keeps,
     )
 
 

@@ -101,6 +101,9 @@ class Snapshot:
     """``AllowAll`` or ``AllowListed``: beyond the judgement of port 53, are names that no policy allows refused."""
 
     configuration: DnsConfiguration = DnsConfiguration()
+    keeps: bool = False
+    """Rules of an earlier run are still in force, which may look into any set: what has no reason any more stays for
+    now, and goes with the next snapshot or delta that does not say this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,9 @@ class Delta:
     removed_identities: tuple[str, ...]
     configuration: tuple[DnsConfiguration, ...] = ()
     """The new one, where it changed; otherwise none."""
+
+    keeps: bool = False
+    """As a snapshot has it."""
 
 
 @dataclass(frozen=True, slots=True)

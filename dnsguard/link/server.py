@@ -139,10 +139,11 @@ class LinkServer:
         new = replace(wanted, revision=self.revision + 1)
         whole = reassert or old is None or (old.table, old.query_policy) != (new.table, new.query_policy)
         delta = None if whole or old is None else difference(old, new)
-        if delta is not None and is_empty(delta) and old is not None:
+        is_news = delta is not None and old is not None and (not is_empty(delta) or old.keeps != new.keeps)
+        if delta is not None and not is_news and old is not None:
             new = old
         self._current = new
-        update = None if delta is None or is_empty(delta) else encode(delta)
+        update = encode(delta) if delta is not None and is_news else None
         snapshot: bytes | None = None
         for connection in tuple(self._connections.values()):
             if not connection.state.name:
@@ -170,6 +171,17 @@ class LinkServer:
         except TimeoutError:
             pass
         return self.laggards(revision)
+
+    async def attended(self, seconds: float) -> bool:
+        """Whether a forwarder is connected, or one is within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self.forwarders:
+                    self._progress.clear()
+                    await self._progress.wait()
+        except TimeoutError:
+            pass
+        return bool(self.forwarders)
 
     def laggards(self, revision: int) -> tuple[str, ...]:
         """Connected forwarders that were sent ``revision`` or an earlier one and have not acknowledged it."""
@@ -344,6 +356,7 @@ class LinkServer:
                 for tail in self._tails.values():
                     if tail.query.follow:
                         self._send_aside(connection, replace(tail.query, last=0))
+                self._progress.set()
                 self._on_hello()
             case Ack():
                 if message.problem:

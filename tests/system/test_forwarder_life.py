@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,20 @@ async def test_what_a_killed_one_left_open_closes_when_policy_changes_and_not_be
     assert here.elements("d4-web") == {}
 
 
+async def test_while_rules_of_an_earlier_run_are_in_force_nothing_that_they_may_look_into_goes(here: Rig) -> None:
+    await started(here)
+    await here.ask("www.example.org")
+    here.make_sets(other := feed("other", "www.example.org"))
+    wanted = policy(other, identities=[identity("shop/cart", [WORKLOAD], ["other"])])
+    await here.enforced(replace(wanted, keeps=True))
+    await here.ask("www.example.org")
+    for kernel_set in "d4-web", "d4-other":
+        assert set(here.elements(kernel_set)) == {(WORKLOAD, "198.51.100.1")}
+    await here.enforced(wanted)
+    assert here.elements("d4-web") == {}
+    assert set(here.elements("d4-other")) == {(WORKLOAD, "198.51.100.1")}
+
+
 async def test_the_element_that_shows_whether_others_emptied_the_set_is_not_its_to_remove(here: Rig) -> None:
     await started(here)
     await here.ask("www.example.org")
@@ -90,22 +105,6 @@ async def test_the_element_that_shows_whether_others_emptied_the_set_is_not_its_
     await here.connected()
     await here.enforced(policy(feed("web", "new.example.org"), identities=[WEB]))
     assert set(here.elements("d4-web")) == {("0.0.0.0", "0.0.0.0")}
-
-
-async def test_killed_it_knows_what_it_learned_some_seconds_before(here: Rig) -> None:
-    """So a policy that changes then takes away only what it is to take away."""
-    await started(here)
-    await here.ask("www.example.org")
-    await here.ask("new.example.org")
-    await last_good_written(here)
-    learned = here.directory / "state" / "learned.jsonl"
-    await here.until(lambda: learned.exists() and "new" in learned.read_text(), "what was learned is written")
-    here.signal(signal.SIGKILL)
-    await here.ended()
-    await here.start()
-    await here.connected()
-    await here.enforced(policy(feed("web", "new.example.org"), identities=[WEB]))
-    assert set(here.elements("d4-web")) == {(WORKLOAD, "198.51.100.2")}
 
 
 async def test_what_policy_lost_while_nobody_ran_is_closed(here: Rig) -> None:

@@ -35,13 +35,15 @@ class FakeKernel:
         if self.rules is None:
             self.rules = frozenset()
 
-    def prepare(self, plan: frozenset[str]) -> None:
-        self._note("prepare", plan - self.sets)
+    def prepare(self, plan: frozenset[str]) -> frozenset[str]:
+        new = plan - self.sets
+        self._note("prepare", new)
         self.sets |= plan
+        return new
 
-    def switch(self, plan: frozenset[str], revise: bool = False) -> None:
+    def switch(self, plan: frozenset[str]) -> None:
         assert plan <= self.sets, "a rule refers to a set that does not exist"
-        self._note("revise" if revise else "switch", plan)
+        self._note("switch", plan)
         self.rules = plan
 
     def sweep(self, plan: frozenset[str], lease_sets: bool) -> None:
@@ -97,6 +99,12 @@ class FakeLink:
         self.waits.append(0.0 if "f1" in ignoring else seconds)
         self.journal.append("wait")
         return self.laggards(revision)
+
+    async def attended(self, seconds: float) -> bool:
+        give_up = asyncio.get_running_loop().time() + seconds
+        while not self.connected and asyncio.get_running_loop().time() < give_up:  # noqa: ASYNC110 - set by the test
+            await asyncio.sleep(0.001)
+        return self.connected
 
     def laggards(self, revision: int) -> tuple[str, ...]:
         return ("f1",) if self.connected and self.acked < revision else ()

@@ -10,6 +10,7 @@ import pytest
 from dnsguard.controller.enforcement import Enforcer, Pace
 from dnsguard.controller.inputs import Inputs
 from dnsguard.dataplane.sentinel import Harm, Sighting
+from dnsguard.link.messages import Snapshot
 from tests.unit.controller.fakes import FakeKernel, FakeLink, compute, network_set, until
 
 PACE = Pace(coalesce=0, acknowledge=1, guard=0.005, first_pause=0.001, longest_pause=0.002)
@@ -76,7 +77,7 @@ async def test_sets_then_forwarders_then_rules_then_sweep() -> None:
     async with running() as loop:
         loop.want("a", "b")
         await loop.settled()
-        assert loop.since() == ["open", "prepare a b", "publish a b", "wait", "switch a b", "sweep"]
+        assert loop.since() == ["open", "prepare a b", "publish a b", "wait", "switch a b", "publish a b", "sweep"]
         loop.want("b", "c")
         await loop.settled()
         assert loop.since() == ["prepare c", "publish b c a", "wait", "switch b c", "publish b c", "sweep a"]
@@ -89,11 +90,11 @@ async def test_what_the_old_rules_look_into_is_fed_until_they_are_gone() -> None
         fed: list[set[str]] = []
         switch = loop.kernel.switch
 
-        def switched(plan: frozenset[str], revise: bool = False) -> None:
+        def switched(plan: frozenset[str]) -> None:
             assert loop.link.last is not None
             fed.append({feed.id for feed in loop.link.last.lease_sets})
             fed.append(set(loop.link.last.identities[0].lease_sets))
-            switch(plan, revise)
+            switch(plan)
 
         loop.kernel.switch = switched  # type: ignore[method-assign]
         loop.want("new")
@@ -125,6 +126,52 @@ async def test_a_forwarder_that_is_away_or_stuck_does_not_keep_rules_from_being_
         assert loop.link.waits == [PACE.acknowledge]
         loop.link.connected = False
         await loop.settled()
+
+
+async def test_rules_that_look_into_new_sets_wait_for_a_forwarder_that_comes_back() -> None:
+    async with running(pace=replace(PACE, attended=60)) as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.since()
+        loop.link.connected = False
+        loop.want("b")
+        await until(lambda: "publish b a" in loop.journal)
+        await asyncio.sleep(0.02)
+        assert loop.kernel.rules == frozenset({"a"})
+        loop.link.connected = True
+        loop.link.last = None  # it gets a snapshot
+        await loop.settled()
+        assert loop.since()[-5:] == ["publish b a", "wait", "switch b", "publish b", "sweep a"]
+
+
+async def test_what_needs_no_new_set_waits_for_nobody_who_is_away() -> None:
+    async with running(pace=replace(PACE, attended=60)) as loop:
+        loop.want("a", "b")
+        await loop.settled()
+        loop.link.connected = False
+        loop.want("a")
+        await loop.settled()
+        loop.want("a", "pod-new")
+        await loop.settled()
+
+
+async def test_nobody_waits_a_second_time_for_a_forwarder_that_did_not_come_back() -> None:
+    async with running(pace=replace(PACE, attended=0.05)) as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.link.connected = False
+        for turn in range(40):
+            loop.want("a", f"s{turn}")
+            await loop.settled()
+        assert not loop.enforcer._misses_forwarder
+
+
+async def test_where_no_forwarder_ever_was_none_is_waited_for() -> None:
+    async with running(frozenset(), pace=replace(PACE, attended=60)) as loop:
+        loop.link.connected = False
+        for name in "a", "b":
+            loop.want(name)
+            await loop.settled()
 
 
 async def test_a_stuck_forwarder_keeps_everybody_waiting_once() -> None:
@@ -278,6 +325,24 @@ async def test_after_a_restart_an_endpoint_that_came_meanwhile_gets_no_answer_be
         loop.want("a", "pod-new")
         await loop.settled()
         assert loop.since() == ["open", "prepare a", "publish a", "wait", "switch a", "publish a pod-new", "sweep"]
+
+
+async def test_until_the_rules_of_an_earlier_run_are_replaced_forwarders_keep_what_those_may_look_into() -> None:
+    async with running() as loop:
+        told: list[bool] = []
+        publish = loop.link.publish
+
+        def published(wanted: Snapshot, *, reassert: bool = False) -> int:
+            told.append(wanted.keeps)
+            return publish(wanted, reassert=reassert)
+
+        loop.link.publish = published  # type: ignore[method-assign]
+        loop.want("a")
+        await loop.settled()
+        loop.want("a", "b")
+        await loop.settled()
+        assert told[:3] == [True, False, False]
+        assert not any(told[3:])
 
 
 async def test_where_nothing_is_in_force_rules_stand_before_the_first_answer() -> None:

@@ -136,6 +136,28 @@ async def test_what_changes_nothing_is_not_sent(tmp_path: Path) -> None:
         assert forwarder.told.qsize() == 1
 
 
+async def test_that_what_was_kept_may_go_is_sent_where_nothing_else_differs(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        forwarder = Forwarder(made.path)
+        await made.join(forwarder)
+        made.server.publish(replace(ONE, keeps=True))
+        assert made.server.publish(ONE) == 2
+        assert made.server.publish(ONE) == 2
+        assert await made.server.acknowledged(2, 5) == ()
+        first, second = forwarder.told.get_nowait(), forwarder.told.get_nowait()
+        assert isinstance(first, Snapshot)
+        assert isinstance(second, Delta)
+        assert (first.keeps, second.keeps) == (True, False)
+
+
+async def test_somebody_is_there_once_a_forwarder_said_hello(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        assert not await made.server.attended(0)
+        waiting = asyncio.create_task(made.server.attended(20))
+        await made.join(Forwarder(made.path))
+        assert await waiting
+
+
 async def test_reassert_sends_a_snapshot_to_those_who_have_one(tmp_path: Path) -> None:
     async with link(tmp_path) as made:
         forwarder = Forwarder(made.path)

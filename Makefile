@@ -2,14 +2,13 @@
 #
 #   make demo      real connections in a lab of network namespaces, against what policy says
 #   make test      everything: format, lint, types, import contracts, tests
-#   make soak      the long runs: 10 000 look-ups, each followed at once by a connection; 25 000 packets through 500
+#   make soak      the long runs: 10 000 look-ups, each followed at once by a connection; millions of packets, allowed
+#                  and denied, while dnsguard is restarted, killed, edited and flushed; 25 000 packets through 500
 #                  random worlds, against what the evaluator says; the bugs of others for as long as they took, with
 #                  SOAK_SECONDS=3600 for an hour each; programs in C, Go, Java and JavaScript, whose languages it
 #                  installs, as clients; and make fuzz
 #   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour, and a whole
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
-#   make ordinary  the tests that need a kernel once more as an ordinary user, in user namespaces: what is left out then
-#                  stands in tests/ordinary/left_out.yaml (make test does it for tests/kernel)
 #   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: what is new costs about two fifths
 #                  less, what repeats costs the same
 #   make scale     with 10 000 endpoints: what packets cost, and one connection carries; changes of endpoints, policies and
@@ -27,7 +26,7 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
 	tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo ordinary soak fuzz compiled scale loadtest setup peers clients lint types contracts unit
+.PHONY: test demo soak fuzz compiled scale loadtest setup peers clients lint types contracts unit
 
 test: lint types contracts
 	$(BIN)/pytest -n auto --dist loadgroup
@@ -37,12 +36,10 @@ demo: setup
 
 soak: clients fuzz
 	$(BIN)/python -m tests.demo.soak
+	$(BIN)/python -m tests.torrent
 	$(BIN)/python -m tests.worlds --worlds 500 --packets 40
 	$(BIN)/pytest --timeout 0 --soak $(SOAK_SECONDS) $(SOAKED)
 	$(BIN)/pytest --soak $(SOAK_SECONDS) tests/system/test_real_clients.py tests/system/test_node_caches.py
-
-ordinary: setup
-	$(BIN)/python -m tests.ordinary
 
 fuzz: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt

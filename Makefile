@@ -9,6 +9,8 @@
 #                  installs, as clients; and make fuzz
 #   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour, and a whole
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
+#   make ordinary  the tests that need a kernel once more as an ordinary user, in user namespaces: what is left out then
+#                  stands in tests/ordinary/left_out.yaml (make test does it for tests/kernel)
 #   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: what is new costs about two fifths
 #                  less, what repeats costs the same
 #   make scale     with 10 000 endpoints: what packets cost, and one connection carries; changes of endpoints, policies and
@@ -26,7 +28,7 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
 	tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo soak fuzz compiled scale loadtest setup peers clients lint types contracts unit
+.PHONY: test demo ordinary soak fuzz compiled scale loadtest setup peers clients lint types contracts unit
 
 test: lint types contracts
 	$(BIN)/pytest -n auto --dist loadgroup
@@ -40,6 +42,9 @@ soak: clients fuzz
 	$(BIN)/python -m tests.worlds --worlds 500 --packets 40
 	$(BIN)/pytest --timeout 0 --soak $(SOAK_SECONDS) $(SOAKED)
 	$(BIN)/pytest --soak $(SOAK_SECONDS) tests/system/test_real_clients.py tests/system/test_node_caches.py
+
+ordinary: setup
+	$(BIN)/python -m tests.ordinary
 
 fuzz: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt

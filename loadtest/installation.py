@@ -157,8 +157,8 @@ class _Kernel:
         self.judged_addresses = driver.judged_addresses
         self.lost = driver.lost
 
-    def switch(self, plan: Plan) -> None:
-        self._driver.switch(plan)
+    def switch(self, plan: Plan, revise: bool) -> None:
+        self._driver.switch(plan, revise)
         self.switched_at = perf_counter()
 
     def sweep(self, plan: Plan, lease_sets: bool) -> None:

@@ -15,8 +15,8 @@ def main(argv: Sequence[str]) -> int:
     """Show records."""
     parser = argparse.ArgumentParser(
         prog="dnsguard denied",
-        description="Whose packets were denied, to what, and by which rule; packets that are alike share a line. Each"
-        " rule shows so many a second, and what goes beyond is counted.",
+        description="Whose packets were denied, to what, and by which rule; packets that are alike share a line. So"
+        " many a second are shown of one workload, and what goes beyond is counted.",
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until interrupted")
     parser.add_argument(

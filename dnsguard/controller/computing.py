@@ -21,6 +21,7 @@ from dnsguard.controller.node import (
 from dnsguard.controller.queryrights import Allows
 from dnsguard.dataplane.planner import Planner
 from dnsguard.dataplane.rules import Plan
+from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.resources import Resource
 from dnsguard.servers import DNS_PORT
 from dnsguard.settings import Settings
@@ -38,6 +39,7 @@ class _Policy:
     compiled: Compiled
     plan: Plan
     configuration: Effective
+    surroundings: PlanSettings
 
 
 class Computing:
@@ -57,7 +59,15 @@ class Computing:
             policy.compiled, listen, lambda: egress_allows(policy.compiled), policy.interfaces
         )
         snapshot = replace(snapshot, configuration=dns_configuration(self._settings, policy.configuration))
-        return Desired(revision, policy.compiled, policy.plan, snapshot, policy.resources, policy.configuration)
+        return Desired(
+            revision,
+            policy.compiled,
+            policy.plan,
+            snapshot,
+            policy.resources,
+            policy.configuration,
+            policy.surroundings,
+        )
 
     def _policy(self, resources: tuple[Resource, ...]) -> _Policy:
         """The last one when nothing changed: a forwarder that connects, or a kernel that refused, changes nothing."""
@@ -72,8 +82,9 @@ class Computing:
         for warning in configuration.warnings:
             if last is None or warning not in last.configuration.warnings:
                 log.warning("%s", warning)
-        plan = self._planner.plan(compiled, plan_settings(self._settings, interfaces, configuration))
-        self._last = _Policy(seen.all, interfaces, compiled, plan, configuration)
+        surroundings = plan_settings(self._settings, interfaces, configuration)
+        plan = self._planner.plan(compiled, surroundings)
+        self._last = _Policy(seen.all, interfaces, compiled, plan, configuration, surroundings)
         return self._last
 
 

@@ -14,15 +14,17 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.inputs import Inputs
 from dnsguard.controller.restoring import Restorations, is_of_rules
+from dnsguard.controller.revoking.revoker import Revoker
 from dnsguard.controller.transition import as_judged, for_both
 from dnsguard.dataplane.sentinel import Sighting
+from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.errors import DnsguardError
 from dnsguard.link.difference import opens
 from dnsguard.link.messages import Snapshot
@@ -81,6 +83,9 @@ class Desired(Generic[Plan]):
     configuration: Effective | None = None
     """Of the node, from settings and resources."""
 
+    surroundings: PlanSettings = field(default_factory=PlanSettings)
+    """What the plan was made for, besides policy."""
+
 
 class Compute(Protocol[Plan]):
     """Resources, and where forwarders listen → what to enforce. Called in a worker thread."""
@@ -98,8 +103,8 @@ class Kernel(Protocol[PlanIn]):
     def prepare(self, plan: PlanIn) -> Collection[str]:
         """Create what new rules will refer to, lease sets first: the names of those. No packet notices."""
 
-    def switch(self, plan: PlanIn) -> None:
-        """Put the plan's rules in force in one transaction."""
+    def switch(self, plan: PlanIn, revise: bool) -> None:
+        """Put the plan's rules in force in one transaction, and with ``revise`` begin another revision of policy."""
 
     def sweep(self, plan: PlanIn, lease_sets: bool) -> None:
         """Delete what the plan does not use; lease sets only when ``lease_sets`` says that nobody writes to them."""
@@ -140,9 +145,11 @@ class Enforcer(Generic[Plan]):
         worker: Executor,
         pace: Pace = Pace(),
         switched: Callable[[], None] = lambda: None,
+        revoker: Revoker | None = None,
     ) -> None:
         """``worker`` has one thread; everybody who talks to the kernel uses the same one. ``switched`` is called when
-        other policy than before is in force."""
+        other policy than before is in force; ``revoker`` says when established connections are to be judged again;
+        without one they go on."""
         self._inputs = inputs
         self._compute = compute
         self._kernel = kernel
@@ -150,6 +157,7 @@ class Enforcer(Generic[Plan]):
         self._worker = worker
         self._pace = pace
         self._switched = switched
+        self._revoker = revoker
         self._pause = pace.first_pause
         self._wake = asyncio.Event()
         self._listed = False
@@ -214,7 +222,7 @@ class Enforcer(Generic[Plan]):
         rested = clock()
         while True:
             try:
-                async with asyncio.timeout(self._next_pause() if self.problem else self._pace.guard):
+                async with asyncio.timeout(self._patience()):
                     await self._wake.wait()
                 if self._sighting is None:
                     await asyncio.sleep(rested + self._pace.coalesce - clock())
@@ -224,6 +232,13 @@ class Enforcer(Generic[Plan]):
             if await self._attempt(self._step):
                 self._pause = self._pace.first_pause
             rested = clock()
+
+    def _patience(self) -> float:
+        """Seconds until the next step, if nobody asks for one."""
+        if self.problem:
+            return self._next_pause()
+        left = None if self._revoker is None else self._revoker.seconds_left
+        return self._pace.guard if left is None else min(left, self._pace.guard)
 
     def _next_pause(self) -> float:
         pause = self._pause
@@ -272,6 +287,8 @@ class Enforcer(Generic[Plan]):
         if self._listed and (self._stale or self._reassert or self.problem):
             self._stale = False
             await self._enforce()
+        if self._revoker is not None and self._revoker.seconds_left == 0.0 and self.enforced is not None:
+            await self._revise(self._revoker, self._revoker.is_due, self.enforced)
         if self._unswept and self.enforced is not None:
             await self._sweep(self.enforced.plan)
 
@@ -292,7 +309,7 @@ class Enforcer(Generic[Plan]):
         before = None if self.enforced is None else self.enforced.snapshot
         if self._reassert or (before is None and not self._judged):
             # Nothing is in force: close first, forwarders fill the sets afterwards.
-            await self._switch(desired)
+            await self._switch(desired, revises=not self._reassert)
             self._published = self._link.publish(desired.snapshot, reassert=self._reassert)
             if self._reassert:
                 log.info("%s", self.restorations.ended(monotonic()))
@@ -302,6 +319,9 @@ class Enforcer(Generic[Plan]):
         await self._have_filled(first, is_awaited=before is None or opens(before, first))
         await self._switch(desired)
         self._published = self._link.publish(desired.snapshot)
+        if self._revoker is not None and self._revoker.waits_for_leases:
+            await self._link.acknowledged(self._published, self._pace.acknowledge, self._late)
+            await self._revise(self._revoker, self._revoker.leases_went, desired)
 
     async def _have_filled(self, first: Snapshot, *, is_awaited: bool) -> None:
         """Tell forwarders; return when they have it in force, or have kept everybody waiting for long enough."""
@@ -327,8 +347,14 @@ class Enforcer(Generic[Plan]):
                 break
         self._unfilled = False
 
-    async def _switch(self, desired: Desired[Plan]) -> None:
-        await self._in_worker(self._kernel.switch, desired.plan)
+    async def _switch(self, desired: Desired[Plan], *, revises: bool = True) -> None:
+        """Without ``revises`` no other revision begins with it, since leases are missing that connections may stand on;
+        it is due then."""
+        if self._revoker is None:
+            await self._in_worker(self._kernel.switch, desired.plan, False)
+        else:
+            begins = await self._in_worker(self._revoker.weigh, self.enforced, desired) and revises
+            await self._put_in_force(self._revoker, desired, begins)
         if self.enforced is None:
             log.info("in sync with revision %d of the store", desired.revision)
         before, self.enforced = self.enforced, desired
@@ -336,6 +362,15 @@ class Enforcer(Generic[Plan]):
         self._unswept = True
         if before is None or before.compiled is not desired.compiled:
             self._switched()
+
+    async def _revise(self, revoker: Revoker, is_due: Callable[[Desired[Plan]], bool], enforced: Desired[Plan]) -> None:
+        """Begin another revision of the policy in force, if it is due."""
+        if await self._in_worker(is_due, enforced):
+            await self._put_in_force(revoker, enforced, True)
+
+    async def _put_in_force(self, revoker: Revoker, desired: Desired[Plan], revise: bool) -> None:
+        await self._in_worker(self._kernel.switch, desired.plan, revise)
+        await self._in_worker(revoker.switched, desired, revise)
 
     async def _sweep(self, plan: Plan) -> None:
         all_know = not self._link.laggards(self._published)

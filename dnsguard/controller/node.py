@@ -9,6 +9,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address
+from dnsguard.calc.evaluator.node import Node
 from dnsguard.dataplane.settings import DeniedLog, DenyAction, HostAction, Interception, Listen
 from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.link.messages import DnsConfiguration
@@ -47,6 +48,24 @@ def plan_settings(
         fail_open_after=settings.fail_open_after,
         denied_log=denied_log(settings),
         failsafe=configuration.failsafe,
+        mark_mask=settings.conntrack_mark_mask if settings.revoke_established == "On" else 0,
+    )
+
+
+def evaluated_node(plan: PlanSettings) -> Node:
+    """The node as the evaluator knows it, from what the plan says of it."""
+    return Node(
+        name=plan.node,
+        interface_addresses=plan.interface_addresses,
+        workload_interfaces=plan.workload_interfaces,
+        workload_cidrs=plan.workload_cidrs,
+        listen=plan.listen,
+        intercepts_dns=plan.interception is not None,
+        trusted_servers=frozenset(() if plan.interception is None else plan.interception.trusted),
+        endpoint_to_host=plan.endpoint_to_host,
+        allow_vxlan=plan.allow_vxlan,
+        allow_ipip=plan.allow_ipip,
+        failsafe=plan.failsafe,
     )
 
 
@@ -58,9 +77,9 @@ def denied_log(settings: Settings) -> DeniedLog | None:
 
 
 def foundation_settings(settings: Settings) -> PlanSettings:
-    """Of the table before anything is known. Nothing is intercepted then: a table of an earlier run is adopted as it
-    is, whether that one intercepted or not."""
-    return replace(plan_settings(settings), endpoints_known=False, interception=None)
+    """Of the table before anything is known. Nothing is intercepted or judged again then: a table of an earlier run is
+    adopted as it is, whether that one did or not."""
+    return replace(plan_settings(settings), endpoints_known=False, interception=None, mark_mask=0)
 
 
 def interception(settings: Settings, configuration: Effective) -> Interception | None:

@@ -40,6 +40,7 @@ from dnsguard.controller.lookout import Lookout
 from dnsguard.controller.metrics import MetricsModel
 from dnsguard.controller.node import foundation_settings, watch_addresses
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
+from dnsguard.controller.revoking.revocation import Revocation
 from dnsguard.controller.setuses import tell_uses
 from dnsguard.dataplane.counters import CounterTable
 from dnsguard.dataplane.driver import Driver
@@ -97,7 +98,18 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             link.void_rights()
             counting.switched()
 
-        enforcer: Enforcer[Plan] = Enforcer(inputs, Computing(settings), driver, link, worker, switched=switched)
+        revocation = None
+        if settings.revoke_established == "On":
+            revocation = stack.enter_context(Revocation(driver))
+        enforcer: Enforcer[Plan] = Enforcer(
+            inputs,
+            Computing(settings),
+            driver,
+            link,
+            worker,
+            switched=switched,
+            revoker=None if revocation is None else revocation.revoker,
+        )
         counting = Counting(enforcer, CounterBook(CounterTable(counter_socket, settings.table)), counter_worker)
         await counting.open()
         diverting = Diverting(settings)
@@ -108,6 +120,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         def troubles() -> Iterator[str]:
             own = deadman.problem, kept.trouble, audit.problem, *diverting.problems, *packets.problems
             yield from filter(None, own)
+            yield from () if revocation is None else revocation.problems
 
         leases = LeasesModel(enforcer, link)
         dns_log = DnsLogModel(link, leases.addresses_of)
@@ -132,6 +145,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                     settings.metrics_series,
                     packets.metrics,
                     deadman.metrics,
+                    *(() if revocation is None else (revocation.metrics,)),
                 ),
                 dns_log=dns_log,
                 packets=PacketsModel(packets.shown, leases.addresses_of, is_off=settings.packet_log == "Off"),

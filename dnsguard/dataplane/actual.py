@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.encode import set_flags
+from dnsguard.dataplane.revision import Revision
 from dnsguard.dataplane.rules import Chain, Plan
-from dnsguard.dataplane.sets import AliveSet, Entry, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import AliveSet, Entry, HashSet, IntervalSet, LeaseSet, Set, ShareSet, VerdictMap
 from dnsguard.netlink.nftables import DumpedElement
 
 Content = frozenset[bytes] | tuple[tuple[int, int], ...] | Mapping[bytes, Entry] | None
@@ -47,8 +48,18 @@ class Actual:
     swept: tuple[Chain, ...] = ()
     """The same, and there are no others."""
 
+    revision: Revision | None = None
+    """Of policy, that the rules write into connections; None where they write none."""
+
     filled: tuple[Set, ...] = ()
     """A plan's sets, all of which are there and hold what the plan says."""
+
+    def revision_or_first(self, plan: Plan) -> Revision | None:
+        """What the plan's rules may speak of until it is known which revision they are to write."""
+        if not plan.mark_mask:
+            return None
+        known = self.revision
+        return known if known is not None and known.mask == plan.mark_mask else Revision(plan.mark_mask)
 
     def unfilled(self, sets: tuple[Set, ...]) -> list[Set]:
         """Those that may not be there, or hold something else."""
@@ -68,8 +79,9 @@ class Actual:
                 self.chains[chain.name] = ActualChain(False, len(chain.rules), chain)
                 self.swept = ()
 
-    def note_switched(self, plan: Plan) -> None:
+    def note_switched(self, plan: Plan, revision: Revision | None = None) -> None:
         """`delta.switch` has been done."""
+        self.revision = revision
         if plan.chains is not self.loaded:
             planned = {chain.name for chain in plan.chains}
             self.chains = {name: chain for name, chain in self.chains.items() if name in planned or not chain.is_base}
@@ -108,7 +120,7 @@ def planned_content(item: Set) -> Content:
             return item.ranges
         case VerdictMap():
             return item.entries
-        case LeaseSet() | AliveSet():
+        case LeaseSet() | AliveSet() | ShareSet():
             return None
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dnsguard.dataplane.denying import denied_outright
+from dnsguard.calc.compiled import Direction
+from dnsguard.dataplane.denying import denied_outright, denied_with_connection
 from dnsguard.dataplane.rules import Chain, Count, Match, Rule
 from dnsguard.dataplane.settings import Settings
 
@@ -20,7 +21,16 @@ class Additions:
         self.chains.setdefault(chain.name, chain)
         return chain.name
 
-    def deny(self, matches: Sequence[Match], counter: str, comment: str = "") -> tuple[Rule, ...]:
-        """The rules that drop such packets, which no policy is asked about."""
+    def deny(
+        self,
+        matches: Sequence[Match],
+        counter: str,
+        comment: str = "",
+        direction: Direction = Direction.EGRESS,
+        *,
+        connection: bool = False,
+    ) -> tuple[Rule, ...]:
+        """The rules that drop such packets, which no policy is asked about. ``connection``: and what comes back."""
         self.counters.setdefault(counter)
-        return denied_outright(self.settings).rules(matches, Count(counter), comment)
+        denying = (denied_with_connection if connection else denied_outright)(self.settings, direction)
+        return denying.rules(matches, Count(counter), comment)

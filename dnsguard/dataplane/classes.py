@@ -62,7 +62,6 @@ class ClassBuilder:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.doors = Doors(settings)
-        self._outright = denied_outright(settings)
         self.tiers = Shared[Chain]()
         self._classes = Shared[Chain]()
         self._built: dict[tuple[PolicyClass, str | None], ClassChain] = {}
@@ -127,7 +126,9 @@ class ClassBuilder:
         rules: list[Rule] = []
         if policy_class.stage is not Stage.UNTRACKED:
             counted = making.count(naming.COUNTER_INVALID)
-            rules += self._outright.rules([ConnectionState(STATE_INVALID)], counted, "belongs to no connection")
+            rules += denied_outright(self.settings, policy_class.direction).rules(
+                [ConnectionState(STATE_INVALID)], counted, "belongs to no connection"
+            )
         if built.failsafe is not None:
             rules.append(Rule((Jump(built.failsafe),), "ports that policy cannot close"))
         rules += making.rules()
@@ -147,7 +148,9 @@ class ClassBuilder:
 
     def end(self, policy_class: PolicyClass, counted: Count, comment: str) -> tuple[Rule, ...]:
         """What denies what nothing decided."""
-        return self.doors.outcomes[policy_class.stage].denying.rules((), counted, naming.comment(comment))
+        return self.doors.outcomes[policy_class.stage, policy_class.direction].denying.rules(
+            (), counted, naming.comment(comment)
+        )
 
     def _named(self, policy_class: PolicyClass, rules: list[Rule]) -> Chain:
         tiers = [tier.tier for tier in policy_class.tiers] or list(policy_class.profiles) or ["nothing"]

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from dnsguard.dataplane import encode, naming
 from dnsguard.dataplane.actual import Actual, planned_content
+from dnsguard.dataplane.revision import Revision, at
 from dnsguard.dataplane.rules import Chain, Plan
-from dnsguard.dataplane.sets import AliveSet, Entry, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import AliveSet, Entry, HashSet, IntervalSet, LeaseSet, Set, ShareSet, VerdictMap
 from dnsguard.errors import DnsguardError
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Element, Message
@@ -54,19 +55,25 @@ def prepare(plan: Plan, actual: Actual) -> Iterator[Message]:
     for counter in plan.counters:
         if counter not in actual.counters:
             yield nftables.add_counter(plan.table, counter)
+    revision = actual.revision_or_first(plan)
     for chain in plan.chains if plan.chains is not actual.loaded else ():
         if chain.hook is None and chain.name not in actual.chains:
             yield encode.chain_message(plan.table, chain)
-            yield from _rules(plan.table, chain)
+            yield from _rules(plan.table, chain, revision)
     for item in unfilled:
         if isinstance(item, VerdictMap) and item.name not in actual.sets:
             yield from _map_content(plan.table, item, {})
 
 
-def switch(plan: Plan, actual: Actual) -> Iterator[Message]:
-    """What makes the plan the rules in force, given that `prepare` is done. All of it belongs into one batch."""
+def switch(plan: Plan, actual: Actual, revision: Revision | None = None) -> Iterator[Message]:
+    """What makes the plan the rules in force, given that `prepare` is done, and this the revision of policy. All of it
+    belongs into one batch."""
     for item in actual.unfilled(plan.sets):
         yield from _content(plan.table, item, actual)
+    if revision != actual.revision:
+        for chain in plan.chains:
+            if chain.names_revision and chain.name in actual.chains:
+                yield from _replaced_rules(plan.table, chain, revision)
     if plan.chains is actual.loaded:
         return
     planned = {chain.name for chain in plan.chains}
@@ -76,17 +83,17 @@ def switch(plan: Plan, actual: Actual) -> Iterator[Message]:
             yield nftables.delete_chain(plan.table, name)
     for chain in plan.chains:
         held = actual.chains.get(chain.name)
-        if held is not None and held.known is chain:
+        if held is not None and (held.known is chain or (chain.names_revision and revision != actual.revision)):
             continue
         if chain.hook is not None:
             if held is None or held.known != chain:
                 yield encode.chain_message(plan.table, chain)
-                yield from _replaced_rules(plan.table, chain)
+                yield from _replaced_rules(plan.table, chain, revision)
         elif held is not None and (
             held.rules != len(chain.rules)  # a load that was cut short, or somebody else
             or (chain.is_door and (held.known is None or held.known.rules != chain.rules))
         ):
-            yield from _replaced_rules(plan.table, chain)
+            yield from _replaced_rules(plan.table, chain, revision)
 
 
 def sweep(plan: Plan, actual: Actual, *, lease_sets: bool) -> Iterator[Message]:
@@ -115,7 +122,7 @@ def rebased(plan: Plan) -> Iterator[Message]:
     where something is missing that they lead to."""
     for chain in plan.chains:
         if chain.hook is not None:
-            yield from _renewed(plan.table, chain)
+            yield from _renewed(plan, chain)
 
 
 def founded(foundation: Plan) -> Iterator[Message]:
@@ -129,7 +136,7 @@ def founded(foundation: Plan) -> Iterator[Message]:
     for counter in foundation.counters:
         yield nftables.add_counter(foundation.table, counter)
     for chain in foundation.chains:
-        yield from _renewed(foundation.table, chain)
+        yield from _renewed(foundation, chain)
 
 
 def chunks(messages: Iterable[Message]) -> Iterator[list[Message]]:
@@ -146,18 +153,18 @@ def chunks(messages: Iterable[Message]) -> Iterator[list[Message]]:
         yield chunk
 
 
-def _rules(table: str, chain: Chain) -> Iterator[Message]:
-    return (encode.rule_message(table, chain.name, rule) for rule in chain.rules)
+def _rules(table: str, chain: Chain, revision: Revision | None) -> Iterator[Message]:
+    return (encode.rule_message(table, chain.name, rule) for rule in at(chain, revision).rules)
 
 
-def _renewed(table: str, chain: Chain) -> Iterator[Message]:
-    yield encode.chain_message(table, chain)
-    yield from _replaced_rules(table, chain)
+def _renewed(plan: Plan, chain: Chain) -> Iterator[Message]:
+    yield encode.chain_message(plan.table, chain)
+    yield from _replaced_rules(plan.table, chain, Actual().revision_or_first(plan))
 
 
-def _replaced_rules(table: str, chain: Chain) -> Iterator[Message]:
+def _replaced_rules(table: str, chain: Chain, revision: Revision | None) -> Iterator[Message]:
     yield nftables.flush_chain(table, chain.name)
-    yield from _rules(table, chain)
+    yield from _rules(table, chain, revision)
 
 
 def _content(table: str, item: Set, actual: Actual) -> Iterator[Message]:
@@ -166,7 +173,7 @@ def _content(table: str, item: Set, actual: Actual) -> Iterator[Message]:
     if held is planned_content(item):
         return
     match item:
-        case LeaseSet() | AliveSet():
+        case LeaseSet() | AliveSet() | ShareSet():
             return
         case IntervalSet():
             yield from _changed_ranges(table, item, held if isinstance(held, tuple) else ())

@@ -3,21 +3,31 @@
 Every rule that denies is made here, so that what happens to a denied packet before it ends is said once. Where denied
 packets are written down, a rule that logs stands before each rule that denies, with the same matches: a limit is a
 match itself, and in the rule that denies it would let through what goes beyond it.
+
+What is logged is limited for each interface first, so that no workload hides what is denied to others by the same rule,
+and then for each rule.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dnsguard.calc.compiled import Stage
-from dnsguard.dataplane.rules import Count, Log, Match, Rule, Verdict
+from dnsguard.calc.compiled import Direction, Stage
+from dnsguard.dataplane import naming
+from dnsguard.dataplane.rejudging import ending
+from dnsguard.dataplane.rules import Count, Goto, Log, Match, Rule, Verdict, Way, WithinShare
+from dnsguard.dataplane.sets import ShareSet
 from dnsguard.dataplane.settings import DeniedLog, DenyAction, Settings
+
+INTERFACES_AT_ONCE = 10
+"""Whose full shares one rule logs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Denying:
     """How packets end at one place of their way."""
 
-    verdict: Verdict
+    verdict: Verdict | Goto
+    direction: Direction = Direction.EGRESS
     log: DeniedLog | None = None
 
     def rules(self, matches: Sequence[Match], counted: Count, comment: str = "") -> tuple[Rule, ...]:
@@ -25,21 +35,37 @@ class Denying:
         denial = Rule((*matches, counted, self.verdict), comment)
         if self.log is None:
             return (denial,)
-        log = Log(counted.counter, self.log.group, self.log.per_second)
-        return Rule((*matches, log), comment), denial
+        # Towards the workload that it is about; on the way to the machine itself there is no interface to leave by.
+        way = Way.IN if self.direction is Direction.EGRESS else Way.OUT
+        share = WithinShare(way, naming.share_set_name(self.direction, self.log.per_second), self.log.per_second)
+        log = Log(counted.counter, self.log.group, self.log.per_second * INTERFACES_AT_ONCE)
+        return Rule((*matches, share, log), comment), denial
 
 
-def denied_by_policy(settings: Settings, stage: Stage) -> Denying:
+def denied_by_policy(settings: Settings, stage: Stage, direction: Direction) -> Denying:
     """A Deny rule of a policy or profile, the end of a tier, or no profile that decided: the connection is denied.
 
     Before routing there is nothing to refuse it with.
     """
     early = stage in {Stage.UNTRACKED, Stage.PRE_DNAT}
     verdict = Verdict.REJECT if settings.deny is DenyAction.REJECT and not early else Verdict.DROP
-    return Denying(verdict, settings.denied_log)
+    ends = verdict if stage is Stage.UNTRACKED else ending(settings, verdict)
+    return Denying(ends, direction, settings.denied_log)
 
 
-def denied_outright(settings: Settings) -> Denying:
+def denied_outright(settings: Settings, direction: Direction = Direction.EGRESS) -> Denying:
     """A packet that no policy is asked about: of no known workload, with another's address, of no connection. It says
     nothing about the connection that it claims to belong to."""
-    return Denying(Verdict.DROP, settings.denied_log)
+    return Denying(Verdict.DROP, direction, settings.denied_log)
+
+
+def denied_with_connection(settings: Settings, direction: Direction = Direction.EGRESS) -> Denying:
+    """A packet that no policy is asked about, and that nothing may come back to."""
+    return Denying(ending(settings, Verdict.DROP), direction, settings.denied_log)
+
+
+def share_sets(settings: Settings) -> Iterator[ShareSet]:
+    """The sets that such rules need."""
+    if settings.denied_log is not None:
+        for direction in Direction:
+            yield ShareSet(naming.share_set_name(direction, settings.denied_log.per_second))

@@ -30,14 +30,14 @@ MOST_RULES_IN_DOOR = 8
 """A chain more for each policy makes every transaction longer, those of DNS too (5 µs for 1 000 chains)."""
 
 
-def outcome(settings: Settings, stage: Stage) -> Outcome:
+def outcome(settings: Settings, stage: Stage, direction: Direction) -> Outcome:
     """What a policy's actions do in each stage."""
     allow: tuple[SetMark | Verdict, ...] = (Verdict.ACCEPT,)
     if stage is Stage.UNTRACKED:
         allow = SetMark(settings.accept_mark), Verdict.NOTRACK, Verdict.ACCEPT
     elif stage is Stage.PRE_DNAT:
         allow = SetMark(settings.accept_mark), Verdict.ACCEPT
-    denying = denied_by_policy(settings, stage)
+    denying = denied_by_policy(settings, stage, direction)
     return Outcome(allow, denying, passing(settings.pass_mark), settings.log_group, settings.log_per_second)
 
 
@@ -77,7 +77,9 @@ class Doors:
         self.chains = Shared[Chain]()
         self.counters = Shared[str]()
         self.sets = Shared[IntervalSet]()
-        self.outcomes = {stage: outcome(settings, stage) for stage in Stage}
+        self.outcomes = {
+            (stage, direction): outcome(settings, stage, direction) for stage in Stage for direction in Direction
+        }
         self._compiled = Compiled()
         self._made_of: dict[int, CompiledPolicy | CompiledProfile] = {}
         self._doors: dict[DoorKey, Door] = {}
@@ -159,7 +161,7 @@ class Doors:
     def _door(self, key: DoorKey, made_of: CompiledPolicy | CompiledProfile) -> Door:
         direction = key.direction
         rules = made_of.rules(direction)
-        result = self.outcomes[key.stage]
+        result = self.outcomes[key.stage, direction]
         if isinstance(made_of, CompiledPolicy):
             label, owner = f"{naming.short_name(made_of.id)}-{direction}", f"{made_of.id} {direction}"
             counters = tuple(naming.counter_of(made_of.id, direction, rule.index) for rule in rules)

@@ -12,6 +12,7 @@ from dnsguard.dataplane.counted import Counted
 from dnsguard.dataplane.guard import Guard
 from dnsguard.dataplane.judged import judged_addresses
 from dnsguard.dataplane.reading import TableReader
+from dnsguard.dataplane.revision import Revision
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.sentinel import Sentinel
 from dnsguard.dataplane.sets import AliveSet, LeaseSet
@@ -50,6 +51,9 @@ class Driver:
         self._foundation = foundation
         self._actual: Actual | None = None
         self._in_force: Plan | None = None
+        self._revision: Revision | None = None
+        """The last one in force: whoever removes the table leaves the marks of connections."""
+
         self._guard = Guard(self._reader)
         self._sentinel = sentinel
         self._work = Work()
@@ -109,18 +113,28 @@ class Driver:
         self.prepared = self._done("prepare")
         return new
 
-    def switch(self, plan: Plan) -> None:
-        """Put the plan in force in one transaction. What it needs must be prepared."""
+    def switch(self, plan: Plan, revise: bool = False) -> None:
+        """Put the plan in force in one transaction. What it needs must be prepared.
+
+        ``revise`` begins another revision of policy with it, where the plan's rules write them into connections: from
+        then on those that were allowed in an earlier one are judged again.
+        """
         actual = self._known()
         self._work = Work()
-        messages = list(delta.switch(plan, actual))
+        revision = self._revision_of(plan, revise)
+        messages = list(delta.switch(plan, actual, revision))
         with self._alone():
             self._commit(messages, plan)
             if self._sentinel is not None:
                 self._sentinel.expect(plan)
         self._in_force = plan
-        actual.note_switched(plan)
+        self._revision = revision
+        actual.note_switched(plan, revision)
         self.switched = self._done("switch")
+
+    def revision(self) -> Revision | None:
+        """What the rules write into connections that policy allows, or wrote last; None where they never did."""
+        return self._known().revision or self._revision
 
     def sweep(self, plan: Plan, lease_sets: bool = False) -> None:
         """Delete what the plan does not use; lease sets only when nobody writes to them any more."""
@@ -184,6 +198,14 @@ class Driver:
     def _alone(self) -> AbstractContextManager[object]:
         """Where base chains change, the sentinel does not look before it knows."""
         return nullcontext() if self._sentinel is None else self._sentinel.aside()
+
+    def _revision_of(self, plan: Plan, revise: bool) -> Revision | None:
+        if not plan.mark_mask:
+            return None
+        known = self.revision()
+        if known is None or known.mask != plan.mark_mask:
+            return Revision(plan.mark_mask)
+        return known.following if revise else known
 
     def _commit(self, messages: list[Message], plan: Plan) -> None:
         if not messages:

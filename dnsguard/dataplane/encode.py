@@ -15,7 +15,9 @@ from dnsguard.dataplane.rules import (
     ArrivesWith,
     Chain,
     ClearMark,
+    ConnectionMarked,
     ConnectionState,
+    ConnectionStatus,
     Count,
     Family,
     FamilyIn,
@@ -28,10 +30,12 @@ from dnsguard.dataplane.rules import (
     Interface,
     InterfaceIn,
     InterfaceMap,
+    IsOriginal,
     IsReply,
     Jump,
     LeasedTo,
     Log,
+    MarkConnection,
     Marked,
     Match,
     Port,
@@ -45,6 +49,7 @@ from dnsguard.dataplane.rules import (
     TripleIn,
     Verdict,
     Way,
+    WithinShare,
 )
 from dnsguard.dataplane.sets import (
     FAMILY_KEYS,
@@ -55,6 +60,7 @@ from dnsguard.dataplane.sets import (
     KeyType,
     LeaseSet,
     Set,
+    ShareSet,
     VerdictMap,
 )
 from dnsguard.netlink import expressions as ex
@@ -79,6 +85,8 @@ def set_message(table: str, item: Set) -> Message:
         key_type=item.key_type.number,
         key_length=item.key_type.length,
         flags=set_flags(item),
+        size=item.size if isinstance(item, ShareSet) else None,
+        timeout_ms=item.seconds * 1000 if isinstance(item, ShareSet) else None,
         gc_interval_ms=item.gc_seconds * 1000 if isinstance(item, LeaseSet) else None,
         host_order=item.key_type is KeyType.INTERFACE,
         comment=item.comment,
@@ -92,6 +100,8 @@ def set_flags(item: Set) -> int:
             return nftables.SET_INTERVAL
         case LeaseSet() | AliveSet():
             return nftables.SET_TIMEOUT
+        case ShareSet():
+            return nftables.SET_TIMEOUT | nftables.SET_DYNAMIC
         case VerdictMap():
             return nftables.SET_MAP
         case HashSet():
@@ -108,7 +118,7 @@ def interval_elements(key_type: KeyType, ranges: Iterable[tuple[int, int]]) -> I
             yield Element((last + 1).to_bytes(length, "big"), interval_end=True)
 
 
-def content(item: HashSet | IntervalSet | LeaseSet | AliveSet) -> Iterable[Element]:
+def content(item: HashSet | IntervalSet | LeaseSet | AliveSet | ShareSet) -> Iterable[Element]:
     """All elements of a set as it is made."""
     match item:
         case HashSet():
@@ -119,6 +129,8 @@ def content(item: HashSet | IntervalSet | LeaseSet | AliveSet) -> Iterable[Eleme
             return [Element(item.sentinel, comment=SENTINEL_COMMENT)]
         case AliveSet():
             return [Element(key, item.timeout_ms) for key in FAMILY_KEYS.values()]
+        case ShareSet():
+            return ()
 
 
 def map_element(item: VerdictMap, key: bytes) -> Element:
@@ -239,12 +251,23 @@ def _emit_match(out: _Emitted, match: Match) -> None:
         case ConnectionState(states):
             mask = _host_order(states)
             out.add(ex.connection(ex.CT_STATE), ex.bitwise(mask, bytes(4)), ex.compare(ex.NOT_EQUAL, bytes(4)))
+        case ConnectionStatus(bits):
+            mask = _host_order(bits)
+            out.add(ex.connection(ex.CT_STATUS), ex.bitwise(mask, bytes(4)), ex.compare(ex.NOT_EQUAL, bytes(4)))
+        case ConnectionMarked(mask_bits, value, negated):
+            operator = ex.NOT_EQUAL if negated else ex.EQUAL
+            out.add(ex.connection(ex.CT_MARK), ex.bitwise(_host_order(mask_bits), bytes(4)))
+            out.add(ex.compare(operator, _host_order(_known(value))))
         case IsReply():
             out.add(ex.connection(ex.CT_DIRECTION), ex.compare(ex.EQUAL, bytes((ex.DIRECTION_REPLY,))))
+        case IsOriginal():
+            out.add(ex.connection(ex.CT_DIRECTION), ex.compare(ex.EQUAL, bytes((ex.DIRECTION_ORIGINAL,))))
         case ToMachine():
             out.add(ex.address_type(), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
         case FromMachine():
             out.add(ex.address_type(ex.FIB_SOURCE), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
+        case WithinShare(way, set_name, per_second):
+            out.add(_interface(way), ex.within_limit(set_name, per_second, 1, per_second))
         case Marked(bit):
             mask = _host_order(bit)
             out.add(ex.meta(ex.META_MARK), ex.bitwise(mask, bytes(4)), ex.compare(ex.EQUAL, mask))
@@ -258,6 +281,9 @@ def _emit_statement(out: _Emitted, statement: Statement) -> None:
         case ClearMark(bits):
             changed = ex.bitwise(_host_order(_FULL_MARK & ~bits), bytes(4))
             out.add(ex.meta(ex.META_MARK), changed, ex.set_meta(ex.META_MARK))
+        case MarkConnection(mask, value):
+            changed = ex.bitwise(_host_order(_FULL_MARK & ~mask), _host_order(_known(value)))
+            out.add(ex.connection(ex.CT_MARK), changed, ex.set_connection(ex.CT_MARK))
         case Count(counter):
             out.add(ex.counter(counter))
         case Log(prefix, group, per_second):
@@ -295,6 +321,12 @@ def _emit_range(out: _Emitted, first: bytes, last: bytes, negated: bool) -> None
         out.add(ex.in_range(first, last, negated=True))
     else:
         out.add(ex.compare(ex.GREATER_OR_EQUAL, first), ex.compare(ex.LESS_OR_EQUAL, last))
+
+
+def _known(value: int | None) -> int:
+    if value is None:
+        raise ValueError("which revision is in force is not said")
+    return value
 
 
 def _interface(way: Way) -> bytes:

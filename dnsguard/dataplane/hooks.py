@@ -10,6 +10,7 @@
     forward  -8, -7  host endpoints: ingress of the interface it came by, egress of the one it leaves by
     output     -300  untracked egress of host endpoints
     output      -10  host endpoints' egress; the node reaches its own workloads always
+    input -9, forward -6, output -9   what passed them all, where connections are judged again (`rejudging`)
 
 An accept ends one of these chains and the packet goes on to the next, so a packet between two workloads is judged by
 both. The ones for host endpoints exist only where a host endpoint needs them. Those that take DNS away from other
@@ -24,6 +25,8 @@ from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.additions import Additions
+from dnsguard.dataplane.rejudging import KNOWN, judged_chains, known_connections, marking_chains
+from dnsguard.dataplane.rejudging import OUTPUT as REJUDGED_OUTPUT
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
@@ -52,14 +55,13 @@ from dnsguard.dataplane.rules import (
 from dnsguard.dataplane.setnames import cidr_set, local_set, remote_set, workload_map
 from dnsguard.dataplane.settings import HostAction, Settings
 from dnsguard.dataplane.sources import checked_sources
-from dnsguard.netlink.expressions import STATE_ESTABLISHED, STATE_INVALID, STATE_RELATED
+from dnsguard.netlink.expressions import STATE_INVALID
 from dnsguard.netlink.nftables import Hook
 from dnsguard.servers import DNS_PORT
 
 _IPIP, _TCP, _UDP = 4, 6, 17
 _VXLAN_PORT = 4789
 _LINK_LOCAL = ip_network("fe80::/10")
-_KNOWN = STATE_ESTABLISHED | STATE_RELATED
 
 RAW_PREROUTING = "raw-prerouting", Hook("filter", "prerouting", -300)
 MANGLE_PREROUTING = "mangle-prerouting", Hook("filter", "prerouting", -150)
@@ -71,7 +73,6 @@ FORWARD_HOST_EGRESS = "forward-host-egress", Hook("filter", "forward", -7)
 RAW_OUTPUT = "raw-output", Hook("filter", "output", -300)
 OUTPUT = "host-output", Hook("filter", "output", -10)
 
-_KNOWN_CONNECTION = Rule((ConnectionState(_KNOWN), Verdict.ACCEPT), "was allowed before")
 _ITSELF = Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT), "what the node tells itself")
 _FAMILIES = 4, 6
 
@@ -107,6 +108,9 @@ def base_chains(additions: Additions, stages: HostStages, sets: Container[str]) 
     untracked_in = stages.get((Stage.UNTRACKED, Direction.INGRESS))
     untracked_out = stages.get((Stage.UNTRACKED, Direction.EGRESS))
     pre_dnat = stages.get((Stage.PRE_DNAT, Direction.INGRESS))
+    for chain in marking_chains(settings):
+        additions.add(chain)
+        additions.counters.setdefault(naming.COUNTER_CUT)
     allowed = Rule((Marked(settings.accept_mark), Verdict.ACCEPT), "an earlier stage allowed it")
     forget = Rule((ClearMark(settings.accept_mark),), "no earlier stage")
     marked_in = [allowed] if untracked_in or pre_dnat else []
@@ -118,16 +122,19 @@ def base_chains(additions: Additions, stages: HostStages, sets: Container[str]) 
         yield _base(RAW_OUTPUT, [forget, *untracked_out.rules()])
     if pre_dnat:
         earlier = allowed if untracked_in else forget
-        yield _base(MANGLE_PREROUTING, [_ITSELF, earlier, _KNOWN_CONNECTION, *pre_dnat.rules()])
+        yield _base(MANGLE_PREROUTING, [_ITSELF, earlier, known_connections(additions), *pre_dnat.rules()])
     yield _base(INPUT, [*_input(additions, sets), *marked_in, *_host(stages, Stage.NORMAL, Direction.INGRESS)])
-    yield _base(OUTPUT, [*_output(settings, sets), *marked_out, *_host(stages, Stage.NORMAL, Direction.EGRESS)])
+    yield _base(OUTPUT, [*_output(additions, sets), *marked_out, *_host(stages, Stage.NORMAL, Direction.EGRESS)])
     yield _base(FORWARD_EGRESS, _forward(additions, Direction.EGRESS, sets))
     yield _base(FORWARD_INGRESS, _forward(additions, Direction.INGRESS, sets))
     if (Stage.FORWARD, Direction.INGRESS) in stages:
         rules = _host(stages, Stage.FORWARD, Direction.INGRESS)
-        yield _base(FORWARD_HOST_INGRESS, [_KNOWN_CONNECTION, *marked_in, *rules])
+        yield _base(FORWARD_HOST_INGRESS, [known_connections(additions), *marked_in, *rules])
     if (Stage.FORWARD, Direction.EGRESS) in stages:
-        yield _base(FORWARD_HOST_EGRESS, [_KNOWN_CONNECTION, *_host(stages, Stage.FORWARD, Direction.EGRESS)])
+        rules = _host(stages, Stage.FORWARD, Direction.EGRESS)
+        yield _base(FORWARD_HOST_EGRESS, [known_connections(additions), *rules])
+    for name, hook, rule in judged_chains(additions):
+        yield _base((name, hook), [rule])
 
 
 def failsafe_chain(additions: Additions, stage: Stage, direction: Direction) -> str | None:
@@ -174,7 +181,7 @@ def _forward(additions: Additions, direction: Direction, sets: Container[str]) -
     side = Side.SOURCE if egress else Side.DESTINATION
     if egress:
         yield from checked_sources(additions, sets)
-    yield _known_connections(additions, direction, sets)
+    yield _of_endpoints(additions, direction, sets)
     if egress:
         yield from _encapsulated(additions, sets)
     yield from _by_class(side, direction, sets)
@@ -193,19 +200,19 @@ def _unknown_workloads(additions: Additions, direction: Direction, sets: Contain
     way, side = (Way.IN, Side.SOURCE) if egress else (Way.OUT, Side.DESTINATION)
     counter = naming.counter_of_unknown_workload(direction)
     for interface in additions.settings.workload_interfaces:
-        yield from additions.deny([Interface(way, interface)], counter, "a workload's interface, but no endpoint")
+        yield from additions.deny(
+            [Interface(way, interface)], counter, "a workload's interface, but no endpoint", direction
+        )
     for family in _FAMILIES:
         if any(network.version == family for network in additions.settings.workload_cidrs):
             elsewhere = (
                 [AddressIn(side, family, remote_set(family), negated=True)] if remote_set(family) in sets else []
             )
             within = AddressIn(side, family, cidr_set(family))
-            yield from additions.deny([*elsewhere, within], counter, "a workload's address, but no endpoint")
+            yield from additions.deny([*elsewhere, within], counter, "a workload's address, but no endpoint", direction)
 
 
-def _known_connections(
-    additions: Additions, direction: Direction, sets: Container[str], *, to_node: bool = False
-) -> Rule:
+def _of_endpoints(additions: Additions, direction: Direction, sets: Container[str], *, to_node: bool = False) -> Rule:
     """Known connections go on, but those of a workload end with its endpoint: whoever deletes that of a workload that
     was broken into expects so.
 
@@ -214,7 +221,7 @@ def _known_connections(
     whichever of the interfaces it comes by, as that may be a bridge.
     """
     if not (additions.settings.workload_interfaces and additions.settings.endpoints_known):
-        return _KNOWN_CONNECTION
+        return known_connections(additions)
     egress = direction is Direction.EGRESS
     way, side = (Way.IN, Side.SOURCE) if egress else (Way.OUT, Side.DESTINATION)
     elsewhere = (Interface(way, name, negated=True) for name in additions.settings.workload_interfaces)
@@ -225,9 +232,8 @@ def _known_connections(
     if to_node:
         # A connection of a link-local address was begun by the node: the first packet of a workload is dropped.
         rules.append(Rule((AddressWithin(side, _LINK_LOCAL), Verdict.ACCEPT), "the node began it"))
-    rules += additions.deny([], naming.counter_of_unknown_workload(direction), "its endpoint is gone")
-    chain = content_chain(f"known-{direction}", rules, "connections that were allowed before")
-    return Rule((ConnectionState(_KNOWN), Goto(additions.add(chain))), "was allowed before")
+    rules += additions.deny([], naming.counter_of_unknown_workload(direction), "its endpoint is gone", direction)
+    return known_connections(additions, "input" if to_node else f"{direction}", rules, f"known-{direction}")
 
 
 def _encapsulated(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
@@ -242,7 +248,7 @@ def _encapsulated(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
         for family in _FAMILIES:
             if local_set(family) in sets:
                 own = AddressIn(Side.SOURCE, family, local_set(family))
-                yield from additions.deny([kind, own], naming.COUNTER_ENCAPSULATED, comment)
+                yield from additions.deny([kind, own], naming.COUNTER_ENCAPSULATED, comment, connection=True)
 
 
 def _in_the_name_of_the_node(additions: Additions) -> Iterator[Rule]:
@@ -267,10 +273,10 @@ def _input(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     yield Rule((Interface(Way.IN, "lo"), Verdict.ACCEPT))
     yield from _in_the_name_of_the_node(additions)
     # No endpoint lists the link-local address that its interface has all the same.
-    to_link_local = ConnectionState(_KNOWN), AddressWithin(Side.SOURCE, _LINK_LOCAL), Verdict.RETURN
+    to_link_local = ConnectionState(KNOWN), AddressWithin(Side.SOURCE, _LINK_LOCAL), Verdict.RETURN
     unlisted = *_neighbours(from_router=False), Rule(to_link_local, "the node began it")
     yield from checked_sources(additions, sets, but=unlisted)
-    yield _known_connections(additions, Direction.EGRESS, sets, to_node=True)
+    yield _of_endpoints(additions, Direction.EGRESS, sets, to_node=True)
     yield from _neighbours(from_router=False)
     yield from _encapsulated(additions, sets)
     local = [family for family in _FAMILIES if local_set(family) in sets]
@@ -282,12 +288,12 @@ def _input(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     yield from _neighbours(from_router=True)
 
 
-def _output(settings: Settings, sets: Container[str]) -> Iterator[Rule]:
+def _output(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     yield Rule((Interface(Way.OUT, "lo"), Verdict.ACCEPT))
-    yield _KNOWN_CONNECTION
+    yield known_connections(additions, REJUDGED_OUTPUT)
     yield from _neighbours(from_router=False)
     yield from _neighbours(from_router=True)
-    for interface in settings.workload_interfaces:
+    for interface in additions.settings.workload_interfaces:
         yield Rule((Interface(Way.OUT, interface), Verdict.ACCEPT), "the node reaches its own workloads")
     for family in _FAMILIES:
         if local_set(family) in sets:
@@ -312,7 +318,8 @@ def _workload_to_host(additions: Additions, sets: Container[str]) -> str:
             taken = Marked(settings.interception.mark), Port(protocol, Side.DESTINATION, DNS_PORT, DNS_PORT)
             rules.append(Rule((*taken, Verdict.ACCEPT), "the forwarder takes what goes to other servers"))
     if settings.endpoint_to_host is HostAction.DROP:
-        rules += additions.deny([], naming.COUNTER_WORKLOAD_TO_HOST, "workloads do not reach their node")
+        comment = "workloads do not reach their node"
+        rules += additions.deny([], naming.COUNTER_WORKLOAD_TO_HOST, comment, connection=True)
     else:
         rules += _by_class(Side.SOURCE, Direction.EGRESS, sets)
         rules += additions.deny([], naming.counter_of_unknown_workload(Direction.EGRESS))

@@ -98,6 +98,21 @@ COUNTER_FAILED_OPEN = "failed-open"
 ALIVE_SET = "alive"
 """The packet families of which somebody is alive to judge; see `deadman`."""
 
+COUNTER_REVOKED = "revoked-packets"
+"""The counter of packets of connections that policy allowed once and denied since, on their way back."""
+
+COUNTER_CUT = "revoked-connections"
+"""The counter of connections that policy allowed once, when it denies the first packet."""
+
+JUDGED_CHAIN = "judged"
+"""The chain that notes in connections which revision of policy allowed them."""
+
+
+def share_set_name(direction: Direction, per_second: int) -> str:
+    """What each interface had of the log of denied packets. An interface keeps the limit that it was given first, so
+    another limit is another set."""
+    return f"denied-{direction}-{per_second}"
+
 
 def lease_set_names(lease_set_id: str) -> tuple[str, str]:
     """The kernel sets (client . destination) of one lease set, IPv4 and IPv6."""

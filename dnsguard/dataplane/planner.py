@@ -10,6 +10,7 @@ from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
 from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.classes import ClassBuilder
 from dnsguard.dataplane.deadman import alive_sets, failing_open
+from dnsguard.dataplane.denying import share_sets
 from dnsguard.dataplane.hooks import base_chains
 from dnsguard.dataplane.hosts import Hosts
 from dnsguard.dataplane.interception import interception_chains
@@ -21,12 +22,12 @@ from dnsguard.dataplane.policysets import (
     port_sets,
 )
 from dnsguard.dataplane.rules import Chain, Plan
-from dnsguard.dataplane.sets import AliveSet, HashSet, IntervalSet, LeaseSet, Set, VerdictMap
+from dnsguard.dataplane.sets import AliveSet, HashSet, IntervalSet, LeaseSet, Set, ShareSet, VerdictMap
 from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.workloads import Workloads
 from dnsguard.span import differing
 
-Named = TypeVar("Named", bound=Chain | HashSet | IntervalSet | LeaseSet | AliveSet | VerdictMap)
+Named = TypeVar("Named", bound=Chain | HashSet | IntervalSet | LeaseSet | AliveSet | ShareSet | VerdictMap)
 
 
 class Planner:
@@ -60,6 +61,7 @@ def _shape(settings: Settings) -> tuple[object, ...]:
         settings.node,
         settings.pass_mark,
         settings.accept_mark,
+        settings.mark_mask,
         settings.log_group,
         settings.log_per_second,
         settings.denied_log,
@@ -139,7 +141,7 @@ class _State:
         if _same_objects(chains, self._last.chains):
             chains = self._last.chains
         warnings = (*self._workloads.warnings(), *base.hosts.warnings)
-        self._last = Plan(settings.table, sets, self._counters(base.counters), chains, warnings)
+        self._last = Plan(settings.table, sets, self._counters(base.counters), chains, warnings, settings.mark_mask)
         return self._last
 
     def _laid(self, foot: _Foot, before: _Base | None) -> _Base:
@@ -150,6 +152,7 @@ class _State:
         bases = [*base_chains(additions, hosts.stages, foot.names), *interception_chains(additions, foot.names)]
         bases = list(failing_open(additions, bases))
         short: list[Set] = [*hosts.maps, *cidr_sets(foot.settings), *alive_sets(foot.settings)]
+        short += share_sets(foot.settings)
         return _Base(
             foot,
             hosts,

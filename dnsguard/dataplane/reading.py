@@ -14,6 +14,7 @@ from dnsguard.dataplane.actual import (
     interval_content,
     map_content,
 )
+from dnsguard.dataplane.revision import revision_in
 from dnsguard.dataplane.sets import Set
 from dnsguard.netlink import dumps, nftables
 from dnsguard.netlink.expressions import OBJECT_COUNTER
@@ -38,6 +39,8 @@ class TableReader:
             for rule in self._list(nftables.list_request(nftables.GET_RULE, self._table), dumps.rules):
                 if rule.table == self._table:
                     rules[rule.chain] = rules.get(rule.chain, 0) + 1
+                    if rule.chain == naming.JUDGED_CHAIN:
+                        actual.revision = revision_in(rule.comment) or actual.revision
             for chain in self.chains():
                 actual.chains[chain.name] = ActualChain(chain.is_base, rules.get(chain.name, 0))
             for found in self._list(nftables.list_request(nftables.GET_SET, self._table), dumps.sets):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 from typing import assert_never
 
+from dnsguard.dataplane.revision import Revision, at
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
@@ -14,7 +15,9 @@ from dnsguard.dataplane.rules import (
     ArrivesWith,
     Chain,
     ClearMark,
+    ConnectionMarked,
     ConnectionState,
+    ConnectionStatus,
     Count,
     Family,
     FamilyIn,
@@ -26,10 +29,12 @@ from dnsguard.dataplane.rules import (
     Interface,
     InterfaceIn,
     InterfaceMap,
+    IsOriginal,
     IsReply,
     Jump,
     LeasedTo,
     Log,
+    MarkConnection,
     Marked,
     Match,
     Plan,
@@ -42,6 +47,7 @@ from dnsguard.dataplane.rules import (
     ToMachine,
     TripleIn,
     Verdict,
+    WithinShare,
 )
 from dnsguard.dataplane.sets import (
     FAMILY_KEYS,
@@ -52,6 +58,7 @@ from dnsguard.dataplane.sets import (
     KeyType,
     LeaseSet,
     Set,
+    ShareSet,
     VerdictMap,
 )
 from dnsguard.netlink import expressions
@@ -65,19 +72,21 @@ _STATES = {
     expressions.STATE_NEW: "new",
     expressions.STATE_UNTRACKED: "untracked",
 }
+_STATUSES = {expressions.STATUS_EXPECTED: "expected", expressions.STATUS_CONFIRMED: "confirmed"}
 _IP = {4: "ip", 6: "ip6"}
 _LOOPBACK = {4: "127.0.0.1", 6: "[::1]"}
 
 
 def render(plan: Plan) -> str:
-    """The whole table. Loads into a table that is absent or empty of these names."""
+    """The whole table, at the first revision of policy. Loads into a table that is absent or empty of these names."""
+    revision = Revision(plan.mark_mask) if plan.mark_mask else None
     lines = [f"table inet {plan.table} {{"]
     for counter in plan.counters:
         lines += [f"\tcounter {counter} {{", "\t}", ""]
     for item in plan.sets:
         lines += [*_set_lines(item), ""]
     for chain in plan.chains:
-        lines += [*_chain_lines(chain), ""]
+        lines += [*_chain_lines(at(chain, revision)), ""]
     if lines[-1] == "":
         lines.pop()
     return "\n".join([*lines, "}", ""])
@@ -124,6 +133,12 @@ def _set_lines(item: Set) -> Iterator[str]:
             yield f"\t\ttype {item.key_type.text}"
             yield "\t\tflags timeout"
             elements = [f"{key_text(item.key_type, key)} timeout {item.timeout_ms}ms" for key in FAMILY_KEYS.values()]
+        case ShareSet():
+            yield f"\t\ttype {item.key_type.text}"
+            yield f"\t\tsize {item.size}"
+            yield "\t\tflags dynamic,timeout"
+            yield f"\t\ttimeout {item.seconds}s"
+            elements = []
         case VerdictMap():
             yield f"\t\ttype {item.key_type.text} : verdict"
             elements = [_map_element(item, key) for key in sorted(item.entries)]
@@ -237,12 +252,21 @@ def _match_text(match: Match | Statement) -> str:
             return f"iifname . {_IP[family]} saddr {_not(negated)}@{set_name}"
         case ConnectionState(states):
             return "ct state " + ",".join(name for bit, name in _STATES.items() if states & bit)
+        case ConnectionStatus(bits):
+            return "ct status " + ",".join(name for bit, name in _STATUSES.items() if bits & bit)
+        case ConnectionMarked(mask, value, negated):
+            return f"ct mark & 0x{mask:08x} {'!=' if negated else '=='} 0x{value:08x}"
         case IsReply():
             return "ct direction reply"
+        case IsOriginal():
+            return "ct direction original"
         case ToMachine():
             return "fib daddr type local"
         case FromMachine():
             return "fib saddr type local"
+        case WithinShare(way, set_name, per_second):
+            limit = f"limit rate {per_second}/second burst {per_second} packets"
+            return f"update @{set_name} {{ {way} {limit} }}"
         case Marked(bit):
             return f"meta mark & 0x{bit:08x} == 0x{bit:08x}"
         case _:
@@ -255,6 +279,8 @@ def _statement_text(statement: Match | Statement) -> str:
             return f"meta mark set meta mark | 0x{bit:08x}"
         case ClearMark(bits):
             return f"meta mark set meta mark & 0x{~bits & 0xFFFFFFFF:08x}"
+        case MarkConnection(mask, value):
+            return f"ct mark set ct mark & 0x{~mask & 0xFFFFFFFF:08x} | 0x{value:08x}"
         case Count(counter):
             return f'counter name "{counter}"'
         case Log(prefix, group, per_second):

@@ -50,6 +50,7 @@ _ALWAYS = {
     naming.COUNTER_SPOOFED: RuleNamed(Decider.SPOOFED, None),
     naming.COUNTER_ENCAPSULATED: RuleNamed(Decider.ENCAPSULATED, _EGRESS),
     naming.COUNTER_INVALID: RuleNamed(Decider.INVALID, None),
+    naming.COUNTER_REVOKED: RuleNamed(Decider.REVOKED, None),
     naming.COUNTER_NO_FORWARDER: RuleNamed(Decider.FORWARDER, _EGRESS, text="intercepted, and no forwarder took it"),
     naming.COUNTER_UNROUTED: RuleNamed(Decider.FORWARDER, None, text="intercepted, and about to leave all the same"),
 }

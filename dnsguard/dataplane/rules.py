@@ -167,8 +167,29 @@ class ConnectionState:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionStatus:
+    """Connection tracking says one of these of the connection (`netlink.expressions.STATUS_…` bits)."""
+
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionMarked:
+    """The bits of ``mask`` in the connection's mark are ``value``; None: the revision of policy in force."""
+
+    mask: int
+    value: int | None
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class IsReply:
     """The packet goes back to who began the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class IsOriginal:
+    """The packet goes where the first one of its connection went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +210,15 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
+class WithinShare:
+    """The interface has had at most ``per_second`` such packets; each has a share of its own in the set."""
+
+    way: Way
+    set_name: str
+    per_second: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetMark:
     """Set the bit in the packet mark, leave the others."""
 
@@ -200,6 +230,16 @@ class ClearMark:
     """Clear the bits in the packet mark, leave the others."""
 
     bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkConnection:
+    """Make the bits of ``mask`` in the connection's mark ``value``, leave the others; None: the revision in force.
+
+    A packet without a connection leaves the rule here."""
+
+    mask: int
+    value: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +310,12 @@ class Verdict(Enum):
 
 Match = (
     Family | FamilyIn | Protocol | Port | PortIn | AddressWithin | AddressIn | LeasedTo | TripleIn | Icmp | HopLimit
-    | Interface | InterfaceIn | ArrivesWith | ConnectionState | IsReply | ToMachine | FromMachine | Marked
+    | Interface | InterfaceIn | ArrivesWith | ConnectionState | ConnectionStatus | ConnectionMarked | IsReply
+    | IsOriginal | ToMachine | FromMachine | Marked | WithinShare
 )  # fmt: skip
-Statement = SetMark | ClearMark | Count | Log | GiveTo | AddressMap | InterfaceMap | Jump | Goto | Verdict
+Statement = (
+    SetMark | ClearMark | MarkConnection | Count | Log | GiveTo | AddressMap | InterfaceMap | Jump | Goto | Verdict
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +338,9 @@ class Chain:
     is_door: bool = False
     """Of a policy or profile: its rules, or the way to them, whatever they are at the time."""
 
+    names_revision: bool = False
+    """A door whose rules have a part that stands for the revision in force; see `revision`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -310,6 +356,9 @@ class Plan:
     chains: tuple[Chain, ...]
     warnings: tuple[str, ...] = ()
     """What of the compiled policy could not be placed on this node, and why."""
+
+    mark_mask: int = 0
+    """The bits of connections' marks that carry the revision of policy; 0 where none do."""
 
 
 def content_chain(label: str, rules: Sequence[Rule], comment: str = "") -> Chain:

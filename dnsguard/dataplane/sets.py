@@ -111,6 +111,20 @@ class AliveSet:
         return int(self.seconds * 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class ShareSet:
+    """Interfaces and what each had lately, see `rules.WithinShare`. The kernel owns the content."""
+
+    name: str
+    comment: str = ""
+    key_type: KeyType = KeyType.INTERFACE
+    size: int = 65_535
+    """Interfaces; those beyond have no share."""
+
+    seconds: int = 60
+    """How long one that sends nothing is remembered."""
+
+
 class Entry(NamedTuple):
     """What a verdict map says of one key."""
 
@@ -134,7 +148,7 @@ class VerdictMap:
 
 SENTINEL_COMMENT = "no lease: shows that nobody emptied the set"
 
-Set = HashSet | IntervalSet | LeaseSet | AliveSet | VerdictMap
+Set = HashSet | IntervalSet | LeaseSet | AliveSet | ShareSet | VerdictMap
 
 FAMILY_KEYS = {4: bytes((2,)), 6: bytes((10,))}
 """Keys of `KeyType.FAMILY`: NFPROTO_IPV4 and NFPROTO_IPV6."""

@@ -23,7 +23,8 @@ class DeniedLog:
 
     group: int = DENIED_GROUP
     per_second: int = 100
-    """Of each kernel rule; beyond it packets are denied just the same, and only counted."""
+    """Of each interface towards workloads, and ten times as many of each kernel rule. What goes beyond is denied just
+    the same, and only counted."""
 
 
 INTERCEPTED_MARK = 0x0004_0000
@@ -87,6 +88,10 @@ class Settings:
 
     accept_mark: int = 0x0002_0000
     """The bit that says "a host endpoint's untracked or pre-DNAT policy allowed this"."""
+
+    mark_mask: int = 0
+    """The bits of connections' marks in which the revision of policy stands that allowed them; 0: established
+    connections go on whatever policy says by now."""
 
     log_group: int = LOG_GROUP
     log_per_second: int = 100

@@ -55,6 +55,7 @@ from dnsguard.forwarder.naming import Naming
 from dnsguard.forwarder.observing import TICK_SECONDS
 from dnsguard.forwarder.refusing import Refusing
 from dnsguard.forwarder.rights import Gate
+from dnsguard.forwarder.saving import Saving
 from dnsguard.forwarder.sharing.crew import Crew, divided
 from dnsguard.forwarder.sockets import DnsSockets, addresses_behind
 from dnsguard.forwarder.statefile import LearnedFile
@@ -163,10 +164,10 @@ class Forwarder:
 
         self._crew = crew(self.leasing) if crew is not None else None
 
-        self._unsaved = ""
-        """Why what was learned is not on the disk; empty when it is, or soon will be."""
-
         self._learned = LearnedFile(self.book, settings.state_dir / LEARNED_FILE)
+        self._saving = Saving(
+            self._learned, self.book, self.configuring, self.counters, lambda: self.dns_counters.upstream_questions
+        )
         self._pool: UpstreamPool | None = None
         self._relay: Relay | None = None
 
@@ -246,13 +247,13 @@ class Forwarder:
 
     async def _end(self) -> None:
         """When all is closed."""
-        await self._save()
+        await self._saving.save()
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         running = [
             tasks.create_task(self._enforce(), name="enforcing"),
             tasks.create_task(self.linking.keep_last_good(), name="last-good"),
-            tasks.create_task(self._keep_saved(), name="save"),
+            tasks.create_task(self._saving.run(), name="save"),
             tasks.create_task(every(_EXPIRE_SECONDS, self._expire), name="expire"),
             tasks.create_task(self.flows.run(), name="flows"),
             tasks.create_task(every(_RETRY_SECONDS, self._retry), name="retry"),
@@ -354,32 +355,11 @@ class Forwarder:
             *self._unwritten(),
             *self._lifeless(),
             *self._unanswered(),
-            *filter(None, [self.flows.problem, self.linking.problem, self._unsaved]),
+            *filter(None, [self.flows.problem, self.linking.problem, self._saving.problem]),
         )
         self.linking.client.report(Stats(counters, upstreams, problems))
 
     # What is done now and then.
-
-    async def _keep_saved(self) -> None:
-        configuring = self.configuring
-        while True:
-            try:
-                async with asyncio.timeout(configuring.save_seconds):
-                    await configuring.save_now.wait()
-            except TimeoutError:
-                pass
-            configuring.save_now.clear()
-            await self._save()
-
-    async def _save(self) -> None:
-        try:
-            await self._learned.save()
-        except OSError as error:
-            self.counters.saves_failed += 1
-            self._unsaved = f"{LEARNED_FILE} cannot be written: {error.strerror}: a restart forgets what was learned"
-            log.error("%s", self._unsaved)
-        else:
-            self._unsaved = ""
 
     async def _expire(self) -> None:
         self.book.expire(self._loop.time(), _EXPIRE_BUDGET)

@@ -44,14 +44,14 @@ class LearnedFile:
         """``boot``: by default ``this_boot``."""
         self._boot = this_boot() if boot is None else boot
         self._book = book
-        self._path = path
+        self.path = path
         self._loop = asyncio.get_running_loop()
         self._loaded = False
 
     def open(self) -> None:
         """See of what epoch it is, before policy is asked whether that is still the one."""
         try:
-            with self._path.open("rb") as file:
+            with self.path.open("rb") as file:
                 self._book.epoch = header_in(file.readline()).epoch
         except (OSError, UnusableStateFile):
             pass  # said when it is loaded
@@ -66,15 +66,15 @@ class LearnedFile:
         except FileNotFoundError:
             pass
         except (OSError, UnusableStateFile) as error:
-            log.warning("%s is ignored, learning starts from nothing: %s", self._path, error)
+            log.warning("%s is ignored, learning starts from nothing: %s", self.path, error)
         else:
-            log.info("%s: %d records learned before are still valid", self._path, taken)
+            log.info("%s: %d records learned before are still valid", self.path, taken)
         self._loaded = True
 
     async def _taken(self) -> int:
         book = self._book
         found: list[Entry] = []
-        with self._path.open("rb") as file:
+        with self.path.open("rb") as file:
             head = header_in(file.readline())
             if head.epoch != book.epoch:
                 return 0
@@ -104,7 +104,7 @@ class LearnedFile:
             while piece := b"".join(islice(lines, _STEP)):
                 pieces.append(piece)
                 await asyncio.sleep(0)
-        await asyncio.to_thread(replace_file, self._path, pieces)
+        await asyncio.to_thread(replace_file, self.path, pieces)
 
     def _clocks(self) -> Clocks:
         return Clocks(self._boot, self._loop.time(), time.time())

@@ -22,8 +22,9 @@ REGISTER32_05 = 13
 VERDICT_DROP, VERDICT_ACCEPT, VERDICT_JUMP, VERDICT_GOTO, VERDICT_RETURN = 0, 1, -3, -4, -5
 
 META_MARK, META_IIFNAME, META_OIFNAME, META_NFPROTO, META_L4PROTO = 3, 6, 7, 15, 16
-CT_STATE, CT_DIRECTION = 0, 1
-DIRECTION_REPLY = 1
+CT_STATE, CT_DIRECTION, CT_STATUS, CT_MARK = 0, 1, 2, 3
+DIRECTION_ORIGINAL, DIRECTION_REPLY = 0, 1
+STATUS_EXPECTED, STATUS_CONFIRMED = 1, 8
 STATE_INVALID, STATE_ESTABLISHED, STATE_RELATED, STATE_NEW, STATE_UNTRACKED = 1, 2, 4, 8, 64
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
 EQUAL, NOT_EQUAL, LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL = range(6)
@@ -33,6 +34,9 @@ TYPE_LOCAL = 2
 """An address of the machine itself (``RTN_LOCAL``)."""
 
 OBJECT_COUNTER = 1
+_UPDATE = 1
+"""What a rule does to a dynamic set: have the element there, and let it last anew (``NFT_DYNSET_OP_UPDATE``)."""
+
 ICMPX_UNREACHABLE, ICMPX_ADMIN_PROHIBITED = 2, 3
 
 
@@ -107,6 +111,11 @@ def connection(key: int, register: int = REGISTER_1) -> bytes:
     return _expression("ct", be32(1, register), be32(2, key))
 
 
+@lru_cache(maxsize=2048)
+def set_connection(key: int, register: int = REGISTER_1) -> bytes:
+    return _expression("ct", be32(2, key), be32(4, register))
+
+
 @lru_cache(maxsize=16384)
 def verdict(code: int, chain: str | None = None) -> bytes:
     return _expression("immediate", be32(1, REGISTER_VERDICT), verdict_data(2, code, chain))
@@ -119,7 +128,18 @@ def counter(name: str) -> bytes:
 
 def limit(rate: int, unit_seconds: int, burst: int) -> bytes:
     """Go on for at most ``rate`` packets in ``unit_seconds``, with ``burst`` on top."""
-    return _expression("limit", be64(1, rate), be64(2, unit_seconds), be32(3, burst), be32(4, 0), be32(5, 0))
+    return _expression("limit", *_limit(rate, unit_seconds, burst))
+
+
+def _limit(rate: int, unit_seconds: int, burst: int) -> tuple[bytes, ...]:
+    return be64(1, rate), be64(2, unit_seconds), be32(3, burst), be32(4, 0), be32(5, 0)
+
+
+def within_limit(set_name: str, rate: int, unit_seconds: int, burst: int, register: int = REGISTER_1) -> bytes:
+    """Go on within the limit that the dynamic set has for the register's value; one that is new gets it in full. Where
+    the set is full, the rule ends."""
+    limited = nested(7, text(1, "limit"), nested(2, *_limit(rate, unit_seconds, burst)))
+    return _expression("dynset", text(1, set_name), be32(3, _UPDATE), be32(4, register), limited)
 
 
 def log(group: int, prefix: str, queue_threshold: int = 0) -> bytes:

@@ -22,7 +22,7 @@ GET_GENERATION, NEW_OBJECT, GET_OBJECT, DELETE_OBJECT, RESET_OBJECT = 16, 18, 19
 
 FLAG_REQUEST, FLAG_ACK, FLAG_DUMP, FLAG_EXCLUSIVE, FLAG_CREATE, FLAG_APPEND = 1, 4, 0x300, 0x200, 0x400, 0x800
 
-SET_INTERVAL, SET_MAP, SET_TIMEOUT = 4, 8, 0x10
+SET_INTERVAL, SET_MAP, SET_TIMEOUT, SET_DYNAMIC = 4, 8, 0x10, 0x20
 ELEMENT_INTERVAL_END = 1
 VERDICT_TYPE = 0xFFFFFF00
 
@@ -147,6 +147,7 @@ def add_set(
     flags: int = 0,
     size: int | None = None,
     gc_interval_ms: int | None = None,
+    timeout_ms: int | None = None,
     host_order: bool = False,
     comment: str = "",
 ) -> Message:
@@ -154,13 +155,16 @@ def add_set(
 
     ``key_type`` is a number of nft's own, kept only so that `nft list` can print keys; a concatenation is
     ``type << 6 | type``. ``host_order`` says that keys are not in network order (interface names), also for nft's eyes
-    only. A set without ``size`` grows without bound.
+    only. A set without ``size`` grows without bound, which one with `SET_DYNAMIC` must not. ``timeout_ms`` is that of
+    elements that are added without one.
     """
     parts = [text(1, table), text(2, name), be32(3, flags), be32(4, key_type), be32(5, key_length), be32(10, 1)]
     if flags & SET_MAP:
         parts += [be32(6, VERDICT_TYPE), be32(7, 16)]
     if size is not None:
         parts.append(nested(9, be32(1, size)))
+    if timeout_ms is not None:
+        parts.append(be64(11, timeout_ms))
     if gc_interval_ms is not None:
         parts.append(be32(12, gc_interval_ms))
     userdata = _HOST_ORDER if host_order else b""

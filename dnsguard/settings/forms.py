@@ -188,6 +188,24 @@ def read_fail_open(value: Any) -> float:
     return seconds
 
 
+LEAST_MARK_BITS = 4
+"""Fewer hold too few revisions of policy to tell them apart while connections are judged again."""
+
+
+def read_mark_mask(value: Any) -> int:
+    """Adjoining bits of a mark: `0xff00`."""
+    text = str(value).strip().lower()
+    if isinstance(value, bool) or not re.fullmatch(r"0x[0-9a-f]{1,8}|[0-9]{1,10}", text):
+        raise ValueError(f"{value!r} is no mask: write one like 0x0000ff00")
+    mask = int(text, 0) if text.startswith("0x") else int(text)
+    bits = mask.bit_count()
+    if mask > 0xFFFF_FFFF or bits < LEAST_MARK_BITS:
+        raise ValueError(f"{value!r} is no mask for revisions: write {LEAST_MARK_BITS} to 32 bits of 32, as 0x0000ff00")
+    if mask // (mask & -mask) != (1 << bits) - 1:
+        raise ValueError(f"{value!r} has gaps: write a mask whose bits adjoin, as 0x0000ff00")
+    return mask
+
+
 def read_interface_prefix(value: Any) -> str:
     """The beginning of interface names."""
     if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,15}", str(value)):

@@ -32,6 +32,7 @@ from dnsguard.settings.forms import (
     read_failsafe_port,
     read_interface_prefix,
     read_log_group,
+    read_mark_mask,
     read_net,
     read_node_name,
     read_path,
@@ -197,11 +198,19 @@ class Settings(Checked):
     """Megabytes of one of them: 50 000 records."""
 
     packet_log_rate: Annotated[int, PlainValidator(read_count)] = 100
-    """Denied packets a second that each rule shows, in the kernel. What goes beyond is denied just the same, counted,
-    and said in the log: whoever floods gets no more of our time than this."""
+    """Denied packets a second of each interface towards workloads that the kernel shows us, and ten times as many of
+    each rule. What goes beyond is denied just the same, counted, and said in the log: whoever floods takes no more of
+    our time than this, and hides nothing of others."""
 
     packet_log_group: Annotated[int, PlainValidator(read_log_group)] = DENIED_GROUP
     """The NFLOG group of denied packets. That of Log rules is 100."""
+
+    revoke_established: Literal["On", "Off"] = "Off"
+    """Whether a connection ends when policy no longer allows it. Off, as in Calico: what is established goes on."""
+
+    conntrack_mark_mask: Annotated[int, PlainValidator(read_mark_mask)] = 0x0000_FF00
+    """The bits of connections' marks that are ours, where established connections are revoked. None where they are not.
+    Other programs on the node must leave them alone."""
 
     on_stop: Literal["Keep", "Remove"] = "Keep"
     """Whether enforcement goes on when dnsguard stops. Remove is for demonstrations."""

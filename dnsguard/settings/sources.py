@@ -72,8 +72,10 @@ FLAGS: Mapping[str, str] = {
     "packet_log_file": "where packets are written down; default: packet-log.jsonl in the state directory",
     "packet_log_max_files": "files of that together, full ones among them",
     "packet_log_max_file_size_mb": "megabytes of one of them",
-    "packet_log_rate": "denied packets a second that each rule shows; beyond it they are counted",
+    "packet_log_rate": "denied packets a second of one interface that are shown; beyond it they are counted",
     "packet_log_group": "NFLOG group of denied packets",
+    "revoke_established": "On or Off: does a connection end when policy no longer allows it",
+    "conntrack_mark_mask": "bits of connections' marks that are ours then",
     "on_stop": "Keep or Remove: does enforcement go on when dnsguard stops",
     "table": "name of the nftables table",
     "endpoint_to_host_action": "Drop, Accept or Return: a workload's packets to its own host",
@@ -98,6 +100,8 @@ def _default_text(name: str) -> str:
     if field.is_required() or field.default is None or name in ("upstreams", "search_domains"):
         return ""
     values = field.default if isinstance(field.default, tuple | list) else (field.default,)
+    if name == "conntrack_mark_mask":
+        values = (f"0x{field.default:08x}",)
     if isinstance(field.default, SocketAddress):
         values = (field.default,)
     if isinstance(field.default, float):

@@ -1,6 +1,7 @@
 """The table is always changed as a difference, and never anything but it."""
 
 import gc
+import re
 import subprocess
 import sys
 import weakref
@@ -83,7 +84,9 @@ BY_MEMBER = CompiledRule(0, Action.ALLOW, destination=EntityMatch(members="s:far
 
 
 def listed(node: Namespace) -> list[str]:
-    return table_blocks(node.run("nft list table inet dnsguard"))
+    """Without the forwarder's sign of life: who makes the set gives it one, which runs out as time goes by."""
+    blocks = table_blocks(node.run("nft list table inet dnsguard"))
+    return [re.sub(r"\n\t\telements = .*", "", each) if each.startswith("\tset alive ") else each for each in blocks]
 
 
 def test_the_first_transaction_is_closed_to_unknown_workloads(node: Namespace, driver: Driver) -> None:

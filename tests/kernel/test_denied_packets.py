@@ -104,7 +104,8 @@ class Watch:
 def way() -> Iterator[Road]:
     with road(SETTINGS) as made:
         made.driver.apply(build_plan(policies(), SETTINGS))
-        made.places["a"].run(f"ip addr add {FORGED}/32 dev eth0")
+        for place in "a", "b":
+            made.places[place].run(f"ip addr add {FORGED}/32 dev eth0")
         yield made
 
 
@@ -303,8 +304,23 @@ async def test_what_goes_beyond_the_limit_is_counted_and_denied(way: Road) -> No
         assert 0 < shown < 500
         (gap,) = gaps
         assert (gap["of"], gap["counter"]) == (f"rule 0 of {WEB}", "np-app.app.web-egress-0")
-        assert gap["reason"] == "more than are logged of one rule"
+        assert gap["reason"] == "beyond what is logged in a second"
         assert shown + gap["count"] == 500
+    finally:
+        way.driver.apply(build_plan(policies(), SETTINGS))
+
+
+async def test_a_noisy_workload_hides_nothing_of_another(way: Road) -> None:
+    """Both are denied by the same rule, and the noisy one first."""
+    limited = replace(SETTINGS, denied_log=DeniedLog(per_second=10))
+    made = policies()
+    plan = build_plan(made, limited)
+    way.driver.apply(plan)
+    try:
+        async with watching(way, plan, per_second=10) as watch:
+            udp("b", FAR, 666, bind=FORGED, count=3_000)(way)
+            udp("a", FAR, 666, bind=FORGED)(way)
+            await watch.until(lambda: [each for each in watch.records() if each.get("endpoint") == "app/a"])
     finally:
         way.driver.apply(build_plan(policies(), SETTINGS))
 

@@ -6,6 +6,7 @@ Needs CAP_NET_ADMIN over the namespace the tests run in: root, or everything und
 import contextlib
 import ctypes
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,6 +90,8 @@ def link(left: Namespace, left_name: str, right: Namespace, right_name: str) -> 
 
 
 def table_blocks(listing: str) -> list[str]:
-    """The chains, sets and objects of an ``nft list table``, whatever their order, which is that of their making."""
+    """The chains, sets and objects of an ``nft list table``, whatever their order, which is that of their making, and
+    whatever time an element has."""
+    listing = re.sub(r" timeout [0-9a-z]+ expires [0-9a-z]+", "", listing)
     body = listing.split("{\n", 1)[1].rstrip().removesuffix("}")
     return sorted(block.strip("\n") for block in body.split("\n\n"))

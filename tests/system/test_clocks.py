@@ -1,7 +1,9 @@
 """The wall clock is set to another year, the machine is started anew: no lease lasts longer than it was to, and no
 answer is kept from anybody."""
 
+import json
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tests.system.forwarder import TABLE, WORKLOAD, Rig, feed, identity, policy,
 FEED = feed("web", "*.example.org")
 WEB = identity("shop/web", [WORKLOAD], ["web"])
 YEAR = 365 * 86_400
+SHORT = 5.0
 OLD, NEW = "198.51.100.1", "198.51.100.2"
 REBOOTED = "import dnsguard.forwarder.statefile as s; s.this_boot = lambda: 'another start of the machine'"
 
@@ -119,3 +122,24 @@ async def test_killed_after_a_jump_it_goes_on_with_what_the_kernel_has(here: Rig
     set_clock(here, -YEAR)
     await started(here, clock)
     assert 0 < left(here, OLD) <= lasts
+
+
+async def test_what_was_open_ends_by_itself_where_nobody_is_alive(here: Rig) -> None:
+    """The kernel has a clock of its own, and nobody need tell it."""
+    await started(here, "pass")
+    await here.ask("old.example.org")
+    await here.until((here.directory / "state" / "policy.last-good").exists, "the last good policy is written")
+    here.signal()
+    assert await here.ended() == 0
+    learned = here.directory / "state" / "learned.jsonl"
+    head, line = learned.read_text().splitlines()
+    record = json.loads(line)
+    record["addresses"] = {address: time.monotonic() + SHORT for address in record["addresses"]}
+    learned.write_text(f"{head}\n{json.dumps(record)}\n")
+    here.kernel.transact([nftables.flush_set(TABLE, "d4-web")])
+    await here.start()
+    await here.until(lambda: left(here, OLD) > 0, "what was learned is open")
+    here.signal(signal.SIGKILL)
+    await here.ended()
+    assert left(here, OLD) <= SHORT
+    await here.until(lambda: left(here, OLD) == 0, "its time is over")

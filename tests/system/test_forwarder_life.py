@@ -107,6 +107,22 @@ async def test_the_element_that_shows_whether_others_emptied_the_set_is_not_its_
     assert set(here.elements("d4-web")) == {("0.0.0.0", "0.0.0.0")}
 
 
+async def test_killed_it_knows_what_it_learned_some_seconds_before(here: Rig) -> None:
+    """So a policy that changes then takes away only what it is to take away."""
+    await started(here)
+    await here.ask("www.example.org")
+    await here.ask("new.example.org")
+    await last_good_written(here)
+    learned = here.directory / "state" / "learned.jsonl"
+    await here.until(lambda: learned.exists() and "new" in learned.read_text(), "what was learned is written")
+    here.signal(signal.SIGKILL)
+    await here.ended()
+    await here.start()
+    await here.connected()
+    await here.enforced(policy(feed("web", "new.example.org"), identities=[WEB]))
+    assert set(here.elements("d4-web")) == {(WORKLOAD, "198.51.100.2")}
+
+
 async def test_what_policy_lost_while_nobody_ran_is_closed(here: Rig) -> None:
     await started(here)
     await here.ask("www.example.org")

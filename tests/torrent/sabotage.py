@@ -27,10 +27,10 @@ def forgetful() -> None:
     """Every other switch is not made, and said to be made."""
     switch, turns = Driver.switch, [0]
 
-    def forgetting(self: Driver, plan: Plan) -> None:
+    def forgetting(self: Driver, plan: Plan, revise: bool = False) -> None:
         turns[0] += 1
         if turns[0] % 2 or self._actual is None:
-            switch(self, plan)
+            switch(self, plan, revise)
             return
         self._in_force = plan
         self._actual.note_switched(plan)

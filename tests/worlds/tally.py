@@ -9,6 +9,8 @@ from dnsguard.calc.evaluator.trace import Decider
 LEAST_SHARE = 0.005
 """Of the packets, for each kind of thing that decides; what is established is followed, not drawn."""
 
+_FOLLOWED = Decider.ESTABLISHED, Decider.REVOKED
+
 Decided = tuple[Action | None, Decider | None]
 
 
@@ -24,7 +26,7 @@ class Tally:
 
     def rare(self) -> list[str]:
         """Kinds of things that decided too seldom for a run to say much of them."""
-        shares: Counter[Decider] = Counter({kind: 0 for kind in Decider if kind is not Decider.ESTABLISHED})
+        shares: Counter[Decider] = Counter({kind: 0 for kind in Decider if kind not in _FOLLOWED})
         for (_, kind), count in self.deciders.items():
             if kind is not None:
                 shares[kind] += count

@@ -9,7 +9,7 @@ from dnsguard.calc.compiled import Address, Compiled
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
 from dnsguard.calc.evaluator.node import HostAction, Listen, Node
 from dnsguard.calc.evaluator.packet import TCP, UDP
-from dnsguard.dataplane.settings import DenyAction, Interception, Settings
+from dnsguard.dataplane.settings import DeniedLog, DenyAction, Interception, Settings
 from dnsguard.locations import INTERCEPT_PORT
 from dnsguard.resources import Resource, parse_object
 from tests.worlds.dice import DOMAINS, Dice, Manifest
@@ -44,6 +44,7 @@ class World:
             allow_vxlan=node.allow_vxlan,
             allow_ipip=node.allow_ipip,
             deny=self.deny,
+            denied_log=DeniedLog(),
             failsafe=node.failsafe,
         )
 

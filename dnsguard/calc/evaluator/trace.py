@@ -23,6 +23,7 @@ class Decider(StrEnum):
     ESTABLISHED = "a connection that was allowed before"
     """Replies, what follows the first packet, and ICMP errors about it."""
 
+    REVOKED = "a connection that policy allowed once and denies by now"
     INVALID = "belongs to no connection"
     SPOOFED = "not the address of the workload behind that interface"
     UNKNOWN_WORKLOAD = "a workload that no endpoint describes"

@@ -49,7 +49,7 @@ class PacketGroups(NamedTuple):
     denied: int | None
     logged: int | None
     per_second: int
-    """What a rule logs at most of what it denies."""
+    """What is logged at most of what is denied to one interface."""
 
 
 class LoggedPackets:
@@ -144,7 +144,7 @@ class LoggedPackets:
             ("read", "Packets that rules logged and that were read.", self._merging.packets),
             ("suppressed", "Packets without a record, because their client had too many.", self._merging.suppressed),
             ("lost", "Packets that rules logged and that were lost before they were read.", self.lost),
-            ("unlogged", "Denied packets beyond what is logged of a rule in a second.", self._unlogged.packets),
+            ("unlogged", "Denied packets beyond what is logged in a second.", self._unlogged.packets),
             ("unwritten", "Records that the file did not take.", self._writer.lost if self._writer is not None else 0),
         ):
             yield number(f"dnsguard_logged_packets_{name}_total", "counter", text, value)
@@ -285,7 +285,7 @@ class LoggedPackets:
     def _missed_line(self, missed: Missed, now: float) -> str:
         rule = self._rules(missed.counter)
         whose = "" if rule is None else str(rule)
-        reason = "more than are logged of one rule"
+        reason = "beyond what is logged in a second"
         return unshown_line(now, missed.packets, reason, whose=whose, counter=missed.counter)
 
 

@@ -26,7 +26,7 @@ from dnsguard.controller.explain.routing import ROUTING_SECONDS, Routing, kernel
 from dnsguard.controller.explain.summary import summary
 from dnsguard.controller.explain.unleased import led_to_unleased, unleased
 from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
-from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface, plan_settings
+from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface, evaluated_node, plan_settings
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dns.eligible import UnleasedNets
 from dnsguard.errors import DnsguardError
@@ -126,20 +126,7 @@ class ExplainModel:
         except OSError as error:
             notes.append(f"the node's addresses cannot be read: {error}")
             interfaces = ()
-        plan = plan_settings(self._settings, interfaces, enforced.configuration)
-        return Node(
-            name=plan.node,
-            interface_addresses=plan.interface_addresses,
-            workload_interfaces=plan.workload_interfaces,
-            workload_cidrs=plan.workload_cidrs,
-            listen=plan.listen,
-            intercepts_dns=plan.interception is not None,
-            trusted_servers=frozenset(() if plan.interception is None else plan.interception.trusted),
-            endpoint_to_host=plan.endpoint_to_host,
-            allow_vxlan=plan.allow_vxlan,
-            allow_ipip=plan.allow_ipip,
-            failsafe=plan.failsafe,
-        )
+        return evaluated_node(plan_settings(self._settings, interfaces, enforced.configuration))
 
     async def _routed(
         self, state: PolicyState, node: Node, flows: Sequence[Flow], notes: list[str]

@@ -20,6 +20,7 @@ _SENTENCES = {
     Decider.END_OF_STAGE: "since no policy there says anything of it",
     Decider.NO_FORWARD_POLICY: "since no policy of the host endpoint is about forwarded packets",
     Decider.ESTABLISHED: "since it belongs to a connection that was allowed",
+    Decider.REVOKED: "since it belongs to a connection that policy denies by now",
     Decider.INVALID: "since it belongs to no connection and starts none",
     Decider.SPOOFED: "since the source is not an address of the workload behind that interface",
     Decider.UNKNOWN_WORKLOAD: "since one end is a workload that no endpoint describes",

@@ -41,9 +41,9 @@ class FakeKernel:
         self.sets |= plan
         return new
 
-    def switch(self, plan: frozenset[str]) -> None:
+    def switch(self, plan: frozenset[str], revise: bool = False) -> None:
         assert plan <= self.sets, "a rule refers to a set that does not exist"
-        self._note("switch", plan)
+        self._note("revise" if revise else "switch", plan)
         self.rules = plan
 
     def sweep(self, plan: frozenset[str], lease_sets: bool) -> None:

@@ -90,11 +90,11 @@ async def test_what_the_old_rules_look_into_is_fed_until_they_are_gone() -> None
         fed: list[set[str]] = []
         switch = loop.kernel.switch
 
-        def switched(plan: frozenset[str]) -> None:
+        def switched(plan: frozenset[str], revise: bool = False) -> None:
             assert loop.link.last is not None
             fed.append({feed.id for feed in loop.link.last.lease_sets})
             fed.append(set(loop.link.last.identities[0].lease_sets))
-            switch(plan)
+            switch(plan, revise)
 
         loop.kernel.switch = switched  # type: ignore[method-assign]
         loop.want("new")

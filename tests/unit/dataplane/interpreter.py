@@ -13,7 +13,9 @@ from dnsguard.dataplane.rules import (
     AddressWithin,
     ArrivesWith,
     ClearMark,
+    ConnectionMarked,
     ConnectionState,
+    ConnectionStatus,
     Count,
     Family,
     FamilyIn,
@@ -26,10 +28,12 @@ from dnsguard.dataplane.rules import (
     Interface,
     InterfaceIn,
     InterfaceMap,
+    IsOriginal,
     IsReply,
     Jump,
     LeasedTo,
     Log,
+    MarkConnection,
     Marked,
     Match,
     Plan,
@@ -43,6 +47,7 @@ from dnsguard.dataplane.rules import (
     TripleIn,
     Verdict,
     Way,
+    WithinShare,
 )
 from dnsguard.dataplane.sets import HashSet, IntervalSet, VerdictMap, interface_key, triple_key
 from dnsguard.netlink.expressions import STATE_NEW
@@ -112,7 +117,7 @@ class Run:
                 return True, Verdict.DROP
             case Verdict.RETURN:
                 return True, None
-            case Verdict.NOTRACK | Log():
+            case Verdict.NOTRACK | Log() | MarkConnection():
                 pass
         return False, None
 
@@ -149,6 +154,8 @@ class Run:
         match match:
             case Family(version):
                 return self._version == version
+            case WithinShare():
+                return True
             case FamilyIn(_, negated):
                 return not negated  # somebody is alive
             case Protocol(number, negated):
@@ -187,8 +194,14 @@ class Run:
                 return self._version == family and (key in self._set(name).keys) != negated
             case ConnectionState(states):
                 return bool(states & STATE_NEW)
+            case ConnectionStatus():
+                return False
+            case ConnectionMarked(_, value, negated):
+                return (value == 0) != negated
             case IsReply():
                 return False
+            case IsOriginal():
+                return True
             case ToMachine():
                 return self.packet.destination in self.own
             case FromMachine():

@@ -227,5 +227,12 @@ SAMPLES = {
         domains,
         replace(NODE, interception=Interception(8055, of_node=True), fail_open_after=60),
     ),
+    "judging-again": (domains, replace(NODE, mark_mask=0x0000_FF00)),
+    "judging-again-everywhere": (hosts, replace(HOST_NODE, mark_mask=0x0000_FF00)),
+    "judging-again-without-workloads": (hosts, replace(HOST_NODE, mark_mask=0xF000_0000, workload_interfaces=())),
+    "judging-again-with-denied-log": (
+        tiers,
+        replace(NODE, mark_mask=0x0000_FF00, denied_log=DeniedLog(), fail_open_after=60),
+    ),
     "host-accepts": (domains, replace(NODE, endpoint_to_host=HostAction.ACCEPT)),
 }

@@ -9,6 +9,8 @@ from dnsguard.calc.evaluator.trace import Decider
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rulenames import RuleNamed, RuleNames
+from dnsguard.dataplane.rules import Log
+from dnsguard.dataplane.settings import DeniedLog
 from tests.support.compiled import compiled, policy, rules
 from tests.unit.dataplane.samples import SAMPLES
 
@@ -17,12 +19,16 @@ DENY = CompiledRule(0, Action.DENY)
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_every_counter_of_a_plan_is_known(sample: str) -> None:
+def test_every_rule_that_logs_is_known(sample: str) -> None:
     make, settings = SAMPLES[sample]
     policies = make()
     names = RuleNames()
     names.follow(policies)
-    assert [counter for counter in build_plan(policies, settings).counters if names(counter) is None] == []
+    plan = build_plan(policies, replace(settings, denied_log=DeniedLog()))
+    parts = [part for chain in plan.chains for rule in chain.rules for part in rule.parts]
+    prefixes = {part.prefix for part in parts if isinstance(part, Log)}
+    assert prefixes
+    assert [prefix for prefix in prefixes if names(prefix) is None] == []
 
 
 def test_what_the_names_stand_for() -> None:

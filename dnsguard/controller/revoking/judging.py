@@ -1,0 +1,106 @@
+"""A connection of the kernel's table, judged by the policy in force. Pure, but for whom it asks."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from enum import Enum
+from ipaddress import ip_address
+
+from dnsguard.calc.compiled import Action, Address, Compiled, Direction, Stage
+from dnsguard.calc.evaluator.evaluate import Evaluator
+from dnsguard.calc.evaluator.matching import LeaseLookup
+from dnsguard.calc.evaluator.node import LOOPBACK, Node
+from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.calc.evaluator.trace import Verdict
+from dnsguard.controller.explain.routing import Passing, Routing
+from dnsguard.netlink.connections import EXPECTED, Connection, Opening
+
+
+class Ruling(Enum):
+    """What is to become of a connection."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    UNCERTAIN = "uncertain"
+
+
+class FlowJudge:
+    """Judges connections by one state of policy on one node."""
+
+    def __init__(self, compiled: Compiled, node: Node, leased: LeaseLookup, routing: Routing) -> None:
+        """``leased`` and ``routing`` ask the kernel, and raise what that comes to."""
+        self._compiled = compiled
+        self._evaluator = Evaluator(compiled, node)
+        self._node = node
+        self._leased = leased
+        self._routing = routing
+        hosts = [each for each in compiled.endpoints.values() if not each.is_workload and node.has(each)]
+        self._by_interface = bool(hosts)
+        self._before_translation = any(
+            (Stage.PRE_DNAT, Direction.INGRESS) in each.classes or (Stage.UNTRACKED, Direction.INGRESS) in each.classes
+            for each in hosts
+        )
+
+    def judge(self, connections: Sequence[Connection]) -> list[Ruling]:
+        """A ruling for each. The kernel is asked for the way of those that need it, in one go."""
+        found: list[Ruling | Packet] = [self._quickly(each) for each in connections]
+        asked = [each for each in found if isinstance(each, Packet)]
+        ruled = iter(self._by_way(asked) if asked else ())
+        return [each if isinstance(each, Ruling) else next(ruled) for each in found]
+
+    def _quickly(self, connection: Connection) -> Ruling | Packet:
+        """A ruling, or the packet whose way has to be known."""
+        if connection.is_translated and self._before_translation:
+            return Ruling.UNCERTAIN
+        comes_of = connection.master if connection.status & EXPECTED else None
+        packet = _packet(comes_of or connection.opening)
+        verdict = self._evaluator.evaluate(packet, self._leased)
+        if self._by_interface and (verdict.unjudged or verdict.action is Action.DENY):
+            return packet
+        return _ruling(verdict)
+
+    def _by_way(self, packets: Sequence[Packet]) -> Iterable[Ruling]:
+        pairs = list(dict.fromkeys((packet.source, packet.destination) for packet in packets))
+        ways = dict(zip(pairs, self._routing(pairs, self._interface_of), strict=True))
+        evaluators: dict[frozenset[Address], Evaluator] = {}
+        for packet in packets:
+            way = ways[packet.source, packet.destination]
+            verdict = self._knowing(way, evaluators).evaluate(
+                packet, self._leased, arrives=way.arrives, leaves=way.leaves
+            )
+            yield Ruling.UNCERTAIN if way.notes else _ruling(verdict)
+
+    def _knowing(self, way: Passing, evaluators: dict[frozenset[Address], Evaluator]) -> Evaluator:
+        """One to which the addresses are the node's own that the kernel takes for its own."""
+        known = {address for _, addresses in self._node.interface_addresses for address in addresses}
+        more = way.own - known - self._node.addresses
+        if not more:
+            return self._evaluator
+        if more not in evaluators:
+            node = replace(self._node, addresses=self._node.addresses | more)
+            evaluators[more] = Evaluator(self._compiled, node)
+        return evaluators[more]
+
+    def _interface_of(self, address: Address) -> str:
+        found = self._evaluator.endpoint_of(address)
+        if found is not None and found.is_workload and self._node.has(found):
+            return found.interface
+        own = self._node.interface_with(address)
+        return own if own != LOOPBACK else ""
+
+
+def _ruling(verdict: Verdict) -> Ruling:
+    if verdict.action is Action.DENY:
+        return Ruling.DENIED
+    return Ruling.UNCERTAIN if verdict.unjudged else Ruling.ALLOWED
+
+
+def _packet(opening: Opening) -> Packet:
+    return Packet(
+        ip_address(opening.source),
+        ip_address(opening.destination),
+        opening.protocol,
+        source_port=opening.source_port,
+        destination_port=opening.port,
+        icmp_type=opening.icmp_type,
+        icmp_code=opening.icmp_code,
+    )

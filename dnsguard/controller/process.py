@@ -28,7 +28,7 @@ from dnsguard.controller.counting.book import CounterBook, Counting
 from dnsguard.controller.counting.stats import StatsModel
 from dnsguard.controller.deadman import Deadman
 from dnsguard.controller.denied.model import PacketsModel
-from dnsguard.controller.denied.setup import logged_packets
+from dnsguard.controller.denied.setup import log_trouble, logged_packets
 from dnsguard.controller.diverting import Diverting
 from dnsguard.controller.dnslog import DnsLogModel
 from dnsguard.controller.enforcement import Enforcer
@@ -74,6 +74,9 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         worker = ThreadPoolExecutor(1, "kernel")
         stack.callback(worker.shutdown)
         socket = stack.enter_context(NetfilterSocket())
+        no_log = await asyncio.get_running_loop().run_in_executor(worker, log_trouble, settings, socket)
+        if no_log:
+            settings = settings.filled(packet_log="Off")
         foundation = build_plan(Compiled(), foundation_settings(settings))
         sentinel = Sentinel(stack.enter_context(NetfilterSocket()), foundation)
         driver = Driver(socket, foundation, sentinel)
@@ -118,7 +121,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         stack.push_async_callback(link.close)
 
         def troubles() -> Iterator[str]:
-            own = deadman.problem, kept.trouble, audit.problem, *diverting.problems, *packets.problems
+            own = no_log, deadman.problem, kept.trouble, audit.problem, *diverting.problems, *packets.problems
             yield from filter(None, own)
             yield from () if revocation is None else revocation.problems
 

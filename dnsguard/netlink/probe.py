@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from dnsguard.netlink import dumps, nftables
+from dnsguard.netlink import expressions as ex
 from dnsguard.netlink.nftables import Element, Message
+from dnsguard.netlink.socket import NetlinkError
 
 Parsed = TypeVar("Parsed")
 
@@ -16,10 +18,14 @@ _SHORT, _ENOUGH, _LONG = 10_000, 500_000, 1_000_000
 _SAME, _OTHER = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
 
 
-class Kernel(Protocol):
-    """What is needed of a netlink socket."""
+class Transacting(Protocol):
+    """What is needed of a netlink socket to try something."""
 
     def transact(self, messages: Sequence[Message], deadline_s: float = 5.0) -> None: ...
+
+
+class Kernel(Transacting, Protocol):
+    """And to see what came of it."""
 
     def dump(self, request: Message, parse: Callable[[list[bytes]], Parsed], deadline_s: float = 30.0) -> Parsed: ...
 
@@ -44,3 +50,28 @@ def readding_updates_timeout(socket: Kernel, table: str = _TABLE) -> bool:
         socket.transact([nftables.delete_table(table)])
     left = {element.key: element.expires_ms or 0 for element in elements}
     return all(left[key] > _ENOUGH for key in (_SAME, _OTHER))
+
+
+def log_refusal(socket: Transacting, table: str = _TABLE) -> str:
+    """Why rules cannot log within limits, each interface within its own; empty where they can.
+
+    Kernels are built without NFLOG, and a rule that logs takes all of its transaction with it. Leaves nothing.
+    """
+    rule = [
+        ex.meta(ex.META_IIFNAME),
+        ex.within_limit(_SET, 1, 1, 1),
+        ex.limit(1, 1, 1),
+        ex.log(1, _TABLE),
+    ]
+    dynamic = nftables.SET_TIMEOUT | nftables.SET_DYNAMIC
+    try:
+        socket.transact([
+            nftables.add_table(table),
+            nftables.add_set(table, _SET, key_type=41, key_length=16, flags=dynamic, size=1, timeout_ms=_SHORT),
+            nftables.add_chain(table, _SET),
+            nftables.add_rule(table, _SET, rule),
+            nftables.delete_table(table),
+        ])  # fmt: skip
+    except NetlinkError as error:
+        return f"the kernel refuses rules that log: {error}"
+    return ""

@@ -150,6 +150,7 @@ def test_listing_what_is_not_there_is_an_error(socket: NetfilterSocket) -> None:
 
 def test_the_probe_answers_and_leaves_nothing(socket: NetfilterSocket) -> None:
     assert probe.readding_updates_timeout(socket) in {True, False}
+    assert probe.log_refusal(socket) == ""
     assert socket.dump(nftables.list_request(nftables.GET_TABLE, TABLE), dumps.tables) == [TABLE]
 
 

@@ -11,6 +11,7 @@ from dnsguard.controller.enforcement import Enforcer
 from dnsguard.dataplane.rules import Plan
 from dnsguard.link.server import LinkServer
 from dnsguard.locations import LOG_GROUP
+from dnsguard.netlink.probe import Transacting, log_refusal
 from dnsguard.observe.logfile import LogFile
 from dnsguard.observe.packetrecord import unshown_line
 from dnsguard.observe.writer import LineWriter
@@ -41,6 +42,15 @@ def logged_packets(settings: Settings, enforcer: Enforcer[Plan], link: LinkServe
         return {name: counted.packets for name, counted in page.counts.items()}
 
     return LoggedPackets(groups, settings.node_name, in_force, AskedNames(link), counts, writer)
+
+
+def log_trouble(settings: Settings, socket: Transacting) -> str:
+    """Why denied packets cannot be logged though they are to be; empty when all is well. Blocks.
+
+    To be asked before the first table is made: with rules that the kernel does not take there would be none.
+    """
+    refusal = "" if settings.packet_log == "Off" else log_refusal(socket)
+    return f"denied packets are not written down: {refusal}" if refusal else ""
 
 
 def _lost_line(count: int) -> str:

@@ -113,7 +113,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             switched=switched,
             revoker=None if revocation is None else revocation.revoker,
         )
-        counting = Counting(enforcer, CounterBook(CounterTable(counter_socket, settings.table)), counter_worker)
+        counters = CounterTable(counter_socket, settings.table)
+        counting = Counting(enforcer, CounterBook(counters), counter_worker)
         await counting.open()
         diverting = Diverting(settings)
         deadman = Deadman(settings.fail_open_after, driver, worker)
@@ -133,7 +134,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             Services(
                 store=store,
                 tokens=HashedTokens({CALLER: token_digest(secret)}),
-                explain=ExplainModel(enforcer, link, driver.counters, worker, settings),
+                explain=ExplainModel(enforcer, link, counters.counters, counter_worker, settings),
                 status=StatusModel(VERSION, inputs, enforcer, link, troubles, files_of(settings)),
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=leases,

@@ -78,7 +78,6 @@ class CounterBook:
         edited = list(_edited(before, compiled))
         if not edited:
             return
-        self._page = None
         counts = self._kernel.reset(counter for _, counters in edited for counter in counters)
         for policy, _ in edited:
             self._ledger.end(counted_policy(policy), counts)

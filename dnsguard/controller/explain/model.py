@@ -50,7 +50,7 @@ class ExplainModel:
         machine: Callable[[], InterfaceAddresses] = addresses_by_interface,
         routing: Routing = kernel_routing,
     ) -> None:
-        """``worker`` is the one that talks to the kernel's table; ``machine`` and ``routing`` ask the kernel too."""
+        """``worker`` is the one that reads ``counters``; ``machine`` and ``routing`` ask the kernel too."""
         self._enforcer = enforcer
         self._link = link
         self._counters = counters

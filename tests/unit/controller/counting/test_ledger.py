@@ -78,6 +78,6 @@ def test_what_an_edited_rule_counted_stays_with_what_it_did() -> None:
     allows, denies = policy(ALLOW, ALLOW), policy(DENY, ALLOW)
     ledger.take([allows], counts(10, 1))
     ledger.end(allows, {f"{WEB}-0": Counted(12, 720)})
-    ledger.take([denies], counts(3, 1))
-    assert sums(ledger) == {"allow": 13, "deny": 3}
-    assert (of_tier(ledger), of_tier(ledger, DENY)) == (13, 3)
+    ledger.take([denies], counts(30, 1))
+    assert sums(ledger) == {"allow": 13, "deny": 30}
+    assert (of_tier(ledger), of_tier(ledger, DENY)) == (13, 30)

@@ -109,7 +109,7 @@ def left(address: str) -> dict[str, int]:
     for entry in json.loads(run(topology.NODE, "nft -j list table inet dnsguard"))["nftables"]:
         for element in entry.get("set", {}).get("elem", []):
             lease = element.get("elem", {}) if isinstance(element, dict) else {}
-            if "expires" in lease:
+            if "expires" in lease and isinstance(lease["val"], dict):  # others are no pairs
                 client, opened = lease["val"]["concat"]
                 if opened == address:
                     found[client] = lease["expires"]

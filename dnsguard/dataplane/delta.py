@@ -122,12 +122,13 @@ def rebased(plan: Plan) -> Iterator[Message]:
     where something is missing that they lead to."""
     for chain in plan.chains:
         if chain.hook is not None:
-            yield from _renewed(plan, chain)
+            yield from _renewed(plan.table, chain, None)
 
 
-def founded(foundation: Plan) -> Iterator[Message]:
+def founded(foundation: Plan, last: Revision | None = None) -> Iterator[Message]:
     """A plan of few rules in force, whatever stands of the table; what else does stays. All of it belongs into one
-    batch."""
+    batch. ``last``: the revision that was in force, which is not to end with the table."""
+    revision = Actual(revision=last).revision_or_first(foundation)
     yield nftables.add_table(foundation.table)
     for item in foundation.sets:
         yield encode.set_message(foundation.table, item)
@@ -136,7 +137,7 @@ def founded(foundation: Plan) -> Iterator[Message]:
     for counter in foundation.counters:
         yield nftables.add_counter(foundation.table, counter)
     for chain in foundation.chains:
-        yield from _renewed(foundation, chain)
+        yield from _renewed(foundation.table, chain, revision)
 
 
 def chunks(messages: Iterable[Message]) -> Iterator[list[Message]]:
@@ -157,9 +158,9 @@ def _rules(table: str, chain: Chain, revision: Revision | None) -> Iterator[Mess
     return (encode.rule_message(table, chain.name, rule) for rule in at(chain, revision).rules)
 
 
-def _renewed(plan: Plan, chain: Chain) -> Iterator[Message]:
-    yield encode.chain_message(plan.table, chain)
-    yield from _replaced_rules(plan.table, chain, Actual().revision_or_first(plan))
+def _renewed(table: str, chain: Chain, revision: Revision | None) -> Iterator[Message]:
+    yield encode.chain_message(table, chain)
+    yield from _replaced_rules(table, chain, revision)
 
 
 def _replaced_rules(table: str, chain: Chain, revision: Revision | None) -> Iterator[Message]:

@@ -70,21 +70,22 @@ class Driver:
         bases = [chain.name for chain in plan.chains if chain.hook is not None]
         with self._alone():
             rules = {chain.name: chain.references for chain in self._reader.chains() if chain.is_base}
-            if all(rules.get(name) for name in bases):
-                if self._in_force is None and self._sentinel is not None:
-                    self._sentinel.expect_adopted(rules)
-            else:
+            is_open = not all(rules.get(name) for name in bases)
+            if is_open:
                 is_new = not self._reader.exists()
-                self._commit(list(delta.founded(plan)), plan)
+                self._commit(list(delta.founded(plan, self._revision)), plan)
                 self._in_force = plan
                 if self._sentinel is not None:
-                    self._sentinel.expect(plan)
+                    self._sentinel.expect(plan, self._revision)
                 if is_new:
-                    self._actual = Actual()
+                    self._actual = Actual(revision=self._revision)
                     self._actual.note_prepared(plan)
-                    self._actual.note_switched(plan)
+                    self._actual.note_switched(plan, self._actual.revision_or_first(plan))
                     return
-        self._read()
+        actual = self._read()
+        if self._sentinel is not None and self._in_force is None:
+            with self._alone():
+                self._sentinel.expect_adopted(rules, actual.revision)
 
     def judged_addresses(self) -> frozenset[str]:
         """The addresses of workloads that have rules in the table, those that an earlier run left included."""
@@ -126,7 +127,7 @@ class Driver:
         with self._alone():
             self._commit(messages, plan)
             if self._sentinel is not None:
-                self._sentinel.expect(plan)
+                self._sentinel.expect(plan, revision)
         self._in_force = plan
         self._revision = revision
         actual.note_switched(plan, revision)

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 from dnsguard.dataplane import delta, encode
+from dnsguard.dataplane.revision import Revision
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.sets import LeaseSet
 from dnsguard.netlink import dumps, nftables
@@ -65,6 +66,9 @@ class Sentinel:
         self._plan: Plan | None = None
         """In force; None: the rules of an earlier run, or none at all."""
 
+        self._revision: Revision | None = None
+        """Of policy, in the marks of connections: it goes on when the table is gone."""
+
         self._bases: Mapping[str, int] = {}
         """How many rules each base chain has; empty: nothing to look after."""
 
@@ -86,18 +90,20 @@ class Sentinel:
         """While others hold this it does not look: for a change of base chains until `expect` has been called."""
         return self._lock
 
-    def expect(self, plan: Plan) -> None:
-        """The plan is in force. To be called ``aside``, as the others are."""
+    def expect(self, plan: Plan, revision: Revision | None = None) -> None:
+        """The plan is in force, with that revision. To be called ``aside``, as the others are."""
         before, self._plan = self._plan, plan
+        self._revision = revision
         if before is None or before.chains is not plan.chains:
             self._expect(_bases(plan))
         if before is None or before.sets is not plan.sets:
             self._lease_sets = tuple(item for item in takewhile(_is_lease_set, plan.sets) if isinstance(item, LeaseSet))
             self._unread = len(self._lease_sets)
 
-    def expect_adopted(self, bases: Mapping[str, int]) -> None:
-        """These base chains, with so many rules, were left by an earlier run."""
+    def expect_adopted(self, bases: Mapping[str, int], revision: Revision | None = None) -> None:
+        """These base chains, with so many rules, were left by an earlier run, and that revision."""
         self._plan = None
+        self._revision = revision
         self._expect(bases)
         self._lease_sets = ()
 
@@ -123,8 +129,8 @@ class Sentinel:
         changed = generation != self._generation
         if not changed and not self._unread:
             return None
-        if changed and self._is_open():
-            self._close()
+        if changed and (others := self._unexpected()):
+            self._close(is_all_gone=not any(others.values()) and len(others) == len(self._bases))
             return Harm.RULES
         if changed:
             self._unread = len(self._lease_sets)
@@ -136,18 +142,21 @@ class Sentinel:
             self._socket.transact(nftables.add_elements(self._foundation.table, item.name, encode.content(item)))
         return Harm.LEASES
 
-    def _is_open(self) -> bool:
-        """Whether a base chain is missing, or has more or fewer rules."""
+    def _unexpected(self) -> dict[str, int]:
+        """How many rules each base chain has that is missing, or has more or fewer than it should."""
         table = self._foundation.table
         answers = self._socket.ask([nftables.chain_request(table, name) for name in self._bases])
+        found: dict[str, int] = {}
         for (name, rules), answer in zip(self._bases.items(), answers, strict=True):
-            said = None if answer is None else answer[_GENERATION_ENDS:]
-            if said is not None and said == self._said.get(name):
+            said = b"" if answer is None else answer[_GENERATION_ENDS:]
+            if said and said == self._said.get(name):
                 continue
-            if answer is None or said is None or [chain.references for chain in dumps.chains([answer])] != [rules]:
-                return True
-            self._said[name] = said
-        return False
+            has = 0 if answer is None else sum(chain.references for chain in dumps.chains([answer]))
+            if has == rules:
+                self._said[name] = said
+            else:
+                found[name] = has
+        return found
 
     def _emptied(self) -> list[LeaseSet]:
         """Of the sets of leases whose turn it is, those that lack their sentinel."""
@@ -162,18 +171,19 @@ class Sentinel:
         answers = self._socket.ask([nftables.element_request(table, item.name, item.sentinel) for item in turn])
         return [item for item, answer in zip(turn, answers, strict=True) if answer is None]
 
-    def _close(self) -> None:
-        """Base chains as they were, where what they lead to still stands, else those that close."""
-        if self._plan is not None:
+    def _close(self, *, is_all_gone: bool) -> None:
+        """Base chains as they were, where what they lead to still stands, else those that close. What they lead to has
+        no rules any more where no base chain has."""
+        if self._plan is not None and not is_all_gone:
             try:
                 self._socket.transact(list(delta.rebased(self._plan)))
             except NetlinkError:
-                self._plan = None
+                pass  # something that they lead to is gone, too
             else:
                 self._said.clear()
                 return
-        self._socket.transact(list(delta.founded(self._foundation)))
-        self.expect_adopted(_bases(self._foundation))
+        self._socket.transact(list(delta.founded(self._foundation, self._revision)))
+        self.expect_adopted(_bases(self._foundation), self._revision)
 
     def _expect(self, bases: Mapping[str, int]) -> None:
         if bases != self._bases:

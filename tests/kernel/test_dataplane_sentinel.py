@@ -1,6 +1,7 @@
 """What others open is closed by the first look that finds it, whatever else is to be restored."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -9,6 +10,7 @@ from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, En
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.reading import TableReader
+from dnsguard.dataplane.revision import Revision
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.sentinel import SETS_AT_ONCE, Harm, Sentinel
 from dnsguard.dataplane.settings import Settings
@@ -25,7 +27,7 @@ PAIR = ip_address("10.65.0.2").packed + ip_address("192.0.2.10").packed
 OTHER = "table inet other {\n\tset kept {\n\t\ttype ipv4_addr\n\t\telements = { 192.0.2.7 }\n\t}\n}\n"
 
 
-def planned(address: str = "198.51.100.10", sets: int = 1) -> Plan:
+def planned(address: str = "198.51.100.10", sets: int = 1, settings: Settings = SETTINGS) -> Plan:
     """Endpoint a may go to an address, and to where leases of its one set lead; further sets are used by nobody."""
     allow = [
         CompiledRule(0, Action.ALLOW, destination=EntityMatch(members="s:far")),
@@ -40,7 +42,7 @@ def planned(address: str = "198.51.100.10", sets: int = 1) -> Plan:
             members=[member_set("s:far", f"{address}/32")],
             leases=[lease_set(f"s:web-{number}", "web.example.org") for number in range(sets)],
         ),
-        SETTINGS,
+        settings,
     )
 
 
@@ -163,6 +165,33 @@ def test_other_tables_are_left_alone_in_all_of_it(way: Road, sentinel: Sentinel)
         assert way.node.run("nft list table inet other") == OTHER
     way.driver.uninstall()
     assert way.node.run("nft list ruleset") == OTHER
+
+
+def test_the_revision_of_policy_outlives_the_table(way: Road, sentinel: Sentinel) -> None:
+    """Connections that an earlier one allowed would else count as judged."""
+    del sentinel
+    marking = replace(SETTINGS, mark_mask=0xFF00)
+    foundation, plan = build_plan(Compiled(), marking), planned(settings=marking)
+    with way.node.entered():
+        socket = NetfilterSocket()
+    with socket:
+        looking = Sentinel(socket, foundation)
+        driver = Driver(way.kernel, foundation, looking)
+        driver.open()
+        driver.apply(plan)
+        for _ in range(3):
+            driver.switch(plan, revise=True)
+        assert seen(looking) == []
+        for damage in "delete table", "flush table":
+            way.node.run(f"nft {damage} inet dnsguard")
+            assert seen(looking) == [Harm.RULES]
+            closed = way.node.run("nft list table inet dnsguard")
+            assert "revision 4 of" in closed
+            assert "revision 1 of" not in closed
+            assert driver.lost()
+            driver.open()
+            driver.apply(plan)
+            assert driver.revision() == Revision(0xFF00, 4)
 
 
 def test_the_rules_of_an_earlier_run_are_looked_after_before_they_are_known(way: Road, sentinel: Sentinel) -> None:

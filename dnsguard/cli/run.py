@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dnsguard.cli.held import HeldSockets
 from dnsguard.cli.lock import hold_run_dir
+from dnsguard.cli.pulse import HealthPulse
 from dnsguard.cli.supervisor import Child, Supervisor, own_command
 from dnsguard.handover import handed_down
 from dnsguard.settings import Settings, add_flags, settings_from
@@ -30,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
         print(whereabouts(settings), flush=True)
         children = [
             Child("controller", own_command("controller", *argv)),
-            Child("forwarder", own_command("forwarder", *argv, *listen), held),
+            Child("forwarder", own_command("forwarder", *argv, *listen), held, HealthPulse(settings.health_listen)),
         ]
         return Supervisor(children, _say).run()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dnsguard.backoff import Backoff
+from dnsguard.cli.pulse import LOOK_SECONDS
 from dnsguard.handover import Handed, become_handed, descriptors_kept_free
 
 WELL_AFTER = 10.0
@@ -36,6 +37,16 @@ class Sockets(Protocol):
         """Called when the child has ended."""
 
 
+class Pulse(Protocol):
+    """Whether a child still does its work."""
+
+    def begin(self) -> None:
+        """It has been started."""
+
+    def hangs(self) -> bool:
+        """Look once more. Called every ``LOOK_SECONDS`` or so; may take as long again."""
+
+
 @dataclass(slots=True)
 class Child:
     """One process that should run."""
@@ -45,6 +56,7 @@ class Child:
     sockets: Sockets | None = None
     """What it serves, and we hold."""
 
+    pulse: Pulse | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     due: float = 0.0
@@ -85,13 +97,24 @@ class Supervisor:
                 if child.process is None and child.due <= now:
                     self._start(child)
             waits = [child.due - now for child in self._children if child.process is None]
+            waits += [LOOK_SECONDS for child in self._children if child.process is not None and child.pulse is not None]
             received = signal.sigtimedwait(self._watched, max(min(waits, default=3600.0), 0.0))
-            if received is not None and received.si_signo != signal.SIGCHLD:
+            # Stopped and continued, in a wait that ends meanwhile, Python says that signal 0 came.
+            if received is None or received.si_signo not in self._watched:
+                self._kill_what_hangs()
+            elif received.si_signo != signal.SIGCHLD:
                 self._say(f"{signal.Signals(received.si_signo).name}: stopping")
                 return 0
             for child in self._children:
                 if child.process is not None and child.process.poll() is not None and not self._may_run_again(child):
                     return SETTINGS_ARE_WRONG
+
+    def _kill_what_hangs(self) -> None:
+        for child in self._children:
+            if child.process is not None and child.pulse is not None and child.pulse.hangs():
+                self._say(f"{child.name} (pid {child.process.pid}) hangs: killing it")
+                child.pulse.begin()
+                child.process.kill()
 
     def _start(self, child: Child) -> None:
         parent = os.getpid()
@@ -111,6 +134,8 @@ class Supervisor:
                 child.command, preexec_fn=in_child, process_group=0, stdin=subprocess.DEVNULL, pass_fds=kept
             )
         child.started = time.monotonic()
+        if child.pulse is not None:
+            child.pulse.begin()
 
     def _may_run_again(self, child: Child) -> bool:
         process = child.process

@@ -74,15 +74,17 @@ def test_all_killed_it_opens_in_time_and_started_again_it_closes(lab: Running) -
 
 
 def test_open_with_a_controller_it_is_a_problem(lab: Running) -> None:
-    """The forwarder alone stands still."""
+    """The forwarder stands still, and so does who would start it anew."""
     built, guard = lab
-    forwarder = guard.processes()["forwarder"]
-    os.kill(forwarder, signal.SIGSTOP)
+    stopped = [guard.processes()[role] for role in ("run", "forwarder")]
+    for each in stopped:
+        os.kill(each, signal.SIGSTOP)
     try:
         await_(lambda: any("EVERYTHING PASSES" in each for each in guard.status()["problems"]))
         assert outcome(built, CLOSED_ADDRESS) == "answered"
     finally:
-        os.kill(forwarder, signal.SIGCONT)
+        for each in stopped:
+            os.kill(each, signal.SIGCONT)
     await_(lambda: not any("EVERYTHING PASSES" in each for each in guard.status()["problems"]))
     assert outcome(built, CLOSED_ADDRESS) == "timeout"
     assert "policy is in force; what connected meanwhile may go on" in guard.log.read_text()

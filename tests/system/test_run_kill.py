@@ -1,7 +1,9 @@
 """The end of either process under steady look-ups and connections: what was open stays open, closed stays closed, and
 nobody who asks a name goes without an answer."""
 
+import os
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +26,8 @@ pytestmark = [pytest.mark.xdist_group("kill"), pytest.mark.timeout(180)]
 
 Running = tuple[Lab, Guard]
 
+PATIENCE = 60.0
+
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Running]:
@@ -44,6 +48,22 @@ def test_a_process_that_ends_is_replaced_and_nothing_is_lost_or_let_through(
     assert outage.lost("allowed", "answered") == 0
     assert outage.lost("connection", "answered") == 0
     assert outage.failed_lookups == 0
+
+
+def test_a_forwarder_that_hangs_is_replaced(lab: Running) -> None:
+    built, guard = lab
+    agent = built.agent(CLIENT)
+    agent.call("resolve", name=OPEN_NAME, family=4)
+    hanging = guard.processes()["forwarder"]
+    os.kill(hanging, signal.SIGSTOP)
+    deadline = time.monotonic() + PATIENCE
+    while guard.processes().get("forwarder", hanging) == hanging:
+        assert time.monotonic() < deadline
+        tried = agent.call("connect", transport="tcp", address=CLOSED_ADDRESS, port=PORT, wait=0.4)
+        assert tried["outcome"] == "timeout"
+    assert f"forwarder (pid {hanging}) hangs: killing it" in guard.log.read_text()
+    guard.await_enforced(PATIENCE)
+    assert agent.call("connect", transport="tcp", address=OPEN_ADDRESS, port=PORT)["outcome"] == "answered"
 
 
 def test_enforcement_goes_on_while_nothing_runs(lab: Running) -> None:

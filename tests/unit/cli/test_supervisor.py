@@ -5,11 +5,13 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dnsguard.cli.pulse import LOOK_SECONDS
 from dnsguard.cli.supervisor import how_it_ended
 
 SUPERVISE = """
@@ -162,3 +164,38 @@ def test_a_child_that_fails_otherwise_is_tried_again(started: list[Supervised]) 
 )
 def test_how_processes_end(code: int, said: str) -> None:
     assert how_it_ended(code) == said
+
+
+HANGS = """
+import os, sys, time
+from dnsguard.cli.supervisor import Child, Supervisor
+class Pulse:
+    looks = 0
+    def begin(self): pass
+    def hangs(self):
+        self.looks += 1
+        return self.looks == 2
+child = Child("hanging", [sys.executable, "-u", "-c", sys.argv[1]], pulse=Pulse())
+sys.exit(Supervisor([child], lambda text: sys.stdout.write(text + "\\n")).run())
+"""
+
+
+@pytest.mark.parametrize("pauses", [False, True])
+def test_a_child_that_hangs_is_killed_and_started_again(pauses: bool) -> None:
+    """Also where the supervisor itself was stopped for longer than it waits."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", HANGS, stays("one")], stdout=subprocess.PIPE, text=True
+    ) as supervising:
+        assert supervising.stdout is not None
+        said = [supervising.stdout.readline().rstrip("\n")]
+        if pauses:
+            supervising.send_signal(signal.SIGSTOP)
+            time.sleep(LOOK_SECONDS + 0.5)
+            supervising.send_signal(signal.SIGCONT)
+        said += [supervising.stdout.readline().rstrip("\n") for _ in range(3)]
+        pid = said[0].split()[-1]
+        assert said[1] == f"hanging (pid {pid}) hangs: killing it"
+        assert said[2].startswith(f"hanging (pid {pid}) was killed by SIGKILL; starting again")
+        assert said[3].startswith("one is ")
+        supervising.terminate()
+        assert supervising.wait(30) == 0

@@ -6,8 +6,9 @@ from api.models import View
 
 
 class Count(View):
-    """Packets and bytes. Policy judges the first packet of a connection and every one that is denied: bytes are those
-    of these packets, not of what the connection carried."""
+    """Packets and bytes. Policy judges the first packet of a connection, every one that is denied, and with
+    ``revoke_established`` one more after each change of policy: bytes are those of these packets, not of what the
+    connection carried."""
 
     packets: int = 0
     bytes: int = 0

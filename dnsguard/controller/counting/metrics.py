@@ -10,8 +10,9 @@ from dnsguard.observe.exposition import Labels, Metric, number
 
 _BYTES = "Bytes of packets"
 _RULE = (
-    "matched by a rule, as the kernel counts: of a connection the first, and all that are denied. Counts on while the"
-    " controller is away, and begins anew when the rule is edited or the table is made anew."
+    "matched by a rule, as the kernel counts: of a connection the first, all that are denied, and with"
+    " revoke_established one after each change of policy. Counts on while the controller is away, and begins anew when"
+    " the rule is edited or the table is made anew."
 )
 _POLICY = "matched by a policy's rules of this action since the controller started, also by those that it had before."
 _TIER = "matched by rules of a tier's policies since the controller started, also by those that it had before."

@@ -127,6 +127,7 @@ class Calculation:
                     labels=endpoint.labels,
                     classes=self._selection.groups.of(identity).classes,
                     profile_ids=endpoint.profiles,
+                    mac=endpoint.mac,
                 ),
             )
 

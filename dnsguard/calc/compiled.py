@@ -234,6 +234,8 @@ class CompiledEndpoint:
     one policy applies there."""
 
     profile_ids: tuple[str, ...] = ()
+    mac: str = ""
+    """The Ethernet address, where the resource says it."""
 
     @property
     def is_workload(self) -> bool:

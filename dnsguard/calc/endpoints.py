@@ -25,6 +25,7 @@ class Endpoint:
     labels: Mapping[str, str]
     profiles: tuple[str, ...]
     selectable: Selectable
+    mac: str = ""
 
     @property
     def is_workload(self) -> bool:
@@ -116,6 +117,7 @@ def endpoint_of(resource: WorkloadEndpoint | HostEndpoint, identity: EndpointId,
         addresses=addresses,
         labels=effective_labels(resource, map(profiles.labels, listed)),
         profiles=listed,
+        mac=(resource.spec.mac or "") if isinstance(resource, WorkloadEndpoint) else "",
         selectable=Selectable(keyed(map(_host_network, addresses)), ports=ports, addresses=addresses),
     )
 

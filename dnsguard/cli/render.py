@@ -10,6 +10,7 @@ from dnsguard.cli.errors import UsageError
 from dnsguard.cli.files import read_files
 from dnsguard.cli.server import Server, add_server_flags, object_path
 from dnsguard.controller.node import foundation_settings, interface_addresses, plan_settings
+from dnsguard.controller.plugs import plugged
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.render import render
 from dnsguard.resources import KINDS, Resource, parse_object
@@ -63,7 +64,7 @@ def rendered(resources: Sequence[Resource], settings: Settings) -> tuple[str, tu
     whole = (*builtins, *resources)
     compiled = compile_policy(whole)
     configuration = effective(settings, whole)
-    plan = build_plan(compiled, plan_settings(settings, interface_addresses(whole), configuration))
+    plan = build_plan(compiled, plan_settings(settings, interface_addresses(whole), configuration, plugged()))
     warnings = [*compiled.warnings, *plan.warnings, *configuration.warnings]
     if not any(endpoint.is_on(settings.node_name) for endpoint in compiled.endpoints.values()):
         warnings.append(f"no endpoint among these objects is on node {settings.node_name}: no policy applies here")

@@ -1,4 +1,4 @@
-"""`dnsguard uninstall`: remove our nftables table, and the IP rule and route of interception."""
+"""`dnsguard uninstall`: remove our nftables tables, the IP rule and route of interception, what bridges were told."""
 
 import argparse
 import errno
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from dnsguard.cli.errors import CommandError
 from dnsguard.cli.lock import hold_run_dir
+from dnsguard.controller.bridgehooks import restore_bridges
 from dnsguard.dataplane.settings import INTERCEPTED_MARK
 from dnsguard.netlink.localdelivery import LocalDelivery
-from dnsguard.netlink.nftables import delete_table
-from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
+from dnsguard.netlink.nftables import BRIDGE, delete_table
+from dnsguard.netlink.socket import FamilySocket, NetfilterSocket, NetlinkError
 from dnsguard.settings import add_flags, settings_from
 
 
@@ -24,13 +25,19 @@ def main(argv: Sequence[str]) -> int:
     add_flags(parser)
     settings = settings_from(parser.parse_args(argv), needs_upstreams=False)
     with hold_run_dir(settings):  # a controller that runs would only put the table back
-        had_table = _remove_table(settings.table)
+        had_table = _remove_tables(settings.table)
         try:
             had_rule = LocalDelivery(INTERCEPTED_MARK).remove()
         except OSError as error:
             raise CommandError(f"the IP rule of interception stays: {error.strerror or error}") from None
+        try:
+            had_bridges = restore_bridges(settings.state_dir)
+        except OSError as error:
+            raise CommandError(f"bridges go on calling the IP hooks: {error.strerror or error}") from None
     if had_rule:
         print("IP rule and route of interception removed")
+    if had_bridges:
+        print("bridges call the IP hooks as they did before")
     if had_table:
         print(f"table inet {settings.table} removed: dnsguard enforces nothing any more")
     else:
@@ -38,16 +45,25 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _remove_table(table: str) -> bool:
-    """Whether there was one."""
+def _remove_tables(table: str) -> bool:
+    """Whether there was one of family inet; that of family bridge goes with it."""
     try:
-        with NetfilterSocket() as kernel:
-            kernel.transact([delete_table(table)])
+        with FamilySocket(BRIDGE) as frames, NetfilterSocket() as kernel:
+            _remove(frames, table)
+            return _remove(kernel, table)
     except NetlinkError as error:
-        if error.errno == errno.ENOENT:
-            return False
         hint = ": this needs root" if error.errno == errno.EPERM else ""
         raise CommandError(f"{error}{hint}") from None
     except PermissionError:
         raise CommandError("the kernel refuses: this needs root") from None
+
+
+def _remove(kernel: NetfilterSocket, table: str) -> bool:
+    """Whether there was one."""
+    try:
+        kernel.transact([delete_table(table)])
+    except NetlinkError as error:
+        if error.errno == errno.ENOENT:
+            return False
+        raise
     return True

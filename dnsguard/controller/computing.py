@@ -1,6 +1,7 @@
 """Resources → everything that is enforced for them: the worker thread's part of a change."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dnsguard.calc.compile import Compiler
@@ -20,6 +21,7 @@ from dnsguard.controller.node import (
 )
 from dnsguard.controller.queryrights import Allows
 from dnsguard.dataplane.planner import Planner
+from dnsguard.dataplane.ports import BridgePorts
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.resources import Resource
@@ -36,6 +38,7 @@ class _Policy:
 
     resources: tuple[Resource, ...]
     interfaces: InterfaceAddresses
+    ports: BridgePorts
     compiled: Compiled
     plan: Plan
     configuration: Effective
@@ -45,8 +48,10 @@ class _Policy:
 class Computing:
     """An ``enforcement.Compute``. One call at a time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, ports: Callable[[], BridgePorts] = lambda: ()) -> None:
+        """``ports``: what is plugged into the machine's bridges."""
         self._settings = settings
+        self._ports = ports
         self._seen = SeenResources()
         self._compiler = Compiler()
         self._planner = Planner()
@@ -73,18 +78,18 @@ class Computing:
         """The last one when nothing changed: a forwarder that connects, or a kernel that refused, changes nothing."""
         seen = self._seen
         seen.see(resources)
-        interfaces = interface_addresses(seen.of_node)
+        interfaces, ports = interface_addresses(seen.of_node), self._ports()
         last = self._last
-        if last is not None and last.interfaces == interfaces and last.resources is seen.all:
+        if last is not None and (last.interfaces, last.ports) == (interfaces, ports) and last.resources is seen.all:
             return last
         compiled = self._compiler.compile(seen.all)
         configuration = effective(self._settings, seen.of_node)
         for warning in configuration.warnings:
             if last is None or warning not in last.configuration.warnings:
                 log.warning("%s", warning)
-        surroundings = plan_settings(self._settings, interfaces, configuration)
+        surroundings = plan_settings(self._settings, interfaces, configuration, ports)
         plan = self._planner.plan(compiled, surroundings)
-        self._last = _Policy(seen.all, interfaces, compiled, plan, configuration, surroundings)
+        self._last = _Policy(seen.all, interfaces, ports, compiled, plan, configuration, surroundings)
         return self._last
 
 

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.evaluator.node import Node
+from dnsguard.dataplane.ports import BridgePorts
 from dnsguard.dataplane.settings import DeniedLog, DenyAction, HostAction, Interception, Listen
 from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.link.messages import DnsConfiguration
@@ -29,7 +30,10 @@ InterfaceAddresses = tuple[tuple[str, tuple[Address, ...]], ...]
 
 
 def plan_settings(
-    settings: Settings, interfaces: InterfaceAddresses = (), configuration: Effective | None = None
+    settings: Settings,
+    interfaces: InterfaceAddresses = (),
+    configuration: Effective | None = None,
+    ports: BridgePorts = (),
 ) -> PlanSettings:
     """What shapes the plan besides policy. Without ``configuration`` no resource says anything."""
     configuration = configuration or effective(settings, ())
@@ -39,6 +43,7 @@ def plan_settings(
         workload_interfaces=tuple(f"{prefix}*" for prefix in settings.workload_interfaces),
         workload_cidrs=settings.workload_cidrs,
         interface_addresses=interfaces,
+        bridge_ports=ports,
         listen=tuple(Listen(listen.address, listen.port) for listen in settings.listen),
         interception=interception(settings, configuration),
         endpoint_to_host=HostAction(configuration.endpoint_to_host),
@@ -56,6 +61,7 @@ def evaluated_node(plan: PlanSettings) -> Node:
     """The node as the evaluator knows it, from what the plan says of it."""
     return Node(
         name=plan.node,
+        bridge_ports=plan.bridge_ports,
         interface_addresses=plan.interface_addresses,
         workload_interfaces=plan.workload_interfaces,
         workload_cidrs=plan.workload_cidrs,

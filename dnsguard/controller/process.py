@@ -8,6 +8,7 @@
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,6 +23,7 @@ from dnsguard.claim import claimed
 from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.askingrights import AskingRights
 from dnsguard.controller.auditlog import AuditLog
+from dnsguard.controller.bridgehooks import BridgeHooks, restore_bridges
 from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
 from dnsguard.controller.counting.book import CounterBook, Counting
@@ -39,6 +41,7 @@ from dnsguard.controller.keptinputs import KeptInputs
 from dnsguard.controller.lookout import Lookout
 from dnsguard.controller.metrics import MetricsModel
 from dnsguard.controller.node import foundation_settings, watch_addresses
+from dnsguard.controller.plugs import Plugs
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.controller.revoking.revocation import Revocation
 from dnsguard.controller.setuses import tell_uses
@@ -47,10 +50,12 @@ from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.sentinel import Sentinel, Sighting
+from dnsguard.dataplane.tables import Tables
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
 from dnsguard.link.server import LinkServer
-from dnsguard.netlink.socket import NetfilterSocket
+from dnsguard.netlink.nftables import BRIDGE
+from dnsguard.netlink.socket import FamilySocket, NetfilterSocket
 from dnsguard.settings import Settings
 from dnsguard.store.interface import StoreUnavailable
 from dnsguard.store.sqlite import SqliteStore
@@ -80,7 +85,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         foundation = build_plan(Compiled(), foundation_settings(settings))
         sentinel = Sentinel(stack.enter_context(NetfilterSocket()), foundation)
         driver = Driver(socket, foundation, sentinel)
-        await _close_unknown(driver, worker)
+        tables = Tables(driver, stack.enter_context(FamilySocket(BRIDGE)), settings.table)
+        await _close_unknown(tables, worker)
         counter_socket = stack.enter_context(NetfilterSocket())
         counter_worker = ThreadPoolExecutor(1, "counters")
         stack.callback(counter_worker.shutdown)
@@ -100,18 +106,28 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         def switched() -> None:
             link.void_rights()
             counting.switched()
+            bridge_hooks.wake()
 
+        def replugged() -> None:
+            enforcer.wake()
+            bridge_hooks.wake()
+
+        plugs = Plugs(replugged)
+        await asyncio.to_thread(plugs.look)
         revocation = None
         if settings.revoke_established == "On":
             revocation = stack.enter_context(Revocation(driver))
         enforcer: Enforcer[Plan] = Enforcer(
             inputs,
-            Computing(settings),
-            driver,
+            Computing(settings, lambda: plugs.ports),
+            tables,
             link,
             worker,
             switched=switched,
             revoker=None if revocation is None else revocation.revoker,
+        )
+        bridge_hooks = BridgeHooks(
+            settings.state_dir, lambda: () if enforcer.enforced is None else enforcer.enforced.plan.bridges
         )
         counters = CounterTable(counter_socket, settings.table)
         counting = Counting(enforcer, CounterBook(counters), counter_worker)
@@ -122,7 +138,17 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         stack.push_async_callback(link.close)
 
         def troubles() -> Iterator[str]:
-            own = no_log, deadman.problem, kept.trouble, audit.problem, *diverting.problems, *packets.problems
+            own = (
+                no_log,
+                deadman.problem,
+                tables.problem,
+                plugs.problem,
+                *bridge_hooks.problems,
+                kept.trouble,
+                audit.problem,
+                *diverting.problems,
+                *packets.problems,
+            )
             yield from filter(None, own)
             yield from () if revocation is None else revocation.problems
 
@@ -134,7 +160,9 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             Services(
                 store=store,
                 tokens=HashedTokens({CALLER: token_digest(secret)}),
-                explain=ExplainModel(enforcer, link, counters.counters, counter_worker, settings),
+                explain=ExplainModel(
+                    enforcer, link, counters.counters, counter_worker, settings, ports=lambda: plugs.ports
+                ),
                 status=StatusModel(VERSION, inputs, enforcer, link, troubles, files_of(settings)),
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=leases,
@@ -179,6 +207,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             following = tasks.create_task(follow(store, inputs, changed, kept.failed), name="store")
             watching = tasks.create_task(watch_addresses(lambda: inputs.resources, enforcer.wake), name="addresses")
             keeping = tasks.create_task(diverting.run(), name="interception")
+            plugging = tasks.create_task(plugs.run(), name="bridge ports")
+            hooking = tasks.create_task(bridge_hooks.run(), name="bridge hooks")
             minding = tasks.create_task(deadman.run(), name="dead-man switch")
             telling = tasks.create_task(tell_uses(enforcer, link), name="set uses")
             denying = tasks.create_task(packets.run(), name="denied packets")
@@ -186,7 +216,18 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
             await stopped.wait()
             log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
-            for task in (following, watching, telling, collecting, enforcing, keeping, minding, denying):
+            for task in (
+                following,
+                watching,
+                telling,
+                collecting,
+                enforcing,
+                keeping,
+                plugging,
+                hooking,
+                minding,
+                denying,
+            ):
                 task.cancel()
             await app.state.streams.close()
             dns_log.close()
@@ -196,14 +237,16 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         if inputs.revision:
             kept.save()
         if settings.on_stop == "Remove":
-            await asyncio.get_running_loop().run_in_executor(worker, driver.uninstall)
+            await asyncio.get_running_loop().run_in_executor(worker, tables.uninstall)
             await diverting.remove()
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(restore_bridges, settings.state_dir)
 
 
-async def _close_unknown(driver: Driver, worker: Executor) -> None:
+async def _close_unknown(tables: Tables, worker: Executor) -> None:
     """Before anything that may fail or take its time: a node whose store is broken must not stand open."""
     try:
-        await asyncio.get_running_loop().run_in_executor(worker, driver.open)
+        await asyncio.get_running_loop().run_in_executor(worker, tables.open)
     except DnsguardError as error:
         log.error("the table cannot be made, which is tried again: %s", error)
 

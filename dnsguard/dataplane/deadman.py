@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.additions import Additions
+from dnsguard.dataplane.hooks import FORWARD_BRIDGED
 from dnsguard.dataplane.rules import Chain, Count, FamilyIn, Rule, Verdict
 from dnsguard.dataplane.sets import AliveSet
 from dnsguard.dataplane.settings import Settings
@@ -33,4 +34,7 @@ def failing_open(additions: Additions, bases: Iterable[Chain]) -> Iterator[Chain
     dead = FamilyIn(naming.ALIVE_SET, negated=True), Count(naming.COUNTER_FAILED_OPEN), Verdict.ACCEPT
     first = Rule(dead, "nobody is alive: everything passes")
     for chain in bases:
+        if chain.name == FORWARD_BRIDGED[0]:  # decides nothing; without its mark bridged packets end elsewhere
+            yield chain
+            continue
         yield replace(chain, rules=(first, *chain.rules))

@@ -47,7 +47,7 @@ def prepare(plan: Plan, actual: Actual) -> Iterator[Message]:
                 yield from nftables.add_elements(plan.table, item.name, encode.content(item))
         elif (found.flags, found.key_type) != (encode.set_flags(item), item.key_type.number):
             raise ForeignSetError(
-                f"set {item.name} of table inet {plan.table} does not have the type {item.key_type.text}; "
+                f"set {item.name} of table inet {plan.table} is not of {item.key_type.text}; "
                 f"another version or program made it. Remove the table (dnsguard uninstall) and start again"
             )
         elif isinstance(item, LeaseSet) and not found.has_sentinel:

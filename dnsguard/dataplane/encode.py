@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 
+from dnsguard.dataplane.frames import Frame, FrameField, FrameMatch, LinkLocalTarget, NoArpAddress, PortSays, Says
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
@@ -34,6 +35,7 @@ from dnsguard.dataplane.rules import (
     IsReply,
     Jump,
     LeasedTo,
+    LeavesWith,
     Log,
     MarkConnection,
     Marked,
@@ -73,6 +75,8 @@ _PORT_OFFSET = {Side.SOURCE: 0, Side.DESTINATION: 2}
 _ICMP_PROTOCOL = {4: 1, 6: 58}
 _ICMP_OFFSET = {IcmpField.TYPE: 0, IcmpField.CODE: 1}
 _HOP_LIMIT_OFFSET = 7
+_ETHER_TYPE_OFFSET = 12
+_LINK_LOCAL, _LINK_LOCAL_MASK = b"\xfe\x80", b"\xff\xc0"
 _LOOPBACK = {4: IPv4Address("127.0.0.1").packed, 6: IPv6Address("::1").packed}
 _FULL_MARK = 0xFFFFFFFF
 
@@ -89,6 +93,7 @@ def set_message(table: str, item: Set) -> Message:
         timeout_ms=item.seconds * 1000 if isinstance(item, ShareSet) else None,
         gc_interval_ms=item.gc_seconds * 1000 if isinstance(item, LeaseSet) else None,
         host_order=item.key_type is KeyType.INTERFACE,
+        typeof=item.key_type.typeof,
         comment=item.comment,
     )
 
@@ -165,6 +170,10 @@ class _Emitted:
         if self._family != version:
             self._family = version
             self.add(ex.meta(ex.META_NFPROTO), ex.compare(ex.EQUAL, FAMILY_KEYS[version]))
+
+    def know_family(self, version: int | None) -> None:
+        """The rule has made sure by other means."""
+        self._family = version
 
     def require_protocol(self, number: int) -> None:
         if self._protocol != number:
@@ -248,6 +257,13 @@ def _emit_match(out: _Emitted, match: Match) -> None:
             out.add(_interface(Way.IN))
             out.address(Side.SOURCE, family, ex.REGISTER_2)
             out.add(ex.lookup(set_name, negated=negated))
+        case LeavesWith(family, set_name, negated):
+            out.require_family(family)
+            out.add(_interface(Way.OUT))
+            out.address(Side.DESTINATION, family, ex.REGISTER_2)
+            out.add(ex.lookup(set_name, negated=negated))
+        case Frame() | Says() | PortSays() | NoArpAddress() | LinkLocalTarget():
+            _emit_frame_match(out, match)
         case ConnectionState(states):
             mask = _host_order(states)
             out.add(ex.connection(ex.CT_STATE), ex.bitwise(mask, bytes(4)), ex.compare(ex.NOT_EQUAL, bytes(4)))
@@ -268,9 +284,28 @@ def _emit_match(out: _Emitted, match: Match) -> None:
             out.add(ex.address_type(ex.FIB_SOURCE), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
         case WithinShare(way, set_name, per_second):
             out.add(_interface(way), ex.within_limit(set_name, per_second, 1, per_second))
-        case Marked(bit):
+        case Marked(bit, negated):
             mask = _host_order(bit)
-            out.add(ex.meta(ex.META_MARK), ex.bitwise(mask, bytes(4)), ex.compare(ex.EQUAL, mask))
+            wanted = bytes(4) if negated else mask
+            out.add(ex.meta(ex.META_MARK), ex.bitwise(mask, bytes(4)), ex.compare(ex.EQUAL, wanted))
+
+
+def _emit_frame_match(out: _Emitted, match: FrameMatch) -> None:
+    match match:
+        case Frame(kind):
+            number = kind.number.to_bytes(2, "big")
+            out.add(ex.payload(ex.LINK_HEADER, _ETHER_TYPE_OFFSET, 2), ex.compare(ex.EQUAL, number))
+            out.know_family(kind.version)
+        case Says(field, set_name):
+            out.add(ex.payload(*field.place), ex.lookup(set_name))
+        case PortSays(field, set_name, negated):
+            out.add(_interface(Way.IN), ex.payload(*field.place, ex.REGISTER_2), ex.lookup(set_name, negated=negated))
+        case NoArpAddress():
+            out.add(ex.payload(*FrameField.ARP_ADDRESS.place), ex.compare(ex.EQUAL, bytes(4)))
+        case LinkLocalTarget():
+            header, offset, _ = FrameField.TARGET.place
+            out.add(ex.payload(header, offset, 2), ex.bitwise(_LINK_LOCAL_MASK, bytes(2)))
+            out.add(ex.compare(ex.EQUAL, _LINK_LOCAL))
 
 
 def _emit_statement(out: _Emitted, statement: Statement) -> None:

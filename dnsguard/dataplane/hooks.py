@@ -5,6 +5,7 @@
     prerouting -300  untracked ingress of host endpoints
     prerouting -150  pre-DNAT ingress of host endpoints
     input       -10  workload to node: DNS to the forwarder, then the host action; host endpoints' ingress
+    forward     -11  bridged packets are marked as having been here, see `bridging`
     forward     -10  egress of the workload that sends
     forward      -9  ingress of the workload that receives
     forward  -8, -7  host endpoints: ingress of the interface it came by, egress of the one it leaves by
@@ -25,6 +26,7 @@ from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.additions import Additions
+from dnsguard.dataplane.discovery import neighbour_discovery
 from dnsguard.dataplane.rejudging import KNOWN, judged_chains, known_connections, marking_chains
 from dnsguard.dataplane.rejudging import OUTPUT as REJUDGED_OUTPUT
 from dnsguard.dataplane.rules import (
@@ -36,10 +38,8 @@ from dnsguard.dataplane.rules import (
     ConnectionState,
     FromMachine,
     Goto,
-    HopLimit,
-    Icmp,
-    IcmpField,
     Interface,
+    InterfaceIn,
     InterfaceMap,
     Jump,
     Marked,
@@ -47,12 +47,13 @@ from dnsguard.dataplane.rules import (
     Port,
     Protocol,
     Rule,
+    SetMark,
     Side,
     Verdict,
     Way,
     content_chain,
 )
-from dnsguard.dataplane.setnames import cidr_set, local_set, remote_set, workload_map
+from dnsguard.dataplane.setnames import BRIDGE_SET, cidr_set, local_set, remote_set, workload_map
 from dnsguard.dataplane.settings import HostAction, Settings
 from dnsguard.dataplane.sources import checked_sources
 from dnsguard.netlink.expressions import STATE_INVALID
@@ -66,6 +67,7 @@ _LINK_LOCAL = ip_network("fe80::/10")
 RAW_PREROUTING = "raw-prerouting", Hook("filter", "prerouting", -300)
 MANGLE_PREROUTING = "mangle-prerouting", Hook("filter", "prerouting", -150)
 INPUT = "host-input", Hook("filter", "input", -10)
+FORWARD_BRIDGED = "forward-bridged", Hook("filter", "forward", -11)
 FORWARD_EGRESS = "forward-egress", Hook("filter", "forward", -10)
 FORWARD_INGRESS = "forward-ingress", Hook("filter", "forward", -9)
 FORWARD_HOST_INGRESS = "forward-host-ingress", Hook("filter", "forward", -8)
@@ -125,6 +127,9 @@ def base_chains(additions: Additions, stages: HostStages, sets: Container[str]) 
         yield _base(MANGLE_PREROUTING, [_ITSELF, earlier, known_connections(additions), *pre_dnat.rules()])
     yield _base(INPUT, [*_input(additions, sets), *marked_in, *_host(stages, Stage.NORMAL, Direction.INGRESS)])
     yield _base(OUTPUT, [*_output(additions, sets), *marked_out, *_host(stages, Stage.NORMAL, Direction.EGRESS)])
+    if BRIDGE_SET in sets:
+        mark = SetMark(settings.at_hooks_mark)
+        yield _base(FORWARD_BRIDGED, [Rule((InterfaceIn(Way.IN, BRIDGE_SET), mark), "at the IP hooks")])
     yield _base(FORWARD_EGRESS, _forward(additions, Direction.EGRESS, sets))
     yield _base(FORWARD_INGRESS, _forward(additions, Direction.INGRESS, sets))
     if (Stage.FORWARD, Direction.INGRESS) in stages:
@@ -182,6 +187,10 @@ def _forward(additions: Additions, direction: Direction, sets: Container[str]) -
     if egress:
         yield from checked_sources(additions, sets)
     yield _of_endpoints(additions, direction, sets)
+    if BRIDGE_SET in sets:
+        for talk in neighbour_discovery(from_router=False):
+            # With such hop limits it crosses no router: it is on its way between two ports.
+            yield Rule((InterfaceIn(Way.IN, BRIDGE_SET), *talk, Verdict.ACCEPT), "neighbours on a bridge")
     if egress:
         yield from _encapsulated(additions, sets)
     yield from _by_class(side, direction, sets)
@@ -301,12 +310,9 @@ def _output(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
 
 
 def _neighbours(*, from_router: bool) -> Iterator[Rule]:
-    """Without neighbour discovery IPv6 stops at once (RFC 4861; listeners RFC 2710, 3810). What only routers say is
-    not taken from workloads, so it stands after them."""
-    workload_too = ((135, 136, 255), (133, 133, 255), (130, 132, 1), (143, 143, 1))
-    ranges: tuple[tuple[int, int, int], ...] = ((134, 134, 255), (137, 137, 255)) if from_router else workload_too
-    for first, last, hop_limit in ranges:
-        yield Rule((Icmp(6, IcmpField.TYPE, first, last), HopLimit(hop_limit), Verdict.ACCEPT))
+    """What only routers say is not taken from workloads, so it stands after them."""
+    for talk in neighbour_discovery(from_router=from_router):
+        yield Rule((*talk, Verdict.ACCEPT))
 
 
 def _workload_to_host(additions: Additions, sets: Container[str]) -> str:

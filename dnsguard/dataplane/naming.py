@@ -79,6 +79,15 @@ COUNTER_WORKLOAD_TO_HOST = "workload-to-host"
 COUNTER_SPOOFED = "spoofed-source"
 """The counter of packets that a workload sent with an address that is not its own."""
 
+COUNTER_UNCHECKED = "unchecked-port"
+"""The counter of packets from a bridge with workloads that came by no port that was looked at."""
+
+COUNTER_UNJUDGED = "bridged-unjudged"
+"""The counter of packets between ports of a bridge that no policy was asked about, or can be."""
+
+COUNTER_UNKNOWN_FRAME = "unknown-frame"
+"""The counter of frames from and to workloads that carry neither IP nor ARP, or bear a VLAN tag."""
+
 COUNTER_ENCAPSULATED = "encapsulated-from-workload"
 """The counter of packets in which a workload wrapped others."""
 

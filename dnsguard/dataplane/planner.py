@@ -1,6 +1,7 @@
 """Compiled policy as one table, again and again: what did not change is not looked at. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from operator import is_
 from typing import NamedTuple, TypeVar
@@ -8,6 +9,7 @@ from typing import NamedTuple, TypeVar
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, MemberSet, PortSet
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
 from dnsguard.dataplane.additions import Additions
+from dnsguard.dataplane.bridging import bridge_plan
 from dnsguard.dataplane.classes import ClassBuilder
 from dnsguard.dataplane.deadman import alive_sets, failing_open
 from dnsguard.dataplane.denying import share_sets
@@ -111,6 +113,7 @@ class _State:
         self._member_sets = PolicySets[MemberSet, IntervalSet](member_sets)
         self._port_sets = PolicySets[PortSet, HashSet](port_sets)
         self._last = Plan(settings.table, (), (), ())
+        self._beside: Plan | None = None
         self._counted: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
         """What the last plan's counters were gathered from."""
 
@@ -118,6 +121,7 @@ class _State:
         renamed = self._builder.follow(compiled)
         if renamed:
             self._workloads.refresh()
+        self._workloads.plug(settings.bridge_ports, settings.workload_interfaces)
         new, gone = self._turnover(list(compiled.endpoints.values()))
         for endpoint in new:  # first, so that a class in use before and after is not made anew
             self._put(endpoint)
@@ -141,8 +145,34 @@ class _State:
         if _same_objects(chains, self._last.chains):
             chains = self._last.chains
         warnings = (*self._workloads.warnings(), *base.hosts.warnings)
-        self._last = Plan(settings.table, sets, self._counters(base.counters), chains, warnings, settings.mark_mask)
+        self._beside = self._following(settings, self._beside)
+        self._last = Plan(
+            settings.table,
+            sets,
+            self._counters(base.counters),
+            chains,
+            warnings,
+            settings.mark_mask,
+            beside=self._beside,
+            bridges=self._workloads.bridges(),
+        )
         return self._last
+
+    def _following(self, settings: Settings, before: Plan | None) -> Plan | None:
+        """The table of family ``bridge``; short, so it is made anew each time that anything of it changes."""
+        sets = self._workloads.port_sets()
+        if not sets:
+            return None
+        made = bridge_plan(settings, sets)
+        if before is None:
+            return made
+        chains = tuple(_as_before(before.chains, made.chains))
+        all_sets = tuple(_as_before(before.sets, made.sets))
+        return replace(
+            made,
+            sets=before.sets if _same_objects(all_sets, before.sets) else all_sets,
+            chains=before.chains if _same_objects(chains, before.chains) else chains,
+        )
 
     def _laid(self, foot: _Foot, before: _Base | None) -> _Base:
         additions = Additions(foot.settings)

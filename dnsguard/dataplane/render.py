@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 from typing import assert_never
 
+from dnsguard.dataplane.frames import Frame, LinkLocalTarget, NoArpAddress, PortSays, Says
 from dnsguard.dataplane.revision import Revision, at
 from dnsguard.dataplane.rules import (
     AddressIn,
@@ -33,6 +34,7 @@ from dnsguard.dataplane.rules import (
     IsReply,
     Jump,
     LeasedTo,
+    LeavesWith,
     Log,
     MarkConnection,
     Marked,
@@ -78,9 +80,10 @@ _LOOPBACK = {4: "127.0.0.1", 6: "[::1]"}
 
 
 def render(plan: Plan) -> str:
-    """The whole table, at the first revision of policy. Loads into a table that is absent or empty of these names."""
+    """The whole table, at the first revision of policy, and the one beside it. Loads into tables that are absent or
+    empty of these names."""
     revision = Revision(plan.mark_mask) if plan.mark_mask else None
-    lines = [f"table inet {plan.table} {{"]
+    lines = [f"table {plan.family} {plan.table} {{"]
     for counter in plan.counters:
         lines += [f"\tcounter {counter} {{", "\t}", ""]
     for item in plan.sets:
@@ -89,7 +92,8 @@ def render(plan: Plan) -> str:
         lines += [*_chain_lines(at(chain, revision)), ""]
     if lines[-1] == "":
         lines.pop()
-    return "\n".join([*lines, "}", ""])
+    text = "\n".join([*lines, "}", ""])
+    return text if plan.beside is None else f"{text}\n{render(plan.beside)}"
 
 
 def render_rule(rule: Rule) -> str:
@@ -118,29 +122,29 @@ def _set_lines(item: Set) -> Iterator[str]:
     yield f"\t{kind} {item.name} {{"
     match item:
         case HashSet():
-            yield f"\t\ttype {item.key_type.text}"
+            yield f"\t\t{item.key_type.text}"
             elements = [key_text(item.key_type, key) for key in sorted(item.keys)]
         case IntervalSet():
-            yield f"\t\ttype {item.key_type.text}"
+            yield f"\t\t{item.key_type.text}"
             yield "\t\tflags interval"
             elements = [_range_text(item.key_type, first, last) for first, last in item.ranges]
         case LeaseSet():
-            yield f"\t\ttype {item.key_type.text}"
+            yield f"\t\t{item.key_type.text}"
             yield "\t\tflags timeout"
             yield f"\t\tgc-interval {item.gc_seconds}s"
             elements = [f'{key_text(item.key_type, item.sentinel)} comment "{SENTINEL_COMMENT}"']
         case AliveSet():
-            yield f"\t\ttype {item.key_type.text}"
+            yield f"\t\t{item.key_type.text}"
             yield "\t\tflags timeout"
             elements = [f"{key_text(item.key_type, key)} timeout {item.timeout_ms}ms" for key in FAMILY_KEYS.values()]
         case ShareSet():
-            yield f"\t\ttype {item.key_type.text}"
+            yield f"\t\t{item.key_type.text}"
             yield f"\t\tsize {item.size}"
             yield "\t\tflags dynamic,timeout"
             yield f"\t\ttimeout {item.seconds}s"
             elements = []
         case VerdictMap():
-            yield f"\t\ttype {item.key_type.text} : verdict"
+            yield f"\t\t{item.key_type.text} : verdict"
             elements = [_map_element(item, key) for key in sorted(item.entries)]
         case _:
             assert_never(item)
@@ -180,6 +184,12 @@ def key_text(key_type: KeyType, key: bytes) -> str:
             return _interface_text(key)
         case KeyType.INTERFACE_IPV4:
             return f"{_interface_text(key[:16])} . {IPv4Address(key[16:])}"
+        case KeyType.INTERFACE_ETHER:
+            return f"{_interface_text(key[:16])} . {key[16:22].hex(':')}"
+        case KeyType.TARGET:
+            return f"0x{key.hex()}"
+        case KeyType.INTERFACE_TARGET:
+            return f"{_interface_text(key[:16])} . 0x{key[16:].hex()}"
         case KeyType.INTERFACE_IPV6:
             return f"{_interface_text(key[:16])} . {IPv6Address(key[16:])}"
 
@@ -250,6 +260,18 @@ def _match_text(match: Match | Statement) -> str:
             return f"{way} {_not(negated)}@{set_name}"
         case ArrivesWith(family, set_name, negated):
             return f"iifname . {_IP[family]} saddr {_not(negated)}@{set_name}"
+        case LeavesWith(family, set_name, negated):
+            return f"oifname . {_IP[family]} daddr {_not(negated)}@{set_name}"
+        case Frame(kind):
+            return f"ether type {kind.text}"
+        case Says(field, set_name):
+            return f"{field.text} @{set_name}"
+        case PortSays(field, set_name, negated):
+            return f"iifname . {field.text} {_not(negated)}@{set_name}"
+        case NoArpAddress():
+            return "arp saddr ip 0.0.0.0"
+        case LinkLocalTarget():
+            return "@th,64,16 & 0xffc0 == 0xfe80"
         case ConnectionState(states):
             return "ct state " + ",".join(name for bit, name in _STATES.items() if states & bit)
         case ConnectionStatus(bits):
@@ -267,8 +289,8 @@ def _match_text(match: Match | Statement) -> str:
         case WithinShare(way, set_name, per_second):
             limit = f"limit rate {per_second}/second burst {per_second} packets"
             return f"update @{set_name} {{ {way} {limit} }}"
-        case Marked(bit):
-            return f"meta mark & 0x{bit:08x} == 0x{bit:08x}"
+        case Marked(bit, negated):
+            return f"meta mark & 0x{bit:08x} == 0x{0 if negated else bit:08x}"
         case _:
             raise AssertionError(f"not a match: {match}")
 

@@ -48,6 +48,13 @@ _EGRESS, _INGRESS = Direction.EGRESS, Direction.INGRESS
 _ALWAYS = {
     naming.COUNTER_WORKLOAD_TO_HOST: RuleNamed(Decider.OWN_NODE, _EGRESS),
     naming.COUNTER_SPOOFED: RuleNamed(Decider.SPOOFED, None),
+    naming.COUNTER_UNCHECKED: RuleNamed(Decider.SPOOFED, _EGRESS, text="by no port of the bridge that was looked at"),
+    naming.COUNTER_UNJUDGED: RuleNamed(
+        Decider.UNKNOWN_WORKLOAD, _EGRESS, text="between ports of a bridge, past the hooks of policy"
+    ),
+    naming.COUNTER_UNKNOWN_FRAME: RuleNamed(
+        Decider.UNKNOWN_WORKLOAD, None, text="neither IP nor ARP, or within a VLAN"
+    ),
     naming.COUNTER_ENCAPSULATED: RuleNamed(Decider.ENCAPSULATED, _EGRESS),
     naming.COUNTER_INVALID: RuleNamed(Decider.INVALID, None),
     naming.COUNTER_REVOKED: RuleNamed(Decider.REVOKED, None),

@@ -10,6 +10,7 @@ from enum import Enum, StrEnum
 
 from dnsguard.calc.compiled import Network
 from dnsguard.dataplane import naming
+from dnsguard.dataplane.frames import FrameMatch
 from dnsguard.dataplane.sets import Set
 from dnsguard.netlink.nftables import Hook
 
@@ -160,6 +161,15 @@ class ArrivesWith:
 
 
 @dataclass(frozen=True, slots=True)
+class LeavesWith:
+    """The pair (outgoing interface, destination address) is in the set."""
+
+    family: int
+    set_name: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionState:
     """The connection is in one of the states (`netlink.expressions.STATE_…` bits)."""
 
@@ -207,6 +217,7 @@ class Marked:
     """The packet mark has the bit."""
 
     bit: int
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,8 +321,8 @@ class Verdict(Enum):
 
 Match = (
     Family | FamilyIn | Protocol | Port | PortIn | AddressWithin | AddressIn | LeasedTo | TripleIn | Icmp | HopLimit
-    | Interface | InterfaceIn | ArrivesWith | ConnectionState | ConnectionStatus | ConnectionMarked | IsReply
-    | IsOriginal | ToMachine | FromMachine | Marked | WithinShare
+    | Interface | InterfaceIn | ArrivesWith | LeavesWith | ConnectionState | ConnectionStatus | ConnectionMarked
+    | IsReply | IsOriginal | ToMachine | FromMachine | Marked | WithinShare | FrameMatch
 )  # fmt: skip
 Statement = (
     SetMark | ClearMark | MarkConnection | Count | Log | GiveTo | AddressMap | InterfaceMap | Jump | Goto | Verdict
@@ -359,6 +370,13 @@ class Plan:
 
     mark_mask: int = 0
     """The bits of connections' marks that carry the revision of policy; 0 where none do."""
+
+    family: str = "inet"
+    beside: "Plan | None" = None
+    """The table of family ``bridge`` that goes with it; None where no workload is behind a bridge."""
+
+    bridges: tuple[str, ...] = ()
+    """Those with workloads: what passes between their ports must be brought to the IP hooks."""
 
 
 def content_chain(label: str, rules: Sequence[Rule], comment: str = "") -> Chain:

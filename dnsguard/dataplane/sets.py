@@ -7,12 +7,13 @@ from enum import Enum
 from typing import Generic, NamedTuple, TypeVar
 
 from dnsguard.calc.compiled import Address
+from dnsguard.netlink.nftables import TYPEOF_INTERFACE_TARGET, TYPEOF_TARGET
 
 Content = TypeVar("Content")
 
 
 class KeyType(Enum):
-    """What a set holds: nft's name, nft's numbers of the fields, bytes in a key."""
+    """What a set holds: how nft says it, nft's numbers of the fields, bytes in a key."""
 
     IPV4 = ("ipv4_addr", (7,), 4)
     IPV6 = ("ipv6_addr", (8,), 16)
@@ -25,10 +26,18 @@ class KeyType(Enum):
     INTERFACE = ("ifname", (41,), 16)
     INTERFACE_IPV4 = ("ifname . ipv4_addr", (41, 7), 20)
     INTERFACE_IPV6 = ("ifname . ipv6_addr", (41, 8), 32)
+    INTERFACE_ETHER = ("ifname . ether_addr", (41, 9), 24)
+    TARGET = ("@th,64,128", (4,), 16, TYPEOF_TARGET)
+    """The address that a neighbour solicitation or advertisement is about; nft 1.0.6 has no name for it."""
 
-    def __init__(self, text: str, fields: tuple[int, ...], length: int) -> None:
-        self.text = text
+    INTERFACE_TARGET = ("iifname . @th,64,128", (41, 4), 32, TYPEOF_INTERFACE_TARGET)
+
+    def __init__(self, text: str, fields: tuple[int, ...], length: int, typeof: bytes = b"") -> None:
+        self.text = f"{'typeof' if typeof else 'type'} {text}"
         self.length = length
+        self.typeof = typeof
+        """What nft wants to be told of keys that it knows by no name."""
+
         self.number = 0
         for number in fields:
             self.number = self.number << 6 | number

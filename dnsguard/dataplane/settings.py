@@ -72,6 +72,9 @@ class Settings:
     interface_addresses: tuple[tuple[str, tuple[Address, ...]], ...] = ()
     """The node's interfaces, for host endpoints that are bound by address."""
 
+    bridge_ports: tuple[tuple[str, str], ...] = ()
+    """Port and bridge of everything that is plugged into a bridge of the node."""
+
     listen: tuple[Listen, ...] = ()
     interception: Interception | None = None
     endpoint_to_host: HostAction = HostAction.DROP
@@ -92,6 +95,12 @@ class Settings:
     mark_mask: int = 0
     """The bits of connections' marks in which the revision of policy stands that allowed them; 0: established
     connections go on whatever policy says by now."""
+
+    checked_mark: int = 0x0010_0000
+    """The bit that says "what comes by this port of a bridge may come from there"."""
+
+    at_hooks_mark: int = 0x0020_0000
+    """The bit that says "this bridged packet was at the IP hooks, and none dropped it"."""
 
     log_group: int = LOG_GROUP
     log_per_second: int = 100

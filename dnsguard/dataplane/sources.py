@@ -7,6 +7,9 @@
     bears another one ───────────► comes by a workload's interface: dropped
                                └─► by any other: on
 
+The interface is a bridge's where the workload is behind a port of one; by which port it came was checked before, and
+what nobody checked is dropped.
+
 Else it would borrow a policy, and a query with a borrowed address would open what it looks up to the lender. So this
 stands before known connections pass: into those, too, packets can be slipped by whoever guesses two ports.
 """
@@ -21,13 +24,14 @@ from dnsguard.dataplane.rules import (
     Goto,
     InterfaceIn,
     Jump,
+    Marked,
     Rule,
     Side,
     Verdict,
     Way,
     content_chain,
 )
-from dnsguard.dataplane.setnames import INTERFACE_SET, local_set, source_set, unlocated_set
+from dnsguard.dataplane.setnames import BRIDGE_SET, INTERFACE_SET, local_set, source_set, unlocated_set
 
 _FAMILIES = 4, 6
 
@@ -35,16 +39,20 @@ _FAMILIES = 4, 6
 def checked_sources(additions: Additions, sets: Container[str], *, but: Iterable[Rule] = ()) -> Iterator[Rule]:
     """The check, where any workload's interface is known. ``but`` accepts what a workload says with an address that no
     endpoint lists."""
-    if INTERFACE_SET not in sets:
+    if not any(name in sets for name in (INTERFACE_SET, BRIDGE_SET)):
         return
-    rules = []
+    rules: list[Rule] = []
+    if BRIDGE_SET in sets:
+        unchecked = InterfaceIn(Way.IN, BRIDGE_SET), Marked(additions.settings.checked_mark, negated=True)
+        rules += additions.deny(unchecked, naming.COUNTER_UNCHECKED, "by no port that was looked at")
     for family in _FAMILIES:
         if local_set(family) in sets:
             bears = AddressIn(Side.SOURCE, family, local_set(family))
             rules.append(Rule((bears, Goto(_of_a_workload(additions, sets, family))), "a workload's address"))
     rules += but
-    known = InterfaceIn(Way.IN, INTERFACE_SET)
-    rules += additions.deny([known], naming.COUNTER_SPOOFED, "not this workload's address")
+    if INTERFACE_SET in sets:
+        known = InterfaceIn(Way.IN, INTERFACE_SET)
+        rules += additions.deny([known], naming.COUNTER_SPOOFED, "not this workload's address")
     yield Rule((Jump(additions.add(content_chain("sources", rules, "may it come from there?"))),))
 
 
@@ -54,7 +62,7 @@ def _of_a_workload(additions: Additions, sets: Container[str], family: int) -> s
         rules.append(Rule((ArrivesWith(family, source_set(family)), Verdict.RETURN), "its own interface"))
     if unlocated_set(family) in sets:
         anywhere = AddressIn(Side.SOURCE, family, unlocated_set(family))
-        another = InterfaceIn(Way.IN, INTERFACE_SET, negated=True)
-        rules.append(Rule((another, anywhere, Verdict.RETURN), "its endpoint names no interface"))
+        another = [InterfaceIn(Way.IN, INTERFACE_SET, negated=True)] if INTERFACE_SET in sets else []
+        rules.append(Rule((*another, anywhere, Verdict.RETURN), "its endpoint names no interface"))
     rules += additions.deny([], naming.COUNTER_SPOOFED, "not where this address is")
     return additions.add(content_chain(f"sources-{family}", rules, "does it come by the interface of its address?"))

@@ -10,7 +10,17 @@ from typing import NamedTuple
 from dnsguard.calc.compiled import CompiledEndpoint, Direction, EndpointId, Stage
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.classes import ClassBuilder, ClassChain
-from dnsguard.dataplane.setnames import INTERFACE_SET, local_set, remote_set, source_set, unlocated_set, workload_map
+from dnsguard.dataplane.ports import PORT_SETS, BridgePorts, Plugged, Plugging, port_keys
+from dnsguard.dataplane.setnames import (
+    BRIDGE_SET,
+    INTERFACE_SET,
+    PORT_SET,
+    local_set,
+    remote_set,
+    source_set,
+    unlocated_set,
+    workload_map,
+)
 from dnsguard.dataplane.sets import Entry, HashSet, KeyType, Set, Since, VerdictMap, interface_key
 from dnsguard.dataplane.tally import Tally
 
@@ -59,9 +69,29 @@ class Workloads:
             source_set: _LINK_TYPE,
         }
         named = {name(family): key_types[family] for name, key_types in types.items() for family in FAMILIES}
-        self._tallies = {
-            name: Tally(name, key_type) for name, key_type in {INTERFACE_SET: KeyType.INTERFACE, **named}.items()
-        }
+        interfaces = {INTERFACE_SET: KeyType.INTERFACE, BRIDGE_SET: KeyType.INTERFACE}
+        self._tallies = {name: Tally(name, key_type) for name, key_type in {**interfaces, **named, **PORT_SETS}.items()}
+        self._behind: dict[str, dict[int, CompiledEndpoint]] = {}
+        """Endpoints by interface, and there by identity."""
+
+        self._bridges: Mapping[str, str] = {}
+        """Port → the bridge that it is plugged into."""
+
+        self._plugged = Plugging()
+
+    def plug(self, ports: BridgePorts, listed: tuple[str, ...]) -> None:
+        """These interfaces are ports of these bridges; ``listed`` are the names of what is for workloads."""
+        before = self._plugged.ports
+        self._plugged.follow(ports, listed)
+        if ports is before or ports == before:
+            return
+        names = {port for port, _ in {*before} ^ {*ports}}
+        moved = [each for name in names for each in self._behind.get(name, {}).values()]
+        for endpoint in moved:
+            self._unlink(endpoint)
+        self._bridges = dict(ports)
+        for endpoint in moved:
+            self._link(endpoint)
 
     def put(self, endpoint: CompiledEndpoint, local: bool) -> None:
         """An endpoint is new. Raises KeyError where its classes ask for policy that there is none of."""
@@ -74,10 +104,11 @@ class Workloads:
         for key in dict.fromkeys(address.packed for address in endpoint.addresses):
             claims = (*self._claims.get(key, ()), placed)
             self._claim(key, tuple(sorted(claims, key=_identity)) if len(claims) > 1 else claims)
-        if not endpoint.interface:
+        if endpoint.interface:
+            self._behind.setdefault(endpoint.interface, {})[id(endpoint)] = endpoint
+        else:
             self._unlocated[id(endpoint)] = endpoint.id
-        for name, keys in _links(endpoint):
-            self._tallies[name].add(keys)
+        self._link(endpoint)
 
     def take(self, endpoint: CompiledEndpoint, local: bool) -> None:
         """An endpoint is gone."""
@@ -89,8 +120,11 @@ class Workloads:
         self._unlocated.pop(id(endpoint), None)
         for key in dict.fromkeys(address.packed for address in endpoint.addresses):
             self._claim(key, tuple(claim for claim in self._claims[key] if claim is not placed))
-        for name, keys in _links(endpoint):
-            self._tallies[name].remove(keys)
+        self._unlink(endpoint)
+        behind = self._behind.get(endpoint.interface, {})
+        behind.pop(id(endpoint), None)
+        if not behind:
+            self._behind.pop(endpoint.interface, None)
         for chain in placed.chains.values():
             self._builder.give_back(chain)
 
@@ -106,6 +140,18 @@ class Workloads:
                 self._renew(place, frozenset(changed))
                 changed.clear()
         return (*(self._maps[place] for place in self._entries if place in self._maps), *self._hash_sets())
+
+    def bridges(self) -> tuple[str, ...]:
+        """The names of those with workloads."""
+        return tuple(sorted(key.rstrip(b"\0").decode() for key in self._plug_sets().bridges.keys))
+
+    def port_sets(self) -> tuple[HashSet, ...]:
+        """Those of the table of family ``bridge``; none where no bridge has workloads."""
+        plugged = self._plug_sets()
+        if not plugged.bridges.keys:
+            return ()
+        made = *(self._tallies[name].made() for name in PORT_SETS), plugged.closed, plugged.others
+        return tuple(item for item in made if item.keys)
 
     def warnings(self) -> Iterator[str]:
         """Who lost an address to whom, and who may be borrowed from."""
@@ -159,20 +205,28 @@ class Workloads:
             name = workload_map(direction, family)
             self._maps[place] = VerdictMap(name, ADDRESS_TYPE[family], entries, since=since)
 
+    def _link(self, endpoint: CompiledEndpoint) -> None:
+        for name, keys in _links(endpoint, self._bridges.get(endpoint.interface)):
+            self._tallies[name].add(keys)
+
+    def _unlink(self, endpoint: CompiledEndpoint) -> None:
+        for name, keys in _links(endpoint, self._bridges.get(endpoint.interface)):
+            self._tallies[name].remove(keys)
+
+    def _plug_sets(self) -> Plugged:
+        return self._plugged.sets(self._tallies[PORT_SET].made(), self._tallies[BRIDGE_SET].made())
+
     def _hash_sets(self) -> Iterator[HashSet]:
         for family in FAMILIES:
             for name in local_set(family), remote_set(family):
                 made = self._tallies[name].made()
                 if made.keys:
                     yield made
-        interfaces = self._tallies[INTERFACE_SET].made()
-        if interfaces.keys:
-            yield interfaces
-            for family in FAMILIES:
-                for name in source_set(family), unlocated_set(family):
-                    made = self._tallies[name].made()
-                    if made.keys:
-                        yield made
+        located = [self._tallies[INTERFACE_SET].made(), self._plug_sets().bridges]
+        if any(item.keys for item in located):
+            names = (name(family) for family in FAMILIES for name in (source_set, unlocated_set))
+            located += (self._tallies[name].made() for name in names)
+            yield from (item for item in located if item.keys)
 
 
 def _identity(placed: _Placed) -> EndpointId:
@@ -183,13 +237,15 @@ def _packed(endpoint: CompiledEndpoint, family: int) -> list[bytes]:
     return [address.packed for address in endpoint.addresses if address.version == family]
 
 
-def _links(endpoint: CompiledEndpoint) -> Iterable[tuple[str, list[bytes]]]:
+def _links(endpoint: CompiledEndpoint, bridge: str | None) -> Iterable[tuple[str, list[bytes]]]:
     """The sets that say where an endpoint's packets may come from, and its keys there."""
-    if not endpoint.interface:
-        for family in FAMILIES:
-            yield unlocated_set(family), _packed(endpoint, family)
-    else:
+    if bridge is not None:
+        yield from port_keys(endpoint, bridge)
+    elif endpoint.interface:
         interface = interface_key(endpoint.interface)
         yield INTERFACE_SET, [interface]
         for family in FAMILIES:
             yield source_set(family), [interface + packed for packed in _packed(endpoint, family)]
+    else:
+        for family in FAMILIES:
+            yield unlocated_set(family), _packed(endpoint, family)

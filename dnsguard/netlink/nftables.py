@@ -1,4 +1,4 @@
-"""nf_tables messages: tables, chains, rules, sets, elements and counters, family inet. Pure.
+"""nf_tables messages: tables, chains, rules, sets, elements and counters, family inet unless `of_family`. Pure.
 
 A `Message` is everything but its header's length and sequence number; `NetfilterSocket.transact` puts many into one
 batch. Numbers are those of ``include/uapi/linux/netfilter/nf_tables.h``.
@@ -14,7 +14,7 @@ from dnsguard.netlink.codec import NESTED, attribute, be32, be64, nested, text
 from dnsguard.netlink.expressions import LIST_ELEMENT, OBJECT_COUNTER, verdict_data
 
 SUBSYSTEM = 10
-INET = 1
+INET, BRIDGE = 1, 7
 
 (NEW_TABLE, GET_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, DELETE_CHAIN, NEW_RULE, GET_RULE, DELETE_RULE, NEW_SET,
  GET_SET, DELETE_SET, NEW_ELEMENT, GET_ELEMENT, DELETE_ELEMENT) = range(15)  # fmt: skip
@@ -36,6 +36,30 @@ COMMENT_LONGEST = 120
 """Characters of a comment; libnftnl takes 127 and a NUL."""
 _HOST_ORDER = pack("=BBI", 0, 4, 1)
 """libnftnl's note that keys are in host order: kind, length, value."""
+
+
+def _note(kind: int, *parts: bytes) -> bytes:
+    """One of libnftnl's notes, which are for nft's eyes only: kind, length, content."""
+    content = b"".join(parts)
+    return bytes((kind, len(content))) + content
+
+
+def _number_note(kind: int, value: int) -> bytes:
+    return _note(kind, pack("=I", value))
+
+
+_TARGET_NOTE = (
+    _number_note(0, 7),  # a part of the packet
+    _note(1, *(_number_note(*each) for each in ((0, 0), (1, 0), (2, 3), (3, 64), (4, 128)))),  # th, from bit, bits
+)
+_INTERFACE_NOTE = _number_note(0, 9), _note(1, _number_note(0, 6))  # meta iifname
+TYPEOF_TARGET = _number_note(0, 2) + _note(3, *_TARGET_NOTE)
+"""That a key is what nft writes as ``@th,64,128``."""
+TYPEOF_INTERFACE_TARGET = _number_note(0, 0) + _note(
+    3, _number_note(0, 13), _note(1, _note(0, *_INTERFACE_NOTE), _note(1, *_TARGET_NOTE))
+)
+"""The same of ``iifname . @th,64,128``."""
+
 _CHUNK_BYTES = 0xFFFF - 1024
 
 
@@ -96,6 +120,11 @@ def _body(*parts: bytes) -> bytes:
     return pack("=BBH", INET, 0, 0) + b"".join(parts)
 
 
+def of_family(message: Message, family: int) -> Message:
+    """The same about a table of another family."""
+    return message._replace(body=bytes((family,)) + message.body[1:])
+
+
 def comment_data(comment: str, kind: int = 0) -> bytes:
     """A comment as libnftnl stores it: u8 kind, u8 length, text with NUL. Cut at `COMMENT_LONGEST` characters."""
     data = comment.encode("ascii", "replace")[:COMMENT_LONGEST] + b"\0"
@@ -149,14 +178,15 @@ def add_set(
     gc_interval_ms: int | None = None,
     timeout_ms: int | None = None,
     host_order: bool = False,
+    typeof: bytes = b"",
     comment: str = "",
 ) -> Message:
     """A set, or a verdict map when `SET_MAP` is among the flags. No error when the same one exists.
 
     ``key_type`` is a number of nft's own, kept only so that `nft list` can print keys; a concatenation is
     ``type << 6 | type``. ``host_order`` says that keys are not in network order (interface names), also for nft's eyes
-    only. A set without ``size`` grows without bound, which one with `SET_DYNAMIC` must not. ``timeout_ms`` is that of
-    elements that are added without one.
+    only, as is ``typeof``. A set without ``size`` grows without bound, which one with `SET_DYNAMIC` must not.
+    ``timeout_ms`` is that of elements that are added without one.
     """
     parts = [text(1, table), text(2, name), be32(3, flags), be32(4, key_type), be32(5, key_length), be32(10, 1)]
     if flags & SET_MAP:
@@ -167,7 +197,7 @@ def add_set(
         parts.append(be64(11, timeout_ms))
     if gc_interval_ms is not None:
         parts.append(be32(12, gc_interval_ms))
-    userdata = _HOST_ORDER if host_order else b""
+    userdata = typeof or (_HOST_ORDER if host_order else b"")
     if comment:
         userdata += comment_data(comment, kind=7)
     if userdata:

@@ -1,11 +1,12 @@
 """What this kernel's nf_tables can do, found out by trying."""
 
+import errno
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from dnsguard.netlink import dumps, nftables
 from dnsguard.netlink import expressions as ex
-from dnsguard.netlink.nftables import Element, Message
+from dnsguard.netlink.nftables import Element, Hook, Message
 from dnsguard.netlink.socket import NetlinkError
 
 Parsed = TypeVar("Parsed")
@@ -16,6 +17,8 @@ _SHORT, _ENOUGH, _LONG = 10_000, 500_000, 1_000_000
 """Milliseconds: what an element has left, what it is to have more than, what it is added again with."""
 
 _SAME, _OTHER = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
+
+_UNKNOWN = errno.ENOENT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT
 
 
 class Transacting(Protocol):
@@ -75,3 +78,23 @@ def log_refusal(socket: Transacting, table: str = _TABLE) -> str:
     except NetlinkError as error:
         return f"the kernel refuses rules that log: {error}"
     return ""
+
+
+def has_family(socket: Kernel, table: str = _TABLE) -> bool:
+    """Whether tables of the socket's family can look at frames before they pass a bridge. Leaves nothing behind.
+
+    Raises `NetlinkError` where the kernel refuses for another reason.
+    """
+    ether_type = ex.payload(ex.LINK_HEADER, 12, 2), ex.compare(ex.EQUAL, b"\x08\x06")
+    try:
+        socket.transact([
+            nftables.add_table(table),
+            nftables.add_chain(table, "probe", Hook("filter", "prerouting", -200)),
+            nftables.add_rule(table, "probe", [*ether_type, ex.meta(ex.META_IIFNAME), ex.verdict(ex.VERDICT_ACCEPT)]),
+            nftables.delete_table(table),
+        ])  # fmt: skip
+    except NetlinkError as error:
+        if error.errno in _UNKNOWN:
+            return False
+        raise
+    return True

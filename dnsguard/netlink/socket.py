@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 from dnsguard.errors import DnsguardError
 from dnsguard.netlink import dumps
 from dnsguard.netlink.codec import HEADER_LENGTH, attributes, header, packets, string
-from dnsguard.netlink.nftables import FLAG_ACK, FLAG_REQUEST, GET_GENERATION, SUBSYSTEM, Message
+from dnsguard.netlink.nftables import FLAG_ACK, FLAG_REQUEST, GET_GENERATION, SUBSYSTEM, Message, of_family
 
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
@@ -293,6 +293,23 @@ class NetfilterSocket:
             first = 1
         self._sequence = first + count
         return first
+
+
+class FamilySocket(NetfilterSocket):
+    """The same for tables of another family: what is asked of it is about those."""
+
+    def __init__(self, family: int, buffer_bytes: int = 512 << 20) -> None:
+        super().__init__(buffer_bytes)
+        self._family = family
+
+    def transact(self, messages: Sequence[Message], deadline_s: float = 5.0) -> None:
+        super().transact([of_family(message, self._family) for message in messages], deadline_s)
+
+    def ask(self, requests: Sequence[Message], deadline_s: float = 5.0) -> list[bytes | None]:
+        return super().ask([of_family(request, self._family) for request in requests], deadline_s)
+
+    def dump(self, request: Message, parse: Callable[[list[bytes]], Parsed], deadline_s: float = 30.0) -> Parsed:
+        return super().dump(of_family(request, self._family), parse, deadline_s)
 
 
 def _opened(buffer_bytes: int) -> socket.socket:

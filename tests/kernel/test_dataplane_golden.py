@@ -1,7 +1,7 @@
 """Text and netlink make the same ruleset, and nft can read it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -9,7 +9,9 @@ from dnsguard.calc.compiled import Compiled
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.render import render
-from dnsguard.netlink.socket import NetfilterSocket
+from dnsguard.dataplane.tables import Tables
+from dnsguard.netlink.nftables import BRIDGE
+from dnsguard.netlink.socket import FamilySocket, NetfilterSocket
 from tests.support.netns import Namespace, namespace, table_blocks
 from tests.unit.dataplane.samples import SAMPLES
 
@@ -20,9 +22,10 @@ def node() -> Iterator[Namespace]:
         yield made
 
 
-def listed(node: Namespace) -> list[str]:
-    """Without how much of their time elements have left."""
-    return table_blocks(re.sub(r" expires \w+", "", node.run("nft list table inet dnsguard")))
+def listed(node: Namespace, families: Iterable[str]) -> dict[str, list[str]]:
+    """By family; without how much of their time elements have left."""
+    listings = {family: node.run(f"nft list table {family} dnsguard") for family in families}
+    return {family: table_blocks(re.sub(r" expires \w+", "", listing)) for family, listing in listings.items()}
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -30,10 +33,12 @@ def test_text_and_netlink_make_the_same_ruleset(node: Namespace, sample: str) ->
     make, settings = SAMPLES[sample]
     plan = build_plan(make(), settings)
     node.run("nft -f -", render(plan))
-    by_text = listed(node)
+    families = [each.family for each in (plan, plan.beside) if each is not None]
+    by_text = listed(node, families)
     node.run("nft flush ruleset")
     with node.entered():
-        socket = NetfilterSocket()
-    with socket:
-        Driver(socket, build_plan(Compiled(), settings)).apply(plan)
-    assert listed(node) == by_text
+        socket, frames = NetfilterSocket(), FamilySocket(BRIDGE)
+    with socket, frames:
+        Tables(Driver(socket, build_plan(Compiled(), settings)), frames, settings.table).apply(plan)
+    assert listed(node, families) == by_text
+    assert len(node.run("nft list tables").splitlines()) == len(families)

@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from dnsguard.calc.compiled import Compiled
 from dnsguard.dataplane.counted import Counted
@@ -26,6 +27,12 @@ from tests.support.netns import Namespace, link, namespace
 
 WORKLOADS = {"a": 2, "b": 3, "u": 9}
 PATIENCE_SECONDS = 5.0
+
+
+class Receiver(Protocol):
+    """A socket that does not block."""
+
+    def recv(self, size: int, /) -> bytes: ...
 
 
 @dataclass(slots=True)
@@ -47,25 +54,29 @@ class Road:
         did not. ``bind`` is the source address, where the place has several."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         receiver = self.listen(target, address, port)
-        with contextlib.suppress(BlockingIOError):  # what came by other ways than this one
-            while True:
-                receiver.recv(1)
-        before = self.driver.counters()
+        self.drain(receiver)
+        before = self.counters()
         with self.places[source].entered(), socket.socket(family, socket.SOCK_DGRAM) as sender:
             if bind:
                 sender.bind((bind, 0))
             with contextlib.suppress(PermissionError):  # that is how the sender learns of a drop in its own output
                 sender.sendto(b"?", (address, port))
-            return self._outcome(receiver, before)
+            return self.outcome(receiver, before)
+
+    def drain(self, receiver: socket.socket) -> None:
+        """Forget what came by other ways than the one that is looked at."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                receiver.recv(1)
 
     def pass_on(
         self, sender: socket.socket, receiver: socket.socket, to: tuple[str | int, ...], said: bytes = b"!"
     ) -> str:
         """What becomes of one more datagram between two sockets; as `send` says it."""
-        before = self.driver.counters()
+        before = self.counters()
         with contextlib.suppress(PermissionError):  # that is how the sender learns of a drop in its own output
             sender.sendto(said, to)
-        return self._outcome(receiver, before)
+        return self.outcome(receiver, before)
 
     def hardware(self, place: str) -> str:
         """The Ethernet address of the node's end towards a place."""
@@ -83,15 +94,20 @@ class Road:
                 self._listening[key].setblocking(False)
         return self._listening[key]
 
+    def counters(self) -> dict[str, Counted]:
+        """What all named counters say."""
+        return self.driver.counters()
+
     def counted(self, before: Mapping[str, Counted]) -> list[str]:
         """Counters that went up since."""
-        return [name for name, count in self.driver.counters().items() if count.packets > _packets(before, name)]
+        return [name for name, count in self.counters().items() if count.packets > _packets(before, name)]
 
     def close(self) -> None:
         for listening in self._listening.values():
             listening.close()
 
-    def _outcome(self, receiver: socket.socket, before: Mapping[str, Counted]) -> str:
+    def outcome(self, receiver: Receiver, before: Mapping[str, Counted]) -> str:
+        """``"arrived"``, or which counter that drops went up since."""
         give_up = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < give_up:
             with contextlib.suppress(BlockingIOError):
@@ -104,7 +120,7 @@ class Road:
 
     def _drops(self, name: str) -> bool:
         """Whether the counter stands in a rule that ends in drop."""
-        rules = [line for line in self.node.run("nft list table inet dnsguard").splitlines() if f'"{name}" ' in line]
+        rules = [line for line in self.node.run("nft list ruleset").splitlines() if f'"{name}" ' in line]
         ends = "drop", "reject", "goto denied-"
         return any(f'"{name}" {end}' in line for line in rules for end in ends)
 

@@ -112,6 +112,8 @@ def _surroundings(compiled: Compiled, node: Node) -> Surroundings:
     for endpoint in here:
         for address in endpoint.addresses:
             local.setdefault(address, endpoint)
+    bridges = dict(node.bridge_ports)
+    located = [(each, bridges.get(each.interface, each.interface)) for each in here if each.interface]
     own = node.addresses.union(*(addresses for _, addresses in node.interface_addresses))
     return Surroundings(
         node=node,
@@ -119,8 +121,10 @@ def _surroundings(compiled: Compiled, node: Node) -> Surroundings:
         local=local,
         remote=frozenset(address for each in workloads if not node.has(each) for address in each.addresses),
         own=own or frozenset(address for each in hosts.all for address in each.addresses),
-        links=frozenset((each.interface, address) for each in here if each.interface for address in each.addresses),
-        interfaces=frozenset(each.interface for each in here if each.interface),
+        bridges=bridges,
+        links=frozenset((interface, address) for each, interface in located for address in each.addresses),
+        interfaces=frozenset(interface for each, interface in located if interface == each.interface),
+        of_workloads=frozenset(interface for each, interface in located if interface != each.interface),
         unlocated=frozenset(address for each in here if not each.interface for address in each.addresses),
     )
 

@@ -59,6 +59,10 @@ class Node:
     interface_addresses: tuple[tuple[str, tuple[Address, ...]], ...] = ()
     """Its interfaces, for host endpoints that are bound by address."""
 
+    bridge_ports: tuple[tuple[str, str], ...] = ()
+    """Port and bridge of everything that is plugged into a bridge of it. What comes and goes by a port comes and goes
+    by the bridge; that it came by the right one has been seen to."""
+
     workload_interfaces: tuple[str, ...] = ("cali*",)
     """Names, a trailing ``*`` is a wildcard. What comes or goes there and is no endpoint is dropped."""
 

@@ -41,11 +41,17 @@ class Surroundings:
     own: frozenset[Address]
     """Addresses of the node itself."""
 
+    bridges: Mapping[str, str]
+    """Port → bridge."""
+
     links: frozenset[tuple[str, Address]]
-    """(interface, address) of this node's workloads."""
+    """(interface, address) of this node's workloads; the bridge, where the interface is a port of one."""
 
     interfaces: frozenset[str]
-    """Those that one of this node's workloads is known to be behind."""
+    """Those that one of this node's workloads is known to be behind, bridges apart."""
+
+    of_workloads: frozenset[str]
+    """Bridges with workloads behind their ports."""
 
     unlocated: frozenset[Address]
     """Of this node's workloads whose endpoints name no interface."""
@@ -83,11 +89,13 @@ class Passage:
             return  # what the node tells itself is no traffic of any endpoint
         if not self.leaves and destination in self.around.local:
             self.leaves = self.around.local[destination].interface
+        self.leaves = self.around.bridges.get(self.leaves, self.leaves)
         if from_node:
             self._sent_by_node()
             return
         if not self.arrives and source in self.around.local:
             self.arrives = self.around.local[source].interface
+        self.arrives = self.around.bridges.get(self.arrives, self.arrives)
         to_node = to_node or destination.is_multicast or str(destination) == _BROADCAST
         host = self._host(self.arrives, destination if to_node else None)
         self._early(host, Direction.INGRESS)
@@ -158,6 +166,9 @@ class Passage:
         destination = self.around.local.get(self.packet.destination)
         if self._is_spoofed():
             self._deny(Decider.SPOOFED)
+        elif self.arrives in self.around.of_workloads and self.packet.is_discovery(from_router=False):
+            self._allow(Decider.NEIGHBOUR_DISCOVERY)  # between two ports: it would cross no router
+            return
         elif source is not None:
             self._unwrapped()
             self._pass(source, Stage.NORMAL, Direction.EGRESS)
@@ -213,7 +224,7 @@ class Passage:
         """What bears a workload's address comes by that workload's interface, and by such an interface comes nothing
         else; ``excused`` is what workloads say with addresses that no endpoint lists."""
         around, source = self.around, self.packet.source
-        if not around.interfaces or (self.arrives, source) in around.links:
+        if not around.links or (self.arrives, source) in around.links:
             return False
         if source in around.local:
             return source not in around.unlocated or self.arrives in around.interfaces

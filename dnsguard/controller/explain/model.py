@@ -27,6 +27,7 @@ from dnsguard.controller.explain.summary import summary
 from dnsguard.controller.explain.unleased import led_to_unleased, unleased
 from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
 from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface, evaluated_node, plan_settings
+from dnsguard.dataplane.ports import BridgePorts
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dns.eligible import UnleasedNets
 from dnsguard.errors import DnsguardError
@@ -49,8 +50,10 @@ class ExplainModel:
         settings: Settings,
         machine: Callable[[], InterfaceAddresses] = addresses_by_interface,
         routing: Routing = kernel_routing,
+        ports: Callable[[], BridgePorts] = lambda: (),
     ) -> None:
-        """``worker`` is the one that reads ``counters``; ``machine`` and ``routing`` ask the kernel too."""
+        """``worker`` is the one that reads ``counters``; ``machine`` and ``routing`` ask the kernel too.
+        ``ports``: what is plugged into the machine's bridges."""
         self._enforcer = enforcer
         self._link = link
         self._counters = counters
@@ -58,6 +61,7 @@ class ExplainModel:
         self._settings = settings
         self._machine = machine
         self._routing = routing
+        self._ports = ports
         self._pending = PendingPolicy()
         self._states: tuple[Desired[Plan], PolicyState, PolicyState | None] | None = None
         self._making_states = asyncio.Lock()
@@ -126,7 +130,7 @@ class ExplainModel:
         except OSError as error:
             notes.append(f"the node's addresses cannot be read: {error}")
             interfaces = ()
-        return evaluated_node(plan_settings(self._settings, interfaces, enforced.configuration))
+        return evaluated_node(plan_settings(self._settings, interfaces, enforced.configuration, self._ports()))
 
     async def _routed(
         self, state: PolicyState, node: Node, flows: Sequence[Flow], notes: list[str]
@@ -134,11 +138,12 @@ class ExplainModel:
         """The flows with the interfaces that they take, and the node with all addresses that the kernel takes for its
         own; with a note where the kernel does not say."""
         evaluator = await asyncio.to_thread(state.evaluator, node)
+        bridges = dict(node.bridge_ports)
 
         def interface_of(address: Address) -> str:
             found = evaluator.endpoint_of(address)
             if found is not None and found.is_workload and node.has(found):
-                return found.interface
+                return bridges.get(found.interface, found.interface)
             # An address of loopback may be reached by any interface.
             own = node.interface_with(address)
             return own if own != LOOPBACK else ""

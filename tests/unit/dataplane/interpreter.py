@@ -7,6 +7,7 @@ from typing import Any
 
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.evaluator.packet import Packet
+from dnsguard.dataplane.frames import Frame, LinkLocalTarget, NoArpAddress, PortSays, Says
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressMap,
@@ -32,6 +33,7 @@ from dnsguard.dataplane.rules import (
     IsReply,
     Jump,
     LeasedTo,
+    LeavesWith,
     Log,
     MarkConnection,
     Marked,
@@ -206,7 +208,12 @@ class Run:
                 return self.packet.destination in self.own
             case FromMachine():
                 return self.packet.source in self.own
-            case Marked(bit):
-                return bool(self.mark & bit)
+            case LeavesWith(family, name, negated):
+                key = interface_key(self.interfaces.get(Way.OUT, "")) + self.packet.destination.packed
+                return self._version == family and (key in self._set(name).keys) != negated
+            case Frame() | Says() | PortSays() | NoArpAddress() | LinkLocalTarget():
+                raise AssertionError("frames are for the kernel tests to show")
+            case Marked(bit, negated):
+                return bool(self.mark & bit) != negated
             case HopLimit():
                 return False

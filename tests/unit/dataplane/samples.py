@@ -192,6 +192,20 @@ def hosts() -> Compiled:
     )
 
 
+def bridged() -> Compiled:
+    """Behind ports of bridges: with and without an Ethernet address, one of IPv6 alone, one that is routed."""
+    return compiled(
+        endpoints=[
+            workload("a", "10.65.0.2", "2001:db8:65::2", interface="veth-a"),
+            replace(workload("b", "10.65.0.3", "2001:db8:65::3", interface="veth-b"), mac="02:00:5e:00:53:0b"),
+            replace(workload("c", "2001:db8:65::4", interface="veth-c"), mac="02-00-5e-00-53-0c"),
+            workload("d", "10.65.0.5", interface="cali-d"),
+            workload("e", "10.65.0.6"),
+        ]
+    )
+
+
+BRIDGE_PORTS = (("eth1", "br0"), ("veth-a", "br0"), ("veth-b", "br0"), ("veth-c", "br1"), ("veth-x", "br2"))
 HOST_NODE = replace(
     NODE,
     interface_addresses=(("eth1", (ip_address("192.0.2.1"),)), ("lo", (ip_address("127.0.0.1"),))),
@@ -233,6 +247,15 @@ SAMPLES = {
     "judging-again-with-denied-log": (
         tiers,
         replace(NODE, mark_mask=0x0000_FF00, denied_log=DeniedLog(), fail_open_after=60),
+    ),
+    "bridged": (bridged, replace(NODE, bridge_ports=BRIDGE_PORTS)),
+    "bridged, a bridge of unknown workloads": (
+        bridged,
+        replace(NODE, bridge_ports=BRIDGE_PORTS, workload_interfaces=("br2", "cali*"), denied_log=DeniedLog()),
+    ),
+    "bridges of unknown workloads alone": (
+        empty,
+        replace(NODE, bridge_ports=BRIDGE_PORTS, workload_interfaces=("br*",)),
     ),
     "host-accepts": (domains, replace(NODE, endpoint_to_host=HostAction.ACCEPT)),
 }

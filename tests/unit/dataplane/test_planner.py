@@ -63,6 +63,9 @@ SETTINGS = [
     replace(HERE, deny=DenyAction.REJECT),
     replace(HERE, node="there"),
     replace(HERE, interface_addresses=()),
+    replace(HERE, bridge_ports=(("cali1", "br0"), ("eth9", "br0"))),
+    replace(HERE, bridge_ports=(("cali1", "br1"), ("cali2", "br1"), ("eth9", "br0"))),
+    replace(HERE, bridge_ports=(("cali1", "br0"), ("eth9", "br0")), workload_interfaces=("br",)),
 ]
 
 

@@ -433,3 +433,29 @@ def test_dns_for_other_servers_is_intercepted(
     verdict = run([closed], source, destination, node, **ways, **probe)
     assert shown(verdict) == outcome
     assert not (verdict.elsewhere and outcome == TAKEN)
+
+
+PLUGGED = (("cali-w", "br0"), ("cali-v", "br0"), ("eth1", "br0"))
+OPEN = "allow: profile kns.shop"
+DISCOVERY = {"protocol": ICMPV6, "port": None, "icmp_type": 135, "icmp_code": 0, "hop_limit": 255}
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "ways", "probe", "outcome"),
+    [
+        pytest.param(W, OUT, {"arrives": "br0", "leaves": "eth0"}, {}, OPEN, id="through the bridge"),
+        pytest.param(W, OUT, {"arrives": "cali-w", "leaves": "eth0"}, {}, OPEN, id="by the port's name"),
+        pytest.param(W, OUT, {"leaves": "eth0"}, {}, OPEN, id="as its endpoint says"),
+        pytest.param(W, V, {"arrives": "br0", "leaves": "br0"}, {}, OPEN, id="between two ports"),
+        pytest.param(W, V, {"arrives": "eth0"}, {}, SPOOFED, id="by an interface that is no bridge"),
+        pytest.param(OUT, V, {"arrives": "br0"}, {}, OPEN, id="of somebody else on the bridge"),
+        pytest.param(OUT, V, {"arrives": "br0", "state": PacketState.ESTABLISHED}, {}, KNOWN, id="known"),
+        pytest.param(W6, "fe80::9", {"arrives": "br0", "leaves": "br0"}, DISCOVERY, "allow: IPv6 neighbour discovery",
+                     id="neighbour discovery between two ports"),
+    ],
+)  # fmt: skip
+def test_behind_the_port_of_a_bridge(
+    source: str, destination: str, ways: dict[str, Any], probe: dict[str, Any], outcome: str
+) -> None:
+    node = replace(NODE, bridge_ports=PLUGGED, workload_interfaces=("tap*",), workload_cidrs=())
+    assert shown(run([], source, destination, node, **{"port": 443, **ways, **probe})) == outcome

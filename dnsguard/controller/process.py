@@ -258,6 +258,7 @@ def files_of(settings: Settings) -> dict[str, str]:
         "store": str(settings.state_dir / STORE_FILE),
         "token": str(settings.token_file),
         "audit": str(settings.state_dir / AUDIT_FILE),
+        **({} if settings.packet_log == "Off" else {"packets": str(settings.packet_log_path)}),
         "link": str(settings.link_socket),
         "api": settings.api_url,
     }

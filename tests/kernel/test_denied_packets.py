@@ -114,7 +114,7 @@ async def no_names(pairs: Collection[tuple[bytes, bytes]]) -> Mapping[tuple[byte
 
 
 @contextlib.asynccontextmanager
-async def watching(way: Road, plan: Plan | None = None, per_second: int = 100) -> AsyncIterator[Watch]:
+async def watching(way: Road, plan: Plan | None = None, **more: int) -> AsyncIterator[Watch]:
     """In the node's network: so is what this thread does while it waits."""
     made = policies()
     force = InForce(made, plan or build_plan(made, SETTINGS))
@@ -122,7 +122,7 @@ async def watching(way: Road, plan: Plan | None = None, per_second: int = 100) -
     async def counts() -> Mapping[str, int]:
         return {name: counted.packets for name, counted in way.driver.counters().items()}
 
-    groups = PacketGroups(denied=101, logged=100, per_second=per_second)
+    groups = PacketGroups(denied=101, logged=100, **({"per_second": 100} | more))
     packets = LoggedPackets(groups, "", lambda: force, no_names, counts, None)
     with way.node.entered():
         task = asyncio.create_task(packets.run())
@@ -306,6 +306,31 @@ async def test_what_goes_beyond_the_limit_is_counted_and_denied(way: Road) -> No
         assert (gap["of"], gap["counter"]) == (f"rule 0 of {WEB}", "np-app.app.web-egress-0")
         assert gap["reason"] == "beyond what is logged in a second"
         assert shown + gap["count"] == 500
+    finally:
+        way.driver.apply(build_plan(policies(), SETTINGS))
+
+
+async def test_what_is_lost_on_its_way_is_counted_once(way: Road) -> None:
+    """More at once than the socket takes, while nobody reads."""
+    generous = replace(SETTINGS, denied_log=DeniedLog(per_second=10_000))
+    plan = build_plan(policies(), generous)
+    way.driver.apply(plan)
+    try:
+        async with watching(way, plan, per_second=10_000, buffer_bytes=65_536) as watch:
+            lines = watch.packets.shown.follow(WantedPackets(), 0)
+            assert await anext(lines) == ""
+            await watch.until(lambda: watch.packets.is_counting)
+            udp("a", FAR, 666, count=60_000)(way)
+            await asyncio.sleep(0.3)
+            udp("a", FAR, 666, count=40)(way)  # whose numbers tell
+            told: dict[str, int] = {}
+            async with asyncio.timeout(PATIENCE):
+                while sum(told.values()) < 60_040:
+                    line = json.loads(await anext(lines))
+                    told[line.get("reason", "")] = told.get(line.get("reason", ""), 0) + line.get("count", 1)
+        assert told.keys() == {"", "lost on the way from the kernel", "beyond what is logged in a second"}
+        assert sum(told.values()) == 60_040
+        assert watch.packets.lost == told["lost on the way from the kernel"]
     finally:
         way.driver.apply(build_plan(policies(), SETTINGS))
 

@@ -3,28 +3,27 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from dnsguard.calc.compiled import Compiled, Direction
+from dnsguard.controller.denied.completeness import Completeness, Counts
 from dnsguard.controller.denied.reading import TICK_SECONDS, Group, InterfaceNames
 from dnsguard.controller.denied.shown import Shown
-from dnsguard.controller.denied.unlogged import DeniedCounters, Missed, Unlogged
+from dnsguard.controller.denied.unlogged import Missed
 from dnsguard.controller.denied.whose import Whose
 from dnsguard.dataplane.rulenames import RuleNames
 from dnsguard.dataplane.rules import Plan
 from dnsguard.errors import DnsguardError
 from dnsguard.netlink.headers import headers
 from dnsguard.netlink.nflog import Logged
+from dnsguard.netlink.packetlog import BUFFER
 from dnsguard.observe.exposition import Metric, number
 from dnsguard.observe.merging import Merged, Merging
 from dnsguard.observe.packetrecord import DENY, LOG, Decided, Packet, PacketRecord, unshown_line
 from dnsguard.observe.writer import LineWriter
 
 log = logging.getLogger(__name__)
-
-LOOK_SECONDS: Final = 5.0
-"""Between two looks at the counters while more may be denied than is logged."""
 
 LAST_SECONDS: Final = 1.0
 """What the file is given at the end to take what waits."""
@@ -51,6 +50,9 @@ class PacketGroups(NamedTuple):
     per_second: int
     """What is logged at most of what is denied to one interface."""
 
+    buffer_bytes: int = BUFFER
+    """What waits for us in the kernel, of each group."""
+
 
 class LoggedPackets:
     """Belongs to one event loop."""
@@ -61,36 +63,33 @@ class LoggedPackets:
         node: str,
         in_force: Callable[[], InForce | None],
         ask: Ask,
-        counts: Callable[[], Awaitable[Mapping[str, int]]],
+        counts: Counts,
         writer: LineWriter | None,
     ) -> None:
-        """``counts``: packets by named counter, may raise DnsguardError; ``writer``: None where no file is written."""
+        """``writer``: None where no file is written."""
         self.shown = Shown()
         self.records = 0
         """Made since the beginning."""
 
-        self._per_second = groups.per_second
         self._in_force = in_force
         self._ask = ask
-        self._counts = counts
         self._writer = writer
         self._whose = Whose(node)
         self._rules = RuleNames()
         self._merging = Merging()
         self._names = InterfaceNames()
-        self._unlogged = Unlogged()
-        self._denied = None if groups.denied is None else Group(groups.denied, "the log of denied packets", self._deny)
-        logged = None if groups.logged is None else Group(groups.logged, "what Log rules show", self._log)
-        self._groups = [group for group in (self._denied, logged) if group is not None]
-        self._denying = DeniedCounters(groups.denied or 0)
+        self._groups: list[Group] = []
+        self._denied: Group | None = None
+        if groups.denied is not None:
+            self._denied = Group(groups.denied, "the log of denied packets", self._deny, groups.buffer_bytes)
+            self._groups.append(self._denied)
+        if groups.logged is not None:
+            self._groups.append(Group(groups.logged, "what Log rules show", self._log, groups.buffer_bytes))
+        self._completeness = Completeness(groups.denied or 0, groups.per_second // 2, counts, self._say_missed)
         self._finishing: asyncio.Task[None] | None = None
-        self._looking: asyncio.Task[None] | None = None
         self._unreadable = 0
         self._lost_told = 0
-        self._counting = False
-        self._busy = False
-        self._second = (0, 0)
-        self._next_look = 0.0
+        self._denied_lost = 0
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -108,7 +107,7 @@ class LoggedPackets:
     @property
     def is_counting(self) -> bool:
         """Whether it is known what was denied before."""
-        return self._counting
+        return self._completeness.is_begun
 
     @property
     def lost(self) -> int:
@@ -124,9 +123,9 @@ class LoggedPackets:
         finally:
             for group in self._groups:
                 group.close()
-            for task in self._finishing, self._looking:
-                if task is not None:
-                    task.cancel()
+            self._completeness.close()
+            if self._finishing is not None:
+                self._finishing.cancel()
 
     def close(self, seconds: float = LAST_SECONDS) -> None:
         """Write what waits, for so long at most. Blocks."""
@@ -144,7 +143,7 @@ class LoggedPackets:
             ("read", "Packets that rules logged and that were read.", self._merging.packets),
             ("suppressed", "Packets without a record, because their client had too many.", self._merging.suppressed),
             ("lost", "Packets that rules logged and that were lost before they were read.", self.lost),
-            ("unlogged", "Denied packets beyond what is logged in a second.", self._unlogged.packets),
+            ("unlogged", "Denied packets beyond what is logged in a second.", self._completeness.unlogged.packets),
             ("unwritten", "Records that the file did not take.", self._writer.lost if self._writer is not None else 0),
         ):
             yield number(f"dnsguard_logged_packets_{name}_total", "counter", text, value)
@@ -163,13 +162,13 @@ class LoggedPackets:
             due = self._merging.due(now)
             if due:
                 self._finishing = asyncio.create_task(self._finish(due), name="denied packets")
-        if force is not None and self._is_time_to_look():
-            self._looking = asyncio.create_task(self._look(force.plan), name="unlogged packets")
+        if force is not None:
+            self._completeness.tick(force.plan, self._merging.packets)
         if self._writer is not None:
             self._writer.flush()
 
     def _deny(self, logged: Logged) -> None:
-        self._unlogged.logged(logged.prefix)
+        self._completeness.unlogged.logged(logged.prefix)
         self._take(DENY, logged)
 
     def _log(self, logged: Logged) -> None:
@@ -250,43 +249,17 @@ class LoggedPackets:
             self._say(unshown_line(now, crowded, "too many at once"))
         if missing := self.lost - self._lost_told:
             self._lost_told += missing
-            self._busy = True
+            if self._denied is not None:
+                self._completeness.lost(self._denied.lost - self._denied_lost)
+                self._denied_lost = self._denied.lost
             self._say(unshown_line(now, missing, "lost on the way from the kernel"))
 
-    def _is_time_to_look(self) -> bool:
-        """Once so many packets came in a second that a rule may have logged less than it denied, until all is told."""
-        now = time.monotonic()
-        second, before = self._second
-        if int(now) != second:
-            self._busy = self._busy or self._merging.packets - before >= self._per_second // 2
-            self._second = int(now), self._merging.packets
-        wanted = self._busy or not self._counting
-        if not wanted or now < self._next_look or (self._looking is not None and not self._looking.done()):
-            return False
-        self._next_look = now + LOOK_SECONDS
-        return True
-
-    async def _look(self, plan: Plan) -> None:
-        self._busy = False
-        try:
-            counts = await self._counts()
-        except DnsguardError as error:
-            log.warning("counters cannot be read: %s", error)
-            return
+    def _say_missed(self, missed: Iterable[Missed]) -> None:
         now = time.time()
-        if not self._counting:
-            self._counting = True
-            self._unlogged.begin(counts)
-            return
-        for missed in self._unlogged.look(counts, self._denying(plan)):
-            self._say(self._missed_line(missed, now))
-        self._busy = self._busy or not self._unlogged.is_settled
-
-    def _missed_line(self, missed: Missed, now: float) -> str:
-        rule = self._rules(missed.counter)
-        whose = "" if rule is None else str(rule)
-        reason = "beyond what is logged in a second"
-        return unshown_line(now, missed.packets, reason, whose=whose, counter=missed.counter)
+        for counter, count in missed:
+            rule = self._rules(counter)
+            whose = "" if rule is None else str(rule)
+            self._say(unshown_line(now, count, "beyond what is logged in a second", whose=whose, counter=counter))
 
 
 def _pair(merged: Merged) -> tuple[bytes, bytes]:

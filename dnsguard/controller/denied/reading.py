@@ -26,7 +26,7 @@ Take = Callable[[Logged], None]
 class Group:
     """One group that is ours, or is to be. Belongs to one event loop."""
 
-    def __init__(self, number: int, purpose: str, take: Take) -> None:
+    def __init__(self, number: int, purpose: str, take: Take, buffer_bytes: int) -> None:
         """``purpose``: for people; ``take`` is called with each packet and must not raise."""
         self.number = number
         self.problem = ""
@@ -37,7 +37,7 @@ class Group:
 
         self._purpose = purpose
         self._take = take
-        self._socket = PacketLog(number)
+        self._socket = PacketLog(number, buffer_bytes)
         self._next_try = 0.0
 
     @property
@@ -46,8 +46,8 @@ class Group:
 
     @property
     def lost(self) -> int:
-        """Packets that were logged and lost on their way, and messages that could not be read."""
-        return self._socket.lost + self._socket.malformed
+        """Packets that were logged and lost on their way."""
+        return self._socket.lost
 
     def open(self) -> None:
         """Take the group, if it is not ours and it is time to try."""

@@ -52,6 +52,7 @@ class Unlogged:
 
         self._missing: dict[str, int] = {}
         self._told: dict[str, int] = {}
+        self._said = 0
 
     def begin(self, counts: Mapping[str, int]) -> None:
         """What is counted already was denied before anybody read."""
@@ -61,6 +62,10 @@ class Unlogged:
     def logged(self, counter: str) -> None:
         """A packet of this rule came."""
         self._logged[counter] = self._logged.get(counter, 0) + 1
+
+    def said(self, packets: int) -> None:
+        """So many are missing, of whichever rules, and that has been said."""
+        self._said += packets
 
     def look(self, counts: Mapping[str, int], denying: Iterable[str]) -> list[Missed]:
         """What was missed since the last look but one; ``denying``: the counters of rules that deny."""
@@ -80,8 +85,11 @@ class Unlogged:
             sure = min(missing[counter], self._missing.get(counter, 0)) - told
             if sure > 0:
                 self._told[counter] = told + sure
-                self.packets += sure
-                found.append(Missed(counter, sure))
+                said = min(sure, self._said)
+                self._said -= said
+                self.packets += sure - said
+                if sure > said:
+                    found.append(Missed(counter, sure - said))
         self._missing = missing
         for each in self._base, self._seen, self._logged, self._told:
             for counter in each.keys() - counts.keys():  # of rules that are gone

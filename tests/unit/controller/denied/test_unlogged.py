@@ -39,6 +39,14 @@ def test_it_goes_on() -> None:
     assert looks(unlogged, 10, 30, 30, 31, 31) == [[], [Missed("c", 10)], [Missed("c", 20)], [], [Missed("c", 1)]]
 
 
+def test_what_was_lost_on_its_way_and_said_is_not_said_again() -> None:
+    unlogged = Unlogged()
+    unlogged.begin({})
+    unlogged.said(7)
+    assert looks(unlogged, 5, 5, 10, 10) == [[], [], [], [Missed("c", 3)]]
+    assert unlogged.packets == 3
+
+
 def test_a_counter_that_begins_anew() -> None:
     unlogged = Unlogged()
     unlogged.begin({"c": 100})

@@ -8,7 +8,7 @@ from struct import unpack_from
 from typing import Final
 
 from dnsguard.netlink import conntrack
-from dnsguard.netlink.codec import header, packets
+from dnsguard.netlink.codec import MalformedMessageError, header, packets
 from dnsguard.netlink.socket import NetlinkError, NoAcknowledgementError
 
 _NETLINK_NETFILTER: Final = 12
@@ -29,8 +29,7 @@ class FlowList:
     """Lists connections of the network namespace that it was made in. For one thread at a time."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
-        self._socket.bind((0, 0))
+        self._socket = _opened()
         self._sequence = 0
 
     def close(self) -> None:
@@ -38,7 +37,17 @@ class FlowList:
 
     def opened_by(self, clients: frozenset[bytes], deadline_s: float = 30.0) -> Iterator[conntrack.Flow]:
         """Answered connections that these packed addresses opened. Some may be missed or come twice: the table does
-        not hold still. Raises `NetlinkError`, `NoAcknowledgementError`, `MalformedMessageError` and OSError."""
+        not hold still. Raises `NetlinkError`, `NoAcknowledgementError`, `MalformedMessageError` and OSError; the next
+        list is asked for on another socket then."""
+        try:
+            yield from self._opened_by(clients, deadline_s)
+        except (NetlinkError, NoAcknowledgementError, MalformedMessageError, OSError):
+            renewed = _opened()
+            self._socket.close()
+            self._socket = renewed
+            raise
+
+    def _opened_by(self, clients: frozenset[bytes], deadline_s: float) -> Iterator[conntrack.Flow]:
         give_up = time.monotonic() + deadline_s
         for family, length in ((conntrack.IPV4, 4), (conntrack.IPV6, 16)):
             ours = frozenset(client for client in clients if len(client) == length)
@@ -76,3 +85,9 @@ class FlowList:
             raise NoAcknowledgementError("list of connections: the kernel did not answer in time") from None
         except OSError as error:
             raise NetlinkError(error.errno or 0, None, "list of connections", os.strerror(error.errno or 0)) from None
+
+
+def _opened() -> socket.socket:
+    opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
+    opened.bind((0, 0))
+    return opened

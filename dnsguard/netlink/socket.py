@@ -80,7 +80,7 @@ class NetfilterSocket:
     policy that selects 10 000 endpoints changes 40 000 elements of maps, 5 MB, and a label of network sets a million
     ranges, 70 MB. What does not fit keeps everybody's changes from the kernel. No memory is taken before it is used.
 
-    A socket on which a batch could not be sent, or was not acknowledged, is given up for a new one: no request after it
+    A socket on which something could not be sent, or was not answered, is given up for a new one: no request after it
     suffers from what was wrong with it.
     """
 
@@ -139,6 +139,11 @@ class NetfilterSocket:
             self._open_anew()
             raise
 
+    def _given_up(self, subject: str, error: OSError | NoAcknowledgementError) -> NoAcknowledgementError:
+        """The error to raise, after the socket has been given up."""
+        self._open_anew()
+        return NoAcknowledgementError(f"{subject}: {error.strerror}") if isinstance(error, OSError) else error
+
     def _open_anew(self) -> None:
         """Where even that is refused, stay with what there is; the next failure tries again."""
         with contextlib.suppress(OSError):
@@ -177,6 +182,12 @@ class NetfilterSocket:
 
         Raises `NoAcknowledgementError` after ``deadline_s`` seconds without an answer.
         """
+        try:
+            return self._generation(deadline_s)
+        except (OSError, NoAcknowledgementError) as error:
+            raise self._given_up("the generation of the rules", error) from None
+
+    def _generation(self, deadline_s: float) -> int:
         give_up = time.monotonic() + deadline_s
         number = self._next_sequences(1)
         body = bytes(4)
@@ -200,6 +211,12 @@ class NetfilterSocket:
         The requests travel together, in one datagram. Raises `NetlinkError` for the first that is refused otherwise,
         and `NoAcknowledgementError` after ``deadline_s`` seconds.
         """
+        try:
+            return self._ask(requests, deadline_s)
+        except (OSError, NoAcknowledgementError) as error:
+            raise self._given_up(f"questions about {requests[0].subject} and others", error) from None
+
+    def _ask(self, requests: Sequence[Message], deadline_s: float) -> list[bytes | None]:
         give_up = time.monotonic() + deadline_s
         first = self._next_sequences(len(requests))
         self._socket.send(
@@ -216,8 +233,6 @@ class NetfilterSocket:
             except BlockingIOError:
                 self._wait_readable(give_up, f"questions about {requests[0].subject} and others")
                 continue
-            except OSError as error:  # ENOBUFS: answers were lost
-                raise NoAcknowledgementError(f"questions about {requests[0].subject}: {error.strerror}") from None
             for kind, flags, sequence, body in packets(datagram):
                 index = sequence - first
                 if not 0 <= index < len(requests):
@@ -235,10 +250,13 @@ class NetfilterSocket:
         A dump that a change of the table interrupted is repeated, five times at most; then it is taken as it is:
         under steady DNS traffic the sets never hold still. A hash set that has just grown is moved in the background,
         and the kernel does not say that a list taken meanwhile lacks elements.
-        Raises `NetlinkError` (ENOENT: no such table or set).
+        Raises `NetlinkError` (ENOENT: no such table or set), `NoAcknowledgementError`.
         """
         for _ in range(_DUMP_ATTEMPTS):
-            bodies, interrupted = self._dump_once(request, deadline_s)
+            try:
+                bodies, interrupted = self._dump_once(request, deadline_s)
+            except (OSError, NoAcknowledgementError) as error:
+                raise self._given_up(f"list of {request.subject}", error) from None
             if not interrupted:
                 break
         return parse(bodies)

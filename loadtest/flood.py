@@ -23,8 +23,8 @@ class _Piece(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
-class _Message(ctypes.Structure):
-    """``struct mmsghdr``."""
+class _Head(ctypes.Structure):
+    """``struct msghdr``."""
 
     _fields_ = (
         ("name", ctypes.c_void_p),
@@ -34,8 +34,13 @@ class _Message(ctypes.Structure):
         ("control", ctypes.c_void_p),
         ("control_length", ctypes.c_size_t),
         ("flags", ctypes.c_int),
-        ("sent", ctypes.c_uint32),
     )
+
+
+class _Message(ctypes.Structure):
+    """``struct mmsghdr``."""
+
+    _fields_ = (("head", _Head), ("sent", ctypes.c_uint32))
 
 
 class Flood:
@@ -66,7 +71,7 @@ class Flood:
         self._pieces = (_Piece * count)(*(_Piece(ctypes.addressof(frame), len(frame) - 1) for frame in self._frames))
         self._messages = (_Message * count)()
         for message, piece in zip(self._messages, self._pieces, strict=True):
-            message.pieces, message.piece_count = ctypes.pointer(piece), 1
+            message.head.pieces, message.head.piece_count = ctypes.pointer(piece), 1
 
     def send(self) -> float:
         """All of them, once: seconds a packet, on its whole way, which the kernel goes inside the call."""

@@ -1,7 +1,9 @@
 """The dead-man switch in a kernel: everything passes without signs of life, and nothing does again after the first."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +19,7 @@ from dnsguard.netlink import dumps, nftables
 from dnsguard.netlink.nftables import Element
 from dnsguard.netlink.probe import readding_updates_timeout
 from tests.support.compiled import compiled, policy, policy_class, tier, workload
+from tests.support.lan import BRIDGE_PORTS, PLUGGED, address, lan, udp4
 from tests.support.road import Road, road
 
 EGRESS, INGRESS = Direction.EGRESS, Direction.INGRESS
@@ -44,12 +47,16 @@ WAYS = {
 @pytest.fixture
 def way() -> Iterator[Road]:
     with road(SETTINGS) as made:
-        nothing = policy("nothing")
-        egress, ingress = (policy_class(each, tier("application", nothing)) for each in (EGRESS, INGRESS))
-        closed = workload("a", A, A6, interface="cali-a", egress=egress, ingress=ingress)
-        state = compiled(endpoints=[closed], policies=[nothing])
-        made.driver.apply(build_plan(state, SETTINGS))
+        made.driver.apply(build_plan(closed_workload(), SETTINGS))
         yield made
+
+
+def closed_workload() -> Compiled:
+    """A workload that policy lets do nothing."""
+    nothing = policy("nothing")
+    egress, ingress = (policy_class(each, tier("application", nothing)) for each in (EGRESS, INGRESS))
+    closed = workload("a", A, A6, interface="cali-a", egress=egress, ingress=ingress)
+    return compiled(endpoints=[closed], policies=[nothing])
 
 
 def outcomes(way: Road) -> dict[tuple[str, str, str, int], str]:
@@ -156,3 +163,39 @@ def test_switched_off_nothing_of_it_is_left(way: Road) -> None:
     assert "alive" not in listing
     assert "failed-open" not in listing
     assert way.send("u", "net", FAR, 9) == "unknown-workload-egress"
+
+
+@pytest.mark.parametrize(("mask", "outcome"), [(0, ARRIVED), (0x0FF0_0000, "tier-application-egress-end")])
+async def test_what_connected_while_it_was_open_goes_on_unless_connections_end_with_policy(
+    way: Road, mask: int, outcome: str
+) -> None:
+    way.driver.apply(build_plan(closed_workload(), replace(SETTINGS, mark_mask=mask)))
+    die(way)
+    receiver = way.listen("net", FAR, 9)
+    with way.places["a"].entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind((A, 4000))
+        assert way.pass_on(sender, receiver, (FAR, 9)) == ARRIVED
+        receiver.sendto(b"and back", (A, 4000))
+        sender.settimeout(PATIENCE)
+        assert sender.recv(10) == b"and back"
+        beating(way).follow(LONG)
+        assert way.pass_on(sender, receiver, (FAR, 9)) == outcome
+
+
+def test_on_a_bridge_addresses_are_checked_still() -> None:
+    """A workload that is known passes, with its own address."""
+    settings = Settings(fail_open_after=LONG, bridge_ports=BRIDGE_PORTS)
+    nothing = policy("nothing")
+    egress = policy_class(EGRESS, tier("application", nothing))
+    endpoints = [
+        workload(place, address(place), address(place, 6), interface=PLUGGED[place][0], egress=egress) for place in "ab"
+    ]
+    with lan(settings) as yard:
+        yard.calls_hooks(True)
+        yard.tables.apply(build_plan(compiled(endpoints=endpoints, policies=[nothing]), settings))
+        assert yard.send("a", "lan", address("lan"), 9) == "tier-application-egress-end"
+        die(yard)
+        assert yard.send("a", "lan", address("lan"), 9) == ARRIVED
+        assert yard.send("a", "net", "192.0.2.10", 9) == ARRIVED
+        frame = udp4(yard.mac("lan"), yard.mac("b"), address("a"), address("lan"), 9)
+        assert yard.throw("b", "lan", frame) == "spoofed-source"

@@ -84,6 +84,15 @@ def _add_discovery(app: FastAPI, services: Services) -> None:
     for path in ("/healthz", "/livez"):
         app.add_route(path, _alive, methods=["GET"], include_in_schema=False)
 
+    async def ready(_: Request) -> Response:
+        """Needs no token, so it says nothing of what is wrong."""
+        report = await services.status()
+        if not report.ready:
+            return PlainTextResponse("not ready: dnsguard status says why\n", 503)
+        return PlainTextResponse(f"{report.enforcing or 'ok'}\n")
+
+    app.add_route("/readyz", ready, methods=["GET"], include_in_schema=False)
+
 
 async def _alive(_: Request) -> Response:
     return PlainTextResponse("ok")

@@ -14,8 +14,8 @@ from api.failures import Failure
 from api.services import Caller, Services
 from api.traffic import Traffic
 
-OPEN_PATHS = frozenset({"/healthz", "/livez"})
-"""Says that the process lives, and nothing else."""
+OPEN_PATHS = frozenset({"/healthz", "/livez", "/readyz"})
+"""Say that the process lives, or that the whole is ready, and nothing else."""
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 

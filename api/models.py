@@ -126,6 +126,9 @@ class StatusReport(View):
     ready: bool
     """Everything enforces and answers; else ``problems`` says what does not."""
 
+    enforcing: str = ""
+    """How and when it was proven last that the kernel does what policy asks for; empty where it is not."""
+
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """Things in the policy that an operator should look at."""

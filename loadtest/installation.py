@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, thread_time
 from typing import NamedTuple, Self
@@ -49,7 +50,7 @@ class Installation:
     def __init__(self, pace: Pace = ALONE) -> None:
         directory = Path("unused")
         self.settings = Settings(state_dir=directory, run_dir=directory, node_name=NODE)
-        self.foundation = build_plan(Compiled(), plan_settings(self.settings))
+        self.foundation = build_plan(Compiled(), replace(plan_settings(self.settings), canary=None))
         self.inputs = Inputs()
         self.socket = table_socket()
         self._worker = ThreadPoolExecutor(1, "kernel")

@@ -35,7 +35,8 @@ def main(argv: Sequence[str]) -> int:
 def summary(report: dict[str, Any]) -> list[str]:
     """The report for people, problems first."""
     problems = report.get("problems", ())
-    lines = [f"dnsguard {report['version']}: {_readiness(report['ready'], len(problems))}"]
+    readiness = _readiness(report["ready"], report.get("enforcing") or "ready", len(problems))
+    lines = [f"dnsguard {report['version']}: {readiness}"]
     lines += [f"  problem: {problem}" for problem in problems]
     lines += [f"  warning: {warning}" for warning in report.get("warnings", ())]
     lines.append(f"policy: revision {report.get('storeRevision', 0)}, enforced {report.get('enforcedRevision', 0)}")
@@ -64,10 +65,10 @@ def summary(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _readiness(ready: bool, problems: int) -> str:
+def _readiness(ready: bool, how: str, problems: int) -> str:
     if not ready:
         return "NOT READY"
-    return f"ready, with {problems} problem{'s' if problems > 1 else ''}" if problems else "ready"
+    return f"{how}, with {problems} problem{'s' if problems > 1 else ''}" if problems else how
 
 
 def _socket_text(listen: str) -> str:

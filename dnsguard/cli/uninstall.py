@@ -1,4 +1,4 @@
-"""`dnsguard uninstall`: remove our nftables tables, the IP rule and route of interception, what bridges were told."""
+"""`dnsguard uninstall`: take away what of ours the kernel has: tables, IP rule, route, interface, what bridges do."""
 
 import argparse
 import errno
@@ -8,6 +8,7 @@ from dnsguard.cli.errors import CommandError
 from dnsguard.cli.lock import hold_run_dir
 from dnsguard.controller.bridgehooks import restore_bridges
 from dnsguard.dataplane.settings import INTERCEPTED_MARK
+from dnsguard.netlink.canarypair import NotOurs, remove_pair
 from dnsguard.netlink.localdelivery import LocalDelivery
 from dnsguard.netlink.nftables import BRIDGE, delete_table
 from dnsguard.netlink.socket import FamilySocket, NetfilterSocket, NetlinkError
@@ -19,8 +20,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="dnsguard uninstall",
         allow_abbrev=False,
-        description="Remove the nftables table, and the IP rule and route of interception: what was denied passes from"
-        " then on. The state directory stays.",
+        description="Remove the nftables table, the IP rule and route of interception, and the interface of the"
+        " self-test: what was denied passes from then on. The state directory stays.",
     )
     add_flags(parser)
     settings = settings_from(parser.parse_args(argv), needs_upstreams=False)
@@ -34,10 +35,20 @@ def main(argv: Sequence[str]) -> int:
             had_bridges = restore_bridges(settings.state_dir)
         except OSError as error:
             raise CommandError(f"bridges go on calling the IP hooks: {error.strerror or error}") from None
+        near = f"{settings.canary_interface}0"
+        had_pair = False
+        try:
+            had_pair = remove_pair(near)
+        except NotOurs:
+            pass
+        except OSError as error:
+            raise CommandError(f"the interface {near} of the self-test stays: {error.strerror or error}") from None
     if had_rule:
         print("IP rule and route of interception removed")
     if had_bridges:
         print("bridges call the IP hooks as they did before")
+    if had_pair:
+        print(f"interface {near} of the self-test removed")
     if had_table:
         print(f"table inet {settings.table} removed: dnsguard enforces nothing any more")
     else:

@@ -46,6 +46,7 @@ def plan_settings(
         bridge_ports=ports,
         listen=tuple(Listen(listen.address, listen.port) for listen in settings.listen),
         interception=interception(settings, configuration),
+        canary=settings.canary,
         endpoint_to_host=HostAction(configuration.endpoint_to_host),
         allow_vxlan=configuration.allow_vxlan,
         allow_ipip=configuration.allow_ipip,
@@ -83,9 +84,9 @@ def denied_log(settings: Settings) -> DeniedLog | None:
 
 
 def foundation_settings(settings: Settings) -> PlanSettings:
-    """Of the table before anything is known. Nothing is intercepted or judged again then: a table of an earlier run is
-    adopted as it is, whether that one did or not."""
-    return replace(plan_settings(settings), endpoints_known=False, interception=None, mark_mask=0)
+    """Of the table before anything is known. Nothing is intercepted or judged again then, and no canary has a place: a
+    table of an earlier run is adopted as it is, whether that one had these or not."""
+    return replace(plan_settings(settings), endpoints_known=False, interception=None, mark_mask=0, canary=None)
 
 
 def interception(settings: Settings, configuration: Effective) -> Interception | None:

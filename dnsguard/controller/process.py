@@ -163,7 +163,9 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 explain=ExplainModel(
                     enforcer, link, counters.counters, counter_worker, settings, ports=lambda: plugs.ports
                 ),
-                status=StatusModel(VERSION, inputs, enforcer, link, troubles, files_of(settings)),
+                status=StatusModel(
+                    VERSION, inputs, enforcer, link, troubles, files_of(settings), self_test=settings.canary is not None
+                ),
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=leases,
                 stats=StatsModel(counting),

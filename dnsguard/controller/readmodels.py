@@ -20,6 +20,7 @@ from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
 from dnsguard.controller.inputs import Inputs
+from dnsguard.controller.proven import proven
 from dnsguard.dataplane.rules import Plan
 from dnsguard.link.messages import LearnedLease
 
@@ -35,23 +36,30 @@ class StatusModel:
         link: Forwarders,
         troubles: Callable[[], Iterator[str]],
         files: Mapping[str, str],
+        *,
+        self_test: bool = False,
     ) -> None:
-        """``troubles``: what the rest of the process (store, audit log) has to complain about now."""
+        """``troubles``: what the rest of the process (store, audit log) has to complain about now. ``self_test``:
+        whether it is to be proven that the table enforces."""
         self._version = version
         self._inputs = inputs
         self._enforcer = enforcer
         self._link = link
         self._troubles = troubles
         self._files = dict(files)
+        self._self_test = self_test
 
     async def __call__(self) -> StatusReport:
-        problems = (*self._problems(), *self._troubles())
+        forwarders = self._link.forwarders
+        proof = proven(forwarders, asyncio.get_running_loop().time(), wanted=self._self_test and bool(forwarders))
+        problems = (*self._problems(), *proof.problems, *self._troubles())
         enforced = self._enforcer.enforced
         return StatusReport(
             version=self._version,
-            ready=enforced is not None and not self._enforcer.problem and bool(self._link.forwarders),
+            ready=enforced is not None and not self._enforcer.problem and bool(forwarders) and proof.is_ready,
+            enforcing=proof.enforcing,
             problems=problems,
-            warnings=tuple(self._warnings()),
+            warnings=(*proof.warnings, *self._warnings()),
             store_revision=self._inputs.revision,
             enforced_revision=0 if enforced is None else enforced.revision,
             objects=dict(sorted(self._inputs.counts.items())),

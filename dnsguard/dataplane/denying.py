@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.dataplane import naming
+from dnsguard.dataplane.canary import DENIED_OUT
 from dnsguard.dataplane.rejudging import ending
 from dnsguard.dataplane.rules import Count, Goto, Log, Match, Rule, Verdict, Way, WithinShare
 from dnsguard.dataplane.sets import ShareSet
@@ -33,8 +34,8 @@ class Denying:
     def rules(self, matches: Sequence[Match], counted: Count, comment: str = "") -> tuple[Rule, ...]:
         """The kernel rules that deny what ``matches`` hold for; ``counted`` says which of our rules that is."""
         denial = Rule((*matches, counted, self.verdict), comment)
-        if self.log is None:
-            return (denial,)
+        if self.log is None or counted.counter == DENIED_OUT:
+            return (denial,)  # of the self-test's own packets nobody wants to read
         # Towards the workload that it is about; on the way to the machine itself there is no interface to leave by.
         way = Way.IN if self.direction is Direction.EGRESS else Way.OUT
         share = WithinShare(way, naming.share_set_name(self.direction, self.log.per_second), self.log.per_second)

@@ -69,6 +69,10 @@ class Hosts:
         for interface, endpoint in named.items():
             chain = self._chain(endpoint, stage, direction)
             entries[interface_key(interface)] = Entry(chain, naming.comment(str(endpoint.id)))
+        canary = self._additions.settings.canary
+        if canary is not None:
+            # Judged as a workload, and by nobody else: its packets say nothing of what the host may do.
+            entries[interface_key(canary.interface)] = Entry(None, "the self-test's")
         self.maps.append(VerdictMap(host_map(stage, direction), KeyType.INTERFACE, entries))
         everywhere = self._chain(every, stage, direction) if every else None
         self.stages[key] = HostStage(stage, direction, everywhere)

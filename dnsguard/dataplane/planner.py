@@ -10,6 +10,7 @@ from dnsguard.calc.compiled import Compiled, CompiledEndpoint, MemberSet, PortSe
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
 from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.bridging import bridge_plan
+from dnsguard.dataplane.canary import CanaryPolicy
 from dnsguard.dataplane.classes import ClassBuilder
 from dnsguard.dataplane.deadman import alive_sets, failing_open
 from dnsguard.dataplane.denying import share_sets
@@ -69,6 +70,7 @@ def _shape(settings: Settings) -> tuple[object, ...]:
         settings.denied_log,
         settings.deny,
         settings.lease_gc_seconds,
+        settings.canary,
     )
 
 
@@ -102,6 +104,7 @@ class _State:
     def __init__(self, settings: Settings) -> None:
         self.shape = _shape(settings)
         self._node = settings.node
+        self._canary = None if settings.canary is None else CanaryPolicy(settings.canary)
         self._builder = ClassBuilder(settings)
         self._workloads = Workloads(self._builder)
         self._base: _Base | None = None
@@ -118,6 +121,8 @@ class _State:
         """What the last plan's counters were gathered from."""
 
     def follow(self, compiled: Compiled, settings: Settings) -> Plan:
+        if self._canary is not None:
+            compiled = self._canary.beside(compiled)
         renamed = self._builder.follow(compiled)
         if renamed:
             self._workloads.refresh()

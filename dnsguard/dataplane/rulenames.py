@@ -9,6 +9,7 @@ from typing import NamedTuple
 from dnsguard.calc.compiled import Compiled, CompiledPolicy, CompiledProfile, Direction, PolicyId
 from dnsguard.calc.evaluator.trace import Decider
 from dnsguard.dataplane import naming
+from dnsguard.dataplane.canary import ALLOWED_IN, ALLOWED_OUT, DENIED_IN, DENIED_OUT, POLICY, TIER
 
 _MOST_GONE = 10_000
 """Names whose policy is gone and that are still known: a packet is read a moment after it was denied."""
@@ -59,6 +60,10 @@ _ALWAYS = {
     naming.COUNTER_INVALID: RuleNamed(Decider.INVALID, None),
     naming.COUNTER_REVOKED: RuleNamed(Decider.REVOKED, None),
     naming.COUNTER_NO_FORWARDER: RuleNamed(Decider.FORWARDER, _EGRESS, text="intercepted, and no forwarder took it"),
+    ALLOWED_OUT: RuleNamed(Decider.RULE, _EGRESS, TIER, POLICY, rule_index=0),
+    ALLOWED_IN: RuleNamed(Decider.RULE, _INGRESS, TIER, POLICY, rule_index=0),
+    DENIED_OUT: RuleNamed(Decider.END_OF_TIER, _EGRESS, TIER),
+    DENIED_IN: RuleNamed(Decider.END_OF_TIER, _INGRESS, TIER),
     naming.COUNTER_UNROUTED: RuleNamed(Decider.FORWARDER, None, text="intercepted, and about to leave all the same"),
 }
 for _direction in Direction:

@@ -7,6 +7,7 @@ from dnsguard.calc.compiled import Address, Network
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePorts
 from dnsguard.calc.evaluator.node import HostAction as HostAction  # a part of these settings
 from dnsguard.calc.evaluator.node import Listen as Listen
+from dnsguard.dataplane.canary import Canary
 from dnsguard.locations import DENIED_GROUP, LOG_GROUP
 
 
@@ -77,6 +78,9 @@ class Settings:
 
     listen: tuple[Listen, ...] = ()
     interception: Interception | None = None
+    canary: Canary | None = None
+    """None where nothing is to be proven."""
+
     endpoint_to_host: HostAction = HostAction.DROP
     allow_vxlan: bool = False
     """Whether workloads may send VXLAN; policy judges it then."""

@@ -122,6 +122,14 @@ class Committer:
         if not self._refused:
             self.problem = ""
 
+    def write_aside(self, add: Iterable[Element], remove: Iterable[Place]) -> str:
+        """Write elements that the book knows nothing of, in a transaction of their own; what went wrong, or empty."""
+        try:
+            self._kernel.transact([*self._removals(remove), *self._additions(add, self._loop.time())], self.deadline)
+        except DnsguardError as error:
+            return str(error)
+        return ""
+
     async def write(self, changes: Changes) -> str:
         """Write changes that no answer waits for, in parts between which answers go out; what went wrong, or empty.
 

@@ -69,6 +69,10 @@ class ForwarderCounters:
     snapshots: int = 0
     deltas: int = 0
     saves_failed: int = 0
+    self_test_rounds: int = 0
+    """How often it was tried to prove that the table enforces."""
+
+    self_test_failures: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """All of them by name."""

@@ -17,10 +17,14 @@ _REASONS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method
 class HealthServer:
     """Serves what the two callables say; each request costs one call."""
 
-    def __init__(self, unready: Callable[[], list[str]], metrics: Callable[[], str]) -> None:
-        """``unready``: why the process is not ready, empty when it is; ``metrics``: what a scrape is answered with."""
+    def __init__(
+        self, unready: Callable[[], list[str]], metrics: Callable[[], str], ready: Callable[[], str] = lambda: ""
+    ) -> None:
+        """``unready``: why the process is not ready, empty when it is; ``metrics``: what a scrape is answered with;
+        ``ready``: what is said when all is well, empty for ok."""
         self._unready = unready
         self._metrics = metrics
+        self._ready = ready
         self._server: asyncio.Server | None = None
         self._open = 0
 
@@ -58,7 +62,9 @@ class HealthServer:
                 return 200, "ok\n"
             case b"/readyz":
                 reasons = self._unready()
-                return (503, "".join(f"{reason}\n" for reason in reasons)) if reasons else (200, "ok\n")
+                if reasons:
+                    return 503, "".join(f"{reason}\n" for reason in reasons)
+                return 200, f"{self._ready() or 'ok'}\n"
             case b"/metrics":
                 return 200, self._metrics()
             case _:

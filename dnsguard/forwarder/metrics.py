@@ -7,6 +7,7 @@ from dnsguard.dns.counters import Counters
 from dnsguard.dns.upstream.health import Health
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.dnslog import DnsLog
+from dnsguard.link.proof import Proof, ProofState
 from dnsguard.observe.exposition import Metric, number
 
 DNS: Final[Mapping[str, str]] = {
@@ -79,6 +80,8 @@ FORWARDER: Final[Mapping[str, str]] = {
     "snapshots": "Policies received whole.",
     "deltas": "Changes of policy received.",
     "saves_failed": "Times that what was learned could not be saved.",
+    "self_test_rounds": "Times that it was tried to prove that the table enforces.",
+    "self_test_failures": "Of them those that did not prove it.",
 }
 
 
@@ -133,6 +136,17 @@ def upstreams(healths: Mapping[str, Health]) -> Iterator[Metric]:
             if (seconds := health.latency.quantile(share)) is not None
         },
     )  # fmt: skip
+
+
+def proven(proof: Proof) -> Iterator[Metric]:
+    """What the self-test says, where there is one."""
+    if proof.state != ProofState.OFF:
+        fresh = proof.state == ProofState.PROVEN and proof.is_ready()
+        yield number("dnsguard_forwarder_enforcing", "gauge", "Whether it is proven that the table enforces: 1 or 0.",
+                     int(fresh))  # fmt: skip
+    if proof.seconds_ago >= 0:
+        yield number("dnsguard_forwarder_proven_seconds", "gauge", "How long ago that was proven last.",
+                     proof.seconds_ago)  # fmt: skip
 
 
 def logged(log: DnsLog) -> Iterator[Metric]:

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Protocol
 
 from dnsguard.claim import claimed
+from dnsguard.dataplane.canary import Canary
 from dnsguard.dataplane.settings import OWN_MARK
 from dnsguard.dns.counters import Counters
 from dnsguard.dns.eligible import Eligible, UnleasedNets
@@ -37,6 +38,7 @@ from dnsguard.files import make_directory
 from dnsguard.forwarder import collector, metrics
 from dnsguard.forwarder.addresses import own_addresses
 from dnsguard.forwarder.beating import Beating
+from dnsguard.forwarder.canary.testing import SelfTest
 from dnsguard.forwarder.clients import Clients
 from dnsguard.forwarder.committer import Committer, Transactions
 from dnsguard.forwarder.complaints import Complaints
@@ -64,6 +66,7 @@ from dnsguard.forwarder.withheld import Withheld
 from dnsguard.handover import Handed, handed_down
 from dnsguard.leases import LeaseBook, Limits, Terms
 from dnsguard.link.messages import Hello, Stats
+from dnsguard.link.proof import NO_PROOF, Proof
 from dnsguard.netlink.flowlist import FlowList
 from dnsguard.netlink.probe import readding_updates_timeout
 from dnsguard.netlink.socket import NetfilterSocket
@@ -107,10 +110,12 @@ class Forwarder:
         handed: Sequence[Handed] = (),
         crew: Callable[[Lease], Crew] | None = None,
         keeps: bool = True,
+        self_test: Callable[[Committer, ForwarderCounters, Callable[[], None]], SelfTest] | None = None,
     ) -> None:
         """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it. ``handed``: the
         sockets to answer on; none: such as are made. ``crew``: makes the workers, where there are any. ``keeps``:
-        whether the files in the state directory are ours to write."""
+        whether the files in the state directory are ours to write. ``self_test``: makes the one who proves that the
+        table enforces, where anybody is to."""
         self.settings = settings
         self._handed = handed
         self._told = asyncio.Event()
@@ -157,7 +162,8 @@ class Forwarder:
             settings, self.book, self.clients, self.leasing.scope, eligible.reason, self.linking.client
         )
         self.linking.dns_log = self.configuring.dns_log = self.dns_log
-        self.health = HealthServer(self.unready, self.metrics)
+        self._self_test = None if self_test is None else self_test(self.committer, self.counters, self._report)
+        self.health = HealthServer(self.unready, self.metrics, lambda: self.proof.words())
         self.sockets = DnsSockets()
         self.lease: Lease = self.leasing
         """What leases for our own answers."""
@@ -247,6 +253,8 @@ class Forwarder:
 
     async def _end(self) -> None:
         """When all is closed."""
+        if self._self_test is not None:
+            await self._self_test.close()
         await self._saving.save()
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
@@ -262,6 +270,8 @@ class Forwarder:
         ]
         if self._crew is not None:
             running.append(tasks.create_task(self._crew.run(), name="crew"))
+        if self._self_test is not None:
+            running.append(tasks.create_task(self._prove(self._self_test), name="self-test"))
         return running
 
     def _start_common_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
@@ -269,7 +279,7 @@ class Forwarder:
         return [
             tasks.create_task(self.linking.client.run(), name="link"),
             tasks.create_task(every(TICK_SECONDS, self.dns_log.tick), name="dns-log"),
-            tasks.create_task(every(_STATS_SECONDS, self._report), name="stats"),
+            tasks.create_task(every(_STATS_SECONDS, self._keep_reporting), name="stats"),
             tasks.create_task(every(_ADDRESSES_SECONDS, self._look_at_addresses), name="addresses"),
             tasks.create_task(self.trusted.keep_looking(self._ask_where_they_are_now), name="servers"),
         ]
@@ -288,14 +298,28 @@ class Forwarder:
         await self.enforcing.catch_up()
         await self.enforcing.run()
 
+    async def _prove(self, self_test: SelfTest) -> None:
+        """Once there is a table to prove something of."""
+        await self._told.wait()
+        await self_test.run()
+
     # What is said about us.
+
+    @property
+    def proof(self) -> Proof:
+        """Whether the table enforces."""
+        return NO_PROOF if self._self_test is None else self._self_test.proof
 
     def unready(self) -> list[str]:
         """Why we are not ready; empty when we are."""
         reasons = []
         if self.judge.policy is None:
             reasons.append("no policy: the controller was never there")
-        return reasons + self._unwritten() + self._lifeless() + self._unanswered()
+        return reasons + self._unproven() + self._unwritten() + self._lifeless() + self._unanswered()
+
+    def _unproven(self) -> list[str]:
+        proof = self.proof
+        return [] if proof.is_ready() else [proof.words()]
 
     def _unwritten(self) -> list[str]:
         problem = self.enforcing.problem or self.committer.problem
@@ -329,6 +353,7 @@ class Forwarder:
             *metrics.durations(self.dns_log),
             *metrics.logged(self.dns_log),
             *metrics.upstreams(self._healths()),
+            *metrics.proven(self.proof),
             number("dnsguard_forwarder_learned_records", "gauge", "Records learned and not forgotten.",
                    self.book.library.edges),
             number("dnsguard_forwarder_elements", "gauge", "Elements that the kernel holds for leases.",
@@ -346,7 +371,7 @@ class Forwarder:
         revision = self.judge.policy.revision if self.judge.policy is not None else 0
         return Hello(f"forwarder-{os.getpid()}", addresses_behind(self.sockets.addresses, self.clients.own), revision)
 
-    async def _report(self) -> None:
+    def _report(self) -> None:
         counters = self.counted()
         upstreams = {server: described(health) for server, health in self._healths().items()}
         problems = (
@@ -357,9 +382,12 @@ class Forwarder:
             *self._unanswered(),
             *filter(None, [self.flows.problem, self.linking.problem, self._saving.problem]),
         )
-        self.linking.client.report(Stats(counters, upstreams, problems))
+        self.linking.client.report(Stats(counters, upstreams, problems, self.proof))
 
     # What is done now and then.
+
+    async def _keep_reporting(self) -> None:
+        self._report()
 
     async def _expire(self) -> None:
         self.book.expire(self._loop.time(), _EXPIRE_BUDGET)
@@ -418,7 +446,19 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")
         except DnsguardError as error:
             raise CannotStart(f"nftables cannot be used: {error}") from None
-        await Forwarder(settings, kernel, renews=renews, handed=handed, crew=crew).run(stopped)
+        self_test = None
+        if settings.canary is not None:
+            required = settings.self_test == "Require"
+            self_test = partial(_self_test, settings.canary, settings.self_test_interval, kernel, required)
+        forwarder = Forwarder(settings, kernel, renews=renews, handed=handed, crew=crew, self_test=self_test)
+        await forwarder.run(stopped)
+
+
+def _self_test(
+    canary: Canary, seconds: float, kernel: NetfilterSocket, required: bool,
+    committer: Committer, counters: ForwarderCounters, changed: Callable[[], None],
+) -> SelfTest:  # fmt: skip
+    return SelfTest(canary, seconds, committer, kernel, counters, required=required, changed=changed)
 
 
 def _kernel() -> NetfilterSocket:

@@ -15,6 +15,8 @@ Names, addresses and patterns travel as text; the receiver parses them once, at 
 
 from dataclasses import dataclass
 
+from dnsguard.link.proof import NO_PROOF, Proof
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseSetFeed:
@@ -357,6 +359,9 @@ class Stats:
 
     problems: tuple[str, ...] = ()
     """What of its configuration it cannot follow, each with what it does instead."""
+
+    proof: Proof = NO_PROOF
+    """Whether the table enforces."""
 
 
 ToForwarder = (

@@ -67,6 +67,8 @@ class ForwarderState:
     """Of its last acknowledgement; empty when all is well."""
 
     stats: Stats | None
+    heard_at: float = 0.0
+    """When these came, on the loop's clock."""
 
 
 class LinkServer:
@@ -375,7 +377,7 @@ class LinkServer:
                 if listener is not None:
                     listener.take(connection.number, message)
             case Stats():
-                connection.state = replace(state, stats=message)
+                connection.state = replace(state, stats=message, heard_at=asyncio.get_running_loop().time())
             case _:
                 raise LinkProtocolError(type(message).__name__, "is for forwarders")
 

@@ -331,6 +331,11 @@ def element_request(table: str, set_name: str, key: bytes) -> Message:
     return asked
 
 
+def counter_request(table: str, name: str) -> Message:
+    """Ask for one named counter."""
+    return Message(GET_OBJECT, 0, _body(text(1, table), text(2, name), be32(3, OBJECT_COUNTER)), name)
+
+
 def reset_request(table: str, name: str, object_type: int) -> Message:
     """Tells one object, as a counter, and has it begin anew."""
     return Message(RESET_OBJECT, 0, _body(text(1, table), text(2, name), be32(3, object_type)), name)

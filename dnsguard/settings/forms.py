@@ -213,6 +213,30 @@ def read_interface_prefix(value: Any) -> str:
     return str(value)
 
 
+def read_pair_name(value: Any) -> str:
+    """What the names of two interfaces begin with: a digit follows."""
+    if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,14}", str(value)):
+        raise ValueError(f"{value!r} is no beginning of two interface names: 1 to 14 letters, digits, '_', '.' or '-'")
+    return str(value)
+
+
+_FOUR_ADDRESSES = {4: 30, 6: 126}
+
+
+def read_canary_nets(value: Any) -> tuple[Network, ...]:
+    """A list of networks, one of each family at most, for addresses that the node forwards."""
+    listed = comma_separated(value)
+    nets = [read_net(each) for each in listed] if isinstance(listed, list | tuple) else []
+    if not nets or len({net.version for net in nets}) < len(nets):
+        raise ValueError(f"{value!r} is no such list: write one IPv4 network, one IPv6 network, or both")
+    for net in nets:
+        if net.prefixlen > _FOUR_ADDRESSES[net.version]:
+            raise ValueError(f"{net} is too small: it takes four addresses, /30 or /126")
+        if net.is_loopback or net.is_link_local or net.is_multicast or net.is_unspecified:
+            raise ValueError(f"{net} is no network whose packets are forwarded")
+    return tuple(nets)
+
+
 def read_node_name(value: Any) -> str:
     """The name endpoints use for this machine."""
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", str(value)):

@@ -2,11 +2,12 @@
 
 import re
 import socket
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
+from dnsguard.dataplane.canary import Canary
 from dnsguard.locations import (
     API_PORT,
     DENIED_GROUP,
@@ -25,6 +26,7 @@ from dnsguard.settings.forms import (
     comma_separated,
     read_address,
     read_bound,
+    read_canary_nets,
     read_certificates,
     read_count,
     read_domain,
@@ -35,6 +37,7 @@ from dnsguard.settings.forms import (
     read_mark_mask,
     read_net,
     read_node_name,
+    read_pair_name,
     read_path,
     read_port,
     read_seconds,
@@ -212,6 +215,25 @@ class Settings(Checked):
     """The bits of connections' marks that are ours, where established connections are revoked. None where they are not.
     Other programs on the node must leave them alone."""
 
+    self_test: Literal["Require", "Try", "Off"] = "Try"
+    """Whether readiness asks for proof that the table enforces: packets of a canary, which pass while they are leased
+    and do not when they are not. Where no canary can be made, or others drop what it may send, Try says so and is ready
+    all the same, for a container may have just the rights that enforcing takes; Require is not. Either way the node is
+    not ready once the proof was there and fails, nor where a packet passes that must not."""
+
+    self_test_interval: Annotated[float, PlainValidator(read_seconds)] = 5.0
+    """Between two rounds of it, each of which takes half a millisecond. What was proven counts for three of them."""
+
+    canary_interface: Annotated[str, PlainValidator(read_pair_name)] = "dgcanary"
+    """The names of its pair of interfaces begin so; 0 and 1 follow."""
+
+    canary_nets: Annotated[tuple[Network, ...], PlainValidator(read_canary_nets)] = (
+        ip_network("192.0.0.240/30"),
+        ip_network("100::dc:0/126"),
+    )
+    """Where its addresses are from. Of 192.0.0.0/24 and 100::/64 (RFC 6890, 6666), which nobody has: of the first this
+    part is not assigned, what goes to the second is to be discarded everywhere."""
+
     on_stop: Literal["Keep", "Remove"] = "Keep"
     """Whether enforcement goes on when dnsguard stops. Remove is for demonstrations."""
 
@@ -230,6 +252,13 @@ class Settings(Checked):
     def failsafe(self) -> FailsafePorts:
         """The ports of the host that no policy closes."""
         return FailsafePorts(self.failsafe_inbound, self.failsafe_outbound)
+
+    @property
+    def canary(self) -> Canary | None:
+        """By whom it is proven that the table enforces; None where nobody asks."""
+        if self.self_test == "Off":
+            return None
+        return Canary(f"{self.canary_interface}0", f"{self.canary_interface}1", self.canary_nets)
 
     @property
     def token_file(self) -> Path:

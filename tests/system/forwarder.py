@@ -142,6 +142,7 @@ class Rig:
             "--upstreams": f"127.0.0.1:{self.upstream.port}",
             "--listen": f"{LISTEN},[{LISTEN6}]",
             "--workload-cidrs": "10.9.0.0/24,fd09::/64",
+            "--self-test": "Off",  # the table is ours, and has no canary
         }
         if not self.gives_upstreams:
             del settings["--upstreams"]

@@ -53,6 +53,22 @@ async def test_liveness_needs_no_token_and_tells_nothing(client: httpx.AsyncClie
     assert (response.status_code, response.text) == (200, "ok")
 
 
+@pytest.mark.parametrize(
+    ("report", "code", "said"),
+    [
+        ({}, 200, "ok\n"),
+        ({"enforcing": "enforcing, proven 1 s ago"}, 200, "enforcing, proven 1 s ago\n"),
+        ({"ready": False, "problems": ("it leaks",)}, 503, "not ready: dnsguard status says why\n"),
+    ],
+)
+async def test_readiness_needs_no_token_and_does_not_tell_what_is_wrong(
+    client: httpx.AsyncClient, world: World, report: dict[str, object], code: int, said: str
+) -> None:
+    world.status_report = world.status_report.model_copy(update=report)
+    response = await client.get("/readyz", headers={"Authorization": ""})
+    assert (response.status_code, response.text) == (code, said)
+
+
 async def test_no_page_of_another_origin_is_let_in(client: httpx.AsyncClient) -> None:
     headers = {"Origin": "https://attacker.example", "Access-Control-Request-Method": "POST"}
     for response in (

@@ -34,6 +34,16 @@ def test_problems_of_one_that_is_ready(
         assert (found, out.splitlines()[0]) == (wanted, f"dnsguard 1.2.3: {said}")
 
 
+def test_proof_comes_in_the_place_of_a_word(run: Run, api: Api) -> None:
+    said = "enforcing, proven 2 s ago by canary (veth), IPv4"
+    api.world.status_report = api.world.status_report.model_copy(update={"enforcing": said})
+    assert run("status")[1].splitlines()[0] == f"dnsguard 1.2.3: {said}"
+    api.world.status_report = api.world.status_report.model_copy(update={"problems": ("p",)})
+    assert run("status")[1].splitlines()[0] == f"dnsguard 1.2.3: {said}, with 1 problem"
+    api.world.status_report = api.world.status_report.model_copy(update={"ready": False})
+    assert run("status")[1].splitlines()[0] == "dnsguard 1.2.3: NOT READY"
+
+
 def test_a_status_for_people_says_problems_first() -> None:
     report = {
         "version": "1",

@@ -64,9 +64,8 @@ spec:
 
 def settings(**values: Any) -> Settings:
     paths = {"state_dir": Path("state"), "run_dir": Path("run")}
-    return Settings.model_validate(
-        {**paths, "upstreams": ["192.0.2.99"], "node_name": "here", "workload_cidrs": ["10.0.0.0/8"], **values}
-    )
+    node = {"node_name": "here", "workload_cidrs": ["10.0.0.0/8"], "self_test": "Off"}
+    return Settings.model_validate({**paths, "upstreams": ["192.0.2.99"], **node, **values})
 
 
 class FakeForwarders:

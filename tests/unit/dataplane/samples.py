@@ -17,6 +17,7 @@ from dnsguard.calc.compiled import (
     Stage,
 )
 from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
+from dnsguard.dataplane.canary import Canary
 from dnsguard.dataplane.settings import DeniedLog, DenyAction, HostAction, Interception, Listen, Settings
 from tests.support.compiled import (
     ALLOW_ALL,
@@ -43,6 +44,7 @@ NODE = Settings(
     workload_cidrs=(ip_network("10.65.0.0/16"), ip_network("2001:db8:65::/48")),
     listen=(Listen(ip_address("10.65.0.1")), Listen(ip_address("2001:db8:65::1"))),
 )
+CANARY = Canary("dgcanary0", "dgcanary1", (ip_network("192.0.0.240/30"), ip_network("100::dc:0/126")))
 MORE = "192.0.2.128/26", "192.0.2.200/32"
 WEB_OR_DNS = EntityMatch(members="s:web", ports=ports(53), named_ports="s:dns")
 TWO_SITES = ip_network("2001:db8:1::/48"), ip_network("2001:db8:5::/48")
@@ -257,5 +259,9 @@ SAMPLES = {
         empty,
         replace(NODE, bridge_ports=BRIDGE_PORTS, workload_interfaces=("br*",)),
     ),
+    "canary": (domains, replace(NODE, canary=CANARY, denied_log=DeniedLog())),
+    "canary-alone": (empty, replace(NODE, canary=replace(CANARY, nets=CANARY.nets[:1]))),
+    "canary-beside-hosts": (hosts, replace(HOST_NODE, canary=CANARY)),
+    "canary-judging-again": (domains, replace(NODE, canary=CANARY, mark_mask=0x0000_FF00)),
     "host-accepts": (domains, replace(NODE, endpoint_to_host=HostAction.ACCEPT)),
 }

@@ -49,6 +49,7 @@ from tests.support.compiled import (
     workload,
 )
 from tests.unit.dataplane.kernelmodel import KernelModel
+from tests.unit.dataplane.samples import CANARY
 
 HERE = Settings(node="here", interface_addresses=(("eth1", (ip_address("192.0.2.1"),)),))
 FOUNDATION = build_plan(Compiled(), HERE)
@@ -66,6 +67,8 @@ SETTINGS = [
     replace(HERE, bridge_ports=(("cali1", "br0"), ("eth9", "br0"))),
     replace(HERE, bridge_ports=(("cali1", "br1"), ("cali2", "br1"), ("eth9", "br0"))),
     replace(HERE, bridge_ports=(("cali1", "br0"), ("eth9", "br0")), workload_interfaces=("br",)),
+    replace(HERE, canary=CANARY),
+    replace(HERE, canary=replace(CANARY, interface="other0")),
 ]
 
 

@@ -41,6 +41,18 @@ async def test_requests_and_answers(port: int, request_line: str, status: str, b
     assert await said(port, f"{request_line}\r\nHost: here\r\n\r\n".encode()) == (status, body)
 
 
+@pytest.mark.parametrize(
+    ("proof", "body"), [("", "ok\n"), ("enforcing, proven 2 s ago", "enforcing, proven 2 s ago\n")]
+)
+async def test_who_is_ready_says_by_what(proof: str, body: str) -> None:
+    server = HealthServer(list, str, lambda: proof)
+    try:
+        port = await server.start("127.0.0.1", 0)
+        assert await said(port, b"GET /readyz HTTP/1.1\r\n\r\n") == ("HTTP/1.0 200 OK", body)
+    finally:
+        server.close()
+
+
 async def test_a_request_that_is_too_long_or_cut_ends_the_connection(port: int) -> None:
     assert await said(port, b"GET /" + b"x" * 100_000) == ("", "")
     assert await said(port, b"GET /healthz HT") == ("", "")

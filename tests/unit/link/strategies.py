@@ -31,6 +31,7 @@ from dnsguard.link.messages import (
     VisitedNames,
     WithheldAddress,
 )
+from dnsguard.link.proof import Proof
 
 text = st.text(st.characters(codec="utf-8"), max_size=12)
 texts = st.lists(text, max_size=4).map(tuple)
@@ -132,6 +133,15 @@ messages = st.one_of(
         counters=st.dictionaries(text, numbers, max_size=3),
         upstreams=st.dictionaries(text, text, max_size=3),
         problems=texts,
+        proof=st.builds(
+            Proof,
+            state=text,
+            by=text,
+            seconds_ago=st.floats(-1, 1e6, allow_nan=False),
+            counts_for=st.floats(0, 1e6, allow_nan=False),
+            problem=text,
+            required=st.booleans(),
+        ),
     ),
 )
 

@@ -12,6 +12,7 @@ from dnsguard.calc.evaluator.packet import TCP, UDP
 from dnsguard.settings.forms import (
     comma_separated,
     read_address,
+    read_canary_nets,
     read_certificates,
     read_fail_open,
     read_failsafe_port,
@@ -19,6 +20,7 @@ from dnsguard.settings.forms import (
     read_log_group,
     read_net,
     read_node_name,
+    read_pair_name,
     read_path,
     read_seconds,
     read_socket_address,
@@ -37,6 +39,9 @@ GOOD: list[tuple[Callable[[Any], Any], Any, str]] = [
     (read_upstream, "dns.example.org", "dns.example.org:53"),
     (read_log_group, "7", "7"),
     (read_net, "192.0.2.1/24", "192.0.2.0/24"),
+    (read_pair_name, "fourteen-chars", "fourteen-chars"),
+    (read_canary_nets, "192.0.2.1/30", "(IPv4Network('192.0.2.0/30'),)"),
+    (read_canary_nets, ["100::/126", "10.0.0.0/8"], "(IPv6Network('100::/126'), IPv4Network('10.0.0.0/8'))"),
     (read_address, "::1", "::1"),
     (read_seconds, "250ms", "0.25"),
     (read_seconds, "1.5 m", "90.0"),
@@ -53,6 +58,9 @@ GOOD: list[tuple[Callable[[Any], Any], Any, str]] = [
 ]
 
 BAD: list[tuple[Callable[[Any], Any], Any]] = [
+    *((read_pair_name, text) for text in ("", "fifteen-letters", "a b", "a/b")),
+    *((read_canary_nets, text) for text in ("none", "x", "192.0.2.0/31", "100::/127", 7)),
+    *((read_canary_nets, text) for text in ("192.0.2.0/24,10.0.0.0/8", "127.0.0.0/8", "fe80::/64", "224.0.0.0/4")),
     *(
         (read_socket_address, text)
         for text in ("", "x", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "[::1", "[::1]5")
@@ -92,7 +100,9 @@ def test_good_forms(reader: Callable[[Any], Any], written: Any, value: str) -> N
 
 @pytest.mark.parametrize(("reader", "written"), BAD)
 def test_bad_forms_say_what_to_write(reader: Callable[[Any], Any], written: Any) -> None:
-    with pytest.raises(ValueError, match=r"write|is empty|unknown field|1 to 15|is no IPv4|leave out"):
+    with pytest.raises(
+        ValueError, match=r"write|/30 or|whose packets|14 letters|is empty|unknown field|1 to 15|is no IPv4|leave out"
+    ):
         reader(written)
 
 

@@ -10,6 +10,7 @@ from dnsguard.calc.compiled import Compiled, CompiledPolicy, CompiledProfile, Di
 from dnsguard.calc.evaluator.trace import Decider
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.canary import ALLOWED_IN, ALLOWED_OUT, DENIED_IN, DENIED_OUT, POLICY, TIER
+from dnsguard.span import exchanged
 
 _MOST_GONE = 10_000
 """Names whose policy is gone and that are still known: a packet is read a moment after it was denied."""
@@ -70,7 +71,6 @@ for _direction in Direction:
     _ALWAYS[naming.counter_of_no_profile(_direction)] = RuleNamed(Decider.NO_PROFILE, _direction)
     _ALWAYS[naming.counter_of_unknown_workload(_direction)] = RuleNamed(Decider.UNKNOWN_WORKLOAD, _direction)
 
-_Owner = PolicyId | str
 _Made = CompiledPolicy | CompiledProfile
 
 
@@ -79,7 +79,7 @@ class RuleNames:
 
     def __init__(self) -> None:
         self._compiled = Compiled()
-        self._known: dict[_Owner, tuple[_Made, tuple[str, ...]]] = {}
+        self._made: tuple[_Made, ...] = ()
         self._names: dict[str, RuleNamed] = {}
         self._gone = 0
 
@@ -88,28 +88,19 @@ class RuleNames:
         if compiled is self._compiled:
             return
         self._compiled = compiled
-        made_now: tuple[_Made, ...] = (*compiled.policies.values(), *compiled.profiles.values())
-        owners = {_owner(made): made for made in made_now}
-        for owner in [owner for owner in self._known if owner not in owners]:
-            self._gone += len(self._known.pop(owner)[1])
+        before, self._made = self._made, (*compiled.policies.values(), *compiled.profiles.values())
+        gone, came = exchanged(before, self._made)
+        self._gone += sum(len(made.ingress) + len(made.egress) for made in gone)
         if self._gone > _MOST_GONE:
             self._gone = 0
-            self._known.clear()
             self._names.clear()
-        for owner, made in owners.items():
-            known = self._known.get(owner)
-            if known is None or known[0] is not made:
-                named = dict(_named(made))
-                self._names.update(named)
-                self._known[owner] = made, tuple(named)
+            came = list(self._made)
+        for made in came:
+            self._names.update(_named(made))
 
     def __call__(self, counter: str) -> RuleNamed | None:
         """What a counter stands for; None where it is none of ours, or of a policy that is gone for long."""
         return _ALWAYS.get(counter) or self._names.get(counter)
-
-
-def _owner(made: _Made) -> _Owner:
-    return made.id if isinstance(made, CompiledPolicy) else made.name
 
 
 def _named(made: _Made) -> Iterable[tuple[str, RuleNamed]]:

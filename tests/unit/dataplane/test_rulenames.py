@@ -73,7 +73,7 @@ def test_a_policy_that_changes_or_goes() -> None:
 
 def test_what_is_gone_is_forgotten_in_the_end() -> None:
     names = RuleNames()
-    for number in range(0, 11_000, 1_000):
+    for number in range(0, 12_000, 1_000):
         names.follow(compiled(policies=[policy(f"p{number}", [DENY] * 1_000)]))
     assert names("np-app.p0-egress-0") is None
-    assert names("np-app.p10000-egress-0") is not None
+    assert names("np-app.p11000-egress-0") is not None

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from time import time_ns
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from loadtest.dns.product import API
 from tests.support.netns import Namespace
@@ -28,37 +28,38 @@ class Written(NamedTuple):
     answered: int
 
 
+_Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
 class Writer:
     """Belongs to one event loop."""
 
-    def __init__(self, token: str, connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
-        """Use `connected`."""
-        self._head = f"Host: {API}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
-        self._free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
-        for each in connections:
-            self._free.put_nowait(each)
-        self._all = connections
-
-    @classmethod
-    async def connected(cls, place: Namespace, token: str, count: int = CONNECTIONS) -> Self:
+    def __init__(self, place: Namespace, token: str, where: str = API, count: int = CONNECTIONS) -> None:
         """To the API that listens there."""
-        host, _, port = API.rpartition(":")
-        with place.entered():
-            sockets = [socket.create_connection((host, int(port))) for _ in range(count)]
-        return cls(token, [await asyncio.open_connection(sock=each) for each in sockets])
+        self._place = place
+        self._host, _, self._port = where.rpartition(":")
+        self._head = f"Host: {where}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        self._free: asyncio.LifoQueue[_Connection | None] = asyncio.LifoQueue()
+        for _ in range(count):
+            self._free.put_nowait(None)
 
     async def tell(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Written:
         """One change, as soon as a connection is free. Raises Refused."""
         content = json.dumps(body).encode() if body is not None else b""
         head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n"
         connection = await self._free.get()
-        reader, writer = connection
         try:
+            if connection is None or connection[0].at_eof():  # the API closes what nobody has used for a while
+                connection = await self._connected()
+            reader, writer = connection
             sent = time_ns()
             writer.write(head.encode() + content)
             said = await reader.readuntil(b"\r\n\r\n")
             answered = time_ns()
             answer = await reader.readexactly(_length(said))
+        except (OSError, asyncio.IncompleteReadError) as error:
+            connection = None
+            raise Refused(f"{method} {path}: {error}") from None
         finally:
             self._free.put_nowait(connection)
         if said[9:10] != b"2":
@@ -66,10 +67,16 @@ class Writer:
         return Written(sent, answered)
 
     async def close(self) -> None:
-        for _, writer in self._all:
-            writer.close()
-            with suppress(OSError):  # the other end may have gone first
-                await writer.wait_closed()
+        while not self._free.empty():
+            if (connection := self._free.get_nowait()) is not None:
+                connection[1].close()
+                with suppress(OSError):  # the other end may have gone first
+                    await connection[1].wait_closed()
+
+    async def _connected(self) -> _Connection:
+        with self._place.entered():
+            made = socket.create_connection((self._host, int(self._port)))
+        return await asyncio.open_connection(sock=made)
 
 
 def _length(head: bytes) -> int:

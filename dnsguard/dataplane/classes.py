@@ -34,6 +34,7 @@ from dnsguard.dataplane.rules import (
 from dnsguard.dataplane.sets import IntervalSet
 from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.shared import Shared
+from dnsguard.dataplane.translate import MemberNames
 from dnsguard.netlink.expressions import STATE_INVALID
 
 
@@ -59,9 +60,10 @@ class ClassBuilder:
     `follow` the policy, then `take` new classes, then `give_back` those that are not used any more.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, members: MemberNames = naming.member_set_name) -> None:
+        """``members``: what member sets are called now."""
         self.settings = settings
-        self.doors = Doors(settings)
+        self.doors = Doors(settings, members)
         self.tiers = Shared[Chain]()
         self._classes = Shared[Chain]()
         self._built: dict[tuple[PolicyClass, str | None], ClassChain] = {}
@@ -83,17 +85,18 @@ class ClassBuilder:
         """The literal sets."""
         return self.doors.sets.sorted()
 
-    def follow(self, compiled: Compiled) -> bool:
-        """Policies and profiles are these from now on. Whether a class in use has another chain now."""
-        turned = self.doors.follow(compiled)
-        renamed = False
+    def follow(self, compiled: Compiled, renamed: frozenset[str] = frozenset()) -> bool:
+        """Policies and profiles are these from now on, and these member sets have other names. Whether a class in use
+        has another chain now."""
+        turned = self.doors.follow(compiled, renamed)
+        others = False
         for built in self._built.values() if turned else ():
             if not turned.isdisjoint(built.doors) and self.doors.are_there(built.policy_class):
                 before = built.name, built.doors, built.tiers, built.counters
                 self._build(built)
                 self._drop(*before)
-                renamed = renamed or built.name != before[0]
-        return renamed
+                others = others or built.name != before[0]
+        return others
 
     def take(self, policy_class: PolicyClass, failsafe: str | None = None) -> ClassChain:
         """The chain of a class, for one more user. ``failsafe`` is a chain that is asked first."""

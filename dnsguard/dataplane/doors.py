@@ -24,7 +24,7 @@ from dnsguard.dataplane.rules import Chain, Goto, Rule, SetMark, Verdict, conten
 from dnsguard.dataplane.sets import IntervalSet
 from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.shared import Shared
-from dnsguard.dataplane.translate import Outcome, kernel_rules, literal_sets, passing
+from dnsguard.dataplane.translate import MemberNames, Outcome, kernel_rules, literal_sets, member_sets_of, passing
 
 MOST_RULES_IN_DOOR = 8
 """A chain more for each policy makes every transaction longer, those of DNS too (5 µs for 1 000 chains)."""
@@ -72,7 +72,9 @@ class Doors:
     `follow` the policy, then `take` and `give_back`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, members: MemberNames = naming.member_set_name) -> None:
+        """``members``: what member sets are called now."""
+        self._members = members
         self.contents = Shared[Chain]()
         self.chains = Shared[Chain]()
         self.counters = Shared[str]()
@@ -85,16 +87,17 @@ class Doors:
         self._doors: dict[DoorKey, Door] = {}
         self._users: dict[DoorKey, int] = {}
 
-    def follow(self, compiled: Compiled) -> set[DoorKey]:
-        """Policies and profiles are these from now on. The doors that pass now and did not before, or the reverse."""
+    def follow(self, compiled: Compiled, renamed: frozenset[str] = frozenset()) -> set[DoorKey]:
+        """Policies and profiles are these from now on, and these member sets have other names. The doors that pass now
+        and did not before, or the reverse."""
         self._compiled = compiled
         known, self._made_of = self._made_of, _by_identity(compiled)
         turned: set[DoorKey] = set()
-        if known.keys() == self._made_of.keys():
+        if known.keys() == self._made_of.keys() and not renamed:
             return turned
         for key, door in self._doors.items():
             current = self._current(key)
-            if current is not None and current is not door.made_of:
+            if current is not None and (current is not door.made_of or _asks(current, key.direction, renamed)):
                 changed = self._door(key, current)
                 self._replace(key, door, changed)
                 if changed.can_pass != door.can_pass:
@@ -174,7 +177,7 @@ class Doors:
         found: list[Rule] = []
         for rule, counter in zip(rules, counters, strict=True):
             comment = naming.comment(f"{owner} rule {rule.index}{more}{purpose(rule, self._compiled)}")
-            found += kernel_rules(rule, counter, comment, result)
+            found += kernel_rules(rule, counter, comment, result, self._members)
         content = None
         if len(found) > MOST_RULES_IN_DOOR:
             content = content_chain(label, found, owner + more)
@@ -184,6 +187,13 @@ class Doors:
         sets = tuple(literal for rule in rules for literal in literal_sets(rule))
         can_pass = isinstance(made_of, CompiledPolicy) and any(rule.action is Action.PASS for rule in rules)
         return Door(made_of, chain, content, counters, sets, can_pass)
+
+
+def _asks(owner: CompiledPolicy | CompiledProfile, direction: Direction, member_sets: frozenset[str]) -> bool:
+    """Whether a rule of it looks into one of these."""
+    return bool(member_sets) and any(
+        asked in member_sets for rule in owner.rules(direction) for asked in member_sets_of(rule)
+    )
 
 
 def _by_identity(compiled: Compiled) -> dict[int, CompiledPolicy | CompiledProfile]:

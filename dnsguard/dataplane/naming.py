@@ -128,8 +128,9 @@ def lease_set_names(lease_set_id: str) -> tuple[str, str]:
     return _set_name("d4", lease_set_id), _set_name("d6", lease_set_id)
 
 
-def member_set_name(member_set_id: str, family: int) -> str:
-    return _set_name(f"n{family}", member_set_id)
+def member_set_name(member_set_id: str, family: int, variant: str = "") -> str:
+    """``variant``: tells those apart that have the same identifier and little else in common."""
+    return _set_name(f"n{family}", f"{member_set_id}.{variant}" if variant else member_set_id)
 
 
 def port_set_name(port_set_id: str, family: int) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, MemberSet, PortSet
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
+from dnsguard.dataplane import naming
 from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.bridging import bridge_plan
 from dnsguard.dataplane.canary import CanaryPolicy
@@ -27,7 +28,7 @@ from dnsguard.dataplane.policysets import (
 from dnsguard.dataplane.rules import Chain, Plan
 from dnsguard.dataplane.sets import AliveSet, HashSet, IntervalSet, LeaseSet, Set, ShareSet, VerdictMap
 from dnsguard.dataplane.settings import Settings
-from dnsguard.dataplane.workloads import Workloads
+from dnsguard.dataplane.workloads import FAMILIES, Workloads
 from dnsguard.span import differing
 
 Named = TypeVar("Named", bound=Chain | HashSet | IntervalSet | LeaseSet | AliveSet | ShareSet | VerdictMap)
@@ -105,7 +106,8 @@ class _State:
         self.shape = _shape(settings)
         self._node = settings.node
         self._canary = None if settings.canary is None else CanaryPolicy(settings.canary)
-        self._builder = ClassBuilder(settings)
+        self._member_sets = PolicySets[MemberSet, IntervalSet](member_sets)
+        self._builder = ClassBuilder(settings, self._member_set_name)
         self._workloads = Workloads(self._builder)
         self._base: _Base | None = None
         self._endpoints: list[CompiledEndpoint] = []
@@ -113,7 +115,6 @@ class _State:
         """By identity."""
 
         self._lease_sets = PolicySets[CompiledLeaseSet, LeaseSet](partial(lease_sets, settings.lease_gc_seconds))
-        self._member_sets = PolicySets[MemberSet, IntervalSet](member_sets)
         self._port_sets = PolicySets[PortSet, HashSet](port_sets)
         self._last = Plan(settings.table, (), (), ())
         self._beside: Plan | None = None
@@ -123,7 +124,8 @@ class _State:
     def follow(self, compiled: Compiled, settings: Settings) -> Plan:
         if self._canary is not None:
             compiled = self._canary.beside(compiled)
-        renamed = self._builder.follow(compiled)
+        of_members = self._member_sets.of(compiled.member_sets)
+        renamed = self._builder.follow(compiled, self._member_sets.renamed)
         if renamed:
             self._workloads.refresh()
         self._workloads.plug(settings.bridge_ports, settings.workload_interfaces)
@@ -142,7 +144,7 @@ class _State:
             *self._lease_sets.of(compiled.lease_sets),
             *of_workloads,
             *base.sets,
-            *self._member_sets.of(compiled.member_sets),
+            *of_members,
             *self._port_sets.of(compiled.port_sets),
             *self._builder.sets,
         )
@@ -178,6 +180,12 @@ class _State:
             sets=before.sets if _same_objects(all_sets, before.sets) else all_sets,
             chains=before.chains if _same_objects(chains, before.chains) else chains,
         )
+
+    def _member_set_name(self, identifier: str, family: int) -> str:
+        for made, of_family in zip(self._member_sets.made_of(identifier), FAMILIES, strict=False):
+            if of_family == family:
+                return made.name
+        return naming.member_set_name(identifier, family)
 
     def _laid(self, foot: _Foot, before: _Base | None) -> _Base:
         additions = Additions(foot.settings)

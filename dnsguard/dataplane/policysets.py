@@ -1,6 +1,11 @@
 """The sets of policy as kernel sets: leases, members, named ports. Pure.
 
 A set that changed is made from what it was, where that is known: of ten thousand members one is looked at.
+
+To exchange the content of a set of a hundred thousand ranges takes the kernel long, and meanwhile no look-up is
+answered. So where many change at once the set is another one, with another name, which is filled in small transactions
+before the rules that ask it are exchanged; where few change, it stays the same one. The name of a large set follows the
+range with the smallest hash, which is another one as likely as ranges are.
 """
 
 from bisect import bisect_left
@@ -20,6 +25,9 @@ from dnsguard.span import differing
 
 _TRIPLE_TYPE = {4: KeyType.IPV4_TRIPLE, 6: KeyType.IPV6_TRIPLE}
 
+LARGE = 2_000
+"""Ranges from which on a set's name follows its content: some 10 ms of the kernel's time."""
+
 Ranges = tuple[tuple[int, int], ...]
 _Triple = tuple[Address, int, int]
 Source = TypeVar("Source")
@@ -37,6 +45,9 @@ class PolicySets(Generic[Source, Kernel]):
     make: Callable[[Source, Made[Source, Kernel] | None], tuple[Kernel, ...]]
     """Is also given what came of the last source with this identifier; its description is the same."""
 
+    renamed: frozenset[str] = frozenset()
+    """Identifiers of sources whose kernel sets are other ones since the last `of`."""
+
     _made: dict[str, Made[Source, Kernel]] = field(default_factory=dict)
     """In the order of their names."""
 
@@ -45,6 +56,7 @@ class PolicySets(Generic[Source, Kernel]):
     def of(self, sources: Mapping[str, Source]) -> tuple[Kernel, ...]:
         """The kernel sets, in the order of their identifiers. What did not change is the same object."""
         changed = others = self._made.keys() != sources.keys()
+        renamed: set[str] = set()
         for name in self._made.keys() - sources.keys() if others else ():
             del self._made[name]
         for name, source in sources.items():
@@ -53,13 +65,20 @@ class PolicySets(Generic[Source, Kernel]):
                 rendered = self.make(source, last)
                 if last is not None:
                     rendered = tuple(map(same_if_equal, last[1], rendered))
+                    if any(before.name != now.name for before, now in zip(last[1], rendered, strict=True)):
+                        renamed.add(name)
                 self._made[name] = source, rendered
                 changed = True
+        self.renamed = frozenset(renamed)
         if others:
             self._made = dict(sorted(self._made.items(), key=_name))
         if changed:
             self._all = tuple(item for _, made in self._made.values() for item in made)
         return self._all
+
+    def made_of(self, name: str) -> tuple[Kernel, ...]:
+        """The kernel sets of one source, as `of` gave them out last; none where there is no such source."""
+        return self._made[name][1] if name in self._made else ()
 
 
 def _name(pair: tuple[str, object]) -> str:
@@ -83,9 +102,15 @@ def lease_sets(gc_seconds: int, item: CompiledLeaseSet, _: object = None) -> tup
 def member_sets(item: MemberSet, last: Made[MemberSet, IntervalSet] | None = None) -> tuple[IntervalSet, ...]:
     comment = naming.comment(item.description)
     return tuple(
-        IntervalSet(naming.member_set_name(item.id, family), ADDRESS_TYPE[family], ranges, comment)
+        IntervalSet(naming.member_set_name(item.id, family, variant(ranges)), ADDRESS_TYPE[family], ranges, comment)
         for family, ranges in zip(FAMILIES, _member_ranges(item.networks, last), strict=True)
     )
+
+
+def variant(ranges: Ranges) -> str:
+    """What of its content the name of a large set follows; nothing of a small one's."""
+    # The hash of numbers is the same in every process; it need not be a good one, only one that mixes.
+    return "" if len(ranges) < LARGE else f"{min(map(hash, ranges)) & 0xFFFFFFFFFFFFFFFF:016x}"
 
 
 def port_sets(item: PortSet, last: Made[PortSet, HashSet] | None = None) -> tuple[HashSet, ...]:

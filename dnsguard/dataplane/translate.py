@@ -8,7 +8,7 @@ A packet is counted once per rule: the first alternative that matches ends the p
 ends nothing, exclude each other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from itertools import product
@@ -76,11 +76,21 @@ def passing(mark: int) -> tuple[Statement, ...]:
     return SetMark(mark), Verdict.RETURN
 
 
-def kernel_rules(rule: CompiledRule, counter: str, comment: str, outcome: Outcome) -> tuple[Rule, ...]:
+MemberNames = Callable[[str, int], str]
+"""(identifier of a member set, family) → what its kernel set is called."""
+
+
+def kernel_rules(
+    rule: CompiledRule,
+    counter: str,
+    comment: str,
+    outcome: Outcome,
+    members: MemberNames = naming.member_set_name,
+) -> tuple[Rule, ...]:
     """The kernel rules of one compiled rule; none when it can match nothing. ``counter`` is its id in logs, too."""
     # An alternative that looks at no address comes out the same for both families.
     alternatives = dict.fromkeys(
-        _cheapest_first(matches) for family in _families(rule) for matches in _alternatives(rule, family)
+        _cheapest_first(matches) for family in _families(rule) for matches in _alternatives(rule, family, members)
     )
     return tuple(made for matches in alternatives for made in outcome.rules(rule.action, matches, counter, comment))
 
@@ -129,12 +139,18 @@ def _restricts(icmp: IcmpMatch | None) -> bool:
     return icmp is not None and not (icmp.type is None and icmp.code is None)
 
 
-def _alternatives(rule: CompiledRule, family: int | None) -> Iterable[tuple[Match, ...]]:
+def member_sets_of(rule: CompiledRule) -> Iterator[str]:
+    """The identifiers of the member sets that the rule asks."""
+    for entity in rule.source, rule.destination:
+        yield from filter(None, (entity.members, entity.not_members))
+
+
+def _alternatives(rule: CompiledRule, family: int | None, members: MemberNames) -> Iterable[tuple[Match, ...]]:
     version = family or 4  # without a family there is no address in the rule, and nothing looks at it
     conditions = (
         _protocol_alternatives(rule, family),
-        _entity_alternatives(rule, rule.source, Side.SOURCE, version),
-        _entity_alternatives(rule, rule.destination, Side.DESTINATION, version),
+        _entity_alternatives(rule, rule.source, Side.SOURCE, version, members),
+        _entity_alternatives(rule, rule.destination, Side.DESTINATION, version, members),
     )
     for parts in product(*conditions):
         matches = tuple(match for part in parts for match in part)
@@ -181,7 +197,9 @@ def _icmp(family: int, kind: int | None, code: int | None) -> list[Match]:
     return found
 
 
-def _entity_alternatives(rule: CompiledRule, entity: EntityMatch, side: Side, family: int) -> Sequence[_Alternative]:
+def _entity_alternatives(
+    rule: CompiledRule, entity: EntityMatch, side: Side, family: int, members: MemberNames
+) -> Sequence[_Alternative]:
     protocol = rule.protocol
     always: list[Match] = []
     if entity.nets is not None:
@@ -194,20 +212,22 @@ def _entity_alternatives(rule: CompiledRule, entity: EntityMatch, side: Side, fa
         if outside is not None:
             always.append(outside)
     if entity.not_members is not None:
-        always.append(AddressIn(side, family, naming.member_set_name(entity.not_members, family), negated=True))
+        always.append(AddressIn(side, family, members(entity.not_members, family), negated=True))
     if len(entity.not_ports) > MOST_PORT_RULES:
         always.append(PortIn(protocol, side, _ports_set(entity.not_ports).name, negated=True))
     else:
         always += [Port(protocol, side, ports.first, ports.last, negated=True) for ports in entity.not_ports]
     if entity.not_named_ports is not None:
         always.append(TripleIn(side, family, naming.port_set_name(entity.not_named_ports, family), negated=True))
-    return [(*always, *positive) for positive in _positive_alternatives(rule, entity, side, family)]
+    return [(*always, *positive) for positive in _positive_alternatives(rule, entity, side, family, members)]
 
 
-def _positive_alternatives(rule: CompiledRule, entity: EntityMatch, side: Side, family: int) -> list[_Alternative]:
+def _positive_alternatives(
+    rule: CompiledRule, entity: EntityMatch, side: Side, family: int, members: MemberNames
+) -> list[_Alternative]:
     addresses: list[_Alternative] = []
     if entity.members is not None:
-        addresses.append((AddressIn(side, family, naming.member_set_name(entity.members, family)),))
+        addresses.append((AddressIn(side, family, members(entity.members, family)),))
     if entity.leases is not None:
         addresses.append((LeasedTo(family, naming.lease_set_names(entity.leases)[family == 6]),))
     if entity.members is None and entity.leases is None:

@@ -17,6 +17,7 @@ from loadtest.phases import Change, Changer, Phase
 from loadtest.witness import NotSeen, Witness
 from loadtest.worlds import World, cluster_world, distinct_world
 from loadtest.writer import Refused, Writer, Written
+from tests.support.netns import namespace
 
 pytestmark = [pytest.mark.xdist_group("loadtest churn"), pytest.mark.timeout(300)]
 
@@ -110,22 +111,30 @@ def test_changes_that_nobody_makes_are_problems() -> None:
     witnessed(check)
 
 
-def test_what_the_api_refuses_is_said() -> None:
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def test_what_the_api_refuses_is_said_and_connections_are_opened_anew() -> None:
+    opened = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 409 Conflict\r\nContent-Length: 7\r\n\r\nexists.")
+        code = b"409 Conflict" if len(opened) == 1 else b"201 Created"
+        writer.write(b"HTTP/1.1 " + code + b"\r\nContent-Length: 7\r\n\r\nexists.")
         await writer.drain()
         writer.close()
         await writer.wait_closed()
 
     async def run() -> None:
-        server = await asyncio.start_server(refuse, "127.0.0.1", 0)
-        async with server:
-            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
-            told = Writer("secret", [(reader, writer)])
-            with pytest.raises(Refused, match=r"POST /x: 409 exists\."):
-                await told.tell("POST", "/x", {})
-            await told.close()
+        with namespace() as place:
+            with place.entered():
+                server = await asyncio.start_server(answer, "127.0.0.1", 0)
+            async with server:
+                told = Writer(place, "secret", f"127.0.0.1:{server.sockets[0].getsockname()[1]}", count=1)
+                with pytest.raises(Refused, match=r"POST /x: 409 exists\."):
+                    await told.tell("POST", "/x", {})
+                await asyncio.sleep(0)
+                assert (await told.tell("POST", "/x", {})).sent > 0
+                await told.close()
+        assert len(opened) == 2
 
     asyncio.run(run())
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from random import Random
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,7 @@ from dnsguard.calc.compiled import (
     TierSlice,
 )
 from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
+from dnsguard.dataplane import policysets
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.planner import Planner
@@ -229,9 +231,15 @@ def loaded(plan: Plan) -> KernelModel:
     return model
 
 
+@pytest.mark.parametrize("large", [policysets.LARGE, 8])
 @run_settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**64))
-def test_following_changes_is_the_same_as_starting_from_nothing(seed: int) -> None:
+@given(seed=st.integers(0, 2**64))
+def test_following_changes_is_the_same_as_starting_from_nothing(large: int, seed: int) -> None:
+    with patch.object(policysets, "LARGE", large):
+        _follow(seed)
+
+
+def _follow(seed: int) -> None:
     world, planner, model = World(seed), Planner(), KernelModel()
     driver = Driver(cast("Any", model), FOUNDATION)
     given_out: list[tuple[Plan, str]] = []

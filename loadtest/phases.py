@@ -19,6 +19,9 @@ BILLION = 1_000_000_000
 LIVE = 500
 """Endpoints beyond those that are always there, while a thousand a second come and go."""
 
+UNDER_WAY = 200
+"""Changes that the API has not taken yet, or of which no packet has come through: a fifth of a second's."""
+
 _FIRST_FREE, _LAST_TARGET = 2, 254
 WATCHED = 10
 """Of so many endpoints that come one is waited for on packets: each takes a thousand packets a second."""
@@ -104,16 +107,24 @@ class Changer:
         return phase
 
     async def endpoints_at_rate(self, name: str, rate: float, seconds: float) -> Phase:
-        """They come and go at their times, however long each takes."""
-        phase, tasks = Phase(name), []
+        """They come and go at their times, however long each takes; while more than `UNDER_WAY` of them wait for the
+        API, nothing is asked of it, and all that is to come is due later by as much."""
+        phase, tasks = Phase(name), set[asyncio.Task[None]]()
+        all_tasks: list[asyncio.Task[None]] = []
         live: list[tuple[Manifest, asyncio.Task[None]]] = []
         gone: list[IPv4Address] = []
         loop = asyncio.get_running_loop()
-        start, began = loop.time(), time_ns()
-        for number in range(int(rate * seconds)):
-            if (wait := start + number / rate - loop.time()) > 0:
+        start, began, number = loop.time(), time_ns(), 0
+        late = 0.0
+        while number / rate + late < seconds:
+            if (wait := start + late + number / rate - loop.time()) > 0:
                 await asyncio.sleep(wait)
-            due = began + int(number / rate * BILLION)
+            if len(tasks) >= UNDER_WAY:
+                stopped = loop.time()
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                late += loop.time() - stopped
+                continue
+            due = began + int((late + number / rate) * BILLION)
             if len(live) < LIVE or number % 2 == 0:
                 made = self._next()
                 task = asyncio.create_task(self._come(phase, made, due, is_watched=self._number % WATCHED == 0))
@@ -122,8 +133,11 @@ class Changer:
                 made, came = live.pop(0)
                 gone.append(address_of(made))
                 task = asyncio.create_task(self._go(phase, made, came))
-            tasks.append(task)
-        await asyncio.gather(*tasks)
+            all_tasks.append(task)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            number += 1
+        await asyncio.gather(*all_tasks)
         phase.seconds = (time_ns() - began) / BILLION
         await self._check(phase, [address_of(made) for made, _ in live], gone[-LIVE:])
         for made, _ in live:

@@ -49,8 +49,10 @@ class Writer:
         head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n"
         connection = await self._free.get()
         try:
-            if connection is None or connection[0].at_eof():  # the API closes what nobody has used for a while
-                connection = await self._connected()
+            if connection is not None and connection[0].at_eof():  # the API closes what nobody has used for a while
+                await _closed(connection)
+                connection = None
+            connection = connection or await self._connected()
             reader, writer = connection
             sent = time_ns()
             writer.write(head.encode() + content)
@@ -69,14 +71,18 @@ class Writer:
     async def close(self) -> None:
         while not self._free.empty():
             if (connection := self._free.get_nowait()) is not None:
-                connection[1].close()
-                with suppress(OSError):  # the other end may have gone first
-                    await connection[1].wait_closed()
+                await _closed(connection)
 
     async def _connected(self) -> _Connection:
         with self._place.entered():
             made = socket.create_connection((self._host, int(self._port)))
         return await asyncio.open_connection(sock=made)
+
+
+async def _closed(connection: _Connection) -> None:
+    connection[1].close()
+    with suppress(OSError):  # the other end may have gone first
+        await connection[1].wait_closed()
 
 
 def _length(head: bytes) -> int:

@@ -241,11 +241,22 @@ _INTERVAL_END = be32(3, ELEMENT_INTERVAL_END)
 _TIMEOUT_HEAD = pack("=HH", 12, 4)
 _EXPIRATION_HEAD = pack("=HH", 12, 5)
 """Goes with every timeout: an element that is added again with the timeout it has would keep the expiry it has."""
+_PLAIN_HEADS, _END_HEADS = (
+    {length: pack("=HHHHHH", 12 + length + more, LIST_ELEMENT | NESTED, 8 + length, 1 | NESTED, 4 + length, 1)
+     for length in range(4, 40, 4)}
+    for more in (0, len(_INTERVAL_END))
+)  # fmt: skip
+"""Before a key of so many octets that is all of an element, or all but that it marks an end."""
+
 _TIMED_FORMS = {length: _timed_form(length) for length in (4, 8, 16, 32)}
 
 
 def _element(element: Element) -> bytes:
     key, timeout_ms, verdict, interval_end, comment = element
+    if timeout_ms is None and verdict is None and not comment:
+        head = (_END_HEADS if interval_end else _PLAIN_HEADS).get(len(key))
+        if head is not None:
+            return head + key + _INTERVAL_END if interval_end else head + key
     if timeout_ms and verdict is None and not interval_end and not comment:
         form = _TIMED_FORMS.get(len(key))
         if form is not None:

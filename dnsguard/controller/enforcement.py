@@ -43,7 +43,7 @@ COALESCE_SECONDS = 0.02
 ACKNOWLEDGE_SECONDS = 1.0
 """How long a forwarder may keep everybody waiting. Longer and it is stuck: what it does not know, it keeps closed."""
 
-ATTENDED_SECONDS = 5.0
+ATTENDED_SECONDS = 10.0
 """How long rules that look into new lease sets wait where no forwarder is connected any more: it is being started
 again, and knows what belongs there. What clients may reach by names would be closed to them until it is back."""
 

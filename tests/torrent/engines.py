@@ -45,6 +45,12 @@ class Found:
     def is_wrong(self) -> bool:
         return bool(self.lost or self.passed)
 
+    def __str__(self) -> str:
+        return (
+            f"{self.seconds:.1f} s, {self.allowed} allowed packets, of which were lost {dict(self.lost) or 0}, "
+            f"{self.denied} denied ones, of which were let through {dict(self.passed) or 0}"
+        )
+
 
 class EnginesError(Exception):
     """The rig itself failed; the text says how."""

@@ -23,9 +23,9 @@ def lines(outcome: Outcome) -> Iterator[str]:
     yield _line(_cells("all", total))
     for name, found in outcome.phases.items():
         if found.is_wrong:
-            yield f"{name}: lost {dict(found.lost)}; let through {dict(found.passed)}"
+            yield f"{name}: {found}"
     yield from (str(gap) for gap in outcome.gaps)
-    yield "done: " + ", ".join(f"{count} {name}" for name, count in outcome.done.items())
+    yield "done to it: " + ", ".join(f"{count} {name}" for name, count in outcome.done.items())
     yield f"dropped by anything but rules: {outcome.dropped}, for want of room in sockets: {outcome.without_room}"
     if outcome.wrong:
         yield from (*outcome.examples, outcome.log, *outcome.wrong)

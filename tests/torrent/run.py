@@ -99,11 +99,10 @@ def torrent(lab: Lab, guard: Guard, size: Size, say: Callable[[str], None]) -> O
         storm = Storm(lab, guard, engines)
         with storm.asking():
             for name, disturb in _disturbances(storm, size):
-                began = time.monotonic()
                 engines.phase(name)
                 disturb()
-                say(f"{name}: {time.monotonic() - began:.1f} s")
-            engines.phase(QUIET)
+                engines.phase(QUIET)
+                say(f"{name}: {engines.found(name)}")
             outcome.bystander_touched = bystander() != own
             commands = [FLUSH_RULESET] * size.flushes + list(size.others)
             for number, command in enumerate(commands):

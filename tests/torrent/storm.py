@@ -130,7 +130,7 @@ class Storm:
 
     def restarts(self, count: int, number: signal.Signals, longest_pause: float, *, renames: bool) -> None:
         """Of the whole and of each process, in turn; at random moments, while policy and endpoints change. Where lists
-        of names change, rules wait for a forwarder, and no longer than 5 s: not for a machine that starts none in that
+        of names change, rules wait for a forwarder, and no longer than 10 s: not for a machine that starts none in that
         time."""
         self._renames = renames
         with self.changing():

@@ -1,5 +1,7 @@
 """Real packets: a connection ends when policy allows it no more, and not before."""
 
+import contextlib
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_network
@@ -8,7 +10,10 @@ import pytest
 
 from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction
 from dnsguard.dataplane import naming
-from dnsguard.dataplane.settings import HostAction, Settings
+from dnsguard.dataplane.driver import Driver
+from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.settings import DenyAction, HostAction, Settings
+from dnsguard.netlink.flowmarks import FlowMarks
 from tests.support.compiled import (
     compiled,
     host,
@@ -18,8 +23,8 @@ from tests.support.compiled import (
     workload,
 )
 from tests.support.judging import Judging, judging
-from tests.support.road import Road, road
-from tests.support.talk import ICMP, TCP, UDP, talk
+from tests.support.road import PATIENCE_SECONDS, Road, road
+from tests.support.talk import ICMP, TCP, UDP, Talk, talk
 
 EGRESS, INGRESS = Direction.EGRESS, Direction.INGRESS
 MASK = 0x0000_FF00
@@ -160,3 +165,141 @@ def test_what_is_allowed_still_goes_on(
             assert connection.forth() == ARRIVED
             assert connection.back() == ARRIVED
             node.revise()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("mask", "revisions"), [(0x0000_FF00, 1_000), (0xF000_0000, 100)])
+def test_a_thousand_revisions_lose_no_packet_of_what_is_allowed(way: Road, mask: int, revisions: int) -> None:
+    """Numbers of revisions come again several times, and one of the connections is never spoken on by its opener."""
+    settings = replace(SETTINGS, mark_mask=mask)
+    with judging(way) as node, contextlib.ExitStack() as stack:
+        node.enforce(everything(), settings)
+        two_way = stack.enter_context(talk(way, UDP, "a", A, "net", NET))
+        stream = stack.enter_context(talk(way, TCP, "net", NET6, "a", A6, 8443))
+        one_way = stack.enter_context(talk(way, UDP, "a", A6, "net", NET6))
+        done = threading.Event()
+        passed = [0, 0, 0]
+        lost: list[str] = []
+
+        def keep(number: int, connection: Talk, *, both: bool) -> None:
+            try:
+                while not done.is_set():
+                    passed[number] += connection.round_trip() if both else connection.answered()
+            except TimeoutError:
+                lost.append(f"a packet of connection {number}, after {passed[number]}")
+
+        threads = [
+            threading.Thread(target=keep, args=(number, each), kwargs={"both": each is not one_way})
+            for number, each in enumerate((two_way, stream, one_way))
+        ]
+        for each in threads:
+            each.start()
+        try:
+            for number in range(revisions):
+                node.revise()
+                if number % 50 == 0:
+                    node.settled()
+        finally:
+            done.set()
+            for each in threads:
+                each.join()
+        node.settled()
+        assert lost == []
+        assert min(passed) > revisions / 10, passed
+        assert node.sweeper.cut == 0
+        assert node.revoker.begun > revisions
+
+
+def test_other_bits_of_marks_are_left_alone(node: Judging) -> None:
+    others = 0x00AB_00CD
+    with talk(node.road, UDP, "a", A, "net", NET) as some, talk(node.road, UDP, "a", A6, "net", NET6) as other:
+        with node.road.node.entered(), contextlib.closing(FlowMarks()) as marks:
+            found = [*marks.others(0xFFFF_FFFF, frozenset())]
+            marks.mark([(each, others) for each in found], 0xFFFF_FFFF & ~MASK)
+            for _ in range(3):
+                node.revise()
+                assert (some.forth(), some.back()) == (ARRIVED, ARRIVED)
+                node.settled()
+            node.enforce(everything(out=False), SETTINGS)
+            node.settled()
+            assert other.back() == REVOKED
+            now = {each.name: each.mark & ~MASK for each in marks.others(0xFFFF_FFFF, frozenset())}
+        assert {now[each.name] for each in found if each.name in now} == {others}
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["after they were forgotten", "at once"])
+def test_the_next_endpoint_with_an_address_does_not_take_over_connections(node: Judging, waits: bool) -> None:
+    """The first one may be deleted and the second made between two looks at the connections of the first."""
+    gone = without_a(everything())
+    closed = everything(out=False, into=False)
+    (old,) = [each for key, each in closed.endpoints.items() if key.name == "a"]
+    new = replace(old, id=replace(old.id, name="z"))
+    again = replace(closed, endpoints={**gone.endpoints, new.id: new})
+    with talk(node.road, UDP, "a", A, "net", NET) as out, talk(node.road, UDP, "net", NET, "a", A, 8080) as into:
+        assert not node.enforce(gone, SETTINGS)
+        if waits:
+            node.settled()
+        node.enforce(again, SETTINGS)
+        node.settled()
+        assert (out.back(), into.back()) == (REVOKED, REVOKED)
+        assert (out.forth(), into.forth()) == (END_OUT, END_IN)
+
+
+def without_a(before: Compiled) -> Compiled:
+    return replace(before, endpoints={key: each for key, each in before.endpoints.items() if key.name != "a"})
+
+
+def test_an_endpoint_that_is_back_has_its_connections_back(node: Judging) -> None:
+    with talk(node.road, UDP, "a", A, "net", NET) as connection:
+        node.enforce(without_a(everything()), SETTINGS)
+        node.settled()
+        assert connection.forth() == "unknown-workload-egress"
+        node.enforce(everything(), SETTINGS)
+        node.settled()
+        assert (connection.forth(), connection.back()) == (ARRIVED, ARRIVED)
+
+
+def test_where_denied_packets_are_refused_the_opener_is_told(way: Road) -> None:
+    refusing = replace(SETTINGS, deny=DenyAction.REJECT)
+    with judging(way) as node:
+        node.enforce(everything(), refusing)
+        with talk(way, UDP, "a", A, "net", NET) as connection:
+            connection.opener.connect(connection.opened_to)
+            node.enforce(everything(out=False), refusing)
+            node.settled()
+            connection.opener.settimeout(PATIENCE_SECONDS)
+            connection.opener.send(b"?")
+            with pytest.raises(OSError, match=r"[Nn]o route|refused|unreachable"):
+                connection.opener.recv(1)
+            connection.opener.setblocking(False)
+            assert connection.back() == REVOKED
+
+
+def test_after_it_was_switched_off_and_on_again_nothing_old_counts(node: Judging) -> None:
+    with talk(node.road, UDP, "a", A, "net", NET) as connection:
+        node.enforce(everything(), replace(SETTINGS, mark_mask=0))
+        node.enforce(everything(out=False), replace(SETTINGS, mark_mask=0))
+        assert (connection.back(), connection.forth()) == (ARRIVED, ARRIVED)
+        node.enforce(everything(out=False), SETTINGS)
+        node.settled()
+        assert (connection.back(), connection.forth()) == (REVOKED, END_OUT)
+
+
+def test_a_table_that_others_removed_comes_back_with_its_revision(node: Judging) -> None:
+    node.revise()
+    before = node.road.driver.revision()
+    with talk(node.road, UDP, "a", A, "net", NET) as connection:
+        node.road.node.run("nft flush ruleset")
+        assert node.road.driver.lost()
+        assert node.before is not None
+        node.road.driver.apply(node.before.plan)
+        assert node.road.driver.revision() == before
+        assert (connection.back(), connection.forth()) == (ARRIVED, ARRIVED)
+
+
+def test_a_driver_that_adopts_the_table_goes_on_from_its_revision(node: Judging) -> None:
+    for _ in range(3):
+        node.revise()
+    adopting = Driver(node.road.kernel, build_plan(Compiled(), replace(SETTINGS, mark_mask=0)))
+    adopting.open()
+    assert adopting.revision() == node.road.driver.revision()

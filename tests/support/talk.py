@@ -1,6 +1,7 @@
 """Connections of every kind between two namespaces, of which either end may speak."""
 
 import contextlib
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -35,11 +36,30 @@ class Talk:
         """The other end speaks."""
         return self._pass(self.other, self.opener, self.opened_from, self.answer)
 
+    def round_trip(self) -> int:
+        """The same, one after the other and without a look at what became of them; how many packets that were. Raises
+        TimeoutError where one is lost."""
+        self.opener.sendto(self.first, self.opened_to)
+        _await(self.other)
+        return 1 + self.answered()
+
+    def answered(self) -> int:
+        """The other end speaks, likewise."""
+        self.other.sendto(self.answer, self.opened_from)
+        _await(self.opener)
+        return 1
+
     def _pass(self, sender: socket.socket, receiver: socket.socket, to: tuple[str | int, ...], said: bytes) -> str:
         with contextlib.suppress(BlockingIOError):
             while receiver.recv(64):
                 pass  # what was held up, and came by other ways
         return self.road.pass_on(sender, receiver, to, said)
+
+
+def _await(receiver: socket.socket) -> None:
+    if not select.select([receiver], [], [], PATIENCE_SECONDS)[0]:
+        raise TimeoutError
+    receiver.recv(64)
 
 
 @contextlib.contextmanager

@@ -59,10 +59,13 @@ class Testbed:
         with self.node.entered():
             self._connections = stack.enter_context(closing(Connections()))
 
-    def enforce(self, layers: Layers, layout: Callable[[Plan], Plan] = lambda plan: plan) -> None:
-        """Policy is in force. ``layout``: what is loaded in place of the plan."""
+    def enforce(
+        self, layers: Layers, layout: Callable[[Plan], Plan] = lambda plan: plan, *, revokes: bool = False
+    ) -> None:
+        """Policy is in force. ``layout``: what is loaded in place of the plan. ``revokes``: established connections are
+        judged again when it changes."""
         compiled = compile_policy([parse_object(each) for each in manifests(layers)])
-        plan = build_plan(compiled, Settings())
+        plan = build_plan(compiled, Settings(mark_mask=0x0000_FF00 if revokes else 0))
         with self.node.entered():
             table = self._stack.enter_context(NetfilterSocket())
         self._driver = Driver(table, build_plan(Compiled(), Settings()))

@@ -26,17 +26,20 @@ class Way:
     is_linear: bool = False
     is_tracking: bool = True
     has_policy: bool = True
+    revokes: bool = False
+    """Whether established connections are judged again when policy changes."""
 
     @property
     def is_plain(self) -> bool:
-        """Of the same ten classes at every size."""
-        return self.layers.variants == Layers(1).variants and not self.layers.leased
+        """Ours or linear, of the same ten classes at every size."""
+        plain = self.layers.variants == Layers(1).variants and not self.layers.leased
+        return plain and self.has_policy and not self.revokes
 
     def testbed(self, stack: ExitStack) -> Testbed:
         """Made ready."""
         made = Testbed(stack)
         if self.has_policy:
-            made.enforce(self.layers, linear if self.is_linear else lambda plan: plan)
+            made.enforce(self.layers, linear if self.is_linear else lambda plan: plan, revokes=self.revokes)
         elif self.is_tracking:
             made.track()
         return made
@@ -70,6 +73,7 @@ def all_ways(sizes: Sequence[int], variants: int = MOST_VARIANTS, leased: int = 
         connections_only(largest),
         *map(ours, plain),
         *map(jumps, plain),
+        Way(f"{plain[0].endpoints} endpoints, connections revoked", plain[0], revokes=True),
         Way(f"{largest.endpoints} endpoints, all classes distinct", distinct),
         Way(f"{largest.endpoints} endpoints, many lease sets", many_sets),
     ]

@@ -1,4 +1,5 @@
-"""``python -m tests.worlds --worlds 500 --packets 40``: the long run. ``--seed`` starts where an earlier one did."""
+"""``python -m tests.worlds --worlds 500 --packets 40``: the long run. ``--seed`` starts where an earlier one did;
+``--revoke``: connections end when a world does not allow them."""
 
 import argparse
 import sys
@@ -21,6 +22,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--worlds", type=int, default=500)
     parser.add_argument("--packets", type=int, default=40, help="in each world")
     parser.add_argument("--seed", type=int, default=None, help="of the first world; each next one is one more")
+    parser.add_argument("--revoke", action="store_true", help="end connections that a world does not allow")
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -34,6 +36,7 @@ def table(tally: Tally, seconds: float) -> str:
         f"  allowed   {tally.packets - denied:7}",
         f"  denied    {denied:7}",
         f"followed    {tally.followed:7}  connections into the next world",
+        f"  cut       {tally.cut:7}  there",
         f"mismatches  {tally.mismatches:7}",
         f"seconds     {seconds:7.1f}",
         *(
@@ -51,7 +54,7 @@ def inside() -> int:
     print(f"seeds from {first} on", flush=True)
     started = time.monotonic()
     untold = MOST_TOLD
-    with bench() as tried:
+    with bench(revokes=arguments.revoke) as tried:
         for seed in range(first, first + arguments.worlds):
             for mismatch in tried.run(world_of(seed), arguments.packets)[:1]:
                 if untold > 0:

@@ -1,15 +1,18 @@
 """Worlds in force one after the other in the same table, and packets held against what the evaluator says."""
 
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from dnsguard.calc.compile import Compiler
-from dnsguard.calc.compiled import Action, Address, Compiled
+from dnsguard.calc.compiled import Action, Address, Compiled, Stage
 from dnsguard.calc.evaluator.evaluate import Evaluator
+from dnsguard.calc.evaluator.packet import PacketState
 from dnsguard.calc.evaluator.trace import Decider, Verdict
+from dnsguard.controller.revoking.sweeper import Policy, Sweeper
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
@@ -27,7 +30,7 @@ from tests.worlds.scene import Scene, scene
 from tests.worlds.shot import Shot
 from tests.worlds.takers import takers
 from tests.worlds.tally import Tally
-from tests.worlds.wire import Wire
+from tests.worlds.wire import PASSED, Wire
 from tests.worlds.world import World
 
 FLOWS = 3
@@ -38,6 +41,17 @@ CHOICE = 5
 
 SMALLER = 4
 """A world that is almost the last one gets so many times fewer packets."""
+
+MARK_MASK = 0x0000_FF00
+PATIENCE_SECONDS = 20.0
+_CUTTING = (
+    Decider.RULE,
+    Decider.END_OF_TIER,
+    Decider.PROFILE,
+    Decider.NO_PROFILE,
+    Decider.OWN_NODE,
+    Decider.ENCAPSULATED,
+)
 
 _LEASE_MS = 3_600_000
 
@@ -56,7 +70,10 @@ class Mismatch:
 class Bench:
     """One node, one table, one world at a time."""
 
-    def __init__(self, place: Scene, wire: Wire, socket: NetfilterSocket) -> None:
+    def __init__(self, place: Scene, wire: Wire, socket: NetfilterSocket, sweeper: Sweeper | None = None) -> None:
+        """With a ``sweeper`` each world is another revision of policy, and what is established is judged again."""
+        self._sweeper = sweeper
+        self._begun = 0
         self._place = place
         self._wire = wire
         self._socket = socket
@@ -98,8 +115,7 @@ class Bench:
         found = self.enforce(world)
         shots = self._telling(Packets(seed).draw(packets * CHOICE), packets)
         found += self._misread(world, shots)
-        found += self._misread(world, self._going_on)
-        found += self.try_all(self._going_on)
+        found += self._established(world)
         self.tally.followed += len(self._going_on)
         self._wire.forget_connections()
         found += self._try_new(shots)
@@ -117,15 +133,56 @@ class Bench:
         """The product's own way from manifests to the kernel."""
         self._before, self._world = self._world, world
         self._compiled = self._compiler.compile(self._resources(world))
-        plan = self._planner.plan(self._compiled, world.settings)
+        settings = world.settings if self._sweeper is None else replace(world.settings, mark_mask=MARK_MASK)
+        plan = self._planner.plan(self._compiled, settings)
         self._driver.prepare(plan)
         self._leased = world.leased(self._compiled)
         self._socket.transact(list(self._lease_messages()))
-        self._driver.switch(plan)
+        self._driver.switch(plan, revise=self._sweeper is not None)
         self._driver.sweep(plan, lease_sets=True)
         self._evaluator = Evaluator(self._compiled, world.node)
         lost = self._driver.lost() or self._driver.lost()  # the second look reads sets as well
         return [self._mismatch("the kernel does not hold what the plan says")] if lost else []
+
+    def _established(self, world: World) -> list[Mismatch]:
+        """What becomes of the connections that go on."""
+        if self._sweeper is None:
+            return self._misread(world, self._going_on) + self.try_all(self._going_on)
+        first, answers = self._going_on[::2], self._going_on[1::2]
+        # What whoever opened them sends is judged like a first packet.
+        judged = [replace(each, packet=replace(each.packet, state=PacketState.NEW)) for each in first]
+        verdicts = [self.expected(each) for each in judged]
+        allowed = [
+            answer for answer, verdict in zip(answers, verdicts, strict=True) if verdict.action is not Action.DENY
+        ]
+        cut = [answer for answer, verdict in zip(answers, verdicts, strict=True) if _cuts(verdict)]
+        found = self._misread(world, judged) + self._misread(world, allowed)
+        if world.seed % 2:
+            self._sweep(world, self._sweeper)
+        found += self.try_all(allowed)
+        notes = self._wire.send(first)
+        for shot, verdict in zip(first, verdicts, strict=True):
+            if problem := problem_with(shot, verdict, notes[shot.number]):
+                found.append(self._mismatch(f"established: {problem}", shot, verdict))
+        if not world.seed % 2:
+            self._sweep(world, self._sweeper)
+        found += self.try_all(allowed)
+        notes = self._wire.send(cut)
+        found += [self._mismatch("policy denies the connection, and its answers pass", each) for each in cut
+                  if PASSED in notes[each.number]]  # fmt: skip
+        self.tally.cut += len(cut)
+        return found
+
+    def _sweep(self, world: World, sweeper: Sweeper) -> None:
+        """Connections are judged by the controller, too."""
+        revision = self._driver.revision()
+        assert revision is not None
+        self._begun += 1
+        sweeper.begin(Policy(revision, self._begun, self._compiled, replace(world.settings, mark_mask=MARK_MASK)))
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while not sweeper.is_done:
+            assert time.monotonic() < give_up, sweeper.problem
+            time.sleep(0.001)
 
     def expected(self, shot: Shot) -> Verdict:
         """What the evaluator says of a packet."""
@@ -259,11 +316,24 @@ class Bench:
         return Mismatch(self._world, self._before, text, shot, verdict)
 
 
+def _cuts(verdict: Verdict) -> bool:
+    """Whether the connection is denied with the packet: what no policy is asked about says nothing of it, nor what is
+    denied before there are connections."""
+    decision = verdict.decision
+    if decision is None or decision.action is not Action.DENY:
+        return False
+    early = any(each.stage is Stage.UNTRACKED and each.decision is decision for each in verdict.judgements)
+    return decision.decider in _CUTTING and not early
+
+
 @contextlib.contextmanager
-def bench() -> Iterator[Bench]:
-    """A scene with nothing in force yet."""
-    with scene() as place, takers(place.node), Wire(place) as wire:
+def bench(*, revokes: bool = False) -> Iterator[Bench]:
+    """A scene with nothing in force yet. ``revokes``: connections end when a world does not allow them."""
+    with scene() as place, takers(place.node), Wire(place) as wire, contextlib.ExitStack() as stack:
         with place.node.entered():
-            socket = NetfilterSocket()
-        with socket:
-            yield Bench(place, wire, socket)
+            socket = stack.enter_context(NetfilterSocket())
+            sweeper = Sweeper() if revokes else None
+            if sweeper is not None:
+                sweeper.start()
+                stack.callback(sweeper.close)
+        yield Bench(place, wire, socket, sweeper)

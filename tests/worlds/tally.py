@@ -21,6 +21,9 @@ class Tally:
     worlds: int = 0
     packets: int = 0
     followed: int = 0
+    cut: int = 0
+    """Of those, what the next world does not allow, where it ends them."""
+
     deciders: Counter[Decided] = field(default_factory=Counter)
     mismatches: int = 0
 

@@ -16,9 +16,9 @@ KEPT = [
 ]
 
 
-def tried(seeds: list[int]) -> Tally:
+def tried(seeds: list[int], *, revokes: bool = False) -> Tally:
     """Worlds one after the other; fails with the first mismatch, made small."""
-    with bench() as on:
+    with bench(revokes=revokes) as on:
         for seed in seeds:
             for mismatch in on.run(world_of(seed), PACKETS):
                 pytest.fail(told(on, mismatch), pytrace=False)
@@ -30,6 +30,12 @@ def test_the_kernel_does_what_the_evaluator_says() -> None:
     tally = tried(list(range(first, first + WORLDS)))
     assert tally.worlds == WORLDS
     assert tally.packets >= WORLDS * PACKETS
+
+
+def test_it_does_so_to_connections_that_other_policy_allowed() -> None:
+    first = time.time_ns() // 1_000_000
+    tally = tried(list(range(first, first + WORLDS)), revokes=True)
+    assert tally.cut > 0
 
 
 def test_what_once_differed() -> None:

@@ -185,7 +185,7 @@ def _forward(additions: Additions, direction: Direction, sets: Container[str]) -
     egress = direction is Direction.EGRESS
     side = Side.SOURCE if egress else Side.DESTINATION
     if egress:
-        yield from checked_sources(additions, sets)
+        yield from checked_sources(additions, sets, known=known_connections(additions, "of-workload"))
     yield _of_endpoints(additions, direction, sets)
     if BRIDGE_SET in sets:
         for talk in neighbour_discovery(from_router=False):
@@ -284,7 +284,8 @@ def _input(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     # No endpoint lists the link-local address that its interface has all the same.
     to_link_local = ConnectionState(KNOWN), AddressWithin(Side.SOURCE, _LINK_LOCAL), Verdict.RETURN
     unlisted = *_neighbours(from_router=False), Rule(to_link_local, "the node began it")
-    yield from checked_sources(additions, sets, but=unlisted)
+    known = known_connections(additions, "input-of-workload")
+    yield from checked_sources(additions, sets, known=known, but=unlisted)
     yield _of_endpoints(additions, Direction.EGRESS, sets, to_node=True)
     yield from _neighbours(from_router=False)
     yield from _encapsulated(additions, sets)

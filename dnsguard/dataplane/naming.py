@@ -82,7 +82,7 @@ COUNTER_SPOOFED = "spoofed-source"
 COUNTER_UNCHECKED = "unchecked-port"
 """The counter of packets from a bridge with workloads that came by no port that was looked at."""
 
-COUNTER_UNJUDGED = "bridged-unjudged"
+COUNTER_UNJUDGED = "bridged-past-policy"
 """The counter of packets between ports of a bridge that no policy was asked about, or can be."""
 
 COUNTER_UNKNOWN_FRAME = "unknown-frame"

@@ -36,9 +36,13 @@ from dnsguard.dataplane.setnames import BRIDGE_SET, INTERFACE_SET, local_set, so
 _FAMILIES = 4, 6
 
 
-def checked_sources(additions: Additions, sets: Container[str], *, but: Iterable[Rule] = ()) -> Iterator[Rule]:
+def checked_sources(
+    additions: Additions, sets: Container[str], *, known: Rule, but: Iterable[Rule] = ()
+) -> Iterator[Rule]:
     """The check, where any workload's interface is known. ``but`` accepts what a workload says with an address that no
-    endpoint lists."""
+    endpoint lists. ``known`` is the rule for known connections of what comes by the right interface: so nearly all
+    packets of workloads end here, and are not asked once more whether their endpoint is there.
+    """
     if not any(name in sets for name in (INTERFACE_SET, BRIDGE_SET)):
         return
     rules: list[Rule] = []
@@ -48,21 +52,22 @@ def checked_sources(additions: Additions, sets: Container[str], *, but: Iterable
     for family in _FAMILIES:
         if local_set(family) in sets:
             bears = AddressIn(Side.SOURCE, family, local_set(family))
-            rules.append(Rule((bears, Goto(_of_a_workload(additions, sets, family))), "a workload's address"))
+            rules.append(Rule((bears, Goto(_of_a_workload(additions, sets, family, known))), "a workload's address"))
     rules += but
     if INTERFACE_SET in sets:
-        known = InterfaceIn(Way.IN, INTERFACE_SET)
-        rules += additions.deny([known], naming.COUNTER_SPOOFED, "not this workload's address")
+        behind = InterfaceIn(Way.IN, INTERFACE_SET)
+        rules += additions.deny([behind], naming.COUNTER_SPOOFED, "not this workload's address")
     yield Rule((Jump(additions.add(content_chain("sources", rules, "may it come from there?"))),))
 
 
-def _of_a_workload(additions: Additions, sets: Container[str], family: int) -> str:
+def _of_a_workload(additions: Additions, sets: Container[str], family: int, known: Rule) -> str:
     rules = []
-    if source_set(family) in sets:
-        rules.append(Rule((ArrivesWith(family, source_set(family)), Verdict.RETURN), "its own interface"))
     if unlocated_set(family) in sets:
         anywhere = AddressIn(Side.SOURCE, family, unlocated_set(family))
         another = [InterfaceIn(Way.IN, INTERFACE_SET, negated=True)] if INTERFACE_SET in sets else []
         rules.append(Rule((*another, anywhere, Verdict.RETURN), "its endpoint names no interface"))
     rules += additions.deny([], naming.COUNTER_SPOOFED, "not where this address is")
-    return additions.add(content_chain(f"sources-{family}", rules, "does it come by the interface of its address?"))
+    elsewhere = additions.add(content_chain(f"elsewhere-{family}", rules, "not by the interface of its address"))
+    located = [ArrivesWith(family, source_set(family), negated=True)] if source_set(family) in sets else []
+    asked = Rule((*located, Jump(elsewhere))), known
+    return additions.add(content_chain(f"sources-{family}", asked, "does it come by the interface of its address?"))

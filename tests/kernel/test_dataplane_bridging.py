@@ -27,7 +27,7 @@ from tests.support.lan import (
 )
 
 EGRESS, INGRESS = Direction.EGRESS, Direction.INGRESS
-ARRIVED, SPOOFED, UNJUDGED, UNKNOWN = "arrived", "spoofed-source", "bridged-unjudged", "unknown-frame"
+ARRIVED, SPOOFED, UNJUDGED, UNKNOWN = "arrived", "spoofed-source", "bridged-past-policy", "unknown-frame"
 SETTINGS = Settings(
     bridge_ports=BRIDGE_PORTS, listen=(Listen(ip_address("10.66.0.1")), Listen(ip_address("2001:db8:66::1")))
 )

@@ -76,7 +76,7 @@ def _end(record: dict[str, Any], side: str, endpoint: str) -> str:
     address, port = str(record.get(f"{side}_ip", "")), record.get(f"{side}_port")
     if port is not None:
         address = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    return f"{endpoint} ({address})" if endpoint else address
+    return f"{endpoint} ({address})" if endpoint and address else endpoint or address or "?"
 
 
 def _names(record: dict[str, Any]) -> str:

@@ -13,6 +13,11 @@ _EXTENSIONS: Final = frozenset({0, 43, _FRAGMENT, _AUTHENTICATION, 60, 135, 139,
 
 MOST_EXTENSIONS: Final = 16
 
+ARP: Final = 0x0806
+_IP: Final = frozenset({0, 0x0800, 0x86DD})
+_ARP_FOR_IPV4: Final = bytes.fromhex("000108000604")
+"""Ethernet and IPv4, with the lengths of their addresses (RFC 826)."""
+
 
 class Headers(NamedTuple):
     """What there is to say of a packet. Addresses are packed."""
@@ -20,7 +25,8 @@ class Headers(NamedTuple):
     source: bytes
     destination: bytes
     protocol: int
-    """Behind all extension headers that are there."""
+    """Behind all extension headers that are there. Of a frame that is not IP: its Ethernet type, which is larger than
+    any of these; then there are no addresses, those of ARP apart."""
 
     source_port: int | None = None
     destination_port: int | None = None
@@ -30,8 +36,12 @@ class Headers(NamedTuple):
     """A fragment other than the first, which bears no ports."""
 
 
-def headers(packet: bytes) -> Headers | None:
-    """None where not even the addresses are there, or it is no IP packet."""
+def headers(packet: bytes, ether_type: int = 0) -> Headers | None:
+    """None where not even the addresses are there. ``ether_type``: what the frame says that it is; 0 for IP."""
+    if ether_type not in _IP:
+        if ether_type == ARP and packet[:6] == _ARP_FOR_IPV4 and len(packet) >= 28:
+            return Headers(packet[14:18], packet[24:28], ARP)
+        return Headers(b"", b"", ether_type)
     version = packet[0] >> 4 if packet else 0
     if version == 4 and len(packet) >= 20:
         offset = (packet[0] & 15) * 4

@@ -14,7 +14,7 @@ PACKET, CONFIGURE = 0, 1
 _GENERIC_HEADER: Final = 4
 _COMMAND, _MODE, _BUFFER_SIZE, _TIMEOUT, _QUEUE, _FLAGS = 1, 2, 3, 4, 5, 6
 _BIND, _COPY_PACKET, _NUMBERED = 1, 2, 1
-_HEADER, _IN, _OUT, _PAYLOAD, _PREFIX, _SEQUENCE = 1, 4, 5, 9, 10, 12
+_HEADER, _IN, _OUT, _PORT_IN, _PORT_OUT, _PAYLOAD, _PREFIX, _SEQUENCE = 1, 4, 5, 6, 7, 9, 10, 12
 _mode = Struct("!IBx").pack
 _generic = Struct("!BBH")
 
@@ -35,6 +35,14 @@ class Logged(NamedTuple):
     interface_out: int
     payload: bytes
     """From the network header on, as much as was asked for."""
+
+    ether_type: int = 0
+    """What it is by its Ethernet header; 0 where there is none."""
+
+    port_in: int = 0
+    """Index of the bridge's port that it came by; then ``interface_in`` is the bridge."""
+
+    port_out: int = 0
 
 
 def take_request(group: int, octets: int, queue: int, wait_ms: int) -> bytes:
@@ -68,6 +76,9 @@ def logged(body: bytes) -> Logged:
         number(fields.get(_IN, b"")),
         number(fields.get(_OUT, b"")),
         fields.get(_PAYLOAD, b""),
+        number(fields[_HEADER][:2]),
+        number(fields.get(_PORT_IN, b"")),
+        number(fields.get(_PORT_OUT, b"")),
     )
 
 

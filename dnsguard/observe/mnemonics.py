@@ -30,10 +30,11 @@ def type_text(rrtype: int) -> str:
 
 
 PROTOCOLS: Final = {1: "ICMP", 2: "IGMP", 4: "IPIP", 6: "TCP", 17: "UDP", 33: "DCCP", 41: "IPv6", 47: "GRE", 50: "ESP",
-                    51: "AH", 58: "ICMPv6", 89: "OSPF", 112: "VRRP", 132: "SCTP", 136: "UDPLite"}  # fmt: skip
+                    51: "AH", 58: "ICMPv6", 89: "OSPF", 112: "VRRP", 132: "SCTP", 136: "UDPLite",
+                    0x0806: "ARP"}  # fmt: skip
 """What policies and people call them (IANA "Protocol Numbers")."""
 
 
 def protocol_text(protocol: int) -> str:
-    """The name, or the number for one that is rare."""
-    return PROTOCOLS.get(protocol) or str(protocol)
+    """The name, or the number for one that is rare; of a frame that is not IP, its Ethernet type."""
+    return PROTOCOLS.get(protocol) or (str(protocol) if protocol < 256 else f"0x{protocol:04x}")

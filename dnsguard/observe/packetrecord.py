@@ -20,7 +20,7 @@ _quoted = json.JSONEncoder().encode
 
 
 class Packet(NamedTuple):
-    """What tells one record from another. Addresses are packed."""
+    """What tells one record from another. Addresses are packed; of what is not IP only ARP has some."""
 
     action: str
     """``Deny``, or ``Log`` for what a Log rule shows, whatever became of it afterwards."""
@@ -36,6 +36,8 @@ class Packet(NamedTuple):
     icmp_code: int | None = None
     fragment: bool = False
     interface_in: str = ""
+    """Of a bridge, the port."""
+
     interface_out: str = ""
 
 
@@ -91,7 +93,9 @@ class PacketRecord(NamedTuple):
         for key, text in (("endpoint", party.endpoint), ("direction", party.direction), ("peer", party.peer)):
             if text:
                 parts.append(f'"{key}":{_quoted(text)}')
-        parts.append(f'"protocol":"{protocol_text(packet.protocol)}","source_ip":"{ip_address(packet.source)}"')
+        parts.append(f'"protocol":"{protocol_text(packet.protocol)}"')
+        if packet.source:
+            parts.append(f'"source_ip":"{ip_address(packet.source)}"')
         for key, number in (
             ("source_port", self.source_port),
             ("icmp_type", packet.icmp_type),
@@ -99,7 +103,8 @@ class PacketRecord(NamedTuple):
         ):
             if number is not None:
                 parts.append(f'"{key}":{number}')
-        parts.append(f'"destination_ip":"{ip_address(packet.destination)}"')
+        if packet.destination:
+            parts.append(f'"destination_ip":"{ip_address(packet.destination)}"')
         if packet.destination_port is not None:
             parts.append(f'"destination_port":{packet.destination_port}')
         if packet.fragment:

@@ -6,8 +6,8 @@ import json
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -21,14 +21,14 @@ from dnsguard.calc.compiled import (
     Direction,
     EntityMatch,
 )
-from dnsguard.controller.denied.packets import InForce, LoggedPackets, PacketGroups
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.settings import DeniedLog, Settings
-from dnsguard.netlink.packetlog import PacketLog
+from dnsguard.netlink.packetlog import BUFFER, PacketLog
 from dnsguard.observe.packetrecord import WantedPackets
 from tests.support.compiled import ALLOW_ALL, compiled, host, policy, policy_class, ports, rules, tier, workload
 from tests.support.road import Road, road
+from tests.support.watching import PATIENCE, Watch, watching
 
 UDP = 17
 EGRESS, INGRESS = Direction.EGRESS, Direction.INGRESS
@@ -37,7 +37,6 @@ SETTINGS = Settings(workload_cidrs=(ip_network("10.65.0.0/16"), ip_network("2001
 A, B, U, FORGED, OWN = "10.65.0.2", "10.65.0.3", "10.65.0.9", "10.65.0.77", "10.65.0.1"
 A6, B6, U6 = "2001:db8:65::2", "2001:db8:65::3", "2001:db8:65::9"
 FAR, FAR6, NODE, NODE6 = "198.51.100.10", "2001:db8:d::10", "192.0.2.1", "2001:db8:c::1"
-PATIENCE = 20.0
 
 
 def to(port: int) -> EntityMatch:
@@ -82,24 +81,6 @@ def policies() -> Compiled:
     )
 
 
-@dataclass
-class Watch:
-    """The road, and what is read from it."""
-
-    way: Road
-    packets: LoggedPackets
-
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.packets.shown.newest(WantedPackets(), 1024)]
-
-    async def until(self, look: Callable[[], Any]) -> Any:
-        give_up = time.monotonic() + PATIENCE
-        while not (found := look()):
-            assert time.monotonic() < give_up, self.records()
-            await asyncio.sleep(0.02)
-        return found
-
-
 @pytest.fixture(scope="module")
 def way() -> Iterator[Road]:
     with road(SETTINGS) as made:
@@ -113,26 +94,11 @@ async def no_names(pairs: Collection[tuple[bytes, bytes]]) -> Mapping[tuple[byte
     return {(client, address): ("www.example.org",) for client, address in pairs if address == ip_address(FAR).packed}
 
 
-@contextlib.asynccontextmanager
-async def watching(way: Road, plan: Plan | None = None, **more: int) -> AsyncIterator[Watch]:
-    """In the node's network: so is what this thread does while it waits."""
-    made = policies()
-    force = InForce(made, plan or build_plan(made, SETTINGS))
-
-    async def counts() -> Mapping[str, int]:
-        return {name: counted.packets for name, counted in way.driver.counters().items()}
-
-    groups = PacketGroups(denied=101, logged=100, **({"per_second": 100} | more))
-    packets = LoggedPackets(groups, "", lambda: force, no_names, counts, None)
-    with way.node.entered():
-        task = asyncio.create_task(packets.run())
-        watch = Watch(way, packets)
-        try:
-            await watch.until(lambda: packets.is_reading)
-            yield watch
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+def watch(
+    way: Road, plan: Plan | None = None, per_second: int = 100, buffer_bytes: int = BUFFER
+) -> contextlib.AbstractAsyncContextManager[Watch]:
+    made, plan = policies(), plan or build_plan(policies(), SETTINGS)
+    return watching(way, made, plan, no_names, per_second=per_second, buffer_bytes=buffer_bytes)
 
 
 def udp(place: str, address: str, port: int, bind: str = "", count: int = 1) -> Callable[[Road], None]:
@@ -258,11 +224,11 @@ KINDS: dict[str, tuple[Callable[[Road], None], dict[str, Any]]] = {
 
 async def test_every_kind_of_denial_has_its_record(way: Road) -> None:
     """All in one go: a record takes a second, for what may be like it."""
-    async with watching(way) as watch:
+    async with watch(way) as seen:
         for send, _ in KINDS.values():
             send(way)
-        await watch.until(lambda: len(watch.records()) >= len(KINDS))
-        records = watch.records()
+        await seen.until(lambda: len(seen.records()) >= len(KINDS))
+        records = seen.records()
     left = list(records)
     for kind, (_, expected) in KINDS.items():
         expected = {"type": "PACKET", "action": "Deny"} | expected
@@ -273,11 +239,11 @@ async def test_every_kind_of_denial_has_its_record(way: Road) -> None:
 
 
 async def test_packets_that_are_alike_are_one_record(way: Road) -> None:
-    async with watching(way) as watch:
+    async with watch(way) as seen:
         udp("a", FAR, 666, count=5)(way)
         udp("a", FAR, 9)(way)
-        await watch.until(lambda: len(watch.records()) == 2)
-        assert [each.get("count") for each in watch.records()] == [5, None]
+        await seen.until(lambda: len(seen.records()) == 2)
+        assert [each.get("count") for each in seen.records()] == [5, None]
 
 
 async def test_what_goes_beyond_the_limit_is_counted_and_denied(way: Road) -> None:
@@ -285,11 +251,11 @@ async def test_what_goes_beyond_the_limit_is_counted_and_denied(way: Road) -> No
     plan = build_plan(policies(), limited)
     way.driver.apply(plan)
     try:
-        async with watching(way, plan, per_second=10) as watch:
+        async with watch(way, plan, per_second=10) as seen:
             gaps: list[dict[str, Any]] = []
-            lines = watch.packets.shown.follow(WantedPackets(), 0)
+            lines = seen.packets.shown.follow(WantedPackets(), 0)
             assert await anext(lines) == ""
-            await watch.until(lambda: watch.packets.is_counting)
+            await seen.until(lambda: seen.packets.is_counting)
             before = way.driver.counters()["np-app.app.web-egress-0"].packets
             udp("a", FAR, 666, count=500)(way)
             assert way.driver.counters()["np-app.app.web-egress-0"].packets == before + 500
@@ -316,10 +282,10 @@ async def test_what_is_lost_on_its_way_is_counted_once(way: Road) -> None:
     plan = build_plan(policies(), generous)
     way.driver.apply(plan)
     try:
-        async with watching(way, plan, per_second=10_000, buffer_bytes=65_536) as watch:
-            lines = watch.packets.shown.follow(WantedPackets(), 0)
+        async with watch(way, plan, per_second=10_000, buffer_bytes=65_536) as seen:
+            lines = seen.packets.shown.follow(WantedPackets(), 0)
             assert await anext(lines) == ""
-            await watch.until(lambda: watch.packets.is_counting)
+            await seen.until(lambda: seen.packets.is_counting)
             udp("a", FAR, 666, count=60_000)(way)
             await asyncio.sleep(0.3)
             udp("a", FAR, 666, count=40)(way)  # whose numbers tell
@@ -330,7 +296,7 @@ async def test_what_is_lost_on_its_way_is_counted_once(way: Road) -> None:
                     told[line.get("reason", "")] = told.get(line.get("reason", ""), 0) + line.get("count", 1)
         assert told.keys() == {"", "lost on the way from the kernel", "beyond what is logged in a second"}
         assert sum(told.values()) == 60_040
-        assert watch.packets.lost == told["lost on the way from the kernel"]
+        assert seen.packets.lost == told["lost on the way from the kernel"]
     finally:
         way.driver.apply(build_plan(policies(), SETTINGS))
 
@@ -342,10 +308,10 @@ async def test_a_noisy_workload_hides_nothing_of_another(way: Road) -> None:
     plan = build_plan(made, limited)
     way.driver.apply(plan)
     try:
-        async with watching(way, plan, per_second=10) as watch:
+        async with watch(way, plan, per_second=10) as seen:
             udp("b", FAR, 666, bind=FORGED, count=3_000)(way)
             udp("a", FAR, 666, bind=FORGED)(way)
-            await watch.until(lambda: [each for each in watch.records() if each.get("endpoint") == "app/a"])
+            await seen.until(lambda: [each for each in seen.records() if each.get("endpoint") == "app/a"])
     finally:
         way.driver.apply(build_plan(policies(), SETTINGS))
 
@@ -354,25 +320,14 @@ async def test_a_group_that_another_program_has_is_left_to_it_and_said(way: Road
     with way.node.entered():
         other = PacketLog(101)
         other.open()
+    made = policies()
+    taken = watching(way, made, build_plan(made, SETTINGS), until=lambda packets: packets.problems)
     with contextlib.closing(other):
-        made = policies()
-        packets = LoggedPackets(
-            PacketGroups(denied=101, logged=100, per_second=100),
-            "",
-            lambda: InForce(made, build_plan(made, SETTINGS)),
-            no_names,
-            lambda: asyncio.sleep(0, {}),
-            None,
-        )
-        with way.node.entered():
-            task = asyncio.create_task(packets.run())
-            await Watch(way, packets).until(lambda: packets.problems)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        assert packets.problems == (
-            "the log of denied packets cannot be read, and is tried again: NFLOG group 101: Operation not permitted"
-            " (another program has it)",
-        )
+        async with taken as seen:
+            assert seen.packets.problems == (
+                "the log of denied packets cannot be read, and is tried again: NFLOG group 101: Operation not permitted"
+                " (another program has it)",
+            )
         udp("a", FAR, 666)(way)
         give_up = time.monotonic() + PATIENCE
         while not (found := other.read()):

@@ -175,11 +175,12 @@ class LoggedPackets:
         self._take(LOG, logged)
 
     def _take(self, action: str, logged: Logged) -> None:
-        found = headers(logged.payload)
+        found = headers(logged.payload, logged.ether_type)
         if found is None:
             self._unreadable += 1
             return
-        interface_in, interface_out = self._names(logged.interface_in), self._names(logged.interface_out)
+        interface_in = self._names(logged.port_in or logged.interface_in)
+        interface_out = self._names(logged.port_out or logged.interface_out)
         packet = Packet(
             action,
             logged.prefix,
@@ -207,7 +208,7 @@ class LoggedPackets:
 
     async def _finish(self, due: list[Merged]) -> None:
         """Ask for the names, and make the records."""
-        asked = dict.fromkeys(_pair(each) for each in due if each.party.direction == Direction.EGRESS)
+        asked = dict.fromkeys(_pair(each) for each in due if _may_be_named(each))
         names: Mapping[tuple[bytes, bytes], tuple[str, ...]] = {}
         if asked:
             try:
@@ -260,6 +261,10 @@ class LoggedPackets:
             rule = self._rules(counter)
             whose = "" if rule is None else str(rule)
             self._say(unshown_line(now, count, "beyond what is logged in a second", whose=whose, counter=counter))
+
+
+def _may_be_named(merged: Merged) -> bool:
+    return merged.party.direction == Direction.EGRESS and bool(merged.packet.source)
 
 
 def _pair(merged: Merged) -> tuple[bytes, bytes]:

@@ -28,9 +28,10 @@ class DeniedCounters:
     def __call__(self, plan: Plan) -> frozenset[str]:
         if plan.chains is not self._chains:
             self._chains = plan.chains
+            beside = () if plan.beside is None else plan.beside.chains
             self._found = frozenset(
                 part.prefix
-                for chain in plan.chains
+                for chain in (*plan.chains, *beside)
                 for rule in chain.rules
                 for part in rule.parts[-1:]
                 if isinstance(part, Log) and part.group == self._group

@@ -44,7 +44,7 @@ class Whose:
         """Who it is about, where ``rule`` decided; None where nobody knows what that is."""
         if rule is not None and rule.decider is Decider.SPOOFED:
             # Its source is a lie, so the interface alone tells.
-            endpoint = _name(self._workloads, interface_in)
+            endpoint = self._behind(interface_in)
             return Party(endpoint, Direction.EGRESS if endpoint else "", self._peer(packet.destination))
         direction = None if rule is None else rule.direction
         egress = self._local(packet.source, interface_in) or self._host(packet.source, interface_out)
@@ -68,7 +68,12 @@ class Whose:
 
     def _local(self, address: bytes, interface: str) -> str:
         found = (each for each in self._workloads.get(address, ()) if each.is_on(self._node))
-        return _first(found) or _name(self._workloads, interface)
+        return _first(found) or self._behind(interface)
+
+    def _behind(self, interface: str) -> str:
+        """The workload whose interface it is; nobody where several share it, as a bridge."""
+        found = self._workloads.get(interface, ())
+        return _first(found) if len(found) == 1 else ""
 
     def _host(self, address: bytes, interface: str) -> str:
         """Of an interface that no workload is behind. One that an endpoint names goes before one that all share."""

@@ -69,6 +69,24 @@ def test_what_a_packet_says(packet: bytes, expected: Headers | None) -> None:
     assert headers(packet) == expected
 
 
+ARP_PACKET = bytes.fromhex("0001 0800 06 04 0001") + bytes(6) + A4 + bytes(6) + B4
+
+
+@pytest.mark.parametrize(
+    ("packet", "ether_type", "expected"),
+    [
+        (ARP_PACKET, 0x0806, Headers(A4, B4, 0x0806)),
+        (ARP_PACKET[:27], 0x0806, Headers(b"", b"", 0x0806)),
+        (b"\0\6" + ARP_PACKET[2:], 0x0806, Headers(b"", b"", 0x0806)),
+        (b"\x45" * 60, 0x8100, Headers(b"", b"", 0x8100)),
+        (ipv4(TCP, PORTS), 0x0800, Headers(A4, B4, TCP, 49152, 443)),
+        (ipv6(TCP, PORTS), 0x86DD, Headers(A6, B6, TCP, 49152, 443)),
+    ],
+)
+def test_frames_that_are_not_ip(packet: bytes, ether_type: int, expected: Headers) -> None:
+    assert headers(packet, ether_type) == expected
+
+
 @given(st.sampled_from([b"\x45", b"\x4f", b"\x40", b"\x60", b""]), st.binary(max_size=160))
 def test_any_octets_are_read_or_are_no_packet(first: bytes, rest: bytes) -> None:
     found = headers(first + rest)

@@ -18,13 +18,21 @@ def message(*parts: bytes, group: int = 101) -> bytes:
 
 def test_a_packet_with_everything() -> None:
     body = message(
-        HEADER, be32(3, 7), be32(4, 2), be32(5, 3), attribute(9, b"\x45abc"), text(10, "np-a.b"), be32(12, 9)
+        HEADER,
+        be32(3, 7),
+        be32(4, 2),
+        be32(5, 3),
+        be32(6, 4),
+        be32(7, 5),
+        attribute(9, b"\x45abc"),
+        text(10, "np-a.b"),
+        be32(12, 9),
     )
-    assert logged(body) == Logged(101, "np-a.b", 9, 2, 3, b"\x45abc")
+    assert logged(body) == Logged(101, "np-a.b", 9, 2, 3, b"\x45abc", 0x0800, 4, 5)
 
 
 def test_a_packet_with_next_to_nothing() -> None:
-    assert logged(message(HEADER, group=0xFFFE)) == Logged(0xFFFE, "", None, 0, 0, b"")
+    assert logged(message(HEADER, group=0xFFFE)) == Logged(0xFFFE, "", None, 0, 0, b"", 0x0800)
 
 
 @pytest.mark.parametrize("body", [b"", b"\x02\0\0", message(), message(be32(12, 1)), message(HEADER)[:-1]])

@@ -96,6 +96,13 @@ def test_what_applies_is_there(change: dict[str, Any], expected: dict[str, Any])
     assert {key: line.get(key) for key in expected} == expected
 
 
+@pytest.mark.parametrize(("protocol", "said"), [(0x0806, "ARP"), (0x8100, "0x8100"), (255, "255")])
+def test_a_frame_without_addresses(protocol: int, said: str) -> None:
+    line = json.loads(record(Packet(DENY, "x", b"", b"", protocol)).line())
+    assert line["protocol"] == said
+    assert line.keys().isdisjoint({"source_ip", "destination_ip"})
+
+
 def test_whatever_it_is_called_it_is_ascii_on_one_line() -> None:
     odd = record(party=Party('a\n"b', "egress"), names=("\u2028.example.org",), decided=Decided("é\x7f"))
     assert odd.line().isascii()

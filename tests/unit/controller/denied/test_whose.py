@@ -27,6 +27,8 @@ def host(name: str, interface: str, *addresses: str) -> CompiledEndpoint:
 ENDPOINTS = [
     workload("a", A, interface="cali-a", node="here"),
     workload("b", B, interface="cali-b", node="here"),
+    workload("p", "10.65.0.8", interface="br0", node="here"),
+    workload("q", "10.65.0.9", interface="br0", node="here"),
     workload("far", FAR, interface="cali-far", node="there"),
     host("gw", "eth1"),
     host("by-address", "", NODE),
@@ -55,6 +57,8 @@ def whose() -> Whose:
         (END[IN], "198.51.100.1", "10.9.9.9", ("eth9", ""), Party("any", IN)),
         (SPOOFED, FAR, "198.51.100.1", ("cali-b", "eth0"), Party("app/b", OUT)),
         (SPOOFED, A, B, ("cali-x", "cali-b"), Party("", "", "app/b")),
+        (SPOOFED, FAR, "198.51.100.1", ("br0", "eth0"), Party()),
+        (END[OUT], "10.65.0.9", "198.51.100.1", ("br0", "eth0"), Party("app/q", OUT)),
         (SPOOFED, NODE, "10.9.9.9", ("eth0", ""), Party()),
         (INVALID, A, "198.51.100.1", ("cali-a", "eth0"), Party("app/a", OUT)),
         (INVALID, "198.51.100.1", A, ("cali-z", "cali-a"), Party("app/a", IN)),
@@ -66,13 +70,13 @@ def test_whose_packet_it_is(
 ) -> None:
     packet = Headers(ip_address(source).packed, ip_address(destination).packed, 6)
     if rule is INVALID and expected.direction == IN:
-        whose.follow(compiled(endpoints=ENDPOINTS[:5]))  # without the one that stands for every interface
+        whose.follow(compiled(endpoints=ENDPOINTS[:7]))  # without the one that stands for every interface
     assert whose.party(rule, packet, *way) == expected
 
 
 def test_a_workload_that_nobody_knows_is_nobody(whose: Whose) -> None:
     packet = Headers(ip_address("10.65.9.9").packed, ip_address("198.51.100.1").packed, 6)
-    whose.follow(compiled(endpoints=ENDPOINTS[:5]))
+    whose.follow(compiled(endpoints=ENDPOINTS[:7]))
     unknown = RuleNamed(Decider.UNKNOWN_WORKLOAD, OUT)
     assert whose.party(unknown, packet, "cali-x", "eth0") == Party("", OUT)
 

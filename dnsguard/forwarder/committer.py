@@ -73,6 +73,10 @@ class Committer:
         self.deadline = deadline
         """Seconds a transaction may take."""
 
+        self.unsure: Callable[[Sequence[Place]], Iterable[Element]] | None = None
+        """Says what the kernel holds of these, where the book does not know it yet: what a process before us wrote for
+        longer than we are about to is not shortened."""
+
         self._renews = renews
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
@@ -153,6 +157,12 @@ class Committer:
     def _commit(self, batch: Iterable[Changes], *, missing_is_done: bool = False, owed: bool = False) -> str:
         """One transaction; what went wrong, or empty. ``owed``: by policy, for which the book has found room; of what
         answers wait for there was room for each when it was handed out, and may not be for all of them."""
+        batch = list(batch)
+        if self.unsure is not None:
+            try:
+                self._book.inherit(self._standing_longer(batch, self.unsure))
+            except DnsguardError as error:
+                return self._failed(error)
         now = self._loop.time()
         due = [self._book.due(changes, now) for changes in batch]
         add: dict[Place, Element] = {}
@@ -178,6 +188,18 @@ class Committer:
         for changes in due:
             self._book.acknowledged(changes)
         return ""
+
+    def _standing_longer(
+        self, batch: Iterable[Changes], unsure: Callable[[Sequence[Place]], Iterable[Element]]
+    ) -> list[Element]:
+        held = self._book.held.of
+        wanted = {
+            element.place: element.expires
+            for changes in batch
+            for element in changes.add
+            if element.place.address not in held(element.place.kernel_set, element.place.client)
+        }
+        return [each for each in unsure(list(wanted)) if each.expires > wanted[each.place]]
 
     def _failed(self, error: DnsguardError) -> str:
         self._counters.commits_failed += 1

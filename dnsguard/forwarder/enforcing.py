@@ -8,10 +8,11 @@ from functools import partial
 
 from dnsguard.forwarder.committer import Committer
 from dnsguard.forwarder.counters import ForwarderCounters
-from dnsguard.forwarder.inheritance import Lists, left_behind
+from dnsguard.forwarder.inheritance import Lists, left_behind, standing
 from dnsguard.forwarder.judge import QueryJudge
 from dnsguard.forwarder.policy import Policy, clients_of, feeds_of
 from dnsguard.leases import Changes, Element, Feed, LeaseBook, LocalClient
+from dnsguard.leases.changes import Place
 from dnsguard.link.client import Acknowledge
 from dnsguard.link.messages import Delta, DnsConfiguration, Snapshot
 
@@ -40,11 +41,13 @@ class Enforcing:
         committer: Committer,
         counters: ForwarderCounters,
         kernel: Lists,
+        lists: Lists,
         configure: Callable[[DnsConfiguration], Changes],
         changed: Callable[[], None],
     ) -> None:
-        """``configure`` puts configuration in force and returns what has to leave the kernel for it. ``changed`` is
-        called whenever what may be answered is something else from now on."""
+        """``lists``: a socket of its own, for what takes long. ``configure`` puts configuration in force and returns
+        what has to leave the kernel for it. ``changed`` is called whenever what may be answered is something else from
+        now on."""
         self.problem = ""
         """What could not be put in force; tried again until it can."""
 
@@ -54,6 +57,10 @@ class Enforcing:
         self._counters = counters
         self._loop = asyncio.get_running_loop()
         self._kernel = kernel
+        self._lists = lists
+        self._epoch = book.epoch
+        """Of what the process before us left."""
+
         self._configure = configure
         self._changed = changed
         self._continues = False
@@ -70,6 +77,7 @@ class Enforcing:
     async def continue_from(self, snapshot: Snapshot) -> None:
         """Start with the policy that was in force when the process before us ended. Before ``run``, or not at all."""
         self._continues = True
+        self._epoch = self._book.epoch
         await self._take(snapshot, lambda revision, problem: None)  # noqa: ARG005 - nobody waits for it
 
     async def catch_up(self) -> None:
@@ -82,6 +90,23 @@ class Enforcing:
                 self._note(problem)
                 return  # all of it is tried again by run
             await asyncio.sleep(0)
+
+    async def adopt(self) -> None:
+        """Take note of what the process before us left and nothing that was learned accounts for. After ``catch_up``,
+        before ``run``: without that policy, nobody could say any more what has lost its reason."""
+        if self._committer.unsure is None:
+            return
+        void = self._epoch != self._book.epoch
+        async for part in left_behind(self._lists, self._committer.table, self._lease_sets()):
+            self._book.inherit(part, void=void)
+        self._committer.unsure = None
+        if problem := await self._write(self._book.owed_removals()):
+            self._retry_at = self._loop.time() + RETRY_SECONDS
+            self._note(problem)
+
+    def _lease_sets(self) -> list[str]:
+        feeds = self._book.roster.feeds.values()
+        return [name for feed in feeds for name in (feed.kernel_set_v4, feed.kernel_set_v6)]
 
     def put(self, message: Snapshot | Delta, acknowledge: Acknowledge) -> None:
         """Have it put in force; ``acknowledge(revision, problem)`` is called then, or when it could not be wholly."""
@@ -133,7 +158,7 @@ class Enforcing:
         self._counters.snapshots += 1
         first = self._judge.policy is None
         policy = self._judge.policy or Policy()
-        left = await self._left_behind(snapshot) if first else []
+        left = await self._left_behind(snapshot) if first and not self._continues else []
         policy.replace(snapshot)
         self._judge.policy = policy
         self._committer.table = snapshot.table
@@ -141,8 +166,9 @@ class Enforcing:
         feeds, clients = feeds_of(snapshot.lease_sets, faults), clients_of(snapshot.identities, faults)
         # What configuration takes away is among what is reconciled; it takes away what was inherited, too.
         if first and self._continues:
+            # Who asks must not wait until all is listed that stands in the kernel: see `adopt`.
+            self._committer.unsure = self._standing
             self._book.replace_policy(feeds, clients, now)
-            self._book.inherit(left)
             self._configure(snapshot.configuration)
         else:
             # Without the policy that they were written for, nothing but what was learned can justify them.
@@ -155,7 +181,13 @@ class Enforcing:
 
     async def _left_behind(self, snapshot: Snapshot) -> list[Element]:
         names = [name for feed in snapshot.lease_sets for name in (feed.kernel_set_v4, feed.kernel_set_v6)]
-        return await left_behind(self._kernel, snapshot.table, names)
+        parts = left_behind(self._lists, snapshot.table, names)
+        return [element async for part in parts for element in part]
+
+    def _standing(self, places: Sequence[Place]) -> list[Element]:
+        if self._epoch != self._book.epoch:
+            return []  # void: what is written now is all the reason that there is
+        return standing(self._kernel, self._committer.table, places, self._loop.time())
 
     async def _apply(self, delta: Delta, faults: list[str]) -> str:
         """Piece by piece, answers going out in between; what could not be written, or empty."""

@@ -107,15 +107,16 @@ class Forwarder:
         kernel: Kernel,
         *,
         renews: bool,
+        lists: Lists | None = None,
         handed: Sequence[Handed] = (),
         crew: Callable[[Lease], Crew] | None = None,
         keeps: bool = True,
         self_test: Callable[[Committer, ForwarderCounters, Callable[[], None]], SelfTest] | None = None,
     ) -> None:
-        """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it. ``handed``: the
-        sockets to answer on; none: such as are made. ``crew``: makes the workers, where there are any. ``keeps``:
-        whether the files in the state directory are ours to write. ``self_test``: makes the one who proves that the
-        table enforces, where anybody is to."""
+        """``kernel``: where the table is. ``renews``: what ``readding_updates_timeout`` says of it. ``lists``: another
+        socket to it, for what takes long. ``handed``: the sockets to answer on; none: such as are made. ``crew``: makes
+        the workers, where there are any. ``keeps``: whether the files in the state directory are ours to write.
+        ``self_test``: makes the one who proves that the table enforces, where anybody is to."""
         self.settings = settings
         self._handed = handed
         self._told = asyncio.Event()
@@ -147,8 +148,9 @@ class Forwarder:
         self.beating = Beating(kernel, lambda: self.committer.table, self.counters, renews=renews)
         self.configuring.beating = self.beating if keeps else None
         self.enforcing = Enforcing(
-            self.book, self.judge, self.committer, self.counters, kernel, self.configuring.take, self._forget_ready
-        )
+            self.book, self.judge, self.committer, self.counters, kernel, lists or kernel, self.configuring.take,
+            self._forget_ready,
+        )  # fmt: skip
         self.linking = Linking(
             settings.link_socket, settings.state_dir / LAST_GOOD_FILE, self.enforcing, self.book, self._hello,
             self.counters,
@@ -212,6 +214,7 @@ class Forwarder:
                          ", ".join(pool.healths()))  # fmt: skip
                 started()
                 await stopped.wait()
+                await self._about_to_end()
                 log.info("stopping; what is open in the kernel stays until it expires")
                 self.sockets.stop()
                 await _drained(relay)
@@ -251,11 +254,15 @@ class Forwarder:
                     await self._told.wait()
         await self.sockets.take_backlog(lambda: relay.waiting)
 
+    async def _about_to_end(self) -> None:
+        """What takes long is done while answers go out."""
+        await self._saving.save_early()
+
     async def _end(self) -> None:
         """When all is closed."""
         if self._self_test is not None:
             await self._self_test.close()
-        await self._saving.save()
+        await self._saving.save_at_end()
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         running = [
@@ -296,6 +303,7 @@ class Forwarder:
         its reason. Answers go out meanwhile, by the policy and with the leases that the process before us left."""
         await self._learned.load()
         await self.enforcing.catch_up()
+        await self.enforcing.adopt()
         await self.enforcing.run()
 
     async def _prove(self, self_test: SelfTest) -> None:
@@ -441,7 +449,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         own, *others = divided(listening, places, settings.workers)
         handed = [*own, *intercepting]
         crew = partial(Crew, settings, others)
-    with claimed("forwarder", settings.table), _kernel() as kernel:
+    with claimed("forwarder", settings.table), _kernel() as kernel, _kernel() as lists:
         try:
             renews = readding_updates_timeout(kernel, f"dnsguard-probe-{os.getpid()}")
         except DnsguardError as error:
@@ -450,7 +458,9 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         if settings.canary is not None:
             required = settings.self_test == "Require"
             self_test = partial(_self_test, settings.canary, settings.self_test_interval, kernel, required)
-        forwarder = Forwarder(settings, kernel, renews=renews, handed=handed, crew=crew, self_test=self_test)
+        forwarder = Forwarder(
+            settings, kernel, renews=renews, lists=lists, handed=handed, crew=crew, self_test=self_test
+        )
         await forwarder.run(stopped)
 
 

@@ -41,6 +41,7 @@ class Saving:
         self._counters = counters
         self._asked = asked
         self._saved: object = None
+        self._is_early = False
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -68,6 +69,18 @@ class Saving:
             self.problem = problem
         else:
             self.problem, self._saved = "", state
+
+    async def save_early(self) -> None:
+        """While answers still go out, where it takes so long that they would be missed."""
+        if self._book.library.edges > FEW:
+            await self.save()
+            self._is_early = True
+
+    async def save_at_end(self) -> None:
+        """Once nothing is learned any more. What was learned since ``save_early`` is left out: those who asked have it,
+        and whoever comes after us finds it in the kernel."""
+        if not self._is_early:
+            await self.save()
 
     def _pause(self) -> float:
         """Where somebody asks for more time between two savings than usual, they have it."""

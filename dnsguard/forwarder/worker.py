@@ -33,6 +33,9 @@ class _NoKernel:
     def dump(self, request: Message, parse: Callable[[list[bytes]], object], deadline_s: float = 30.0) -> NoReturn:  # noqa: ARG002
         raise NotOurs
 
+    def ask(self, requests: Sequence[Message], deadline_s: float = 5.0) -> NoReturn:  # noqa: ARG002
+        raise NotOurs
+
 
 class NotOurs(DnsguardError):
     """The kernel's sets are another process's to read and write."""
@@ -51,6 +54,9 @@ class Worker(Forwarder):
         pass
 
     async def _open_doors(self, relay: Relay) -> None:
+        pass
+
+    async def _about_to_end(self) -> None:
         pass
 
     async def _end(self) -> None:

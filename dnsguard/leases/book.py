@@ -173,17 +173,21 @@ class LeaseBook:
         ]  # fmt: skip
         return self._rule.settle(revise(self.roster, self.library, feeds, clients).union(narrowed), now)
 
-    def inherit(self, elements: Iterable[Element]) -> None:
+    def inherit(self, elements: Iterable[Element], *, void: bool = False) -> None:
         """Take note of what a process before us left in the kernel, which the saved data may not account for.
 
         Such an element may stay, until policy changes for its set and client: nobody can say then what it is there for.
-        To an address that may not be leased any more none stays.
+        To an address that may not be leased any more none stays, and with ``void``, of an epoch that is over, none that
+        we have not written ourselves.
         """
         for element in elements:
-            if self.eligible(element.place.address):
-                self.held.inherit(element.place, element.expires)
-            else:
-                self.held.doom(element.place)
+            place = element.place
+            if not self.eligible(place.address):
+                self.held.doom(place)
+            elif not void:
+                self.held.inherit(place, element.expires)
+            elif place.address not in self.held.of(place.kernel_set, place.client):
+                self.held.doom(place)
 
     def reconcile(self, now: float, *, rewrite: bool = False) -> Changes:
         """Everything that the kernel lacks or holds without reason.

@@ -40,6 +40,7 @@ _ANSWER_DATAGRAM = 4096
 """An error carries the header at fault and a sentence; a larger buffer costs more to allocate than all the rest."""
 _ANSWER = Struct("=IHHIIi")
 _DUMP_ATTEMPTS = 5
+_DUMP_SECONDS = 2.0
 _SUBSYSTEM_HIGH = SUBSYSTEM << 8
 
 Parsed = TypeVar("Parsed")
@@ -247,17 +248,19 @@ class NetfilterSocket:
     def dump(self, request: Message, parse: Callable[[list[bytes]], Parsed], deadline_s: float = 30.0) -> Parsed:
         """What ``parse`` makes of the answers to a list request.
 
-        A dump that a change of the table interrupted is repeated, five times at most; then it is taken as it is:
+        A dump that a change of the table interrupted is repeated, five times at most and as long as that has taken less
+        than two seconds: that of a million elements takes half a minute. Then it is taken as it is:
         under steady DNS traffic the sets never hold still. A hash set that has just grown is moved in the background,
         and the kernel does not say that a list taken meanwhile lacks elements.
         Raises `NetlinkError` (ENOENT: no such table or set), `NoAcknowledgementError`.
         """
+        enough = time.monotonic() + _DUMP_SECONDS
         for _ in range(_DUMP_ATTEMPTS):
             try:
                 bodies, interrupted = self._dump_once(request, deadline_s)
             except (OSError, NoAcknowledgementError) as error:
                 raise self._given_up(f"list of {request.subject}", error) from None
-            if not interrupted:
+            if not interrupted or time.monotonic() > enough:
                 break
         return parse(bodies)
 

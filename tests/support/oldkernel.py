@@ -28,6 +28,9 @@ class OldKernel:
     def dump(self, request: Message, parse: Callable[[list[bytes]], Parsed], deadline_s: float = 30.0) -> Parsed:
         return self._kernel.dump(request, parse, deadline_s)
 
+    def ask(self, requests: Sequence[Message], deadline_s: float = 5.0) -> list[bytes | None]:
+        return self._kernel.ask(requests, deadline_s)
+
     def _as_old(self, message: Message, held: dict[str, dict[bytes, int]]) -> Message | None:
         """The message without what an old kernel would not do. ``held``: set → key → timeout, as of this message."""
         if message.kind not in (nftables.NEW_ELEMENT, nftables.DELETE_ELEMENT):

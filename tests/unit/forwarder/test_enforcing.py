@@ -1,6 +1,6 @@
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -25,6 +25,9 @@ class EmptyKernel(Kernel):
     def dump(self, request: object, parse: Callable[[list[bytes]], Any], deadline_s: float = 30.0) -> Any:  # noqa: ARG002 - there is nothing to list
         return parse([])
 
+    def ask(self, requests: Sequence[object], deadline_s: float = 5.0) -> list[bytes | None]:  # noqa: ARG002
+        return [None] * len(requests)
+
 
 async def test_what_the_kernel_refused_is_owed_until_it_is_written_whatever_comes_between(
     monkeypatch: pytest.MonkeyPatch,
@@ -34,7 +37,7 @@ async def test_what_the_kernel_refused_is_owed_until_it_is_written_whatever_come
     now = asyncio.get_running_loop().time
     committer = Committer(book, kernel, counters, deadline=0.25)
     judge = QueryJudge(Clients([], [], []), book, counters, now)
-    made = Enforcing(book, judge, committer, counters, kernel, lambda _: NOTHING, lambda: None)
+    made = Enforcing(book, judge, committer, counters, kernel, kernel, lambda _: NOTHING, lambda: None)
     book.learn(b"", answer("www.example.org A 192.0.2.1 300"), now())
     kernel.refused = {"a-4": errno.ENOMEM}
     said: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
@@ -67,7 +70,7 @@ async def test_a_new_epoch_empties_the_kernel_and_what_comes_with_it_is_in_force
         epochs.append(configuration.cache_epoch)
         return book.discard(now(), configuration.cache_epoch) if configuration.cache_epoch else NOTHING
 
-    made = Enforcing(book, judge, committer, counters, kernel, configure, lambda: None)
+    made = Enforcing(book, judge, committer, counters, kernel, kernel, configure, lambda: None)
     said: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
     task = asyncio.create_task(made.run())
     cart = Identity("shop/cart", ("10.0.0.1",), ("a",), ())

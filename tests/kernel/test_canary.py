@@ -30,6 +30,7 @@ from tests.support.compiled import compiled, host, policy, policy_class, tier, w
 from tests.support.netns import Namespace, namespace
 from tests.support.rights import NET_RAW, SYS_ADMIN, lacking, started_without
 from tests.support.road import Road, road
+from tests.system.surgery import DISEASES, duplicate_of
 
 CANARY = Canary("dgcanary0", "dgcanary1", (ip_network("192.0.0.240/30"), ip_network("100::dc:0/126")))
 SETTINGS = Settings(workload_interfaces=("cali*",), canary=CANARY)
@@ -388,6 +389,16 @@ async def test_where_established_connections_are_judged_again() -> None:
     async with rig(*FORWARDING, settings=replace(SETTINGS, mark_mask=0x0000_FF00)) as made:
         assert (await made.look(3)).by == f"canary (namespace), {BOTH}"
         assert made.counters.self_test_failures == 0
+
+
+@pytest.mark.parametrize("disease", DISEASES)
+async def test_a_socket_that_dies_is_not_taken_for_a_machine_where_nothing_can_be_proven(disease: str) -> None:
+    async with rig(*FORWARDING) as made:
+        with duplicate_of(made.kernel.fileno()) as same:
+            DISEASES[disease](same)
+        states = [(await made.look()).state for _ in range(3)]
+        assert ProofState.UNPROVEN not in states
+        assert states[-1] is ProofState.PROVEN
 
 
 async def test_policy_of_host_endpoints_for_every_interface_does_not_concern_it() -> None:

@@ -33,6 +33,11 @@ def _shared(pid: int, number: int) -> socket.socket:
     return socket.socket(fileno=got)
 
 
+def duplicate_of(number: int) -> socket.socket:
+    """The socket behind a descriptor of our own."""
+    return socket.socket(fileno=os.dup(number))
+
+
 def disconnect(sock: socket.socket) -> None:
     """What is sent goes to nobody: sending fails from now on."""
     sock.connect((4_000_000, 0))

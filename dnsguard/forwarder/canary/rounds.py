@@ -7,6 +7,7 @@ was allowed goes on for as long as its connection does.
 """
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from dnsguard.leases.changes import Element, Place
 from dnsguard.netlink import dumps, nftables
 from dnsguard.netlink.linkmessages import Road
 from dnsguard.netlink.nftables import Message
+from dnsguard.netlink.socket import NetlinkError
 
 ATTEMPTS: Final = 3
 """A machine under load loses a packet now and then."""
@@ -28,6 +30,9 @@ PAUSES: Final = 0.0005, 0.002, 0.005, 0.02, 0.05, 0.1
 
 LEASE_SECONDS: Final = 10.0
 """Should we die between leasing and revoking."""
+
+ASK_SECONDS: Final = 0.25
+"""That the kernel may take to say what it counted: nobody is answered meanwhile."""
 
 _FIRST_PORT, _PORTS = 1024, 60_000
 
@@ -181,5 +186,9 @@ class Rounds:
     def _counted(self) -> _Counted:
         """A counter that is not there has counted nothing."""
         counters = ALLOWED_OUT, ALLOWED_IN, DENIED_OUT
-        answers = self._asks.ask([nftables.counter_request(self._writes.table, name) for name in counters])
+        requests = [nftables.counter_request(self._writes.table, name) for name in counters]
+        try:
+            answers = self._asks.ask(requests, ASK_SECONDS)
+        except OSError as error:  # of a socket that died, for which the next transaction opens another
+            raise NetlinkError(error.errno or errno.EIO, None, "counters") from None
         return _Counted(*(0 if answer is None else dumps.counters([answer])[0].packets for answer in answers))

@@ -81,6 +81,21 @@ class FlowKeeper:
         self.pause = max(PAUSE, min(SHARE * (now - started), self._book.terms.lease(0) / 2))
         await self._prolong(live, now)
 
+    async def talks(self, clients: frozenset[bytes]) -> dict[bytes, frozenset[bytes]]:
+        """Packed address of each of these clients → addresses that it has a live connection to; none where that cannot
+        be known, which the log says."""
+        try:
+            return await asyncio.to_thread(_talks, self._flows, clients)
+        except (DnsguardError, OSError) as error:
+            log.warning("leases that ended while nobody looked after them stay ended: %s", error)
+            return {}
+
+    @property
+    def longer(self) -> float:
+        """Seconds that a lease under a connection has at least."""
+        terms = self._book.terms
+        return max(terms.lease(0) + terms.slack, 2 * self.horizon)
+
     async def _ending(self) -> frozenset[Pair]:
         now, found = self._loop.time(), set[Pair]()
         for step in self._book.ending(now + self.horizon, now):
@@ -89,9 +104,8 @@ class FlowKeeper:
         return frozenset(found)
 
     async def _prolong(self, live: Iterable[Pair], now: float) -> None:
-        terms = self._book.terms
         problem = ""
-        until = now + max(terms.lease(0) + terms.slack, 2 * self.horizon)
+        until = now + self.longer
         for changes in self._book.prolong(live, until, now):
             if changes.is_empty:
                 await asyncio.sleep(0)
@@ -116,3 +130,11 @@ def _live(flows: Flows, ending: frozenset[Pair]) -> set[Pair]:
         if flow.is_live:
             found.update(ending.intersection((Pair(flow.source, flow.destination), Pair(flow.source, flow.reached))))
     return found
+
+
+def _talks(flows: Flows, clients: frozenset[bytes]) -> dict[bytes, frozenset[bytes]]:
+    found: dict[bytes, set[bytes]] = {}
+    for flow in flows.opened_by(clients):
+        if flow.is_live:
+            found.setdefault(flow.source, set()).update((flow.destination, flow.reached))
+    return {client: frozenset(addresses) for client, addresses in found.items()}

@@ -172,7 +172,7 @@ class Forwarder:
 
         self._crew = crew(self.leasing) if crew is not None else None
 
-        self._learned = LearnedFile(self.book, settings.state_dir / LEARNED_FILE)
+        self._learned = LearnedFile(self.book, settings.state_dir / LEARNED_FILE, flows=self.flows)
         self._saving = Saving(
             self._learned, self.book, self.configuring, self.counters, lambda: self.dns_counters.upstream_questions
         )

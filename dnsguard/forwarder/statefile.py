@@ -5,9 +5,11 @@ import logging
 import time
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from dnsguard.files import replace_file
-from dnsguard.leases import LeaseBook
+from dnsguard.leases import NODE, LeaseBook
+from dnsguard.leases.lapsed import any_ended, lapsed
 from dnsguard.leases.statefile import (
     Clocks,
     Entry,
@@ -37,11 +39,22 @@ def this_boot() -> str:
         return ""
 
 
+class Talking(Protocol):
+    """See FlowKeeper, which is one."""
+
+    @property
+    def longer(self) -> float: ...
+
+    async def talks(self, clients: frozenset[bytes]) -> dict[bytes, frozenset[bytes]]: ...
+
+
 class LearnedFile:
     """One file, and the book that is kept in it. Belongs to one event loop."""
 
-    def __init__(self, book: LeaseBook, path: Path, boot: str | None = None) -> None:
-        """``boot``: by default ``this_boot``."""
+    def __init__(self, book: LeaseBook, path: Path, boot: str | None = None, flows: Talking | None = None) -> None:
+        """``boot``: by default ``this_boot``. ``flows``: who looks for leases that ended under connections; without
+        that they stay ended."""
+        self._flows = flows
         self._boot = this_boot() if boot is None else boot
         self._book = book
         self.path = path
@@ -83,13 +96,26 @@ class LearnedFile:
             while step := list(islice(saved, _STEP)):
                 found += step
                 await asyncio.sleep(0)
+        ended = await self._ended(found, head.saved.now + head.later(clocks))
         epoch, taken = book.epoch, 0
         for at in range(0, len(found), _STEP):
             if book.epoch != epoch:
                 return 0
             taken += sum(take(book, entry, self._loop.time()) for entry in found[at : at + _STEP])
             await asyncio.sleep(0)
-        return taken
+        return taken + sum(take(book, entry, self._loop.time()) for entry in ended)
+
+    async def _ended(self, saved: list[Entry], then: float) -> list[Entry]:
+        """What ended under live connections since it was saved, with more time."""
+        flows, book, now = self._flows, self._book, self._loop.time()
+        if flows is None or not any_ended(saved, now):
+            return []
+        strangers = {scope for scope, *_ in saved if isinstance(scope, bytes) and scope != NODE}
+        talks = await flows.talks(frozenset(strangers.union(book.roster.owners)))
+        until = self._loop.time() + flows.longer
+        return [
+            (each.scope, each.name, {each.address: until}, {}) for each in lapsed(saved, talks, book.roster, then, now)
+        ]
 
     async def save(self) -> None:
         """Write the file whole, mode 0600, the old one standing until then. Raises OSError.

@@ -62,3 +62,29 @@ async def test_without_a_connection_nothing_has_more_time(here: Rig) -> None:
     await here.start()
     await here.until(lambda: "flow_looks_total 1\n" in (here.http("/metrics") or (0, ""))[1], "it looked for some")
     assert {left < SOON for left in here.elements("d4-web").values()} == {True}
+
+
+async def test_what_ended_under_a_connection_while_nobody_looked_is_open_again_for_who_uses_it(here: Rig) -> None:
+    _let_them_have_ended(here.directory / "state" / "learned.jsonl")
+    with contextlib.closing(Connections()) as connections:
+        connections.add(entry(WORKLOAD, USED), entry(WORKLOAD6, USED6), entry(WORKLOAD, "198.51.100.9"))
+    await here.start()
+    await here.until(lambda: (WORKLOAD, USED) in here.elements("d4-web"), "it is open")
+    await here.until(lambda: (WORKLOAD6, USED6) in here.elements("d6-web"), "IPv6, too")
+    assert here.elements("d4-web").keys() == {(WORKLOAD, USED)}
+
+
+async def test_what_ended_stays_ended_where_nobody_has_a_connection(here: Rig) -> None:
+    _let_them_have_ended(here.directory / "state" / "learned.jsonl")
+    await here.start()
+    await here.until(lambda: "learned.jsonl: 0 records" in here.log, "what was saved is loaded")
+    assert here.elements("d4-web") == {}
+
+
+def _let_them_have_ended(learned: Path) -> None:
+    """A while ago, and they were saved before that."""
+    head, *lines = map(json.loads, learned.read_text().splitlines())
+    head["now"] = time.monotonic() - 600
+    for record in lines:
+        record["addresses"] = dict.fromkeys(record["addresses"], time.monotonic() - 5)
+    learned.write_text("\n".join(map(json.dumps, [head, *lines])) + "\n")

@@ -14,7 +14,7 @@ from dnsguard.errors import DnsguardError
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.01
-"""Between two looks. One costs 15 µs while nobody changes anything, 100 µs while leases are written."""
+"""Between two looks. One costs 6 µs while nobody changes anything, 60 to 100 µs while leases are written."""
 
 
 class Looks(Protocol):

@@ -21,7 +21,7 @@ from dnsguard.netlink import dumps, nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetlinkError
 
-SETS_AT_ONCE = 16
+SETS_AT_ONCE = 8
 """Sets of leases in one look. Asking for one element costs 4 µs, and after each change of anybody all are asked for."""
 
 _GENERATION_ENDS = 4

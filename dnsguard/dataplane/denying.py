@@ -2,7 +2,8 @@
 
 Every rule that denies is made here, so that what happens to a denied packet before it ends is said once. Where denied
 packets are written down, a rule that logs stands before each rule that denies, with the same matches: a limit is a
-match itself, and in the rule that denies it would let through what goes beyond it.
+match itself, and in the rule that denies it would let through what goes beyond it. So a first packet is compared twice
+with a Deny rule that it passes (measured with a port and a set: 360 ns, for 170 without a log), and with no other.
 
 What is logged is limited for each interface first, so that no workload hides what is denied to others by the same rule,
 and then for each rule.

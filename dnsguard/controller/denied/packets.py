@@ -84,7 +84,14 @@ class LoggedPackets:
             self._denied = Group(groups.denied, "the log of denied packets", self._deny, groups.buffer_bytes)
             self._groups.append(self._denied)
         if groups.logged is not None:
-            self._groups.append(Group(groups.logged, "what Log rules show", self._log, groups.buffer_bytes))
+            self._groups.append(
+                Group(
+                    groups.logged,
+                    "what Log rules show (packet_log: Denied leaves it alone)",
+                    self._log,
+                    groups.buffer_bytes,
+                )
+            )
         self._completeness = Completeness(groups.denied or 0, groups.per_second // 2, counts, self._say_missed)
         self._finishing: asyncio.Task[None] | None = None
         self._unreadable = 0

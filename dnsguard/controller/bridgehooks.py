@@ -44,16 +44,19 @@ class BridgeHooks:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            wanted = tuple(self._wanted())
-            problems = await asyncio.to_thread(self._ensure, wanted)
-            for problem in problems:
-                if problem not in self.problems:
-                    log.error("%s", problem)
-            self.problems = problems
+            await self.look()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds):
                     await self._woken.wait()
             self._woken.clear()
+
+    async def look(self) -> None:
+        """Once."""
+        problems = await asyncio.to_thread(self._ensure, tuple(self._wanted()))
+        for problem in problems:
+            if problem not in self.problems:
+                log.error("%s", problem)
+        self.problems = problems
 
     def _ensure(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
         if not wanted:

@@ -10,7 +10,7 @@ from dnsguard.calc.compiled import Compiled, CompiledEndpoint, MemberSet, PortSe
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.additions import Additions
-from dnsguard.dataplane.bridging import bridge_plan
+from dnsguard.dataplane.bridging import bridge_plan, bridge_warnings
 from dnsguard.dataplane.canary import CanaryPolicy
 from dnsguard.dataplane.classes import ClassBuilder
 from dnsguard.dataplane.deadman import alive_sets, failing_open
@@ -151,7 +151,8 @@ class _State:
         chains = *base.below, *self._builder.chains, *base.chains
         if _same_objects(chains, self._last.chains):
             chains = self._last.chains
-        warnings = (*self._workloads.warnings(), *base.hosts.warnings)
+        bridges = self._workloads.bridges()
+        warnings = (*self._workloads.warnings(), *base.hosts.warnings, *bridge_warnings(settings, bridges))
         self._beside = self._following(settings, self._beside)
         self._last = Plan(
             settings.table,
@@ -161,7 +162,7 @@ class _State:
             warnings,
             settings.mark_mask,
             beside=self._beside,
-            bridges=self._workloads.bridges(),
+            bridges=bridges,
         )
         return self._last
 

@@ -9,7 +9,7 @@ from dnsguard.dataplane.ports import BridgePorts
 from dnsguard.dataplane.render import key_text
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.sets import HashSet
-from dnsguard.dataplane.settings import Settings
+from dnsguard.dataplane.settings import Interception, Settings
 from tests.support.compiled import compiled, workload
 
 STATE = compiled(
@@ -97,3 +97,10 @@ def test_only_what_moved_changes() -> None:
     assert moved.beside.sets is first.beside.sets, "which port sends what is as it was"
     assert moved.beside.chains is first.beside.chains
     assert (first.bridges, moved.bridges, gone.bridges) == (("br0", "br1"), ("br1", "br2"), ("br1",))
+
+
+def test_interception_behind_a_bridge_is_warned_of() -> None:
+    settings = Settings(bridge_ports=(("veth-a", "br0"),), interception=Interception(8055))
+    (warning,) = Planner().plan(STATE, settings).warnings
+    assert warning.startswith("intercept_dns: what workloads behind br0 ask other servers goes nowhere")
+    assert not Planner().plan(STATE, replace(settings, bridge_ports=())).warnings

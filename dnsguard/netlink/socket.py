@@ -41,6 +41,9 @@ _ANSWER_DATAGRAM = 4096
 _ANSWER = Struct("=IHHIIi")
 _DUMP_ATTEMPTS = 5
 _DUMP_SECONDS = 2.0
+_SILENCE = 5.0
+"""Seconds without a word in the middle of a list, however long the whole may take: then the socket is dead."""
+
 _SUBSYSTEM_HIGH = SUBSYSTEM << 8
 
 Parsed = TypeVar("Parsed")
@@ -271,12 +274,15 @@ class NetfilterSocket:
         self._socket.send(header(len(body), _SUBSYSTEM_HIGH | kind, flags | FLAG_REQUEST, number) + body)
         bodies: list[bytes] = []
         interrupted = False
+        heard = 0.0  # since when we wait for the next word; 0: we do not
         while True:
             try:
                 datagram = self._socket.recv(_DUMP_DATAGRAM, _DONT_WAIT)
             except BlockingIOError:
-                self._wait_readable(give_up, f"list of {request.subject}")
+                heard = heard or time.monotonic()
+                self._wait_readable(min(give_up, heard + _SILENCE), f"list of {request.subject}")
                 continue
+            heard = 0.0
             for kind, flags, sequence, body in packets(datagram):
                 if sequence != number:
                     continue

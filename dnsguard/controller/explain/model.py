@@ -16,7 +16,7 @@ from dnsguard.controller.explain.flows import Flow, flows_of
 from dnsguard.controller.explain.judging import Asked, Judged, verdict_of
 from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.explain.names import explained_name
-from dnsguard.controller.explain.notes import notes_on
+from dnsguard.controller.explain.notes import notes_on, notes_on_canary
 from dnsguard.controller.explain.passedover import passing_over
 from dnsguard.controller.explain.pending import PendingPolicy
 from dnsguard.controller.explain.policystate import PolicyState
@@ -83,6 +83,8 @@ class ExplainModel:
         asked = Asked(question, flows, node, learned)
         found, told = await asyncio.to_thread(asked.judged, state)
         notes += notes_on(question, state.compiled, node, found)
+        ends = [address for flow in flows for address in (flow.source, flow.destination)]
+        notes += notes_on_canary(ends, self._settings.canary)
         notes += unleased(found, UnleasedNets(self._settings.unleased_nets), learned)
         notes += await asyncio.to_thread(passing_over, state, found)
         notes += await self._counter_notes(found)

@@ -1,6 +1,6 @@
 """What the asker should know besides the answer. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledEndpoint, Direction, Stage
 from dnsguard.calc.evaluator.judge import Judge
@@ -10,6 +10,7 @@ from dnsguard.calc.evaluator.trace import Decider
 from dnsguard.controller.explain.judging import Judged
 from dnsguard.controller.explain.question import Question
 from dnsguard.controller.explain.words import sentence
+from dnsguard.dataplane.canary import Canary
 
 MOST_ROUTES = 4
 """Notes on routes, before the rest is counted."""
@@ -41,6 +42,14 @@ def notes_on(question: Question, compiled: Compiled, node: Node, found: Sequence
     if any(each.flow.stands_in for each in found):
         where = f"{question.destination.short} led {question.source.short} nowhere yet"
         yield f"{where}: judged for a new address of it that a name may open"
+
+
+def notes_on_canary(addresses: Iterable[Address], canary: Canary | None) -> Iterator[str]:
+    """Where one of them is the self-test's: no policy speaks of it, so nothing else here knows what becomes of it."""
+    own = set() if canary is None else {address for road in canary.roads() for address in road}
+    for address in dict.fromkeys(addresses):
+        if address in own:
+            yield f"{address} is the self-test's: whatever policy says, others neither send from it nor reach it"
 
 
 def _note_on_interception(judged: Judged, compiled: Compiled, node: Node) -> Iterator[str]:

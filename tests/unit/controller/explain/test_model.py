@@ -585,3 +585,13 @@ async def test_of_many_addresses_that_no_name_opens_a_few_are_named(in_force: In
     answer = await explained(in_force, "api.example.org", FakeForwarders(withheld=kept))
     assert answer.summary.count("which no name opens") == 3
     assert answer.summary.endswith("; and to 2 more such")
+
+
+@pytest.mark.parametrize(
+    ("destination", "self_test", "noted"),
+    [("192.0.0.242", "Try", True), ("192.0.0.243", "Try", False), ("192.0.0.242", "Off", False)],
+)
+async def test_what_is_the_self_tests_is_said_to_be_nobody_elses(destination: str, self_test: str, noted: bool) -> None:
+    found = await explained(InForce(SHOP + OPEN, self_test=self_test), destination)
+    said = "192.0.0.242 is the self-test's: whatever policy says, others neither send from it nor reach it"
+    assert (said in found.notes) is noted

@@ -23,6 +23,9 @@ class Tables:
         self._may_be_there = True
         """An earlier run may have left it."""
 
+        self._is_ours = False
+        """It is as a plan of this run says."""
+
         self.problem = ""
         """Why workloads behind bridges are cut off; empty when all is well."""
 
@@ -50,6 +53,7 @@ class Tables:
     def switch(self, plan: Plan, revise: bool = False) -> None:
         if (beside := self._wanted(plan)) is not None:
             self._beside.switch(beside)
+            self._is_ours = True
         self._table.switch(plan, revise)
 
     def sweep(self, plan: Plan, lease_sets: bool = False) -> None:
@@ -58,11 +62,11 @@ class Tables:
             self._beside.sweep(beside)
         elif self._may_be_there:
             self._beside.uninstall()
-            self._may_be_there = False
+            self._may_be_there = self._is_ours = False
 
     def lost(self) -> bool:
         lost = self._table.lost()
-        return (self._may_be_there and self._beside.lost()) or lost
+        return (self._is_ours and self._beside.lost()) or lost
 
     def counters(self) -> dict[str, Counted]:
         """Of both; what both count under one name is added up."""

@@ -166,6 +166,9 @@ class Workloads:
             yield f"{loser}: {address_text} belongs to {owner} already"
         for nowhere in sorted(self._unlocated.values()):
             yield f"{nowhere}: names no interface, so whoever sends with its address is taken for it"
+        for bridge in sorted({*self._bridges.values()} & self._behind.keys()):
+            for whole in sorted(endpoint.id for endpoint in self._behind[bridge].values()):
+                yield f"{whole}: names the bridge {bridge}, so all on it may use its address: name the port"
 
     def _claim(self, key: bytes, claims: tuple[_Placed, ...]) -> None:
         if len(claims) > 1:

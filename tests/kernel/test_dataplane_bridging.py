@@ -340,6 +340,15 @@ def test_a_port_moves_to_another_bridge(yard: Lan) -> None:
         node.run("ip link del br1")
 
 
+def test_where_everything_passes_because_nobody_is_alive_addresses_are_still_checked(yard: Lan) -> None:
+    with knowing(yard, replace(SETTINGS, fail_open_after=60.0)):
+        assert yard.send("a", "c", C, 9) == CLOSED
+        yard.node.run("nft flush set inet dnsguard alive")
+        assert yard.send("a", "c", C, 9) == ARRIVED
+        assert yard.send("c", "net", NET, 9) == ARRIVED
+        assert yard.throw("b", "c", udp4(yard.mac("c"), yard.mac("b"), A, C)) == SPOOFED
+
+
 def test_nothing_of_it_is_there_without_a_workload_on_a_bridge(yard: Lan) -> None:
     assert "table bridge dnsguard" in yard.node.run("nft list tables")
     with knowing(yard, replace(SETTINGS, bridge_ports=())):

@@ -104,3 +104,8 @@ def test_interception_behind_a_bridge_is_warned_of() -> None:
     (warning,) = Planner().plan(STATE, settings).warnings
     assert warning.startswith("intercept_dns: what workloads behind br0 ask other servers goes nowhere")
     assert not Planner().plan(STATE, replace(settings, bridge_ports=())).warnings
+
+
+def test_whoever_names_a_bridge_is_told_to_name_the_port() -> None:
+    (warning,) = planned((("eth1", "cali-b"),)).warnings
+    assert warning.startswith("app/b: names the bridge cali-b")

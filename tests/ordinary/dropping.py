@@ -12,6 +12,8 @@ from pathlib import Path
 
 NOBODY = 65_534
 CHECKOUT = Path(__file__).parents[2]
+HOME = "home"
+"""In the stage: the one place where that user may write."""
 
 
 def needed() -> list[Path]:
@@ -48,7 +50,7 @@ def main(stage: Path, words: list[str]) -> None:
     """Does not return. ``words``: pytest's."""
     _mount("-t", "tmpfs", "-o", "mode=755", "stage", str(stage))
     open_way(needed(), stage)
-    home = stage / "home"
+    home = stage / HOME
     home.mkdir()
     os.chown(home, NOBODY, NOBODY)
     os.chdir(CHECKOUT)

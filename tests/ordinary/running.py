@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.ordinary.dropping import CHECKOUT
+from tests.ordinary.dropping import CHECKOUT, HOME
 from tests.ordinary.outcomes import MARK, outcomes
 
 LEFT_OUT = Path(__file__).with_name("left_out.yaml")
@@ -39,10 +39,16 @@ def written() -> dict[str, dict[str, str]]:
 
 def run(*words: str) -> Run:
     """pytest with these words, as a user who is not root of this machine: nobody where we are, else ourselves."""
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="ordinary-") as stage:
+    # Short, for the sockets of tests lie below it: an address of theirs has 107 octets at most.
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="o-") as stage:
         Path(stage).chmod(0o755)
+        Path(stage, HOME).mkdir()
         done = subprocess.run(
-            [*_command(Path(stage)), *_WORDS, *words], cwd=CHECKOUT, capture_output=True, text=True, check=False
+            [*_command(Path(stage)), *_WORDS, f"--basetemp={stage}/{HOME}/t", *words],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     output = "\n".join(line for line in done.stdout.splitlines() if not line.startswith(MARK)) + done.stderr
     try:

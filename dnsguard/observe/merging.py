@@ -65,7 +65,7 @@ class Merging:
         """Begin a record, if there is room for one more: by the client's share, and at all."""
         if len(self._open) >= self._most:
             self._crowded += 1
-        elif self._shares.admits(client_of(packet, party).encode(), now):
+        elif self._shares.admits(client_of(packet, party).encode(errors="replace"), now):
             self._open[packet] = Merged(packet, source_port, party, decided, now, now, 1)
 
     def due(self, now: float, window: float = WINDOW) -> list[Merged]:

@@ -125,7 +125,11 @@ class LoggedPackets:
         """Read until cancelled."""
         try:
             while True:
-                await self._tick()
+                try:
+                    await self._tick()
+                except Exception:
+                    # A mistake of ours must not take the enforcement of policy with it.
+                    log.exception("denied packets could not be read")
                 await asyncio.sleep(TICK_SECONDS)
         finally:
             for group in self._groups:

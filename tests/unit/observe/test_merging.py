@@ -59,6 +59,13 @@ def test_forged_addresses_are_all_of_the_interface_they_came_by() -> None:
     assert list(merging.over()) == [(b"cali1", 10)]
 
 
+def test_an_interface_may_be_called_anything() -> None:
+    merging = Merging(client_records=1)
+    for port in range(2):
+        take(merging, PACKET._replace(interface_in="cali\udcff", destination_port=port), 10.0, "")
+    assert list(merging.over()) == [(b"cali?", 1)]
+
+
 def test_all_together_have_an_end() -> None:
     merging = Merging(most=3)
     for number in range(5):

@@ -4,8 +4,11 @@ import json
 from ipaddress import ip_address
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
+from dnsguard.netlink.headers import headers
 from dnsguard.observe.packetrecord import (
     DENY,
     LOG,
@@ -108,6 +111,17 @@ def test_whatever_it_is_called_it_is_ascii_on_one_line() -> None:
     assert odd.line().isascii()
     assert odd.line().isprintable()
     assert json.loads(odd.line())["endpoint"] == 'a\n"b'
+
+
+@given(st.sampled_from([0, 0x0806, 0x0800, 0x8100]), st.sampled_from([b"", b"\x45", b"\x60"]), st.binary(max_size=128))
+def test_whatever_a_packet_holds_has_a_line(ether_type: int, first: bytes, rest: bytes) -> None:
+    found = headers(first + rest, ether_type)
+    if found is not None:
+        made = Packet(DENY, "x", found.source, found.destination, found.protocol, found.destination_port,
+                      found.icmp_type, found.icmp_code, found.fragment)  # fmt: skip
+        line = json.loads(record(made, source_port=found.source_port).line())
+        assert line["type"] == "PACKET"
+        assert all(WantedPackets.of(line[key])(record(made)) for key in ("source_ip", "destination_ip") if key in line)
 
 
 def test_what_is_missing_is_said() -> None:

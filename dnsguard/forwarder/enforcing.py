@@ -27,9 +27,6 @@ CLIENTS_AT_ONCE = 10
 RETRY_SECONDS = 0.5
 """After a write that the kernel refused; everything owed is tried again then."""
 
-PLACES = 50
-"""Clients in a set that are looked at between two answers: a millisecond or two."""
-
 
 class Enforcing:
     """The one writer of policy on this side. ``run`` is its task; ``put`` never waits."""
@@ -82,9 +79,8 @@ class Enforcing:
 
     async def catch_up(self) -> None:
         """Write what is due for what the book was given since ``continue_from``. Before ``run``."""
-        places = self._book.places()
-        for at in range(0, len(places), PLACES):
-            changes = self._book.reconcile_part(places[at : at + PLACES], self._loop.time())
+        for portion in list(self._book.portions()):
+            changes = self._book.reconcile_part(portion, self._loop.time())
             if problem := await self._committer.write(changes):
                 self._retry_at = self._loop.time() + RETRY_SECONDS
                 self._note(problem)
@@ -140,7 +136,7 @@ class Enforcing:
         kept, self._keeps = self._keeps, message.keeps
         match message:
             case Snapshot():
-                problem = await self._write(await self._replace(message, faults))
+                problem = await self._replace(message, faults)
             case Delta():
                 problem = await self._apply(message, faults)
                 if kept and not message.keeps:
@@ -154,7 +150,8 @@ class Enforcing:
         self._healed = partial(acknowledge, message.revision, "; ".join(faults[:5]))
         acknowledge(message.revision, "; ".join(filter(None, [*faults[:5], self.problem])))
 
-    async def _replace(self, snapshot: Snapshot, faults: list[str]) -> Changes:
+    async def _replace(self, snapshot: Snapshot, faults: list[str]) -> str:
+        """What could not be written, or empty."""
         self._counters.snapshots += 1
         first = self._judge.policy is None
         policy = self._judge.policy or Policy()
@@ -168,16 +165,30 @@ class Enforcing:
         if first and self._continues:
             # Who asks must not wait until all is listed that stands in the kernel: see `adopt`.
             self._committer.unsure = self._standing
-            self._book.replace_policy(feeds, clients, now)
+            changes = self._book.replace_policy(feeds, clients, now)
             self._configure(snapshot.configuration)
         else:
             # Without the policy that they were written for, nothing but what was learned can justify them.
             self._book.inherit(left)
             self._configure(snapshot.configuration)
-            self._book.replace_policy(feeds, clients, now)
+            changes = self._book.replace_policy(feeds, clients, now)
         self._changed()
+        await self._write(changes)  # what is refused is owed, and written with the rest
         # A snapshot also comes when the table was lost and made anew: nothing counts as written.
-        return self._book.reconcile(now, rewrite=True)
+        return await self._rewrite()
+
+    async def _rewrite(self) -> str:
+        """Write all that is due, answers going out in between; what could not be written, or empty."""
+        portions = list(self._book.portions())
+        self._book.doubt()
+        for portion in portions:
+            problem = await self._write(self._book.reconcile_part(portion, self._loop.time()))
+            # What is to last for less is written anew before the rest goes.
+            if problem := problem or await self._write(self._book.settle_doubts(portion)):
+                return problem  # until it is tried again, what was not settled stays doubtful
+            await asyncio.sleep(0)
+        self._book.believe()
+        return await self._write(self._book.owed_removals())
 
     async def _left_behind(self, snapshot: Snapshot) -> list[Element]:
         names = [name for feed in snapshot.lease_sets for name in (feed.kernel_set_v4, feed.kernel_set_v6)]
@@ -225,7 +236,7 @@ class Enforcing:
         yield (), delta.removed_lease_sets, (), ()
 
     async def _try_again(self) -> None:
-        self._note(await self._write(self._book.reconcile(self._loop.time(), rewrite=True)))
+        self._note(await self._rewrite())
         self._retry_at = self._loop.time() + RETRY_SECONDS
         if not self.problem:
             self._healed()

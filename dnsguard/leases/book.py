@@ -22,6 +22,8 @@ from dnsguard.leases.scope import Scope
 from dnsguard.leases.terms import Limits, Terms
 
 _FOREVER = float("inf")
+_PORTION, _PLACE = 1_000, 20
+"""Names that are looked at between two answers, and how many of them the work for each place is like."""
 
 
 def _any_address(_: bytes) -> bool:
@@ -50,6 +52,12 @@ class LeaseBook:
         """Of what was learned: it changes with ``discard``, and is saved with the rest."""
 
         self.eligible = eligible
+        self._doubted: dict[str, dict[bytes, dict[bytes, float]]] = {}
+        """What the kernel was thought to hold when that began to be doubted, as far as it is not settled."""
+
+        self._owed: dict[tuple[str, bytes], list[Place]] = {}
+        """What had to go from there by then."""
+
         self._rule = Rule(self.limits, self.roster, self.library, self.held)
         self._first = FirstLookUp(self.library, self.held, self._rule)
 
@@ -90,6 +98,8 @@ class LeaseBook:
         The one path that a repeated answer takes, so it allocates nothing.
         """
         unsettled, lease, first = graph.unsettled, self.terms.lease, _FOREVER
+        if graph.doubted:
+            return 0.0
         for alias in answer.aliases:
             owner = alias.owner
             edges = graph.aliases.get(owner)
@@ -125,7 +135,7 @@ class LeaseBook:
     def _raise(self, graph: Graph, facts: Facts) -> set[bytes]:
         """Write the edges that fall short; the owners whose elements the kernel may lack."""
         slack, library = self.terms.slack, self.library
-        short = {owner for owner in facts.owners() if owner in graph.unsettled}
+        short = {owner for owner in facts.owners() if graph.doubted or owner in graph.unsettled}
         for owner, target, needed in facts.aliases:
             if graph.aliases.get(owner, _NO_EDGES).get(target, 0.0) < needed:
                 library.raise_alias(graph, owner, target, needed + slack)
@@ -189,19 +199,6 @@ class LeaseBook:
             elif place.address not in self.held.of(place.kernel_set, place.client):
                 self.held.doom(place)
 
-    def reconcile(self, now: float, *, rewrite: bool = False) -> Changes:
-        """Everything that the kernel lacks or holds without reason.
-
-        With ``rewrite`` nothing counts as held: for a kernel that may have lost elements.
-        """
-        changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
-        if rewrite:
-            self.held.clear()
-            changes = self._rule.settle(self._rule.everything(), now, spare_inherited=True)
-        # What is added anyway must not be gone until then, which may be many transactions later.
-        again = {element.place for element in changes.add}
-        return changes._replace(remove=tuple([place for place in self.held.all_doomed() if place not in again]))
-
     def owed_removals(self) -> Changes:
         """What the kernel is to be rid of and, by its own word, is not."""
         return Changes((), self.held.all_doomed())
@@ -209,6 +206,53 @@ class LeaseBook:
     def places(self) -> list[tuple[str, bytes]]:
         """Every (kernel set, client) that holds something or may: for ``reconcile_part``."""
         return list(self._rule.everything())
+
+    def portions(self) -> Iterator[list[tuple[str, bytes]]]:
+        """All of ``places``, in portions that take a millisecond or two, unless one of them takes longer by itself."""
+        portion: list[tuple[str, bytes]] = []
+        work = 0
+        for place in self.places():
+            feed = self.roster.feed_of(place[0])
+            portion.append(place)
+            work += _PLACE + (len(self.library.names.members(feed.id)) if feed is not None else 0)
+            if work > _PORTION:
+                yield portion
+                portion, work = [], 0
+        yield portion
+
+    def doubt(self) -> None:
+        """From now on nothing counts as held, for the kernel may have lost elements: answers write again what they lead
+        to. For the rest, every portion is to be reconciled, written and settled, until ``believe``."""
+        doubted = self.held.clear()
+        for kernel_set, clients in self._doubted.items():  # of a time before, that did not come to its end
+            for client, addresses in clients.items():
+                known = doubted.setdefault(kernel_set, {}).setdefault(client, {})
+                known.update({each: expires for each, expires in addresses.items() if each not in known})
+        self._doubted, self._owed = doubted, {}
+        for place in self.held.all_doomed():
+            self._owed.setdefault((place.kernel_set, place.client), []).append(place)
+        for scope in self.library.scopes():
+            if (graph := self.library.get(scope)) is not None:
+                graph.doubted = True
+
+    def settle_doubts(self, places: Iterable[tuple[str, bytes]]) -> Changes:
+        """What was due for these is written: what else may stand there has to go."""
+        remove: list[Place] = []
+        for kernel_set, client in places:
+            held = self.held.of(kernel_set, client)
+            remove += [place for place in self._owed.pop((kernel_set, client), ()) if self.held.doomed(place)]
+            for address in self._doubted.get(kernel_set, {}).pop(client, {}):
+                if address not in held:
+                    remove.append(Place(kernel_set, client, address))
+                    self.held.doom(remove[-1])
+        return Changes((), tuple(remove))
+
+    def believe(self) -> None:
+        """All that was doubted is settled."""
+        self._doubted, self._owed = {}, {}
+        for scope in self.library.scopes():
+            if (graph := self.library.get(scope)) is not None:
+                graph.doubted = False
 
     def reconcile_part(self, places: Iterable[tuple[str, bytes]], now: float) -> Changes:
         """What the kernel lacks, or holds without reason, of these. What came of the part before is to be written

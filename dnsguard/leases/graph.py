@@ -14,7 +14,7 @@ MAX_HOPS: Final = 32
 class Graph:
     """The edges of one scope. Expiries only ever rise; an expired edge counts for nothing, swept or not."""
 
-    __slots__ = ("addresses", "aliases", "edges", "parents", "scope", "sweep_after", "unsettled")
+    __slots__ = ("addresses", "aliases", "doubted", "edges", "parents", "scope", "sweep_after", "unsettled")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
@@ -27,6 +27,9 @@ class Graph:
         self.edges = 0
         self.unsettled: dict[bytes, int] = {}
         """Owners whose elements the kernel has not all acknowledged → serial of the last changes for them."""
+
+        self.doubted = False
+        """Whether the kernel may lack elements of any owner, whatever it acknowledged."""
 
         self.sweep_after = 0.0
         """Before this a sweep for lack of room is not worth trying again."""

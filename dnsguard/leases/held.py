@@ -95,10 +95,12 @@ class Held:
     def all_doomed(self) -> tuple[Place, ...]:
         return tuple(self._doomed)
 
-    def clear(self) -> None:
-        """Take nothing for granted any more. What had to go still has to, and what was inherited may be there."""
-        self._sets.clear()
+    def clear(self) -> dict[str, dict[bytes, dict[bytes, float]]]:
+        """Take nothing for granted any more: kernel set → client → address → expiry, as it was thought to be. What had
+        to go still has to, and what was inherited may be there."""
+        before, self._sets = self._sets, {}
         self.count = 0
+        return before
 
     def expire_due(self, now: float) -> Iterator[None]:
         """Forget what the kernel has dropped by itself, an element at each step."""

@@ -167,5 +167,15 @@ class Kernel:
             self.writes += 1
         book.acknowledged(due)
 
+    def rewrite(self, book: LeaseBook, now: float) -> None:
+        """All that is due, in portions, as for a kernel that may have lost it."""
+        portions = list(book.portions())
+        book.doubt()
+        for portion in portions:
+            self.take(book, book.reconcile_part(portion, now), now)
+            self.take(book, book.settle_doubts(portion), now)
+        book.believe()
+        self.take(book, book.owed_removals(), now)
+
     def live(self, now: float) -> dict[tuple[str, bytes, bytes], float]:
         return {place: expires for place, expires in self.elements.items() if expires > now}

@@ -221,7 +221,7 @@ def test_what_was_inherited_stays_until_policy_changes_for_it() -> None:
     places = [Place("web-4", packed(client), packed("192.0.2.9")) for client in ("10.0.0.1", "10.0.0.2")]
     kernel.elements = dict.fromkeys(places, 100.0)
     made.inherit(Element(place, 100.0) for place in places)
-    kernel.take(made, made.reconcile(1, rewrite=True), 1)
+    kernel.rewrite(made, 1)
     kernel.take(made, made.apply_delta([feed("web", "*.example.org", "*.example.net")], [], [], [], 1), 1)
     assert set(kernel.elements) == set(places), "more than before takes nothing away"
     kernel.take(made, made.apply_delta([], [], [], ["ns/one"], 2), 2)
@@ -237,7 +237,7 @@ def test_what_was_inherited_and_may_not_be_leased_any_more_goes() -> None:
     stays, goes = (Place("web-4", packed("10.0.0.1"), packed(address)) for address in ("192.0.2.9", "10.8.0.9"))
     kernel.elements = dict.fromkeys((stays, goes), 100.0)
     made.inherit(Element(place, 100.0) for place in (stays, goes))
-    kernel.take(made, made.reconcile(1, rewrite=True), 1)
+    kernel.rewrite(made, 1)
     assert set(kernel.elements) == {stays}
 
 
@@ -247,7 +247,7 @@ def test_what_was_inherited_is_not_shortened_by_a_look_up() -> None:
     made.inherit([Element(place, 5000.0)])
     kernel.take(made, made.learn("ns/one", WWW, 0).changes, 0)
     assert kernel.elements[place] == 5000.0
-    kernel.take(made, made.reconcile(10, rewrite=True), 10)
+    kernel.rewrite(made, 10)
     assert kernel.elements[place] == 5000.0
 
 
@@ -258,11 +258,12 @@ def test_the_controllers_word_takes_nothing_away_that_was_inherited_for_longer_t
     made.learn("ns/one", WWW, 0)
     kernel.take(made, made.reconcile_part(made.places(), 0), 0)
     assert kernel.elements[place] == 80.0 > 75.0, "the kernel's word, against what was saved"
-    for rewrite in (False, True):
-        changes = made.reconcile(1, rewrite=rewrite)
-        assert not changes.remove, "it would be closed until it is added again"
-        kernel.take(made, changes, 1)
-        assert kernel.elements[place] == 80.0
+    changes = made.reconcile_part(made.places(), 1)
+    assert not changes.remove, "it would be closed until it is added again"
+    kernel.take(made, changes, 1)
+    assert kernel.elements[place] == 80.0
+    kernel.rewrite(made, 1)
+    assert kernel.elements[place] == 80.0
 
 
 def test_what_is_to_last_for_less_is_not_taken_away_before_it_is_written_anew() -> None:
@@ -271,8 +272,32 @@ def test_what_is_to_last_for_less_is_not_taken_away_before_it_is_written_anew() 
     for said in ("www.example.net A 192.0.2.1 3600", "www.example.org A 192.0.2.1 300"):
         kernel.take(made, made.learn("ns/one", answer(said), 0).changes, 0)
     made.apply_delta([FEED], [], [], [], 1)  # not written, for what reason ever
-    changes = made.reconcile(2)
+    changes = made.reconcile_part(made.places(), 2)
     assert (changes.remove, [element.expires for element in changes.add]) == ((), [345.0])
+    kernel.rewrite(made, 2)
+    assert list(kernel.elements.values()) == [345.0]
+
+
+def test_while_the_kernel_is_doubted_every_answer_is_written_again_and_what_has_no_reason_goes() -> None:
+    made, kernel = book(), Kernel()
+    kernel.take(made, made.learn("ns/one", WWW, 0).changes, 0)
+    unfounded = Place("web-4", packed("10.0.0.1"), packed("192.0.2.77"))
+    made.held.added(Element(unfounded, 500.0))
+    kernel.elements[unfounded] = 500.0
+    assert made.learn("ns/one", WWW, 1).changes.is_empty
+    lost = kernel.elements.copy()
+    kernel.elements.clear()  # others emptied the set
+    portions = list(made.portions())
+    made.doubt()
+    kernel.take(made, made.learn("ns/one", WWW, 1).changes, 1)
+    assert kernel.elements.keys() == lost.keys() - {unfounded}
+    kernel.elements[unfounded] = 500.0  # or it was not lost after all
+    for portion in portions:
+        kernel.take(made, made.reconcile_part(portion, 1), 1)
+        kernel.take(made, made.settle_doubts(portion), 1)
+    made.believe()
+    assert kernel.elements.keys() == lost.keys() - {unfounded}
+    assert made.learn("ns/one", WWW, 1).changes.is_empty
 
 
 def test_leases_are_listed_with_their_names() -> None:

@@ -110,7 +110,8 @@ class Sequences(RuleBasedStateMachine):
             self._take(changes)
         self.waiting.clear()
         if self.owed:
-            self._take(self.book.reconcile(self.now))
+            self._take(self.book.reconcile_part(self.book.places(), self.now))
+            self._take(self.book.owed_removals())
         self.owed = False
 
     @rule(
@@ -190,7 +191,7 @@ class Sequences(RuleBasedStateMachine):
     @rule()
     def lose_the_kernel(self) -> None:
         self.kernel.elements.clear()
-        self._take(self.book.reconcile(self.now, rewrite=True))
+        self.kernel.rewrite(self.book, self.now)
         self.owed = False
 
     @invariant()

@@ -1,27 +1,24 @@
 """Real packets: a connection ends when policy allows it no more, and not before."""
 
 import contextlib
+import select
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
-from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction
+from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction, EntityMatch
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import DenyAction, HostAction, Settings
+from dnsguard.netlink import nftables
 from dnsguard.netlink.flowmarks import FlowMarks
-from tests.support.compiled import (
-    compiled,
-    host,
-    policy,
-    policy_class,
-    tier,
-    workload,
-)
+from dnsguard.netlink.nftables import Element
+from tests.support.compiled import compiled, host, lease_set, nets, policy, policy_class, tier, workload
 from tests.support.judging import Judging, judging
 from tests.support.road import PATIENCE_SECONDS, Road, road
 from tests.support.talk import ICMP, TCP, UDP, Talk, talk
@@ -229,20 +226,27 @@ def test_other_bits_of_marks_are_left_alone(node: Judging) -> None:
 
 @pytest.mark.parametrize("waits", [True, False], ids=["after they were forgotten", "at once"])
 def test_the_next_endpoint_with_an_address_does_not_take_over_connections(node: Judging, waits: bool) -> None:
-    """The first one may be deleted and the second made between two looks at the connections of the first."""
-    gone = without_a(everything())
-    closed = everything(out=False, into=False)
-    (old,) = [each for key, each in closed.endpoints.items() if key.name == "a"]
-    new = replace(old, id=replace(old.id, name="z"))
-    again = replace(closed, endpoints={**gone.endpoints, new.id: new})
+    """The first one may be deleted and the second made between two looks at the connections of the first. No policy
+    changes, so nothing else is judged again."""
+    closed = policy("application.closed", [CompiledRule(0, Action.DENY)], [CompiledRule(0, Action.DENY)])
+    before = everything()
+    before = replace(before, policies={**before.policies, closed.id: closed})
+    node.enforce(before, SETTINGS)
+    out_of, into_it = (policy_class(direction, tier("application", closed)) for direction in (EGRESS, INGRESS))
+    other = workload("z", A, A6, interface="cali-a", egress=out_of, ingress=into_it)
+    gone = without_a(before)
     with talk(node.road, UDP, "a", A, "net", NET) as out, talk(node.road, UDP, "net", NET, "a", A, 8080) as into:
         assert not node.enforce(gone, SETTINGS)
         if waits:
             node.settled()
-        node.enforce(again, SETTINGS)
+        again = replace(gone, endpoints={**gone.endpoints, other.id: other})
+        assert node.enforce(again, SETTINGS) is not waits
         node.settled()
         assert (out.back(), into.back()) == (REVOKED, REVOKED)
-        assert (out.forth(), into.forth()) == (END_OUT, END_IN)
+        assert (out.forth(), into.forth()) == (
+            "np-app.application.closed-egress-0",
+            "np-app.application.closed-ingress-0",
+        )
 
 
 def without_a(before: Compiled) -> Compiled:
@@ -303,3 +307,78 @@ def test_a_driver_that_adopts_the_table_goes_on_from_its_revision(node: Judging)
     adopting = Driver(node.road.kernel, build_plan(Compiled(), replace(SETTINGS, mark_mask=0)))
     adopting.open()
     assert adopting.revision() == node.road.driver.revision()
+
+
+def test_after_one_packet_of_its_opener_a_connection_is_not_judged_again(node: Judging) -> None:
+    counter = "np-app.application.sends-egress-0"
+    with talk(node.road, UDP, "a", A, "net", NET) as connection:
+        for _ in range(2):
+            node.revise()
+            counted = []
+            for _ in range(3):
+                before = node.road.driver.counters()[counter].packets
+                assert (connection.forth(), connection.back()) == (ARRIVED, ARRIVED)
+                counted.append(node.road.driver.counters()[counter].packets - before)
+            assert counted == [1, 0, 0]
+            node.settled()
+
+
+_TRANSLATING = """table ip translating {
+    chain to { type nat hook prerouting priority dstnat; ip daddr 203.0.113.5 dnat to 192.0.2.10; }
+    chain from { type nat hook postrouting priority srcnat; oifname "eth0" ip saddr 10.65.0.2 masquerade; }
+}"""
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_what_is_translated_is_judged_as_policy_sees_it(node: Judging, goes_on: bool) -> None:
+    """After the destination is translated, and before the source is."""
+
+    def to(address: str) -> Compiled:
+        before = everything()
+        (sends,) = [each for each in before.policies.values() if each.id.name == "application.sends"]
+        allowed = CompiledRule(0, Action.ALLOW, destination=nets(f"{address}/32"))
+        return replace(before, policies={**before.policies, sends.id: replace(sends, egress=(allowed,))})
+
+    way, service = node.road, ("203.0.113.5", 8444)
+    way.node.run("nft -f -", _TRANSLATING)
+    try:
+        there = way.listen("net", NET, 8444)
+        with way.places["a"].entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+            here.bind((A, 0))
+            here.setblocking(False)
+            here.sendto(b"?", service)
+            assert select.select([there], [], [], PATIENCE_SECONDS)[0]
+            opened_from = there.recvfrom(1)[1]
+            assert opened_from[0] == NODE
+            assert way.pass_on(there, here, opened_from) == ARRIVED
+            assert node.enforce(to(NET if goes_on else "203.0.113.5"), SETTINGS)
+            node.settled()
+            assert way.pass_on(there, here, opened_from) == (ARRIVED if goes_on else REVOKED)
+            assert way.pass_on(here, there, service) == (ARRIVED if goes_on else END_OUT)
+            assert way.pass_on(there, here, opened_from) == (ARRIVED if goes_on else REVOKED)
+    finally:
+        way.node.run("nft delete table ip translating")
+
+
+def test_where_a_lease_ended_whoever_gets_it_back_goes_on(node: Judging) -> None:
+    """The forwarder keeps leases under connections; where it could not, nothing is lost that it gives back."""
+    names = CompiledRule(0, Action.ALLOW, destination=EntityMatch(leases="s:web"))
+    before = everything()
+    (sends,) = [each for each in before.policies.values() if each.id.name == "application.sends"]
+    by_name = replace(before, policies={**before.policies, sends.id: replace(sends, egress=(names,))},
+                      lease_sets={"s:web": lease_set("s:web", "www.example.org")})  # fmt: skip
+    pair = Element(ip_address(A).packed + ip_address(NET).packed, 600_000)
+    node.enforce(by_name, SETTINGS)
+    kernel = node.road.kernel
+    kernel.transact(nftables.add_elements("dnsguard", "d4-web", [pair]))
+    with talk(node.road, UDP, "a", A, "net", NET) as leased:
+        node.revise()
+        node.settled()
+        assert (leased.back(), leased.forth(), leased.back()) == (ARRIVED, ARRIVED, ARRIVED)
+        kernel.transact(nftables.delete_elements("dnsguard", "d4-web", [pair]))
+        assert (leased.forth(), leased.back()) == (ARRIVED, ARRIVED), "a lease that ends is no change of policy"
+        node.revise()
+        node.settled()
+        assert (leased.back(), leased.forth()) == (REVOKED, END_OUT)
+        kernel.transact(nftables.add_elements("dnsguard", "d4-web", [pair]))
+        assert (leased.forth(), leased.back()) == (ARRIVED, ARRIVED)

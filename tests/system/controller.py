@@ -127,9 +127,9 @@ class Controller:
         return done.stdout
 
 
-def until(look: Callable[[], Any]) -> Any:
-    """What ``look`` returns once that is something; fails after ``PATIENCE`` seconds."""
-    deadline = time.monotonic() + PATIENCE
+def until(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """What ``look`` returns once that is something; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, "waited for nothing"
         time.sleep(0.02)

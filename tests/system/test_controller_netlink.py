@@ -9,6 +9,9 @@ from tests.support.netns import namespace
 from tests.system import surgery
 from tests.system.controller import Controller, until
 
+LONG = 90.0
+"""Seconds. A socket is given up after five without an answer, and there are several."""
+
 POLICIES = "/apis/projectcalico.org/v3/globalnetworkpolicies"
 
 
@@ -24,6 +27,7 @@ def controller(tmp_path: Path) -> Iterator[Controller]:
             made.close()
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("disease", surgery.DISEASES)
 def test_it_goes_on_with_others(controller: Controller, disease: str) -> None:
     for theirs in surgery.netfilter_sockets(controller.pid):
@@ -35,9 +39,9 @@ def test_it_goes_on_with_others(controller: Controller, disease: str) -> None:
     path = "/apis/projectcalico.org/v3/namespaces/shop/workloadendpoints"
     controller.create(path, "WorkloadEndpoint", "web", workload, namespace="shop")
     controller.create(POLICIES, "GlobalNetworkPolicy", "meanwhile", spec)
-    until(lambda: "GlobalNetworkPolicy/meanwhile" in controller.rules())
+    until(lambda: "GlobalNetworkPolicy/meanwhile" in controller.rules(), LONG)
     controller.until_in_sync()
     controller.node.run("nft delete table inet dnsguard")
-    until(lambda: "GlobalNetworkPolicy/meanwhile" in controller.rules())
+    until(lambda: "GlobalNetworkPolicy/meanwhile" in controller.rules(), LONG)
     assert "internal error" not in controller.log
     assert "Traceback" not in controller.log

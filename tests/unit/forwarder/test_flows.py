@@ -140,6 +140,7 @@ async def test_a_list_that_fails_once_is_made_in_time_again(bench: Bench) -> Non
     assert (bench.counters.flow_looks, bench.counters.flow_looks_failed) == (0, 1)
     assert bench.keeper.problem == (
         "leases end though their clients may have connections: list of connections: Operation not permitted"
+        " (it takes CAP_NET_ADMIN)"
     )
     bench.flows.problem = None
     assert await bench.passes(HOURS) == {True}

@@ -203,6 +203,8 @@ class Enforcer(Generic[Plan]):
 
     def harmed(self, sighting: Sighting) -> None:
         """Others did this to the table."""
+        if self.restorations.is_past(sighting):
+            return
         if not is_of_rules(self._sighting):
             self._sighting = sighting
         self._wake.set()

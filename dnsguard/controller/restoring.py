@@ -17,6 +17,11 @@ class Restorations:
         self.unnoticed_in_all = 0.0
         self.took_in_all = 0.0
         self._since: float | None = None
+        self._ended = 0.0
+
+    def is_past(self, sighting: Sighting) -> bool:
+        """What it saw has been made up for: a whole look found it at the same time."""
+        return self._since is None and sighting.noticed <= self._ended
 
     def began(self, now: float, sighting: Sighting | None = None) -> str:
         """Others changed something, which was seen by ``sighting`` or else just now; what is to be said of it. What
@@ -35,7 +40,7 @@ class Restorations:
         """All is in force again; what is to be said of that."""
         self.took = 0.0 if self._since is None else now - self._since
         self.took_in_all += self.took
-        self._since = None
+        self._since, self._ended = None, now
         return f"the table is restored, after {_written(self.took)}"
 
     @property

@@ -288,6 +288,21 @@ async def test_what_was_seen_is_restored_without_waiting_for_the_next_whole_look
         assert loop.enforcer.restorations.took > 0
 
 
+async def test_what_a_whole_look_has_made_up_for_meanwhile_is_not_made_up_for_again() -> None:
+    async with running() as loop:
+        loop.want("a")
+        await loop.settled()
+        seen = monotonic()
+        loop.kernel.flush()
+        await until(lambda: loop.enforcer.restorations.took > 0)
+        await loop.settled()
+        loop.since()
+        loop.enforcer.harmed(Sighting(Harm.RULES, 0.01, seen))
+        await asyncio.sleep(0.02)
+        assert loop.enforcer.restorations.count == 1
+        assert loop.since() == []
+
+
 async def test_leases_that_others_removed_are_asserted_anew_and_no_rule_is_touched() -> None:
     async with running(pace=replace(PACE, guard=60)) as loop:
         loop.want("a")

@@ -21,9 +21,6 @@ def lines(outcome: Outcome) -> Iterator[str]:
         total.lost.update(found.lost)
         total.passed.update(found.passed)
     yield _line(_cells("all", total))
-    for name, found in outcome.phases.items():
-        if found.is_wrong:
-            yield f"{name}: {found}"
     yield from (str(gap) for gap in outcome.gaps)
     yield "done to it: " + ", ".join(f"{count} {name}" for name, count in outcome.done.items())
     yield f"dropped by anything but rules: {outcome.dropped}, for want of room in sockets: {outcome.without_room}"

@@ -1,5 +1,6 @@
 """One torrent: packets from the beginning to the end, and one disturbance after the other."""
 
+import os
 import signal
 import subprocess
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from tests.support.lab import topology
 from tests.support.lab.guard import PROGRAM, Guard
 from tests.support.lab.lab import Lab
-from tests.support.lab.process import inside
+from tests.support.lab.process import inside, run
 from tests.torrent.engines import Engines, Found
 from tests.torrent.foreign import BY_OTHERS, FLUSH_RULESET, Gap, harm
 from tests.torrent.scene import bystander, drops, prepare, put_bystander
@@ -18,6 +19,8 @@ from tests.torrent.storm import Storm
 
 QUIET = "nothing"
 _NAMELESS = "start"
+_TRIES = 20
+"""Rounds of changes until what is broken must have shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +152,34 @@ def proved(lab: Lab, guard: Guard, size: Size) -> Found:
     prepare(lab, guard)
     with Engines(lab, turns=size.turns, nice=size.nice) as engines:
         storm = Storm(lab, guard, engines)
-        engines.phase(QUIET)
-        storm.edits(size.edits)
-        storm.turns(size.verdicts)
+        for _ in range(_TRIES):
+            engines.phase(QUIET)
+            storm.edits(size.edits)
+            storm.turns(size.verdicts)
+            engines.phase(_NAMELESS)
+            if engines.found(QUIET).is_wrong:
+                break
         engines.stop()
         found = engines.found(QUIET)
+    guard.stop()
+    _uninstall(guard)
+    return found
+
+
+def left_open(lab: Lab, guard: Guard, size: Size) -> Found:
+    """What is found where nobody is there to restore what others flushed."""
+    prepare(lab, guard)
+    with Engines(lab, turns=size.turns, nice=size.nice) as engines:
+        controller = guard.processes()["controller"]
+        os.kill(controller, signal.SIGSTOP)
+        try:
+            run(topology.NODE, "nft flush ruleset")
+            engines.phase(QUIET)
+            engines.stop()
+        finally:
+            os.kill(controller, signal.SIGCONT)
+        found = engines.found(QUIET)
+    guard.await_enforced()
     guard.stop()
     _uninstall(guard)
     return found

@@ -43,6 +43,8 @@ class Logged(NamedTuple):
     """Index of the bridge's port that it came by; then ``interface_in`` is the bridge."""
 
     port_out: int = 0
+    hook: int = 0
+    """Where on the packet's way, by the numbers of its family's hooks."""
 
 
 def take_request(group: int, octets: int, queue: int, wait_ms: int) -> bytes:
@@ -79,6 +81,7 @@ def logged(body: bytes) -> Logged:
         number(fields[_HEADER][:2]),
         number(fields.get(_PORT_IN, b"")),
         number(fields.get(_PORT_OUT, b"")),
+        number(fields[_HEADER][2:3]),
     )
 
 

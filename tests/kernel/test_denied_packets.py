@@ -20,6 +20,7 @@ from dnsguard.calc.compiled import (
     CompiledRule,
     Direction,
     EntityMatch,
+    Stage,
 )
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.rules import Plan
@@ -60,8 +61,15 @@ def policies() -> Compiled:
     guarded = policy("app.guarded", [], [CompiledRule(0, DENY, protocol=UDP, destination=to(667))], tier="app")
     closed = policy("closed", [], [CompiledRule(0, DENY, protocol=UDP, destination=to(668))], "edge", namespace="")
     shop = CompiledProfile("kns.shop", egress=rules(CompiledRule(0, DENY, protocol=UDP, destination=to(53))))
+    early = policy("early", [], [CompiledRule(0, DENY, protocol=UDP, destination=to(669))], "edge", namespace="")
+    passing = policy("passing", [], [CompiledRule(0, DENY, protocol=UDP, destination=to(670))], "edge", namespace="")
     gateway = host(
-        "gw", "eth0", policy_class(INGRESS, tier("edge", closed)), policy_class(EGRESS, profiles=("kns.shop",))
+        "gw",
+        "eth0",
+        policy_class(INGRESS, tier("edge", closed)),
+        policy_class(EGRESS, profiles=("kns.shop",)),
+        policy_class(INGRESS, tier("edge", early, default=PASS), profiles=(), stage=Stage.UNTRACKED),
+        policy_class(INGRESS, tier("edge", passing, default=PASS), profiles=(), stage=Stage.FORWARD),
     )
     return compiled(
         endpoints=[
@@ -76,7 +84,7 @@ def policies() -> Compiled:
             ),
             gateway,
         ],
-        policies=[web, guarded, closed],
+        policies=[web, guarded, closed, early, passing],
         profiles=[ALLOW_ALL, shop],
     )
 
@@ -214,6 +222,16 @@ KINDS: dict[str, tuple[Callable[[Road], None], dict[str, Any]]] = {
     "host endpoint, egress": (
         udp("node", FAR, 9),
         {"endpoint": "gw", "direction": "egress", "decided_by": "no profile decided", "interface_out": "eth0"},
+    ),
+    "host endpoint, before connections are tracked": (
+        udp("net", B, 669),
+        {"endpoint": "gw", "direction": "ingress", "policy": "GlobalNetworkPolicy/early", "rule": 0,
+         "destination_ip": B},
+    ),
+    "host endpoint, on the way to a workload": (
+        udp("net", A, 670),
+        {"endpoint": "gw", "direction": "ingress", "policy": "GlobalNetworkPolicy/passing", "rule": 0,
+         "destination_ip": A},
     ),
     "Log rule": (
         udp("a", FAR, 777),

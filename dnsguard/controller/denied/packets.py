@@ -209,7 +209,7 @@ class LoggedPackets:
         if self._merging.add(packet, now):
             return
         rule = self._rules(logged.prefix)
-        party = self._whose.party(rule, found, interface_in, interface_out)
+        party = self._whose.party(rule, found, interface_in, interface_out, logged.hook)
         decided = (
             Decided("a rule that is gone")
             if rule is None

@@ -1,6 +1,7 @@
 """Whose packet it is, by its addresses and the interfaces that it takes. Pure."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from dnsguard.calc.compiled import ALL_INTERFACES, Compiled, CompiledEndpoint, Direction
 from dnsguard.calc.evaluator.trace import Decider
@@ -8,6 +9,12 @@ from dnsguard.dataplane.rulenames import RuleNamed
 from dnsguard.netlink.headers import Headers
 from dnsguard.observe.packetrecord import Party
 from dnsguard.span import exchanged
+
+FORWARD: Final = 2
+_OF_HOSTS: Final = frozenset({0, 3})
+"""Prerouting and output, where only host endpoints' policy is asked (``NF_INET_…`` of ``linux/netfilter.h``)."""
+
+_OF_POLICY: Final = frozenset({Decider.RULE, Decider.END_OF_TIER, Decider.PROFILE, Decider.NO_PROFILE})
 
 _Place = bytes | str
 """A packed address, or an interface."""
@@ -40,22 +47,24 @@ class Whose:
             for places, place in self._places(endpoint):
                 places.setdefault(place, []).append(endpoint)
 
-    def party(self, rule: RuleNamed | None, packet: Headers, interface_in: str, interface_out: str) -> Party:
-        """Who it is about, where ``rule`` decided; None where nobody knows what that is."""
+    def party(
+        self, rule: RuleNamed | None, packet: Headers, interface_in: str, interface_out: str, hook: int = FORWARD
+    ) -> Party:
+        """Who it is about, where ``rule`` decided in this hook; None where nobody knows what that is."""
         if rule is not None and rule.decider is Decider.SPOOFED:
             # Its source is a lie, so the interface alone tells.
-            endpoint = self._behind(interface_in)
+            endpoint = _text(self._behind(interface_in))
             return Party(endpoint, Direction.EGRESS if endpoint else "", self._peer(packet.destination))
         direction = None if rule is None else rule.direction
-        egress = self._local(packet.source, interface_in) or self._host(packet.source, interface_out)
-        ingress = self._local(packet.destination, interface_out) or self._host(packet.destination, interface_in)
+        egress = self._workload(packet.source, interface_in), self._host(packet.source, interface_out)
+        ingress = self._workload(packet.destination, interface_out), self._host(packet.destination, interface_in)
         if direction is None:
-            direction = Direction.EGRESS if egress or not ingress else Direction.INGRESS
-            if not egress and not ingress:
+            if not any(egress) and not any(ingress):
                 return Party()
-        if direction is Direction.EGRESS:
-            return Party(egress, direction, self._peer(packet.destination))
-        return Party(ingress, direction, self._peer(packet.source))
+            direction = Direction.EGRESS if any(egress) or not any(ingress) else Direction.INGRESS
+        ends = egress if direction is Direction.EGRESS else ingress
+        other = packet.destination if direction is Direction.EGRESS else packet.source
+        return Party(_text(_judged(rule, direction, ends, hook)), direction, self._peer(other))
 
     def _places(self, endpoint: CompiledEndpoint) -> Iterator[tuple[dict[_Place, list[CompiledEndpoint]], _Place]]:
         local = endpoint.is_on(self._node)
@@ -66,30 +75,64 @@ class Whose:
         if endpoint.interface and local:
             yield places, endpoint.interface
 
-    def _local(self, address: bytes, interface: str) -> str:
+    def _workload(self, address: bytes, interface: str) -> CompiledEndpoint | None:
         found = (each for each in self._workloads.get(address, ()) if each.is_on(self._node))
         return _first(found) or self._behind(interface)
 
-    def _behind(self, interface: str) -> str:
+    def _behind(self, interface: str) -> CompiledEndpoint | None:
         """The workload whose interface it is; nobody where several share it, as a bridge."""
         found = self._workloads.get(interface, ())
-        return _first(found) if len(found) == 1 else ""
+        return _first(found) if len(found) == 1 else None
 
-    def _host(self, address: bytes, interface: str) -> str:
+    def _host(self, address: bytes, interface: str) -> CompiledEndpoint | None:
         """Of an interface that no workload is behind. One that an endpoint names goes before one that all share."""
         if interface in self._workloads:
-            return ""
-        return _name(self._hosts, interface) or _name(self._hosts, address) or _name(self._hosts, ALL_INTERFACES)
+            return None
+        places = self._hosts
+        return (
+            _first(places.get(interface, ()))
+            or _first(places.get(address, ()))
+            or _first(places.get(ALL_INTERFACES, ()))
+        )
 
     def _peer(self, address: bytes) -> str:
-        return _name(self._workloads, address) or _name(self._hosts, address)
+        return _text(_first(self._workloads.get(address, ())) or _first(self._hosts.get(address, ())))
 
 
-def _name(places: dict[_Place, list[CompiledEndpoint]], place: _Place) -> str:
-    return _first(places.get(place, ()))
+def _judged(
+    rule: RuleNamed | None,
+    direction: Direction,
+    ends: tuple[CompiledEndpoint | None, CompiledEndpoint | None],
+    hook: int,
+) -> CompiledEndpoint | None:
+    """Which of the two it is, a workload and a host endpoint, that the rule judges there. Where that is not in force
+    any more, the workload."""
+    workload, host = ends
+    if rule is None or rule.decider not in _OF_POLICY:
+        return workload or host
+    if hook in _OF_HOSTS and host is not None:
+        return host
+    return next((each for each in ends if each is not None and _has(each, rule, direction)), workload or host)
 
 
-def _first(endpoints: Iterable[CompiledEndpoint]) -> str:
+def _has(endpoint: CompiledEndpoint, rule: RuleNamed, direction: Direction) -> bool:
+    """Whether the endpoint's policy of that direction has the rule."""
+    for (_, its_direction), policy_class in endpoint.classes.items():
+        if its_direction is direction:
+            tiers = policy_class.tiers
+            if (
+                rule.decider is Decider.NO_PROFILE
+                or rule.profile in policy_class.profiles
+                or any(rule.tier == tier.tier and rule.policy in (None, *tier.policies) for tier in tiers)
+            ):
+                return True
+    return False
+
+
+def _text(endpoint: CompiledEndpoint | None) -> str:
+    return "" if endpoint is None else str(endpoint.id)
+
+
+def _first(endpoints: Iterable[CompiledEndpoint]) -> CompiledEndpoint | None:
     """Of two with one address the first by name has it, as in the kernel."""
-    found = min((endpoint.id for endpoint in endpoints), default=None)
-    return "" if found is None else str(found)
+    return min(endpoints, key=lambda endpoint: endpoint.id, default=None)

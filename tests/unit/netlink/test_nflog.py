@@ -28,11 +28,11 @@ def test_a_packet_with_everything() -> None:
         text(10, "np-a.b"),
         be32(12, 9),
     )
-    assert logged(body) == Logged(101, "np-a.b", 9, 2, 3, b"\x45abc", 0x0800, 4, 5)
+    assert logged(body) == Logged(101, "np-a.b", 9, 2, 3, b"\x45abc", 0x0800, 4, 5, 2)
 
 
 def test_a_packet_with_next_to_nothing() -> None:
-    assert logged(message(HEADER, group=0xFFFE)) == Logged(0xFFFE, "", None, 0, 0, b"", 0x0800)
+    assert logged(message(HEADER, group=0xFFFE)) == Logged(0xFFFE, "", None, 0, 0, b"", 0x0800, hook=2)
 
 
 @pytest.mark.parametrize("body", [b"", b"\x02\0\0", message(), message(be32(12, 1)), message(HEADER)[:-1]])

@@ -54,7 +54,7 @@ class Options:
     groups: int = 100
     patterns: int = 100_000
     sets: int = 1_000
-    rate: float = 12_000
+    rate: float = 10_000
     """Look-ups a second, until there are so many leases."""
 
     probes: float = 200
@@ -128,6 +128,7 @@ def measure(options: Options, tell: Callable[[str], None]) -> Program:
         "workload-interfaces": "w,cali",
         "leases-in-total": str(2 * found.leases),
         "leases-per-client": str(2 * distinct),
+        "dns-extra-ttl": "1800",
         "health-listen": _HEALTH,
     }
     objects = [

@@ -234,8 +234,8 @@ _TITLES = (
 LEGEND = (
     "ms. seen: changes that were waited for on packets; p50, p99, max: from when the change was due (or sent, one by\n"
     "one) until a packet came through, +: from the API's answer on. look-ups: of names that are new to who asks, from\n"
-    "when a question was due until the answer arrived. %: of a processor. Every transaction walks all chains, those of\n"
-    "look-ups too: beyond 2 000 that shows."
+    "when a question was due until the answer arrived. %: of a processor. Every transaction walks all chains,\n"
+    "those of look-ups too: beyond 2 000 that shows."
 )
 
 

@@ -1,5 +1,6 @@
 """What happens to the sockets of a running process when the kernel, or somebody with its rights, takes them away."""
 
+import contextlib
 import ctypes
 import os
 import socket
@@ -16,7 +17,10 @@ def netfilter_sockets(pid: int) -> list[socket.socket]:
     """The very sockets, not copies, through which the process speaks to nf_tables and conntrack."""
     rows = [line.split() for line in Path(f"/proc/{pid}/net/netlink").read_text().splitlines()[1:]]
     inodes = {row[9] for row in rows if int(row[1]) == _NETFILTER}
-    open_files = {link.name: str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    open_files = {}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            open_files[link.name] = str(link.readlink())
     found = [int(name) for name, to in open_files.items() if to.removeprefix("socket:[").rstrip("]") in inodes]
     assert found, f"process {pid} has no socket to nf_tables"
     return [_shared(pid, number) for number in found]

@@ -167,7 +167,7 @@ async def test_the_machine_is_as_it_was() -> None:
         ), new
         assert made.node.run("ip -6 addr show dev dgcanary0") == ""
         counted = made.node.run(
-            "nstat -az IcmpOutMsgs IcmpOutRedirects Icmp6OutRedirects Icmp6OutNeighborSolicits Icmp6OutRouterSolicits"
+            "nstat -asz IcmpOutMsgs IcmpOutRedirects Icmp6OutRedirects Icmp6OutNeighborSolicits Icmp6OutRouterSolicits"
         )
         assert [line.split()[1] for line in counted.splitlines()[1:]] == ["0"] * 5
         await made.test.close()

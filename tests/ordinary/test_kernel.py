@@ -5,7 +5,7 @@ import pytest
 from tests.ordinary.running import run, written
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.xdist_group("ordinary")
 def test_as_an_ordinary_user_nothing_is_left_out_of_the_kernels_tests_but_what_is_written() -> None:
     done = run("tests/kernel")

@@ -13,7 +13,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -70,13 +70,19 @@ class Road:
                 receiver.recv(1)
 
     def pass_on(
-        self, sender: socket.socket, receiver: socket.socket, to: tuple[str | int, ...], said: bytes = b"!"
+        self,
+        sender: socket.socket,
+        receiver: socket.socket,
+        to: tuple[str | int, ...],
+        said: bytes = b"!",
+        counts: Callable[[str], bool] = lambda _: True,
     ) -> str:
-        """What becomes of one more datagram between two sockets; as `send` says it."""
+        """What becomes of one more datagram between two sockets; as `send` says it. ``counts``: the counters that may
+        be its, where other packets are on their way."""
         before = self.counters()
         with contextlib.suppress(PermissionError):  # that is how the sender learns of a drop in its own output
             sender.sendto(said, to)
-        return self.outcome(receiver, before)
+        return self.outcome(receiver, before, counts)
 
     def hardware(self, place: str) -> str:
         """The Ethernet address of the node's end towards a place."""
@@ -106,14 +112,16 @@ class Road:
         for listening in self._listening.values():
             listening.close()
 
-    def outcome(self, receiver: Receiver, before: Mapping[str, Counted]) -> str:
+    def outcome(
+        self, receiver: Receiver, before: Mapping[str, Counted], counts: Callable[[str], bool] = lambda _: True
+    ) -> str:
         """``"arrived"``, or which counter that drops went up since."""
         give_up = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < give_up:
             with contextlib.suppress(BlockingIOError):
                 receiver.recv(1)
                 return "arrived"
-            dropped = [name for name in self.counted(before) if self._drops(name)]
+            dropped = [name for name in self.counted(before) if counts(name) and self._drops(name)]
             if dropped:
                 return dropped[0]
         return "lost without a counter"

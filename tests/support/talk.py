@@ -4,9 +4,10 @@ import contextlib
 import select
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from dnsguard.dataplane.naming import COUNTER_REVOKED
 from tests.support.road import PATIENCE_SECONDS, Road
 
 TCP, UDP, ICMP = "TCP", "UDP", "ICMP"
@@ -30,11 +31,11 @@ class Talk:
 
     def forth(self) -> str:
         """The opener speaks."""
-        return self._pass(self.opener, self.other, self.opened_to, self.first)
+        return self._pass(self.opener, self.other, self.opened_to, self.first, lambda name: name != COUNTER_REVOKED)
 
     def back(self) -> str:
-        """The other end speaks."""
-        return self._pass(self.other, self.opener, self.opened_from, self.answer)
+        """The other end speaks. What the opener says once more meanwhile is counted elsewhere."""
+        return self._pass(self.other, self.opener, self.opened_from, self.answer, lambda name: name == COUNTER_REVOKED)
 
     def round_trip(self) -> int:
         """The same, one after the other and without a look at what became of them; how many packets that were. Raises
@@ -49,11 +50,18 @@ class Talk:
         _await(self.opener)
         return 1
 
-    def _pass(self, sender: socket.socket, receiver: socket.socket, to: tuple[str | int, ...], said: bytes) -> str:
+    def _pass(
+        self,
+        sender: socket.socket,
+        receiver: socket.socket,
+        to: tuple[str | int, ...],
+        said: bytes,
+        counts: Callable[[str], bool],
+    ) -> str:
         with contextlib.suppress(BlockingIOError):
             while receiver.recv(64):
                 pass  # what was held up, and came by other ways
-        return self.road.pass_on(sender, receiver, to, said)
+        return self.road.pass_on(sender, receiver, to, said, counts)
 
 
 def _await(receiver: socket.socket) -> None:

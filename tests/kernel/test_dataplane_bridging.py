@@ -334,7 +334,6 @@ def test_a_port_moves_to_another_bridge(yard: Lan) -> None:
         moved = tuple((port, "br1" if port == "veth-b" else bridge) for port, bridge in BRIDGE_PORTS)
         with knowing(yard, replace(SETTINGS, bridge_ports=moved, listen=(Listen(ip_address("10.66.1.1")),))):
             assert yard.throw("b", "node", frame) == ARRIVED
-            assert yard.send("a", "node", NODE, 53) == "workload-to-host"
     finally:
         node.run("ip link set veth-b master br0")
         node.run("ip link del br1")

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from dnsguard.calc.compiled import Action, Address, Compiled, CompiledRule, Direction, EntityMatch, Stage
+from dnsguard.calc.evaluator.matching import nothing_leased
 from dnsguard.calc.evaluator.node import HostAction, Node
 from dnsguard.controller.explain.routing import InterfaceOf, Pair, Passing
 from dnsguard.controller.revoking.judging import FlowJudge, Ruling
@@ -110,3 +111,18 @@ def test_an_address_that_the_kernel_takes_for_the_nodes_own() -> None:
     found = connection(opening(WEB, FAR))
     way = Passing("eth0", own=frozenset({ip_address(FAR)}))
     assert ruled(found, web_only("ingress", "forward"), way) is Ruling.DENIED
+
+
+def test_connections_that_differ_in_their_sources_port_alone() -> None:
+    """They are told apart only where a rule asks for that port."""
+    state = web_only()
+    (web,) = [each for each in state.policies.values() if each.id.name == "app.web"]
+    by_port = replace(web.egress[0], source=EntityMatch(ports=ports(40_001)), destination=EntityMatch())
+    found = [connection(opening(A, FAR)._replace(source_port=port)) for port in (40_000, 40_001, 40_000)]
+    for egress, rulings in (
+        (web.egress, [Ruling.DENIED] * 3),
+        ((by_port,), [Ruling.DENIED, Ruling.ALLOWED, Ruling.DENIED]),
+    ):
+        policies = {**state.policies, web.id: replace(web, egress=egress)}
+        judge = FlowJudge(replace(state, policies=policies), Node(), nothing_leased, lambda _pairs, _of: [])
+        assert judge.judge(found) == rulings

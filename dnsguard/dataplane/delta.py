@@ -26,7 +26,11 @@ from dnsguard.span import differing
 
 MOST_MESSAGES = 250
 MOST_BYTES = 64 * 1024
-"""Of one small transaction; an unprivileged socket takes 212 KB."""
+"""Of one small transaction where chains are few."""
+
+CHAINS_LIKE_ONE = 1_000
+"""Whatever is in a transaction, the kernel looks for loops in the whole table: 2 ms for so many chains that are in use,
+as long as the transaction itself takes. Where there are more, fewer and larger ones hold everybody up for less."""
 
 
 class ForeignSetError(DnsguardError):
@@ -140,12 +144,15 @@ def founded(foundation: Plan, last: Revision | None = None) -> Iterator[Message]
         yield from _renewed(foundation.table, chain, revision)
 
 
-def chunks(messages: Iterable[Message]) -> Iterator[list[Message]]:
-    """The messages in order, cut where a transaction would hold the kernel's lock for long."""
+def chunks(messages: Iterable[Message], chains: int, largest: int) -> Iterator[list[Message]]:
+    """The messages in order, cut where a transaction would hold the kernel's lock for long. ``chains``: of the table.
+    ``largest``: bytes that the socket takes."""
+    factor = 1 + chains // CHAINS_LIKE_ONE
+    most, most_bytes = MOST_MESSAGES * factor, min(MOST_BYTES * factor, largest * 3 // 4)  # less than headers take
     chunk: list[Message] = []
     size = 0
     for message in messages:
-        if chunk and (len(chunk) >= MOST_MESSAGES or size + len(message.body) > MOST_BYTES):
+        if chunk and (len(chunk) >= most or size + len(message.body) > most_bytes):
             yield chunk
             chunk, size = [], 0
         chunk.append(message)

@@ -1,6 +1,7 @@
 """The kernel's side of a plan: adopt what stands, apply the difference, sweep, count."""
 
 import errno
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from operator import add
 from time import perf_counter
@@ -108,7 +109,7 @@ class Driver:
             for item in actual.unfilled(plan.sets)
             if isinstance(item, LeaseSet) and item.name not in actual.sets
         )
-        for chunk in delta.chunks(delta.prepare(plan, actual)):
+        for chunk in self._chunks(delta.prepare(plan, actual), actual):
             self._commit(chunk, plan)
         actual.note_prepared(plan)
         self.prepared = self._done("prepare")
@@ -141,7 +142,7 @@ class Driver:
         """Delete what the plan does not use; lease sets only when nobody writes to them any more."""
         actual = self._known()
         self._work = Work()
-        for chunk in delta.chunks(delta.sweep(plan, actual, lease_sets=lease_sets)):
+        for chunk in self._chunks(delta.sweep(plan, actual, lease_sets=lease_sets), actual):
             self._commit(chunk, plan)
         self.swept = self._done("sweep")
         actual.note_swept(plan, lease_sets=lease_sets)
@@ -207,6 +208,9 @@ class Driver:
         if known is None or known.mask != plan.mark_mask:
             return Revision(plan.mark_mask)
         return known.following if revise else known
+
+    def _chunks(self, messages: Iterable[Message], actual: Actual) -> Iterator[list[Message]]:
+        return delta.chunks(messages, len(actual.chains), self._socket.batch_bytes)
 
     def _commit(self, messages: list[Message], plan: Plan) -> None:
         if not messages:

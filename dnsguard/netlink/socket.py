@@ -108,6 +108,11 @@ class NetfilterSocket:
     def close(self) -> None:
         self._socket.close()
 
+    @property
+    def batch_bytes(self) -> int:
+        """How large a batch may be."""
+        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
     def fileno(self) -> int:
         return self._socket.fileno()
 
@@ -311,8 +316,9 @@ class NetfilterSocket:
             self._socket.settimeout(None)
 
     def _limit(self) -> str:
-        size = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-        return f"this socket takes {size}; root of the machine may raise that, others up to net.core.wmem_max"
+        return (
+            f"this socket takes {self.batch_bytes}; root of the machine may raise that, others up to net.core.wmem_max"
+        )
 
     def _next_sequences(self, count: int) -> int:
         first = self._sequence

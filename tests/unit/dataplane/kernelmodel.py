@@ -29,6 +29,8 @@ class Tables:
 class KernelModel:
     """Stands where a `NetfilterSocket` does. It starts without a table."""
 
+    batch_bytes = 1 << 20
+
     def __init__(self) -> None:
         self.held = Tables()
         self._generation = 0

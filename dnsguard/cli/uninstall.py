@@ -20,8 +20,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="dnsguard uninstall",
         allow_abbrev=False,
-        description="Remove the nftables table, the IP rule and route of interception, and the interface of the"
-        " self-test: what was denied passes from then on. The state directory stays.",
+        description="Remove the nftables tables, the IP rule and route of interception, what bridges were told, and the"
+        " interface of the self-test: what was denied passes from then on. The state directory stays.",
     )
     add_flags(parser)
     settings = settings_from(parser.parse_args(argv), needs_upstreams=False)

@@ -182,9 +182,24 @@ def read_fail_open(value: Any) -> float:
     """`Off`, or seconds as `read_seconds` reads them, from ``SHORTEST_FAIL_OPEN`` to ``LONGEST_FAIL_OPEN``."""
     if str(value).strip().lower() in ("off", "0"):
         return 0.0
+    try:
+        return _seconds_within(value, SHORTEST_FAIL_OPEN, LONGEST_FAIL_OPEN)
+    except ValueError:
+        raise ValueError(f"{value!r} is no time for it: write Off, or from {SHORTEST_FAIL_OPEN:g}s to 24h") from None
+
+
+def read_self_test_interval(value: Any) -> float:
+    """Seconds as `read_seconds` reads them, from a tenth of one, for each round takes some, to an hour."""
+    try:
+        return _seconds_within(value, 0.1, 3600.0)
+    except ValueError:
+        raise ValueError(f"{value!r} is no interval of the self-test: write from 100ms to 1h") from None
+
+
+def _seconds_within(value: Any, least: float, most: float) -> float:
     seconds = read_seconds(value)
-    if not SHORTEST_FAIL_OPEN <= seconds <= LONGEST_FAIL_OPEN:
-        raise ValueError(f"{value!r} is too short or too long: write Off, or from {SHORTEST_FAIL_OPEN:g}s to 24h")
+    if not least <= seconds <= most:
+        raise ValueError
     return seconds
 
 
@@ -198,11 +213,12 @@ def read_mark_mask(value: Any) -> int:
     if isinstance(value, bool) or not re.fullmatch(r"0x[0-9a-f]{1,8}|[0-9]{1,10}", text):
         raise ValueError(f"{value!r} is no mask: write one like 0x0000ff00")
     mask = int(text, 0) if text.startswith("0x") else int(text)
+    said = repr(value) if isinstance(value, str) else f"0x{mask:x}"  # YAML reads what is written so as a number
     bits = mask.bit_count()
     if mask > 0xFFFF_FFFF or bits < LEAST_MARK_BITS:
-        raise ValueError(f"{value!r} is no mask for revisions: write {LEAST_MARK_BITS} to 32 bits of 32, as 0x0000ff00")
+        raise ValueError(f"{said} is no mask for revisions: write {LEAST_MARK_BITS} to 32 bits of 32, as 0x0000ff00")
     if mask // (mask & -mask) != (1 << bits) - 1:
-        raise ValueError(f"{value!r} has gaps: write a mask whose bits adjoin, as 0x0000ff00")
+        raise ValueError(f"{said} has gaps: write a mask whose bits adjoin, as 0x0000ff00")
     return mask
 
 

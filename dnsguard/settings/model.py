@@ -41,6 +41,7 @@ from dnsguard.settings.forms import (
     read_path,
     read_port,
     read_seconds,
+    read_self_test_interval,
     read_socket_address,
     read_table,
     read_unleased_nets,
@@ -221,7 +222,7 @@ class Settings(Checked):
     all the same, for a container may have just the rights that enforcing takes; Require is not. Either way the node is
     not ready once the proof was there and fails, nor where a packet passes that must not."""
 
-    self_test_interval: Annotated[float, PlainValidator(read_seconds)] = 5.0
+    self_test_interval: Annotated[float, PlainValidator(read_self_test_interval)] = 5.0
     """Between two rounds of it, each of which takes half a millisecond. What was proven counts for three of them."""
 
     canary_interface: Annotated[str, PlainValidator(read_pair_name)] = "dgcanary"

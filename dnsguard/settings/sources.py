@@ -14,6 +14,7 @@ from dnsguard.errors import DnsguardError
 from dnsguard.locations import RESOLV_CONF, default_run_dir, default_state_dir
 from dnsguard.servers import DNS_PORT, NamedServer, read_server
 from dnsguard.settings.checked import Fault, InvalidValues
+from dnsguard.settings.flags import FLAGS, add_flags
 from dnsguard.settings.forms import SocketAddress, read_address, read_domain, read_path
 from dnsguard.settings.model import Settings, default_node_name
 
@@ -28,89 +29,6 @@ class SettingsError(DnsguardError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
-
-
-FLAGS: Mapping[str, str] = {
-    "state_dir": "what must survive a restart: store, token, learned names; default for root: /var/lib/dnsguard",
-    "run_dir": "sockets between the processes; default for root: /run/dnsguard",
-    "listen": "addresses to answer DNS on, separated by commas",
-    "upstreams": "trusted DNS servers, separated by commas: 192.0.2.53, [2001:db8::53]:5353, dns.example.org or, over"
-    " TLS, tls://192.0.2.53#dns.example.org; default: those of /etc/resolv.conf",
-    "upstream_ca_file": "PEM file of who may sign certificates of upstreams over TLS; default: whom the system trusts",
-    "api_listen": "address of the admin API",
-    "health_listen": "address of the forwarder's health and metrics",
-    "metrics_series": "series that a metric of rules or of policies may have; with more there is none of them",
-    "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",
-    "workload_cidrs": "addresses of workloads, separated by commas",
-    "node_name": "what endpoints call this machine; default: its host name",
-    "shared_resolvers": "addresses whose look-ups count for every endpoint, separated by commas",
-    "served_clients": "further clients that may ask, besides this node and its endpoints, as CIDRs separated by commas",
-    "dns_extra_ttl": "added to every lease (10s, 5m)",
-    "lease_scope": "Client or Node: for whom a look-up opens an address",
-    "lease_floor": "no lease is shorter",
-    "unleased_nets": "CIDRs that no name opens, separated by commas; private: all private ones",
-    "leases_per_client": "records that one client may learn",
-    "leases_per_name": "addresses that one name may lead a client to",
-    "leases_in_total": "records learned, and elements in the kernel",
-    "commit_deadline": "how long an answer waits for its lease",
-    "workers": "processes that answer DNS",
-    "prefetch": "On or Off: are answers that are about to expire fetched anew when they are asked for",
-    "serve_stale": "how long an expired answer may be given when no server answers",
-    "query_policy": "AllowAll or AllowListed: are names that no policy allows answered",
-    "intercept_dns": "Off, Workloads or WorkloadsAndNode: is their DNS for other servers answered here",
-    "intercept_port": "port of loopback where the kernel brings it",
-    "query_refusal": "Refused or NXDomain: how names that policy denies are answered",
-    "search_domains": "domains that resolvers append to names, separated by commas: there a denied name is NXDOMAIN;"
-    " default: cluster.local and those of /etc/resolv.conf",
-    "dns_log": "Off, Denied or All: which queries are written to the DNS log",
-    "dns_log_file": "where the DNS log is; default: dns-log.jsonl in the state directory",
-    "dns_log_max_files": "files of the DNS log together, full ones among them",
-    "dns_log_max_file_size_mb": "megabytes of one of them",
-    "dns_log_client_lines": "lines a second of one client in the DNS log",
-    "fail_open_after": "without a forwarder for so long (30s, 5m) everything passes; Off: never",
-    "packet_log": "Off, Denied or All: which packets are written down, denied ones or what Log rules show, too",
-    "packet_log_file": "where packets are written down; default: packet-log.jsonl in the state directory",
-    "packet_log_max_files": "files of that together, full ones among them",
-    "packet_log_max_file_size_mb": "megabytes of one of them",
-    "packet_log_rate": "denied packets a second of one interface that are shown; beyond it they are counted",
-    "packet_log_group": "NFLOG group of denied packets",
-    "revoke_established": "On or Off: does a connection end when policy no longer allows it",
-    "conntrack_mark_mask": "bits of connections' marks that are ours then",
-    "self_test": "Require, Try or Off: does readiness ask for proof, by packets, that the table enforces",
-    "self_test_interval": "how often that is proven",
-    "canary_interface": "what the names of its pair of interfaces begin with",
-    "canary_nets": "where its addresses are from: one network of each family at most",
-    "on_stop": "Keep or Remove: does enforcement go on when dnsguard stops",
-    "table": "name of the nftables table",
-    "endpoint_to_host_action": "Drop, Accept or Return: a workload's packets to its own host",
-    "failsafe_inbound": "host ports that no policy closes, or none",
-    "failsafe_outbound": "the same for connections of the host itself",
-}
-"""Setting → what `--help` says of it. Every setting is a flag, a variable and a key of the file, under one name."""
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Give a parser `--config` and a flag for every setting."""
-    parser.add_argument("--config", metavar="FILE", help="YAML file with settings")
-    for name, text in FLAGS.items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", dest=f"setting_{name}", metavar="VALUE", help=text + _default_text(name)
-        )
-
-
-def _default_text(name: str) -> str:
-    """What `--help` adds about the default, where it is the same on every machine."""
-    field = Settings.model_fields[name]
-    if field.is_required() or field.default is None or name in ("upstreams", "search_domains"):
-        return ""
-    values = field.default if isinstance(field.default, tuple | list) else (field.default,)
-    if name == "conntrack_mark_mask":
-        values = (f"0x{field.default:08x}",)
-    if isinstance(field.default, SocketAddress):
-        values = (field.default,)
-    if isinstance(field.default, float):
-        values = (f"{field.default:g}s" if field.default >= 1 or not field.default else f"{field.default * 1000:g}ms",)
-    return f" (default: {', '.join(map(str, values)) or 'none'})"
 
 
 def settings_from_argv(argv: Sequence[str], prog: str, environ: Mapping[str, str] = os.environ) -> Settings:

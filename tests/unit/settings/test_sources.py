@@ -8,8 +8,9 @@ import pytest
 from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE
 from dnsguard.locations import default_run_dir, default_state_dir
 from dnsguard.settings import Settings, SettingsError, add_flags, settings_from, settings_from_argv
+from dnsguard.settings.flags import FLAGS
 from dnsguard.settings.forms import PRIVATE
-from dnsguard.settings.sources import FLAGS, system_resolvers, system_search_domains
+from dnsguard.settings.sources import system_resolvers, system_search_domains
 
 UPSTREAM = ("--upstreams", "192.0.2.53")
 
@@ -59,7 +60,8 @@ def test_help_says_every_default() -> None:
     for name, default in [
         ("listen", "127.0.0.1:53, [::1]:53"), ("api_listen", "127.0.0.1:8053"), ("workload_interfaces", "cali"),
         ("workload_cidrs", "none"), ("lease_floor", "60s"), ("commit_deadline", "250ms"), ("dns_extra_ttl", "0s"),
-        ("lease_scope", "Client"), ("on_stop", "Keep"), ("table", "dnsguard"),
+        ("lease_scope", "Client"), ("on_stop", "Keep"), ("table", "dnsguard"), ("fail_open_after", "Off"),
+        ("conntrack_mark_mask", "0x0000ff00"),
     ]:  # fmt: skip
         assert said[name].endswith(f" (default: {default})"), said[name]
     assert "(default: tcp:22, udp:68," in said["failsafe_inbound"]
@@ -68,6 +70,46 @@ def test_help_says_every_default() -> None:
 
 def test_every_setting_is_a_flag() -> None:
     assert set(FLAGS) == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("packet_log", "Off", "on"),
+        ("packet_log_rate", "7", "0"),
+        ("packet_log_group", "7", "100"),
+        ("revoke_established", "On", "yes"),
+        ("conntrack_mark_mask", "0xf0", "0xf1f"),
+        ("fail_open_after", "30s", "never"),
+        ("self_test", "Off", "on"),
+        ("self_test_interval", "1s", "0"),
+        ("canary_interface", "probe", "a b"),
+        ("canary_nets", "192.0.2.0/29", "192.0.2.0/31"),
+    ],
+)
+def test_flag_variable_and_key_say_the_same_and_are_named(name: str, good: str, bad: str, tmp_path: Path) -> None:
+    config, flag, variable = tmp_path / "config.yaml", f"--{name.replace('_', '-')}", f"DNSGUARD_{name.upper()}"
+    said = {name: getattr(read(flag, good), name)}
+    assert said[name] != getattr(read(), name)
+    config.write_text(f"{name}: {good}\n")
+    assert said == {name: getattr(read(**{variable: good}), name)}
+    assert said == {name: getattr(read("--config", str(config)), name)}
+    config.write_text(f"{name}: {bad}\n")
+    for place, (problem,) in (
+        (flag, problems(*UPSTREAM, flag, bad)),
+        (variable, problems(*UPSTREAM, **{variable: bad})),
+        (f"{config}: {name}", problems(*UPSTREAM, "--config", str(config))),
+    ):
+        assert problem.startswith(f"{place}: ")
+        assert bad in problem
+
+
+def test_usage_has_what_is_no_setting() -> None:
+    parser = argparse.ArgumentParser(prog="dnsguard render", allow_abbrev=False)
+    parser.add_argument("--live", action="store_true")
+    add_flags(parser)
+    assert parser.format_usage() == "usage: dnsguard render [-h] [--live] [--config FILE] [--SETTING VALUE ...]\n"
+    assert "settings: packet log:" in parser.format_help()
 
 
 def test_everything_wrong_is_said_with_where_it_came_from(tmp_path: Path) -> None:

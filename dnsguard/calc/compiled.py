@@ -170,6 +170,10 @@ class CompiledProfile:
         return self.ingress if direction is Direction.INGRESS else self.egress
 
 
+RuleOwner = CompiledPolicy | CompiledProfile
+"""Whose rules they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class TierSlice:
     """The part of one tier that applies: its policies in order, and what happens after the last of them."""

@@ -24,11 +24,11 @@ from dnsguard.calc.compiled import (
     MemberSet,
     Network,
     PortSet,
+    RuleOwner,
 )
 from dnsguard.calc.evaluator.node import Node
 from dnsguard.span import differing, exchanged
 
-_Rules = CompiledPolicy | CompiledProfile
 Name = TypeVar("Name")
 _Named = TypeVar("_Named", CompiledPolicy, CompiledProfile)
 _Uses = tuple[frozenset[str], frozenset[str]]
@@ -59,7 +59,7 @@ class Withdrawals:
         self._claims: dict[Address, int] = {}
         """How many of them have an address."""
 
-        self._uses: dict[int, tuple[_Rules, _Uses]] = {}
+        self._uses: dict[int, tuple[RuleOwner, _Uses]] = {}
         """By identity of the policy or profile."""
 
     def between(self, before: Compiled, after: Compiled, node: Node) -> Withdrawal:
@@ -104,7 +104,7 @@ class Withdrawals:
         changes = [*_member_changes(before, after, turnover), *_port_changes(before, after, turnover)]
         if not changes:
             return False
-        rules: list[_Rules] = [*after.policies.values(), *after.profiles.values()]
+        rules: list[RuleOwner] = [*after.policies.values(), *after.profiles.values()]
         used = [self._uses_of(each) for each in rules]
         if len(self._uses) > 2 * len(rules) + 1000:
             self._uses = {id(each): (each, uses) for each, uses in zip(rules, used, strict=True)}
@@ -114,7 +114,7 @@ class Withdrawals:
             for keep, confine in used
         )
 
-    def _uses_of(self, rules: _Rules) -> _Uses:
+    def _uses_of(self, rules: RuleOwner) -> _Uses:
         found = self._uses.get(id(rules))
         if found is None or found[0] is not rules:
             found = self._uses[id(rules)] = rules, _uses(rules)
@@ -173,7 +173,7 @@ def denies_more(before: Iterable[CompiledRule], after: Iterable[CompiledRule]) -
     return any(rule.action is not Action.DENY for rule in old[at:])
 
 
-def _uses(rules: _Rules) -> _Uses:
+def _uses(rules: RuleOwner) -> _Uses:
     keep: set[str] = set()
     confine: set[str] = set()
     for rule in (*rules.ingress, *rules.egress):

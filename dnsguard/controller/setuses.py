@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
-from dnsguard.calc.compiled import Compiled, CompiledPolicy, CompiledProfile
+from dnsguard.calc.compiled import Compiled, RuleOwner
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.dataplane.rules import Plan
 from dnsguard.link.messages import SetUse
@@ -20,12 +20,12 @@ class SetUsers:
     """Keeps what was found, and looks only at policies that changed: those are other objects."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, CompiledPolicy | CompiledProfile] = {}
+        self._seen: dict[str, RuleOwner] = {}
         self._users: dict[str, set[str]] = {}
 
     def follow(self, compiled: Compiled) -> Iterator[SetUse]:
         """Turn to this policy; the sets whose users have changed."""
-        now: Mapping[str, CompiledPolicy | CompiledProfile] = {
+        now: Mapping[str, RuleOwner] = {
             **{str(key): policy for key, policy in compiled.policies.items()},
             **{f"Profile/{name}": profile for name, profile in compiled.profiles.items()},
         }
@@ -66,5 +66,5 @@ async def tell_uses(enforcer: Enforcer[Plan], link: ToldUses) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _lease_sets(policy: CompiledPolicy | CompiledProfile) -> set[str]:
+def _lease_sets(policy: RuleOwner) -> set[str]:
     return {leases for rule in policy.egress if (leases := rule.destination.leases) is not None}

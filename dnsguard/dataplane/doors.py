@@ -11,10 +11,10 @@ from dnsguard.calc.compiled import (
     Action,
     Compiled,
     CompiledPolicy,
-    CompiledProfile,
     Direction,
     PolicyClass,
     PolicyId,
+    RuleOwner,
     Stage,
 )
 from dnsguard.dataplane import naming
@@ -56,7 +56,7 @@ class DoorKey(NamedTuple):
 class Door:
     """A policy or profile in one direction and stage: its chain, its rules, and what they refer to."""
 
-    made_of: CompiledPolicy | CompiledProfile
+    made_of: RuleOwner
     chain: Chain
     content: Chain | None
     """The rules, where they do not stand in ``chain``."""
@@ -83,7 +83,7 @@ class Doors:
             (stage, direction): outcome(settings, stage, direction) for stage in Stage for direction in Direction
         }
         self._compiled = Compiled()
-        self._made_of: dict[int, CompiledPolicy | CompiledProfile] = {}
+        self._made_of: dict[int, RuleOwner] = {}
         self._doors: dict[DoorKey, Door] = {}
         self._users: dict[DoorKey, int] = {}
 
@@ -156,22 +156,21 @@ class Doors:
         for literal in door.sets:
             self.sets.give_back(literal.name)
 
-    def _current(self, key: DoorKey) -> CompiledPolicy | CompiledProfile | None:
+    def _current(self, key: DoorKey) -> RuleOwner | None:
         if isinstance(key.owner, str):
             return self._compiled.profiles.get(key.owner)
         return self._compiled.policies.get(key.owner)
 
-    def _door(self, key: DoorKey, made_of: CompiledPolicy | CompiledProfile) -> Door:
+    def _door(self, key: DoorKey, made_of: RuleOwner) -> Door:
         direction = key.direction
         rules = made_of.rules(direction)
+        counters = tuple(naming.counter_of_rule(made_of, direction, rule.index) for rule in rules)
         result = self.outcomes[key.stage, direction]
         if isinstance(made_of, CompiledPolicy):
             label, owner = f"{naming.short_name(made_of.id)}-{direction}", f"{made_of.id} {direction}"
-            counters = tuple(naming.counter_of(made_of.id, direction, rule.index) for rule in rules)
             more = f", tier {made_of.tier}"
         else:
             label, owner = f"profile-{made_of.name}-{direction}", f"Profile/{made_of.name} {direction}"
-            counters = tuple(naming.counter_of_profile(made_of.name, direction, rule.index) for rule in rules)
             more = ""
             result = replace(result, passed=(Verdict.RETURN,))
         found: list[Rule] = []
@@ -189,14 +188,14 @@ class Doors:
         return Door(made_of, chain, content, counters, sets, can_pass)
 
 
-def _asks(owner: CompiledPolicy | CompiledProfile, direction: Direction, member_sets: frozenset[str]) -> bool:
+def _asks(owner: RuleOwner, direction: Direction, member_sets: frozenset[str]) -> bool:
     """Whether a rule of it looks into one of these."""
     return bool(member_sets) and any(
         asked in member_sets for rule in owner.rules(direction) for asked in member_sets_of(rule)
     )
 
 
-def _by_identity(compiled: Compiled) -> dict[int, CompiledPolicy | CompiledProfile]:
-    found: dict[int, CompiledPolicy | CompiledProfile] = {id(item): item for item in compiled.policies.values()}
+def _by_identity(compiled: Compiled) -> dict[int, RuleOwner]:
+    found: dict[int, RuleOwner] = {id(item): item for item in compiled.policies.values()}
     found.update((id(item), item) for item in compiled.profiles.values())
     return found

@@ -8,7 +8,7 @@ import hashlib
 import re
 from base64 import b32encode
 
-from dnsguard.calc.compiled import Direction, PolicyId
+from dnsguard.calc.compiled import CompiledPolicy, Direction, PolicyId, RuleOwner
 
 LONGEST = 127
 LABEL_LONGEST = 40
@@ -56,6 +56,13 @@ def counter_of(policy: PolicyId, direction: Direction, index: int) -> str:
 def counter_of_profile(profile: str, direction: Direction, index: int) -> str:
     """The counter of one rule of a profile."""
     return identifier(f"profile-{profile}-{direction}-{index}")
+
+
+def counter_of_rule(owner: RuleOwner, direction: Direction, index: int) -> str:
+    """The counter of one rule of a policy or profile."""
+    if isinstance(owner, CompiledPolicy):
+        return counter_of(owner.id, direction, index)
+    return counter_of_profile(owner.name, direction, index)
 
 
 def counter_of_tier(tier: str, direction: Direction) -> str:

@@ -3,10 +3,10 @@
 A name may be cut and altered (`naming`), so nothing is read out of it: what there can be is named, and looked up.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from dnsguard.calc.compiled import Compiled, CompiledPolicy, CompiledProfile, Direction, PolicyId
+from dnsguard.calc.compiled import Compiled, CompiledPolicy, Direction, PolicyId, RuleOwner
 from dnsguard.calc.evaluator.trace import Decider
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.canary import ALLOWED_IN, ALLOWED_OUT, DENIED_IN, DENIED_OUT, POLICY, TIER
@@ -71,15 +71,13 @@ for _direction in Direction:
     _ALWAYS[naming.counter_of_no_profile(_direction)] = RuleNamed(Decider.NO_PROFILE, _direction)
     _ALWAYS[naming.counter_of_unknown_workload(_direction)] = RuleNamed(Decider.UNKNOWN_WORKLOAD, _direction)
 
-_Made = CompiledPolicy | CompiledProfile
-
 
 class RuleNames:
     """The names in use. `follow` the policy in force, then ask."""
 
     def __init__(self) -> None:
         self._compiled = Compiled()
-        self._made: tuple[_Made, ...] = ()
+        self._owners: tuple[RuleOwner, ...] = ()
         self._names: dict[str, RuleNamed] = {}
         self._gone = 0
 
@@ -88,34 +86,28 @@ class RuleNames:
         if compiled is self._compiled:
             return
         self._compiled = compiled
-        before, self._made = self._made, (*compiled.policies.values(), *compiled.profiles.values())
-        gone, came = exchanged(before, self._made)
-        self._gone += sum(len(made.ingress) + len(made.egress) for made in gone)
+        before, self._owners = self._owners, (*compiled.policies.values(), *compiled.profiles.values())
+        gone, came = exchanged(before, self._owners)
+        self._gone += sum(len(owner.ingress) + len(owner.egress) for owner in gone)
         if self._gone > _MOST_GONE:
             self._gone = 0
             self._names.clear()
-            came = list(self._made)
-        for made in came:
-            self._names.update(_named(made))
+            came = list(self._owners)
+        for owner in came:
+            self._names.update(_named(owner))
 
     def __call__(self, counter: str) -> RuleNamed | None:
         """What a counter stands for; None where it is none of ours, or of a policy that is gone for long."""
         return _ALWAYS.get(counter) or self._names.get(counter)
 
 
-def _named(made: _Made) -> Iterable[tuple[str, RuleNamed]]:
+def _named(owner: RuleOwner) -> Iterator[tuple[str, RuleNamed]]:
     for direction in Direction:
-        if isinstance(made, CompiledPolicy):
-            tier_end = RuleNamed(Decider.END_OF_TIER, direction, made.tier)
-            yield naming.counter_of_tier(made.tier, direction), tier_end
-            for rule in made.rules(direction):
-                what = RuleNamed(Decider.RULE, direction, made.tier, made.id, rule_index=rule.index)
-                yield naming.counter_of(made.id, direction, rule.index), what
+        if isinstance(owner, CompiledPolicy):
+            named = RuleNamed(Decider.RULE, direction, owner.tier, owner.id)
+            tier_end = RuleNamed(Decider.END_OF_TIER, direction, owner.tier)
+            yield naming.counter_of_tier(owner.tier, direction), tier_end
         else:
-            yield from _of_profile(made, direction)
-
-
-def _of_profile(made: CompiledProfile, direction: Direction) -> Iterator[tuple[str, RuleNamed]]:
-    for rule in made.rules(direction):
-        what = RuleNamed(Decider.PROFILE, direction, profile=made.name, rule_index=rule.index)
-        yield naming.counter_of_profile(made.name, direction, rule.index), what
+            named = RuleNamed(Decider.PROFILE, direction, profile=owner.name)
+        for rule in owner.rules(direction):
+            yield naming.counter_of_rule(owner, direction, rule.index), named._replace(rule_index=rule.index)

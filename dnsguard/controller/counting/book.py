@@ -8,11 +8,12 @@ from concurrent.futures import Executor
 from typing import Final, Protocol, TypeVar
 
 from api.services import ReadModelUnavailable
-from dnsguard.calc.compiled import Compiled, CompiledPolicy, CompiledProfile, Direction
+from dnsguard.calc.compiled import Compiled, Direction, RuleOwner
 from dnsguard.controller.counting.catalogue import Catalogue, counted_policy
 from dnsguard.controller.counting.ledger import Ledger
 from dnsguard.controller.counting.page import Page
 from dnsguard.controller.enforcement import Enforcer
+from dnsguard.dataplane import naming
 from dnsguard.dataplane.counted import Counted
 from dnsguard.dataplane.rules import Plan
 from dnsguard.errors import DnsguardError
@@ -124,7 +125,7 @@ class Counting:
         return await asyncio.get_running_loop().run_in_executor(self._worker, call, *arguments)
 
 
-def _edited(before: Compiled, now: Compiled) -> Iterator[tuple[CompiledPolicy | CompiledProfile, list[str]]]:
+def _edited(before: Compiled, now: Compiled) -> Iterator[tuple[RuleOwner, list[str]]]:
     """Policies and profiles as they were, each with the counters of rules in whose place another stands."""
     for identity, policy in before.policies.items():
         yield from _replaced(policy, now.policies.get(identity))
@@ -132,14 +133,11 @@ def _edited(before: Compiled, now: Compiled) -> Iterator[tuple[CompiledPolicy | 
         yield from _replaced(profile, now.profiles.get(name))
 
 
-def _replaced(
-    old: CompiledPolicy | CompiledProfile, new: CompiledPolicy | CompiledProfile | None
-) -> Iterator[tuple[CompiledPolicy | CompiledProfile, list[str]]]:
+def _replaced(old: RuleOwner, new: RuleOwner | None) -> Iterator[tuple[RuleOwner, list[str]]]:
     if new is None or new is old:
         return
-    names = {(rule.direction, rule.place): rule.counter for rule in counted_policy(old).rules}
     replaced = [
-        names[direction, one.index]
+        naming.counter_of_rule(old, direction, one.index)
         for direction in Direction
         for one, other in zip(old.rules(direction), new.rules(direction), strict=False)
         if one != other

@@ -1,10 +1,10 @@
 """Which counter of the kernel belongs to which rule: from compiled policy, never from the counter's name. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dnsguard.calc.compiled import Action, Compiled, CompiledPolicy, CompiledProfile, Direction, PolicyId
+from dnsguard.calc.compiled import Action, Compiled, CompiledPolicy, Direction, PolicyId, RuleOwner
 from dnsguard.dataplane import naming
 
 PROFILE = "Profile"
@@ -61,7 +61,7 @@ class Catalogue:
     """Keeps what did not change. For one caller that asks again and again."""
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[CompiledPolicy | CompiledProfile, CountedPolicy]] = {}
+        self._made: dict[int, tuple[RuleOwner, CountedPolicy]] = {}
         """By the identity of what it was made from, which is held so that its identity stays its own."""
 
     def counted(self, compiled: Compiled, counters: tuple[str, ...]) -> Counters:
@@ -82,28 +82,21 @@ class Catalogue:
 
     def _policy(
         self,
-        known: Mapping[int, tuple[CompiledPolicy | CompiledProfile, CountedPolicy]],
-        made_of: CompiledPolicy | CompiledProfile,
+        known: Mapping[int, tuple[RuleOwner, CountedPolicy]],
+        made_of: RuleOwner,
     ) -> CountedPolicy:
         found = known.get(id(made_of)) or (made_of, counted_policy(made_of))
         self._made[id(made_of)] = found
         return found[1]
 
 
-def counted_policy(policy: CompiledPolicy | CompiledProfile) -> CountedPolicy:
+def counted_policy(policy: RuleOwner) -> CountedPolicy:
     """The counters of one policy or profile."""
-    rules = tuple(_rules(policy))
+    rules = tuple(
+        CountedRule(direction, rule.index, rule.action, naming.counter_of_rule(policy, direction, rule.index))
+        for direction in Direction
+        for rule in policy.rules(direction)
+    )
     if isinstance(policy, CompiledPolicy):
         return CountedPolicy(policy.id, policy.tier, rules)
     return CountedPolicy(PolicyId(PROFILE, "", policy.name), "", rules)
-
-
-def _rules(policy: CompiledPolicy | CompiledProfile) -> Iterator[CountedRule]:
-    for direction in Direction:
-        for rule in policy.rules(direction):
-            counter = (
-                naming.counter_of(policy.id, direction, rule.index)
-                if isinstance(policy, CompiledPolicy)
-                else naming.counter_of_profile(policy.name, direction, rule.index)
-            )
-            yield CountedRule(direction, rule.index, rule.action, counter)

@@ -7,18 +7,36 @@ with a Deny rule that it passes (measured with a port and a set: 360 ns, for 170
 
 What is logged is limited for each interface first, so that no workload hides what is denied to others by the same rule,
 and then for each rule.
+
+Where connections are judged again when policy changes (`rejudging`), a packet that is denied with its connection first
+marks it, in a chain of its own.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.canary import DENIED_OUT
-from dnsguard.dataplane.rejudging import ending
-from dnsguard.dataplane.rules import Count, Goto, Log, Match, Rule, Verdict, Way, WithinShare
+from dnsguard.dataplane.rules import (
+    Chain,
+    ConnectionMarked,
+    ConnectionStatus,
+    Count,
+    Goto,
+    Log,
+    MarkConnection,
+    Match,
+    Rule,
+    Verdict,
+    Way,
+    WithinShare,
+    content_chain,
+)
 from dnsguard.dataplane.sets import ShareSet
 from dnsguard.dataplane.settings import DeniedLog, DenyAction, Settings
+from dnsguard.netlink.expressions import STATUS_CONFIRMED
 
 INTERFACES_AT_ONCE = 10
 """Whose full shares one rule logs."""
@@ -51,7 +69,7 @@ def denied_by_policy(settings: Settings, stage: Stage, direction: Direction) -> 
     """
     early = stage in {Stage.UNTRACKED, Stage.PRE_DNAT}
     verdict = Verdict.REJECT if settings.deny is DenyAction.REJECT and not early else Verdict.DROP
-    ends = verdict if stage is Stage.UNTRACKED else ending(settings, verdict)
+    ends = verdict if stage is Stage.UNTRACKED else _ending(settings, verdict)
     return Denying(ends, direction, settings.denied_log)
 
 
@@ -63,7 +81,7 @@ def denied_outright(settings: Settings, direction: Direction = Direction.EGRESS)
 
 def denied_with_connection(settings: Settings, direction: Direction = Direction.EGRESS) -> Denying:
     """A packet that no policy is asked about, and that nothing may come back to."""
-    return Denying(ending(settings, Verdict.DROP), direction, settings.denied_log)
+    return Denying(_ending(settings, Verdict.DROP), direction, settings.denied_log)
 
 
 def share_sets(settings: Settings) -> Iterator[ShareSet]:
@@ -71,3 +89,28 @@ def share_sets(settings: Settings) -> Iterator[ShareSet]:
     if settings.denied_log is not None:
         for direction in Direction:
             yield ShareSet(naming.share_set_name(direction, settings.denied_log.per_second))
+
+
+def _ending(settings: Settings, verdict: Verdict) -> Verdict | Goto:
+    """How a packet ends that is denied with its connection."""
+    return Goto(_denied(settings.mark_mask, verdict).name) if settings.mark_mask else verdict
+
+
+def marking_chains(settings: Settings) -> Iterator[Chain]:
+    """The chains that end packets with their connections, where these are judged again. They need the counter
+    `naming.COUNTER_CUT`."""
+    if settings.mark_mask:
+        yield _denied(settings.mark_mask, Verdict.DROP)
+        if settings.deny is DenyAction.REJECT:
+            yield _denied(settings.mark_mask, Verdict.REJECT)
+
+
+@cache
+def _denied(mask: int, verdict: Verdict) -> Chain:
+    """Two rules: a packet without a connection leaves the first one."""
+    is_one_more = ConnectionStatus(STATUS_CONFIRMED), ConnectionMarked(mask, mask, negated=True)
+    rules = (
+        Rule((*is_one_more, Count(naming.COUNTER_CUT), MarkConnection(mask, mask)), "nothing comes back on it"),
+        Rule((verdict,)),
+    )
+    return content_chain(f"denied-{verdict.name.lower()}", rules, "denied with the connection")

@@ -26,8 +26,9 @@ from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.additions import Additions
+from dnsguard.dataplane.denying import marking_chains
 from dnsguard.dataplane.discovery import neighbour_discovery
-from dnsguard.dataplane.rejudging import KNOWN, judged_chains, known_connections, marking_chains
+from dnsguard.dataplane.rejudging import KNOWN, judged_chains, known_connections
 from dnsguard.dataplane.rejudging import OUTPUT as REJUDGED_OUTPUT
 from dnsguard.dataplane.rules import (
     AddressIn,

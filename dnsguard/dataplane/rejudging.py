@@ -5,39 +5,36 @@
     base chain ─jump─► known-…     of the revision in force: goes on, as its endpoints are there
       │                  └─goto─► stale-…  replies and errors: until their connection is judged; none that was denied
       │ (anything else of an earlier revision comes back, and is judged like the first packet)
-      ├─► classes ─goto─► denied-…   a denied packet marks its connection first: then nothing comes back on it
+      ├─► classes ─goto─► denied-…   a denied packet marks its connection first, see `denying`: nothing comes back on it
       └─► … all base chains passed ─► judged   the connection is of the revision in force
 
 Whoever opened the connection brings it up to date by its next packet, and heals it where it was denied and is allowed
-again. Where only the other side speaks, the controller judges (`controller.sweeping`). Only `known-…` and `judged`
+again. Where only the other side speaks, the controller judges (`controller.revoking`). Only `known-…` and `judged`
 speak of a revision: another one replaces these few rules.
 
 Without a mark to note it in, established connections go on whatever policy says by now.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
-from typing import Final, Protocol
+from typing import Final
 
 from dnsguard.dataplane import naming
+from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.rules import (
     Chain,
     ConnectionMarked,
     ConnectionState,
     ConnectionStatus,
-    Count,
     Goto,
     IsOriginal,
     IsReply,
     Jump,
     MarkConnection,
-    Match,
     Rule,
     Verdict,
     content_chain,
 )
-from dnsguard.dataplane.settings import DenyAction, Settings
-from dnsguard.netlink.expressions import STATE_ESTABLISHED, STATE_RELATED, STATUS_CONFIRMED, STATUS_EXPECTED
+from dnsguard.netlink.expressions import STATE_ESTABLISHED, STATE_RELATED, STATUS_EXPECTED
 from dnsguard.netlink.nftables import Hook
 
 KNOWN: Final = STATE_ESTABLISHED | STATE_RELATED
@@ -48,17 +45,6 @@ _SAID = "connections that were allowed before"
 INPUT_JUDGED = "input-judged", Hook("filter", "input", -9)
 FORWARD_JUDGED = "forward-judged", Hook("filter", "forward", -6)
 OUTPUT_JUDGED = "output-judged", Hook("filter", "output", -9)
-
-
-class Additions(Protocol):
-    """See `hooks.Additions`, which is one."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    def add(self, chain: Chain) -> str: ...
-
-    def deny(self, matches: Sequence[Match], counter: str, comment: str = "") -> tuple[Rule, ...]: ...
 
 
 def known_connections(
@@ -110,27 +96,3 @@ def judged_chains(additions: Additions) -> Iterator[tuple[str, Hook, Rule]]:
     rule = Rule((IsOriginal(), Jump(additions.add(door))), "policy allowed it")
     for name, hook in INPUT_JUDGED, FORWARD_JUDGED, OUTPUT_JUDGED:
         yield name, hook, rule
-
-
-def ending(settings: Settings, verdict: Verdict) -> Verdict | Goto:
-    """How a packet ends that is denied with its connection."""
-    return Goto(_denied(settings.mark_mask, verdict).name) if settings.mark_mask else verdict
-
-
-def marking_chains(settings: Settings) -> Iterator[Chain]:
-    """The chains that `ending` leads to; the counter that they need is `naming.COUNTER_CUT`."""
-    if settings.mark_mask:
-        yield _denied(settings.mark_mask, Verdict.DROP)
-        if settings.deny is DenyAction.REJECT:
-            yield _denied(settings.mark_mask, Verdict.REJECT)
-
-
-@cache
-def _denied(mask: int, verdict: Verdict) -> Chain:
-    """Two rules: a packet without a connection leaves the first one."""
-    is_one_more = ConnectionStatus(STATUS_CONFIRMED), ConnectionMarked(mask, mask, negated=True)
-    rules = (
-        Rule((*is_one_more, Count(naming.COUNTER_CUT), MarkConnection(mask, mask)), "nothing comes back on it"),
-        Rule((verdict,)),
-    )
-    return content_chain(f"denied-{verdict.name.lower()}", rules, "denied with the connection")

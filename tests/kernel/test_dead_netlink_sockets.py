@@ -9,6 +9,7 @@ import pytest
 from dnsguard.errors import DnsguardError
 from dnsguard.netlink import dumps, nftables
 from dnsguard.netlink.flowlist import FlowList
+from dnsguard.netlink.flowmarks import FlowMarks
 from dnsguard.netlink.socket import NetfilterSocket
 from tests.support.conntrack import Connections, entry
 from tests.support.netns import namespace
@@ -17,6 +18,7 @@ from tests.system import surgery
 TABLE = "dnsguard-test"
 SOON = 0.2
 CLIENT = "192.0.2.7"
+MASK, MARK = 0xFF00, 0x100
 
 REQUESTS: dict[str, Callable[[NetfilterSocket], object]] = {
     "change": lambda kernel: kernel.transact([nftables.add_table(TABLE)], SOON),
@@ -59,3 +61,19 @@ def test_of_connections(disease: str) -> None:
         list(flows.opened_by(clients, SOON))
     assert len(list(flows.opened_by(clients))) == 1
     flows.close()
+
+
+@pytest.mark.parametrize("disease", surgery.DISEASES)
+@pytest.mark.parametrize("of", ["_listing", "_marking"])
+def test_of_marks_of_connections(of: str, disease: str) -> None:
+    connections = Connections()
+    connections.add(entry(CLIENT, "192.0.2.9"))
+    connections.close()
+    marks = FlowMarks()
+    (found,) = marks.marked(MASK, 0)
+    infect(getattr(marks, of).fileno(), disease)
+    with pytest.raises(DnsguardError):
+        marks.mark([(each, MARK) for each in marks.marked(MASK, 0, SOON)], MASK, SOON)
+    assert marks.mark([(found, MARK)], MASK, SOON) == 1
+    assert [each.mark for each in marks.marked(MASK, MARK, SOON)] == [MARK]
+    marks.close()

@@ -7,7 +7,8 @@ from struct import Struct
 from typing import NamedTuple
 
 from dnsguard.netlink.codec import attribute, attribute_map, nested, packets, string, text
-from dnsguard.netlink.rtnetlink import changed, listed, opened
+from dnsguard.netlink.routesocket import RouteSocket
+from dnsguard.netlink.rtnetlink import listed, opened
 
 _NEW_LINK, _GET_LINK = 16, 18
 _IFINFOMSG = Struct("=BBHiII")
@@ -96,7 +97,8 @@ def set_calls(link: int, calls: tuple[bool, bool]) -> None:
     kinds = zip((_CALL_IPTABLES, _CALL_IP6TABLES), calls, strict=True)
     data = nested(_DATA, *(attribute(kind, bytes((on,))) for kind, on in kinds))
     head = _IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, link, 0, 0)
-    changed(_NEW_LINK, head + nested(_LINK_INFO, text(_KIND, _BRIDGE), data))
+    with RouteSocket() as kernel:
+        kernel.request(_NEW_LINK, head + nested(_LINK_INFO, text(_KIND, _BRIDGE), data))
 
 
 def _is_on(value: bytes | None) -> bool:

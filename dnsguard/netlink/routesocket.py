@@ -1,30 +1,23 @@
 """A netlink socket to interfaces and routes: one request, its acknowledgement. Blocks for moments."""
 
 import errno
-import os
-import socket
-from struct import unpack_from
 from types import TracebackType
 from typing import Self
 
 from dnsguard.netlink import linkmessages
 from dnsguard.netlink.codec import header, packets
 from dnsguard.netlink.linkmessages import Link
+from dnsguard.netlink.rtnetlink import DATAGRAM, ERROR, opened, raise_refusal
 
-_NETLINK_ROUTE = 0
 _REQUEST, _ACKNOWLEDGE = 0x1, 0x4
-_ERROR = 2
-_DATAGRAM = 1 << 16
-_DEADLINE_SECONDS = 5.0
 
 
 class RouteSocket:
     """For one thread at a time; speaks of the network namespace that it was made in."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_ROUTE)
-        self._socket.settimeout(_DEADLINE_SECONDS)
-        self._socket.connect((0, 0))  # only the kernel can send to us
+        """Raises OSError."""
+        self._socket = opened()
         self._sequence = 0
 
     def __enter__(self) -> Self:
@@ -42,15 +35,13 @@ class RouteSocket:
         self._socket.send(asked)
         answer = b""
         while True:
-            for got, _, sequence, said in packets(self._socket.recv(_DATAGRAM)):
+            for got, _, sequence, said in packets(self._socket.recv(DATAGRAM)):
                 if sequence != self._sequence:
                     continue
-                if got != _ERROR:
-                    answer = said
-                elif number := -unpack_from("=i", said)[0]:
-                    raise OSError(number, os.strerror(number))
-                else:
+                if got == ERROR:
+                    raise_refusal(said)
                     return answer
+                answer = said
 
     def link(self, name: str) -> Link | None:
         """The interface of that name; None where there is none. Raises OSError."""

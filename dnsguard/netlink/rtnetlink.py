@@ -1,4 +1,4 @@
-"""Links and addresses of the machine, as the kernel lists and changes them (rtnetlink(7)).
+"""Links and addresses of the machine, as the kernel lists them and tells of changes (rtnetlink(7)).
 
 By our own codec and not by pyroute2, whose import takes longer than all the rest of a forwarder's start, and while that
 lasts nobody is answered.
@@ -11,10 +11,10 @@ from struct import Struct
 from dnsguard.netlink.codec import header, packets
 
 _NETLINK_ROUTE = 0
-_REQUEST, _ACKNOWLEDGE, _DUMP, _DUMP_INTERRUPTED = 0x01, 0x04, 0x300, 0x10
-_ERROR, _DONE = 2, 3
+_REQUEST, _DUMP, _DUMP_INTERRUPTED = 0x01, 0x300, 0x10
+ERROR, _DONE = 2, 3
 _ERROR_NUMBER = Struct("=i")
-_DATAGRAM = 1 << 16
+DATAGRAM = 1 << 16
 _DEADLINE_SECONDS = 5.0
 _ATTEMPTS = 5
 
@@ -41,33 +41,25 @@ def listed(kind: int, body: bytes) -> list[bytes]:
     return found
 
 
-def changed(kind: int, body: bytes) -> None:
-    """Has the kernel do it. Blocks for a moment. Raises OSError."""
-    with opened() as kernel:
-        kernel.send(header(len(body), kind, _REQUEST | _ACKNOWLEDGE, 1) + body)
-        for packet in packets(kernel.recv(_DATAGRAM)):
-            if packet.kind == _ERROR:
-                _raise_refusal(packet.body)
-
-
 def _listed(kernel: socket.socket, kind: int, body: bytes, number: int) -> tuple[list[bytes], bool]:
     """The answers to the request of that number, and whether something changed meanwhile."""
     kernel.send(header(len(body), kind, _REQUEST | _DUMP, number) + body)
     found: list[bytes] = []
     interrupted = False
     while True:
-        for packet in packets(kernel.recv(_DATAGRAM)):
+        for packet in packets(kernel.recv(DATAGRAM)):
             if packet.sequence != number:
                 continue
             interrupted = interrupted or bool(packet.flags & _DUMP_INTERRUPTED)
             if packet.kind == _DONE:
                 return found, interrupted
-            if packet.kind == _ERROR:
-                _raise_refusal(packet.body)
+            if packet.kind == ERROR:
+                raise_refusal(packet.body)
             found.append(packet.body)
 
 
-def _raise_refusal(body: bytes) -> None:
+def raise_refusal(body: bytes) -> None:
+    """What the kernel answers where it does not do as asked, and where it did. Raises OSError for the former."""
     refused = -_ERROR_NUMBER.unpack_from(body)[0]
     if refused:
         raise OSError(refused, os.strerror(refused))

@@ -48,19 +48,25 @@ class Writer:
         content = json.dumps(body).encode() if body is not None else b""
         head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n"
         connection = await self._free.get()
+        is_fresh = False
         try:
-            if connection is not None and connection[0].at_eof():  # the API closes what nobody has used for a while
-                await _closed(connection)
-                connection = None
-            connection = connection or await self._connected()
-            reader, writer = connection
-            sent = time_ns()
-            writer.write(head.encode() + content)
-            said = await reader.readuntil(b"\r\n\r\n")
-            answered = time_ns()
-            answer = await reader.readexactly(_length(said))
+            while True:
+                if connection is None or connection[0].at_eof():
+                    connection, is_fresh = await self._another(connection), True
+                reader, writer = connection
+                try:
+                    sent = time_ns()
+                    writer.write(head.encode() + content)
+                    said = await reader.readuntil(b"\r\n\r\n")
+                    answered = time_ns()
+                    answer = await reader.readexactly(_length(said))
+                    break
+                except (OSError, asyncio.IncompleteReadError):
+                    # The API closes what nobody has used for a while; it may just have done so.
+                    if is_fresh:
+                        raise
+                    connection, is_fresh = await self._another(connection), True
         except (OSError, asyncio.IncompleteReadError) as error:
-            connection = None
             raise Refused(f"{method} {path}: {error}") from None
         finally:
             self._free.put_nowait(connection)
@@ -73,7 +79,9 @@ class Writer:
             if (connection := self._free.get_nowait()) is not None:
                 await _closed(connection)
 
-    async def _connected(self) -> _Connection:
+    async def _another(self, old: _Connection | None) -> _Connection:
+        if old is not None:
+            await _closed(old)
         with self._place.entered():
             made = socket.create_connection((self._host, int(self._port)))
         return await asyncio.open_connection(sock=made)

@@ -130,6 +130,8 @@ class Link(Protocol):
 
     async def attended(self, seconds: float) -> bool: ...
 
+    def has_acknowledged(self, revision: int) -> bool: ...
+
     def laggards(self, revision: int) -> tuple[str, ...]: ...
 
 
@@ -333,17 +335,20 @@ class Enforcer(Generic[Plan]):
             # One that kept everybody waiting once does so again only after it has caught up.
             still_late = self._late.intersection(self._link.laggards(self._published))
             self._published = self._link.publish(first)
-            if is_awaited:
+            late: tuple[str, ...] = ()
+            if is_awaited or self._unfilled:
                 late = await self._link.acknowledged(self._published, self._pace.acknowledge, still_late)
                 self._late = frozenset(late)
                 if self._late - still_late:
                     log.warning("not waiting longer for %s: names that are new to it stay closed", ", ".join(late))
-            if await self._link.attended(0):
+            # One that said hello after it was published has been told nothing yet, and one that left may have filled
+            # nothing.
+            if late or self._link.has_acknowledged(self._published):
                 self._misses_forwarder = True
                 break
             if not (self._unfilled and self._misses_forwarder):
                 break
-            if not await self._link.attended(give_up - clock()):
+            if clock() >= give_up or not await self._link.attended(give_up - clock()):
                 log.warning("no forwarder comes back: what names lead to is closed until it does")
                 self._misses_forwarder = False
                 break

@@ -185,6 +185,10 @@ class LinkServer:
             pass
         return bool(self.forwarders)
 
+    def has_acknowledged(self, revision: int) -> bool:
+        """Whether a forwarder that is connected has it in force."""
+        return any(state.acked_revision >= revision for state in self.forwarders)
+
     def laggards(self, revision: int) -> tuple[str, ...]:
         """Connected forwarders that were sent ``revision`` or an earlier one and have not acknowledged it."""
         return tuple(

@@ -106,6 +106,9 @@ class FakeLink:
             await asyncio.sleep(0.001)
         return self.connected
 
+    def has_acknowledged(self, revision: int) -> bool:
+        return self.connected and self.acked >= revision
+
     def laggards(self, revision: int) -> tuple[str, ...]:
         return ("f1",) if self.connected and self.acked < revision else ()
 

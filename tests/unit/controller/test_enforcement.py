@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -142,6 +142,27 @@ async def test_rules_that_look_into_new_sets_wait_for_a_forwarder_that_comes_bac
         loop.link.last = None  # it gets a snapshot
         await loop.settled()
         assert loop.since()[-5:] == ["publish b a", "wait", "switch b", "publish b", "sweep a"]
+
+
+async def test_a_forwarder_that_comes_while_it_is_waited_for_is_told_before_rules_look_into_new_sets() -> None:
+    """The hello alone fills nothing."""
+    async with running(pace=replace(PACE, attended=60)) as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.since()
+        acknowledged = loop.link.acknowledged
+        loop.link.connected = False
+
+        async def comes(revision: int, seconds: float, ignoring: Collection[str] = frozenset()) -> tuple[str, ...]:
+            found = await acknowledged(revision, seconds, ignoring)
+            if not loop.link.connected:
+                loop.link.connected, loop.link.acked, loop.link.last = True, 0, None
+            return found
+
+        loop.link.acknowledged = comes  # type: ignore[method-assign]
+        loop.want("b")
+        await loop.settled()
+        assert loop.since()[:6] == ["prepare b", "publish b a", "wait", "publish b a", "wait", "switch b"]
 
 
 async def test_what_needs_no_new_set_waits_for_nobody_who_is_away() -> None:

@@ -7,7 +7,7 @@
                      by other ports of its bridge: everything but workloads' addresses, and marked, too
     input      -200  to the node by a workload's port: only what was checked (bridges take some frames past prerouting)
     forward     100  to or from a workload's port: only what was checked, and what policy judged at the IP hooks; to it
-                     only what bears its address
+                     only what bears its address, and from it to a port of nobody nothing that bears a workload's
     output     -200  from the node: what bears a workload's address leaves by its port, whatever the bridge learned
 
 The IP hooks take from such a bridge only what is marked as checked (`hooks`). So where this table is missing, and for a
@@ -210,7 +210,8 @@ def _between(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
         closed = [InterfaceIn(Way.OUT, CLOSED_PORT_SET)]
         yield from additions.deny(closed, unknown, _NOBODYS, Direction.INGRESS)
     if PORT_SET in sets:
-        chain = content_chain("to-others", list(_at_hooks(additions)), "from a workload to a port of none")
+        rules = [*_strayed(additions, sets), *_at_hooks(additions)]
+        chain = content_chain("to-others", rules, "from a workload to a port of none")
         yield Rule((InterfaceIn(Way.IN, PORT_SET), Goto(additions.add(chain))))
 
 
@@ -247,6 +248,20 @@ def _leaving(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
             wrong = LeavesWith(family, port_source_set(family), negated=True)
             matches = InterfaceIn(Way.OUT, PORT_SET), frame, others, wrong
             yield from additions.deny(matches, naming.COUNTER_UNJUDGED, "for another workload")
+    yield from _strayed(additions, sets)
+
+
+def _strayed(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
+    """What is for a workload does not leave by a port of nobody: the bridge believes whoever used an Ethernet address
+    last, and where it knows nobody it asks everybody."""
+    for family, frame in _IP.items():
+        if OTHER_PORT_SET in sets and bridged_set(family) in sets:
+            matches = (
+                InterfaceIn(Way.OUT, OTHER_PORT_SET),
+                frame,
+                AddressIn(Side.DESTINATION, family, bridged_set(family)),
+            )
+            yield from additions.deny(matches, naming.COUNTER_UNJUDGED, "for a workload, by another port")
 
 
 def _icmp(kind: int) -> tuple[Match, ...]:

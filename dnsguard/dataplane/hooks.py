@@ -27,7 +27,7 @@ from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.denying import marking_chains
-from dnsguard.dataplane.discovery import neighbour_discovery
+from dnsguard.dataplane.discovery import neighbour_discovery, neighbours_on_link
 from dnsguard.dataplane.rejudging import KNOWN, judged_chains, known_connections
 from dnsguard.dataplane.rejudging import OUTPUT as REJUDGED_OUTPUT
 from dnsguard.dataplane.rules import (
@@ -189,8 +189,8 @@ def _forward(additions: Additions, direction: Direction, sets: Container[str]) -
         yield from checked_sources(additions, sets, known=known_connections(additions, "of-workload"))
     yield _of_endpoints(additions, direction, sets)
     if BRIDGE_SET in sets:
-        for talk in neighbour_discovery(from_router=False):
-            # With such hop limits it crosses no router: it is on its way between two ports.
+        for talk in neighbours_on_link():
+            # It crosses no router: it is on its way between two ports.
             yield Rule((InterfaceIn(Way.IN, BRIDGE_SET), *talk, Verdict.ACCEPT), "neighbours on a bridge")
     if egress:
         yield from _encapsulated(additions, sets)

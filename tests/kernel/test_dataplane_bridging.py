@@ -204,6 +204,17 @@ def test_what_looks_like_discovery_and_crossed_a_router_has_no_privilege(yard: L
     assert yard.throw("b", "c", discovery(yard.mac("b"), 135, LINK_LOCAL, ALL_NODES, C6, 64)) == SPOOFED
 
 
+@pytest.mark.parametrize("kind", [130, 131, 132, 143])
+def test_what_looks_like_listener_discovery_where_the_node_has_forwarded_it_is_judged(yard: Lan, kind: int) -> None:
+    """Sent with two hops left it has the one of listener discovery where policy is asked."""
+    frame = yard.mac("node") + discovery(yard.mac("c"), kind, C6, NET6, C6, 2)[6:]
+    assert yard.throw("c", "net", frame) == "np-app.application.nothing-egress-0"
+
+
+def test_listener_discovery_passes_between_ports(yard: Lan) -> None:
+    assert yard.throw("b", "c", discovery(yard.mac("b"), 143, LINK_LOCAL, "ff02::16", "::", 1)) == ARRIVED
+
+
 def test_nobody_else_advertises_a_workload(yard: Lan) -> None:
     own = yard.mac("lan")
     assert yard.throw("lan", "c", discovery(own, 136, OUTSIDE6, ALL_NODES, A6)) == SPOOFED
@@ -245,6 +256,26 @@ def test_whoever_has_stolen_an_ethernet_address_gets_nothing(yard: Lan, hooks: b
         yard.node.run(f"bridge fdb del {entry}")
     yard.node.run(f"ip neigh del {A} dev br0")
     assert yard.send("node", "a", A, 9) == ARRIVED
+
+
+@pytest.mark.parametrize("hooks", [True, False], ids=["br_netfilter", "no br_netfilter"])
+def test_nobody_else_on_the_bridge_who_has_stolen_one_gets_anything_of_the_node_or_workloads(
+    yard: Lan, hooks: bool
+) -> None:
+    yard.calls_hooks(hooks)
+    stolen = bytes.fromhex("0200c0ffee01")
+    entry = f"{stolen.hex(':')} dev eth1 master static"
+    yard.node.run(f"bridge fdb replace {entry}")
+    for to in A, A6:
+        yard.node.run(f"ip neigh replace {to} lladdr {stolen.hex(':')} dev br0")
+    try:
+        assert yard.send("node", "a", A, 9) == UNJUDGED
+        assert yard.send("node", "a", A6, 9) == UNJUDGED
+        assert yard.throw("b", "lan", udp4(stolen, yard.mac("b"), B, A)) == UNJUDGED
+    finally:
+        yard.node.run(f"bridge fdb del {entry}")
+        for to in A, A6:
+            yard.node.run(f"ip neigh del {to} dev br0")
 
 
 @pytest.mark.parametrize("hooks", [True, False], ids=["br_netfilter", "no br_netfilter"])

@@ -81,3 +81,12 @@ class Packet:
             return False
         wanted = (_FROM_ROUTERS if from_router else _FROM_ANYONE).get(self.icmp_type)
         return wanted is not None and self.hop_limit in (None, wanted)
+
+    @property
+    def is_discovery_on_link(self) -> bool:
+        """The same, of any node's, and no router passed it on. Of listener discovery the hop limit does not show that
+        where one has been taken away already; but nobody forwards what comes from a link-local address, or from
+        none."""
+        if not self.is_discovery(from_router=False):
+            return False
+        return _FROM_ANYONE[self.icmp_type or 0] > 1 or self.source.is_link_local or self.source.is_unspecified

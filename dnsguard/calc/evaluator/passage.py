@@ -166,8 +166,8 @@ class Passage:
         destination = self.around.local.get(self.packet.destination)
         if self._is_spoofed():
             self._deny(Decider.SPOOFED)
-        elif self.arrives in self.around.of_workloads and self.packet.is_discovery(from_router=False):
-            self._allow(Decider.NEIGHBOUR_DISCOVERY)  # between two ports: it would cross no router
+        elif self.arrives in self.around.of_workloads and self.packet.is_discovery_on_link:
+            self._allow(Decider.NEIGHBOUR_DISCOVERY)  # between two ports: it crosses no router
             return
         elif source is not None:
             self._unwrapped()

@@ -438,6 +438,7 @@ def test_dns_for_other_servers_is_intercepted(
 PLUGGED = (("cali-w", "br0"), ("cali-v", "br0"), ("eth1", "br0"))
 OPEN = "allow: profile kns.shop"
 DISCOVERY = {"protocol": ICMPV6, "port": None, "icmp_type": 135, "icmp_code": 0, "hop_limit": 255}
+LISTENER = DISCOVERY | {"icmp_type": 143, "hop_limit": 1}
 
 
 @pytest.mark.parametrize(
@@ -452,6 +453,10 @@ DISCOVERY = {"protocol": ICMPV6, "port": None, "icmp_type": 135, "icmp_code": 0,
         pytest.param(OUT, V, {"arrives": "br0", "state": PacketState.ESTABLISHED}, {}, KNOWN, id="known"),
         pytest.param(W6, "fe80::9", {"arrives": "br0", "leaves": "br0"}, DISCOVERY, "allow: IPv6 neighbour discovery",
                      id="neighbour discovery between two ports"),
+        pytest.param(W6, "fd00:9::9", {"arrives": "br0", "leaves": "eth0"}, LISTENER, OPEN,
+                     id="listener discovery that a router may have passed on"),
+        pytest.param("fe80::8", "fe80::9", {"arrives": "br0", "leaves": "br0"}, LISTENER,
+                     "allow: IPv6 neighbour discovery", id="listener discovery between two ports"),
     ],
 )  # fmt: skip
 def test_behind_the_port_of_a_bridge(

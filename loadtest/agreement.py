@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from dnsguard.calc.compiled import Compiled
-from dnsguard.controller.enforcement import Desired
+from dnsguard.controller.desired import Desired
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.rules import Plan

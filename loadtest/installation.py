@@ -11,7 +11,8 @@ from typing import NamedTuple, Self
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
-from dnsguard.controller.enforcement import Desired, Enforcer, Pace
+from dnsguard.controller.desired import Desired
+from dnsguard.controller.enforcement import Enforcer, Pace
 from dnsguard.controller.inputs import Inputs, key_of
 from dnsguard.controller.node import plan_settings
 from dnsguard.dataplane.driver import Driver

@@ -10,7 +10,7 @@ from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE
 from dnsguard.calc.evaluator.judge import Judge, Known
 from dnsguard.calc.evaluator.matching import nothing_leased
 from dnsguard.calc.evaluator.packet import Packet
-from dnsguard.controller.enforcement import Desired
+from dnsguard.controller.desired import Desired
 from dnsguard.controller.feeds import Feeds
 from dnsguard.controller.node import (
     InterfaceAddresses,
@@ -46,7 +46,7 @@ class _Policy:
 
 
 class Computing:
-    """An ``enforcement.Compute``. One call at a time."""
+    """An ``desired.Compute``. One call at a time."""
 
     def __init__(self, settings: Settings, ports: Callable[[], BridgePorts] = lambda: ()) -> None:
         """``ports``: what is plugged into the machine's bridges."""

@@ -14,22 +14,19 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
-from dnsguard.calc.compiled import Compiled
+from dnsguard.controller.desired import Compute, Desired
 from dnsguard.controller.inputs import Inputs
 from dnsguard.controller.restoring import Restorations, is_of_rules
 from dnsguard.controller.revoking.revoker import Revoker
+from dnsguard.controller.telling import ACKNOWLEDGE_SECONDS, ATTENDED_SECONDS, Link, Telling
 from dnsguard.controller.transition import as_judged, for_both
 from dnsguard.dataplane.sentinel import Sighting
-from dnsguard.dataplane.settings import Settings as PlanSettings
 from dnsguard.errors import DnsguardError
 from dnsguard.link.difference import opens
-from dnsguard.link.messages import Snapshot
-from dnsguard.resources import Resource
-from dnsguard.settings.effective import Effective
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +36,6 @@ Result = TypeVar("Result")
 
 COALESCE_SECONDS = 0.02
 """Between the end of one computation and the next: a lone change is enforced at once, a burst is one change."""
-
-ACKNOWLEDGE_SECONDS = 1.0
-"""How long a forwarder may keep everybody waiting. Longer and it is stuck: what it does not know, it keeps closed."""
-
-ATTENDED_SECONDS = 10.0
-"""How long rules that look into new lease sets wait where no forwarder is connected any more: it is being started
-again, and knows what belongs there. What clients may reach by names would be closed to them until it is back."""
 
 FIRST_PAUSE = 0.1
 """Seconds until the kernel is tried again after it refused; doubles up to ``LONGEST_PAUSE``."""
@@ -65,32 +55,6 @@ class Pace:
     guard: float = GUARD_SECONDS
     first_pause: float = FIRST_PAUSE
     longest_pause: float = LONGEST_PAUSE
-
-
-@dataclass(frozen=True, slots=True)
-class Desired(Generic[Plan]):
-    """What one state of the store asks for."""
-
-    revision: int
-    """Of the store."""
-
-    compiled: Compiled
-    plan: Plan
-    snapshot: Snapshot
-    resources: tuple[Resource, ...] = ()
-    """What it was made from: policy as it was written."""
-
-    configuration: Effective | None = None
-    """Of the node, from settings and resources."""
-
-    surroundings: PlanSettings = field(default_factory=PlanSettings)
-    """What the plan was made for, besides policy."""
-
-
-class Compute(Protocol[Plan]):
-    """Resources, and where forwarders listen → what to enforce. Called in a worker thread."""
-
-    def __call__(self, resources: tuple[Resource, ...], listen: frozenset[str], revision: int) -> Desired[Plan]: ...
 
 
 class Kernel(Protocol[PlanIn]):
@@ -116,25 +80,6 @@ class Kernel(Protocol[PlanIn]):
         """Somebody else removed the table or rules of it since the last switch."""
 
 
-class Link(Protocol):
-    """The forwarders; see LinkServer."""
-
-    @property
-    def listen(self) -> frozenset[str]: ...
-
-    def publish(self, wanted: Snapshot, *, reassert: bool = False) -> int: ...
-
-    async def acknowledged(
-        self, revision: int, seconds: float, ignoring: Collection[str] = frozenset()
-    ) -> tuple[str, ...]: ...
-
-    async def attended(self, seconds: float) -> bool: ...
-
-    def has_acknowledged(self, revision: int) -> bool: ...
-
-    def laggards(self, revision: int) -> tuple[str, ...]: ...
-
-
 class Enforcer(Generic[Plan]):
     """Owner of the kernel's rules. ``run`` is one task; the rest may be called from the same event loop at any time."""
 
@@ -155,7 +100,7 @@ class Enforcer(Generic[Plan]):
         self._inputs = inputs
         self._compute = compute
         self._kernel = kernel
-        self._link = link
+        self._telling = Telling(link, pace.acknowledge, pace.attended)
         self._worker = worker
         self._pace = pace
         self._switched = switched
@@ -167,14 +112,6 @@ class Enforcer(Generic[Plan]):
         self._reassert = False
         self._unswept = False
         self._next_look = 0.0
-        self._published = 0
-        self._late: frozenset[str] = frozenset()
-        self._unfilled = False
-        """There are lease sets that no forwarder has filled yet."""
-
-        self._misses_forwarder = False
-        """None is connected, one was, and nobody has waited in vain for it yet."""
-
         self._judged: frozenset[str] = frozenset()
         """Addresses of workloads that have rules since an earlier run."""
 
@@ -274,7 +211,7 @@ class Enforcer(Generic[Plan]):
     async def _open(self) -> None:
         await self._in_worker(self._kernel.open)
         self._judged = await self._in_worker(self._kernel.judged_addresses)
-        self._misses_forwarder = bool(self._judged)
+        self._telling.misses_forwarder = bool(self._judged)
 
     async def _step(self) -> None:
         sighting, self._sighting = self._sighting, None
@@ -306,53 +243,26 @@ class Enforcer(Generic[Plan]):
 
     async def _enforce(self) -> None:
         desired = await asyncio.to_thread(
-            self._compute, self._inputs.resources, self._link.listen, self._inputs.revision
+            self._compute, self._inputs.resources, self._telling.listen, self._inputs.revision
         )
         if await self._in_worker(self._kernel.prepare, desired.plan):
-            self._unfilled = True
+            self._telling.unfilled = True
         before = None if self.enforced is None else self.enforced.snapshot
         if self._reassert or (before is None and not self._judged):
             # Nothing is in force: close first, forwarders fill the sets afterwards.
             await self._switch(desired, revises=not self._reassert)
-            self._published = self._link.publish(desired.snapshot, reassert=self._reassert)
+            self._telling.tell(desired.snapshot, reassert=self._reassert)
             if self._reassert:
                 log.info("%s", self.restorations.ended(monotonic()))
             self._reassert = False
             return
         first = as_judged(desired.snapshot, self._judged) if before is None else for_both(before, desired.snapshot)
-        await self._have_filled(first, is_awaited=before is None or opens(before, first))
+        await self._telling.have_filled(first, is_awaited=before is None or opens(before, first))
         await self._switch(desired)
-        self._published = self._link.publish(desired.snapshot)
+        self._telling.tell(desired.snapshot)
         if self._revoker is not None and self._revoker.waits_for_leases:
-            await self._link.acknowledged(self._published, self._pace.acknowledge, self._late)
+            await self._telling.acknowledged()
             await self._revise(self._revoker, self._revoker.leases_went, desired)
-
-    async def _have_filled(self, first: Snapshot, *, is_awaited: bool) -> None:
-        """Tell forwarders; return when they have it in force, or have kept everybody waiting for long enough."""
-        clock = asyncio.get_running_loop().time
-        give_up = clock() + self._pace.attended
-        while True:
-            # One that kept everybody waiting once does so again only after it has caught up.
-            still_late = self._late.intersection(self._link.laggards(self._published))
-            self._published = self._link.publish(first)
-            late: tuple[str, ...] = ()
-            if is_awaited or self._unfilled:
-                late = await self._link.acknowledged(self._published, self._pace.acknowledge, still_late)
-                self._late = frozenset(late)
-                if self._late - still_late:
-                    log.warning("not waiting longer for %s: names that are new to it stay closed", ", ".join(late))
-            # One that said hello after it was published has been told nothing yet, and one that left may have filled
-            # nothing.
-            if late or self._link.has_acknowledged(self._published):
-                self._misses_forwarder = True
-                break
-            if not (self._unfilled and self._misses_forwarder):
-                break
-            if clock() >= give_up or not await self._link.attended(give_up - clock()):
-                log.warning("no forwarder comes back: what names lead to is closed until it does")
-                self._misses_forwarder = False
-                break
-        self._unfilled = False
 
     async def _switch(self, desired: Desired[Plan], *, revises: bool = True) -> None:
         """Without ``revises`` no other revision begins with it, since leases are missing that connections may stand on;
@@ -380,7 +290,7 @@ class Enforcer(Generic[Plan]):
         await self._in_worker(revoker.switched, desired, revise)
 
     async def _sweep(self, plan: Plan) -> None:
-        all_know = not self._link.laggards(self._published)
+        all_know = self._telling.all_know
         await self._in_worker(self._kernel.sweep, plan, all_know)
         self._unswept = not all_know
 

@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 from api.services import ReadModelUnavailable
 from dnsguard.controller.counting.book import Counting
 from dnsguard.controller.counting.metrics import counted
-from dnsguard.controller.enforcement import Desired, Enforcer
+from dnsguard.controller.desired import Desired
+from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.inputs import Inputs
 from dnsguard.controller.readmodels import classes_of
 from dnsguard.dataplane.driver import Work

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dnsguard.controller.enforcement import Desired
+from dnsguard.controller.desired import Desired
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.rules import Plan
 from dnsguard.netlink import nftables

@@ -9,7 +9,8 @@ from api.explaining import ExplainedName, ExplainQuery, Explanation
 from api.services import ReadModelUnavailable
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.evaluator.node import Node
-from dnsguard.controller.enforcement import Desired, Enforcer
+from dnsguard.controller.desired import Desired
+from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain.byname import taken_by_name
 from dnsguard.controller.explain.counters import counters_of
 from dnsguard.controller.explain.flows import Flow, flows_of

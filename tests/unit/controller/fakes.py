@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from dnsguard.calc.compiled import Compiled
-from dnsguard.controller.enforcement import Desired
+from dnsguard.controller.desired import Desired
 from dnsguard.errors import DnsguardError
 from dnsguard.link.messages import Identity, LeaseSetFeed, Snapshot
 from dnsguard.resources import Resource

@@ -184,7 +184,7 @@ async def test_nobody_waits_a_second_time_for_a_forwarder_that_did_not_come_back
         for turn in range(40):
             loop.want("a", f"s{turn}")
             await loop.settled()
-        assert not loop.enforcer._misses_forwarder
+        assert not loop.enforcer._telling.misses_forwarder
 
 
 async def test_where_no_forwarder_ever_was_none_is_waited_for() -> None:

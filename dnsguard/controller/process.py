@@ -88,7 +88,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         tables = Tables(driver, stack.enter_context(FamilySocket(BRIDGE)), settings.table)
         await _close_unknown(tables, worker)
         counter_socket = stack.enter_context(NetfilterSocket())
-        frame_counters = CounterTable(stack.enter_context(FamilySocket(BRIDGE)), settings.table)
+        counters = CounterTable(counter_socket, settings.table, stack.enter_context(FamilySocket(BRIDGE)))
         counter_worker = ThreadPoolExecutor(1, "counters")
         stack.callback(counter_worker.shutdown)
         store = await SqliteStore.open(settings.state_dir / STORE_FILE)
@@ -130,7 +130,6 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         bridge_hooks = BridgeHooks(
             settings.state_dir, lambda: () if enforcer.enforced is None else enforcer.enforced.plan.bridges
         )
-        counters = CounterTable(counter_socket, settings.table)
         counting = Counting(enforcer, CounterBook(counters), counter_worker)
         await counting.open()
         diverting = Diverting(settings)
@@ -155,7 +154,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
 
         leases = LeasesModel(enforcer, link)
         dns_log = DnsLogModel(link, leases.addresses_of)
-        packets = logged_packets(settings, enforcer, link, counting, frame_counters, counter_worker)
+        packets = logged_packets(settings, enforcer, link, counting)
         stack.push_async_callback(asyncio.to_thread, packets.close)
         app = create_app(
             Services(

@@ -1,6 +1,5 @@
 """The table and, where workloads are behind ports of bridges, the one of family ``bridge`` beside it."""
 
-from dnsguard.dataplane.counted import Counted
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.rules import Plan
 from dnsguard.netlink.probe import has_family
@@ -67,14 +66,6 @@ class Tables:
     def lost(self) -> bool:
         lost = self._table.lost()
         return (self._is_ours and self._beside.lost()) or lost
-
-    def counters(self) -> dict[str, Counted]:
-        """Of both; what both count under one name is added up."""
-        found = self._table.counters()
-        for name, more in self._beside.counters().items():
-            known = found.get(name, Counted(0, 0))
-            found[name] = Counted(known.packets + more.packets, known.bytes + more.bytes)
-        return found
 
     def uninstall(self) -> None:
         self._table.uninstall()

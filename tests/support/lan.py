@@ -21,6 +21,7 @@ from struct import pack
 
 from dnsguard.calc.compiled import Compiled
 from dnsguard.dataplane.counted import Counted
+from dnsguard.dataplane.counters import CounterTable
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import Settings
@@ -58,8 +59,10 @@ class Lan(Road):
     tables: Tables = field(kw_only=True)
     """Both our tables."""
 
+    counter_table: CounterTable = field(kw_only=True)
+
     def counters(self) -> dict[str, Counted]:
-        return self.tables.counters()
+        return self.counter_table.counters()
 
     def mac(self, place: str) -> bytes:
         """Of a place's own end; of the bridge where the place is the node."""
@@ -206,7 +209,14 @@ def lan(settings: Settings) -> Iterator[Lan]:
             kernel = stack.enter_context(NetfilterSocket())
             frames = stack.enter_context(FamilySocket(BRIDGE))
         table = Driver(kernel, build_plan(Compiled(), settings))
-        made = Lan(node, places, kernel, table, tables=Tables(table, frames, settings.table))
+        made = Lan(
+            node,
+            places,
+            kernel,
+            table,
+            tables=Tables(table, frames, settings.table),
+            counter_table=CounterTable(kernel, settings.table, frames),
+        )
         try:
             yield made
         finally:

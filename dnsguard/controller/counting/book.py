@@ -56,7 +56,7 @@ class CounterBook:
         """What an earlier run left was counted before our time. Raises DnsguardError."""
         self._ledger.open(self._kernel.counters())
 
-    def look(self, compiled: Compiled, counters: tuple[str, ...]) -> Page:
+    def look(self, compiled: Compiled, counters: Iterable[str]) -> Page:
         """What the ``counters`` of a plan say now, or said a moment ago. Raises DnsguardError."""
         if self._page is not None:
             at, of, page = self._page
@@ -106,7 +106,7 @@ class Counting:
         if enforced is None:
             raise ReadModelUnavailable("the first computation of policy still runs")
         try:
-            return await self._in_worker(self._book.look, enforced.compiled, enforced.plan.counters)
+            return await self._in_worker(self._book.look, enforced.compiled, _counters(enforced.plan))
         except DnsguardError as error:
             raise ReadModelUnavailable(f"the kernel does not tell its counters: {error}") from None
 
@@ -123,6 +123,11 @@ class Counting:
 
     async def _in_worker(self, call: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._worker, call, *arguments)
+
+
+def _counters(plan: Plan) -> Iterable[str]:
+    """Of both tables."""
+    return plan.counters if plan.beside is None else dict.fromkeys((*plan.counters, *plan.beside.counters))
 
 
 def _edited(before: Compiled, now: Compiled) -> Iterator[tuple[RuleOwner, list[str]]]:

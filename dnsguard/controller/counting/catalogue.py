@@ -1,6 +1,6 @@
 """Which counter of the kernel belongs to which rule: from compiled policy, never from the counter's name. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -64,7 +64,7 @@ class Catalogue:
         self._made: dict[int, tuple[RuleOwner, CountedPolicy]] = {}
         """By the identity of what it was made from, which is held so that its identity stays its own."""
 
-    def counted(self, compiled: Compiled, counters: tuple[str, ...]) -> Counters:
+    def counted(self, compiled: Compiled, counters: Iterable[str]) -> Counters:
         """Whose the ``counters`` of a plan are."""
         known, self._made = self._made, {}
         policies = [self._policy(known, each) for each in compiled.policies.values()]

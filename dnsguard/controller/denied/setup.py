@@ -1,16 +1,13 @@
 """What reads logged packets, made as settings have it."""
 
-import asyncio
 import time
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from typing import Final
 
 from dnsguard.controller.counting.book import Counting
 from dnsguard.controller.denied.names import AskedNames
 from dnsguard.controller.denied.packets import InForce, LoggedPackets, PacketGroups
 from dnsguard.controller.enforcement import Enforcer
-from dnsguard.dataplane.counters import CounterTable
 from dnsguard.dataplane.rules import Plan
 from dnsguard.link.server import LinkServer
 from dnsguard.locations import LOG_GROUP
@@ -23,16 +20,8 @@ from dnsguard.settings import Settings
 MEGABYTE: Final = 1_000_000
 
 
-def logged_packets(
-    settings: Settings,
-    enforcer: Enforcer[Plan],
-    link: LinkServer,
-    counting: Counting,
-    frames: CounterTable,
-    worker: Executor,
-) -> LoggedPackets:
-    """``counting``: who reads the kernel's counters; ``frames``: those of the table for bridges, read by ``worker``,
-    which has one thread."""
+def logged_packets(settings: Settings, enforcer: Enforcer[Plan], link: LinkServer, counting: Counting) -> LoggedPackets:
+    """``counting``: who reads the kernel's counters."""
     groups = PacketGroups(
         denied=None if settings.packet_log == "Off" else settings.packet_log_group,
         logged=LOG_GROUP if settings.packet_log == "All" else None,
@@ -50,10 +39,7 @@ def logged_packets(
 
     async def counts() -> Mapping[str, int]:
         page = await counting.page()
-        found = {name: counted.packets for name, counted in page.counts.items()}
-        for name, counted in (await asyncio.get_running_loop().run_in_executor(worker, frames.counters)).items():
-            found[name] = found.get(name, 0) + counted.packets  # some rules of both count under one name
-        return found
+        return {name: counted.packets for name, counted in page.counts.items()}
 
     return LoggedPackets(groups, settings.node_name, in_force, AskedNames(link), counts, writer)
 

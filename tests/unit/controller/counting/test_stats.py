@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from api.services import ReadModelUnavailable, StatsQuestion
 from dnsguard.controller.counting.book import CounterBook, Counting
 from dnsguard.controller.counting.stats import StatsModel
 from dnsguard.dataplane.counted import Counted
+from dnsguard.dataplane.rules import Plan
 from tests.unit.controller.counting.fakes import FakeCounters
 from tests.unit.controller.running import SHOP, InForce
 
@@ -55,6 +57,20 @@ async def test_what_a_policy_did_by_action_and_how_much_of_it_never_matched(stat
     assert (tier.name, tier.policies, tier.allowed.packets) == ("default", 1, 5)
     assert (tier.end_of_ingress, tier.end_of_egress) == (None, Count(packets=9, bytes=540))
     assert report.base == {"unknown-workload-egress": Count(packets=5, bytes=300)}
+
+
+async def test_what_the_table_for_bridges_counts_is_of_the_base(
+    stats: StatsModel, counts: dict[str, Counted], in_force: InForce
+) -> None:
+    assert in_force.enforcer.enforced is not None
+    plan = in_force.enforcer.enforced.plan
+    beside = Plan(plan.table, (), ("unchecked-port", "unknown-workload-egress"), (), family="bridge")
+    in_force.enforcer.enforced = replace(in_force.enforcer.enforced, plan=replace(plan, beside=beside))
+    counts["unchecked-port"] = Counted(3, 180)
+    assert (await stats(StatsQuestion())).base == {
+        "unknown-workload-egress": Count(packets=5, bytes=300),
+        "unchecked-port": Count(packets=3, bytes=180),
+    }
 
 
 @pytest.mark.parametrize(

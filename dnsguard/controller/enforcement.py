@@ -12,7 +12,7 @@ deleted only when nobody writes to it any more. What takes away does not wait fo
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
@@ -26,7 +26,7 @@ from dnsguard.controller.telling import ACKNOWLEDGE_SECONDS, ATTENDED_SECONDS, L
 from dnsguard.controller.transition import as_judged, for_both
 from dnsguard.dataplane.sentinel import Sighting
 from dnsguard.errors import DnsguardError
-from dnsguard.link.difference import opens
+from dnsguard.link.difference import opens, refills
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,8 @@ class Kernel(Protocol[PlanIn]):
     def open(self) -> None:
         """Adopt the table that an earlier run left as it is; where there is none, make one that is closed."""
 
-    def prepare(self, plan: PlanIn) -> Collection[str]:
-        """Create what new rules will refer to, lease sets first: the names of those. No packet notices."""
+    def prepare(self, plan: PlanIn) -> None:
+        """Create what new rules will refer to, lease sets first. No packet notices."""
 
     def switch(self, plan: PlanIn, revise: bool) -> None:
         """Put the plan's rules in force in one transaction, and with ``revise`` begin another revision of policy."""
@@ -245,8 +245,7 @@ class Enforcer(Generic[Plan]):
         desired = await asyncio.to_thread(
             self._compute, self._inputs.resources, self._telling.listen, self._inputs.revision
         )
-        if await self._in_worker(self._kernel.prepare, desired.plan):
-            self._telling.unfilled = True
+        await self._in_worker(self._kernel.prepare, desired.plan)
         before = None if self.enforced is None else self.enforced.snapshot
         if self._reassert or (before is None and not self._judged):
             # Nothing is in force: close first, forwarders fill the sets afterwards.
@@ -257,6 +256,9 @@ class Enforcer(Generic[Plan]):
             self._reassert = False
             return
         first = as_judged(desired.snapshot, self._judged) if before is None else for_both(before, desired.snapshot)
+        # What the sets hold that an earlier run left is not known.
+        if first.lease_sets if before is None else refills(before, first):
+            self._telling.unfilled = True
         await self._telling.have_filled(first, is_awaited=before is None or opens(before, first))
         await self._switch(desired)
         self._telling.tell(desired.snapshot)

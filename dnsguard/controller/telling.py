@@ -47,7 +47,7 @@ class Telling:
         self._published = 0
         self._late: frozenset[str] = frozenset()
         self.unfilled = False
-        """There are lease sets that no forwarder has filled yet."""
+        """Rules are to look into lease sets for what no forwarder has filled in yet."""
 
         self.misses_forwarder = False
         """None is connected, one was, and nobody has waited in vain for it yet."""

@@ -16,7 +16,7 @@ from dnsguard.dataplane.reading import TableReader
 from dnsguard.dataplane.revision import Revision
 from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.sentinel import Sentinel
-from dnsguard.dataplane.sets import AliveSet, LeaseSet
+from dnsguard.dataplane.sets import AliveSet
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
@@ -98,22 +98,16 @@ class Driver:
         self.switch(plan)
         self.sweep(plan)
 
-    def prepare(self, plan: Plan) -> tuple[str, ...]:
-        """Create what the plan's rules refer to, lease sets first: the names of those. No packet notices."""
+    def prepare(self, plan: Plan) -> None:
+        """Create what the plan's rules refer to, lease sets first. No packet notices."""
         if not self._known().exists:
             self.open()
         actual = self._known()
         self._work = Work()
-        new = tuple(
-            item.name
-            for item in actual.unfilled(plan.sets)
-            if isinstance(item, LeaseSet) and item.name not in actual.sets
-        )
         for chunk in self._chunks(delta.prepare(plan, actual), actual):
             self._commit(chunk, plan)
         actual.note_prepared(plan)
         self.prepared = self._done("prepare")
-        return new
 
     def switch(self, plan: Plan, revise: bool = False) -> None:
         """Put the plan in force in one transaction. What it needs must be prepared.

@@ -41,13 +41,11 @@ class Tables:
         self.switch(plan)
         self.sweep(plan)
 
-    def prepare(self, plan: Plan) -> tuple[str, ...]:
-        """The names of new lease sets."""
-        new = self._table.prepare(plan)
+    def prepare(self, plan: Plan) -> None:
+        self._table.prepare(plan)
         if (beside := self._wanted(plan)) is not None:
             self._may_be_there = True
             self._beside.prepare(beside)
-        return new
 
     def switch(self, plan: Plan, revise: bool = False) -> None:
         if (beside := self._wanted(plan)) is not None:

@@ -51,6 +51,22 @@ def opens(old: Snapshot, new: Snapshot) -> bool:
     return any(_opens(served.get(identity.endpoint), identity) for identity in has_identities)
 
 
+def refills(old: Snapshot, new: Snapshot) -> bool:
+    """Whether ``new`` asks forwarders to fill in what endpoints have learned that ``old`` had, too: by rules that look
+    there before that is done, they lose what was open to them."""
+    had_feeds, has_feeds = exchanged(old.lease_sets, new.lease_sets)
+    known = {feed.id for feed in had_feeds}
+    if any(feed.id not in known for feed in has_feeds):
+        return True
+    had_identities, has_identities = exchanged(old.identities, new.identities)
+    served = {identity.endpoint: identity for identity in had_identities}
+    return any(
+        not set(served[each.endpoint].lease_sets) >= set(each.lease_sets)
+        for each in has_identities
+        if each.endpoint in served
+    )
+
+
 def _opens(before: Identity | None, now: Identity) -> bool:
     return before is None or not (
         set(before.addresses) >= set(now.addresses)

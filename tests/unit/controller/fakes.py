@@ -35,11 +35,9 @@ class FakeKernel:
         if self.rules is None:
             self.rules = frozenset()
 
-    def prepare(self, plan: frozenset[str]) -> frozenset[str]:
-        new = plan - self.sets
-        self._note("prepare", new)
+    def prepare(self, plan: frozenset[str]) -> None:
+        self._note("prepare", plan - self.sets)
         self.sets |= plan
-        return new
 
     def switch(self, plan: frozenset[str], revise: bool = False) -> None:
         assert plan <= self.sets, "a rule refers to a set that does not exist"

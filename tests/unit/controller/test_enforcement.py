@@ -165,6 +165,22 @@ async def test_a_forwarder_that_comes_while_it_is_waited_for_is_told_before_rule
         assert loop.since()[:6] == ["prepare b", "publish b a", "wait", "publish b a", "wait", "switch b"]
 
 
+async def test_a_set_that_is_still_there_though_its_content_went_is_waited_for_as_a_new_one() -> None:
+    async with running(pace=replace(PACE, attended=60)) as loop:
+        loop.want("a")
+        await loop.settled()
+        loop.want("b")
+        await loop.settled()
+        loop.kernel.sets.add("a")  # nobody has swept it, and forwarders have emptied it
+        loop.link.connected = False
+        loop.want("a")
+        await until(lambda: loop.journal[-1] == "wait")
+        await asyncio.sleep(0.02)
+        assert loop.kernel.rules == frozenset({"b"})
+        loop.link.connected, loop.link.last = True, None
+        await loop.settled()
+
+
 async def test_what_needs_no_new_set_waits_for_nobody_who_is_away() -> None:
     async with running(pace=replace(PACE, attended=60)) as loop:
         loop.want("a", "b")

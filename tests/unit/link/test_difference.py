@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from dnsguard.link.difference import Folded, WrongBase, difference, is_empty, opens
+from dnsguard.link.difference import Folded, WrongBase, difference, is_empty, opens, refills
 from dnsguard.link.messages import DnsConfiguration, Snapshot
 from tests.unit.link.strategies import feed, identity, snapshot, snapshots
 
@@ -54,6 +54,17 @@ def test_more_names_for_forwarded_packets_open_something_and_fewer_do_not() -> N
     some, more = identity("shop/a", "::1"), replace(identity("shop/a", "::1"), forwarded=("s:x",))
     assert opens(snapshot(1, (), (some,)), snapshot(2, (), (more,)))
     assert not opens(snapshot(1, (), (more,)), snapshot(2, (), (some,)))
+
+
+def test_what_was_learned_is_to_be_filled_in_where_somebody_known_looks_into_more_sets() -> None:
+    a, b = feed("s:a"), feed("s:b")
+    few, many = identity("shop/a", "::1"), replace(identity("shop/a", "::1"), lease_sets=("s:a", "s:b"))
+    one = replace(few, lease_sets=("s:b",))
+    new = replace(identity("shop/new", "::2"), lease_sets=("s:a",))
+    assert refills(snapshot(1, (a,), (one,)), snapshot(2, (a, b), (one,)))
+    assert refills(snapshot(1, (a, b), (one,)), snapshot(2, (a, b), (many,)))
+    assert not refills(snapshot(1, (a, b), (many,)), snapshot(2, (b,), (one,)))
+    assert not refills(snapshot(1, (a, b), (one,)), snapshot(2, (a, b), (one, new))), "it has learned nothing yet"
 
 
 def test_a_change_of_configuration_is_a_delta() -> None:

@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
     add_file_flags(parser, required=False)
     parser.add_argument("--ignore-not-found", action="store_true", help="what does not exist is no error")
     add_server_flags(parser)
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     targets = list(_targets(arguments))
     code = 0
     with Server.of(arguments) as server:

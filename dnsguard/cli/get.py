@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         " node: of a connection its first packet, and all that were denied; with one NAME for each rule",
     )  # fmt: skip
     add_server_flags(parser)
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     asked = list(kinds_and_names(arguments.words))
     if arguments.watch and len(asked) > 1:
         raise UsageError("--watch takes one kind, or one object")

@@ -155,7 +155,7 @@ def test_delete_by_name(run: Run, write: Write) -> None:
     run("apply", "-f", write("all.yaml", ALL))
     assert run("delete", "netsets/partners", "-n", "shop")[:2] == (0, "networkset.projectcalico.org/partners deleted\n")
     assert run("delete", "tier", "security")[0] == 1
-    assert run("delete", "networkset", "partners", "-n", "shop") == (
+    assert run("delete", "networkset", "-n", "shop", "partners") == (
         1,
         "",
         "dnsguard delete: networksets/shop/partners does not exist\n",

@@ -45,6 +45,11 @@ def test_all_namespaces_and_wide(run: Run) -> None:
     ]
 
 
+def test_flags_may_stand_between_kind_and_name(run: Run) -> None:
+    between = run("get", "netset", "-n", "shop", "partners", "-o", "name")
+    assert between == (0, "networkset.projectcalico.org/partners\n", "")
+
+
 def test_several_kinds_each_in_a_table_of_its_own(run: Run) -> None:
     out = run("get", "tiers,netsets", "-A", "-o", "name")[1]
     assert out.split()[-2:] == ["tier.projectcalico.org/security", "networkset.projectcalico.org/partners"]

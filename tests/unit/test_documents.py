@@ -1,0 +1,101 @@
+"""What documents name is there: files, commands and their flags, settings, and what is taken of the machine."""
+
+import argparse
+import contextlib
+import io
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from dnsguard.cli.main import COMMANDS, main
+from dnsguard.dataplane.settings import INTERCEPTED_MARK, OWN_MARK
+from dnsguard.dataplane.settings import Settings as PlaneSettings
+from dnsguard.locations import DENIED_GROUP, LOG_GROUP
+from dnsguard.netlink.localdelivery import PREFERENCE, TABLE
+from dnsguard.settings import Settings, add_flags, settings_from
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "deploy").glob("*.md"))]
+OPERATING = ROOT / "deploy" / "operating.md"
+BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"`([^`\n]+)`")
+
+
+def commands(document: Path) -> list[str]:
+    """What it says of dnsguard's command line, in blocks and in running text."""
+    text = document.read_text()
+    lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
+    return [each for each in (*lines, *CODE.findall(BLOCK.sub("", text))) if re.match(r"dnsguard [a-z]+( |$)", each)]
+
+
+@cache
+def flags_of(command: str) -> frozenset[str]:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
+        main([command, "--help"])
+    return frozenset(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", said.getvalue()))
+
+
+def test_there_are_commands_to_look_at() -> None:
+    assert sum(len(commands(document)) for document in DOCUMENTS) > 20
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_commands_and_their_flags_are_there(document: Path) -> None:
+    for line in commands(document):
+        word, *rest = re.split(r"\s#|>", line)[0].split()[1:]
+        assert word in {command.name for command in COMMANDS}, line
+        flags = [each.partition("=")[0] for each in rest if each.startswith("-")]
+        assert set(flags) <= flags_of(word), line
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_files_are_there(document: Path) -> None:
+    places = ROOT, ROOT / "deploy", ROOT / "dnsguard", ROOT / "dnsguard" / "calc", ROOT / "tests"
+    for name in CODE.findall(BLOCK.sub("", document.read_text())):
+        if re.fullmatch(r"[\w.-]+\.md|(?:\w+/)+(?:\w+\.(?:py|md))?", name):
+            assert any((place / name).exists() for place in places), name
+
+
+def test_the_readme_names_every_document() -> None:
+    readme = CODE.findall(BLOCK.sub("", (ROOT / "README.md").read_text()))
+    assert {str(document.relative_to(ROOT)) for document in DOCUMENTS} - {"README.md"} <= set(readme)
+
+
+def test_settings_are_as_the_document_says(tmp_path: Path) -> None:
+    written = re.findall(r"`(\w+: [\w.]+)`", OPERATING.read_text())
+    assert len(written) > 5
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    config = tmp_path / "config.yaml"
+    for line in written:
+        config.write_text(f"{line}\n")
+        found = settings_from(parser.parse_args(["--config", str(config)]), {}, needs_upstreams=False)
+        name = line.partition(":")[0]
+        assert getattr(found, name) != Settings.model_fields[name].default, line
+
+
+def test_what_is_taken_of_the_machine_is_what_the_document_says() -> None:
+    text = re.sub(r"\s+", " ", OPERATING.read_text())
+    plane, defaults = PlaneSettings(), Settings.model_fields
+    own = plane.pass_mark | plane.accept_mark | plane.checked_mark | plane.at_hooks_mark | INTERCEPTED_MARK | OWN_MARK
+    mask = defaults["conntrack_mark_mask"].default
+    four, six = defaults["canary_nets"].default
+    for said in (
+        f"bits {low(own)} to {own.bit_length() - 1} of packet marks",
+        f"bits {low(mask)} to {mask.bit_length() - 1} of connections' marks",
+        f"NFLOG groups {LOG_GROUP} (Log rules) and {DENIED_GROUP} ",
+        f"IP rule of preference {PREFERENCE}, routing table {TABLE}",
+        f"addresses of {four} and {six}",
+        f"`{defaults['canary_interface'].default}0` and `{defaults['canary_interface'].default}1`",
+        f"Of each interface {defaults['packet_log_rate'].default} a second",
+    ):
+        assert said in text, said
+    assert own == ((1 << own.bit_length()) - 1) >> low(own) << low(own), "without gaps"
+
+
+def low(bits: int) -> int:
+    """The number of the lowest one."""
+    return (bits & -bits).bit_length() - 1

@@ -127,14 +127,20 @@ class Linking:
         while True:
             await self._changed.wait()
             await asyncio.sleep(_UNWRITTEN_SECONDS if self.problem else _SETTLE_SECONDS)
-            self._changed.clear()
-            if self.client.held is not None:
-                try:
-                    await asyncio.to_thread(lastgood.save, self._last_good, self.client.held.snapshot())
-                except OSError as error:
-                    self._unwritten(error)
-                else:
-                    self.problem = ""
+            await self.save_last_good()
+
+    async def save_last_good(self) -> None:
+        """Write it down now, where it has changed since: at the end, so that whoever starts next knows the sets that
+        there are."""
+        if not self._changed.is_set() or self.client.held is None:
+            return
+        self._changed.clear()
+        try:
+            await asyncio.to_thread(lastgood.save, self._last_good, self.client.held.snapshot())
+        except OSError as error:
+            self._unwritten(error)
+        else:
+            self.problem = ""
 
     def _unwritten(self, error: OSError) -> None:
         problem = (

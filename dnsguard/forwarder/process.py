@@ -263,6 +263,7 @@ class Forwarder:
         if self._self_test is not None:
             await self._self_test.close()
         await self._saving.save_at_end()
+        await self.linking.save_last_good()
 
     def _start_tasks(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         running = [

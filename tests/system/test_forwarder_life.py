@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from dnslib import RCODE
 
+from dnsguard.link import lastgood
 from dnsguard.netlink import nftables
 from tests.system.forwarder import LISTEN, TABLE, WORKLOAD, Rig, feed, identity, policy, rig
 
@@ -78,6 +79,18 @@ async def test_what_a_killed_one_left_open_closes_when_policy_changes_and_not_be
     assert set(here.elements("d4-web")) == {(WORKLOAD, "198.51.100.1")}, "not saved, so nobody knows why: it stays"
     await here.enforced(policy(feed("web", "new.example.org"), identities=[WEB]))
     assert here.elements("d4-web") == {}
+
+
+async def test_stopped_right_after_a_change_of_policy_it_leaves_the_new_one_to_the_next(here: Rig) -> None:
+    await started(here)
+    await last_good_written(here)
+    here.make_sets(other := feed("other", "new.example.org"))
+    await here.enforced(policy(other, identities=[identity("shop/web", [WORKLOAD], ["other"])]))
+    here.signal()
+    assert await here.ended() == 0
+    saved = lastgood.load(here.directory / "state" / "policy.last-good")
+    assert saved is not None
+    assert [each.id for each in saved.lease_sets] == ["other"]
 
 
 async def test_while_rules_of_an_earlier_run_are_in_force_nothing_that_they_may_look_into_goes(here: Rig) -> None:

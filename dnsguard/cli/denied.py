@@ -1,14 +1,9 @@
 """`dnsguard denied`: packets that were denied, live where that is wanted."""
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from dnsguard.cli.server import Server, add_server_flags
-
-USUAL = 20
+from dnsguard.cli.records import Record, add_record_flags, one_line, show
 
 
 def main(argv: Sequence[str]) -> int:
@@ -18,39 +13,20 @@ def main(argv: Sequence[str]) -> int:
         description="Whose packets were denied, to what, and by which rule; packets that are alike share a line. So"
         " many a second are shown of one workload, and what goes beyond is counted.",
     )
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until interrupted")
-    parser.add_argument(
-        "-n", "--last", type=int, metavar="N", default=USUAL, help=f"begin with the newest N (default: {USUAL})"
-    )
-    parser.add_argument("--client", metavar="X", default="", help="only of this endpoint (NAMESPACE/NAME) or address")
     parser.add_argument("--log-rules", action="store_true", help="what rules with the action Log show, too")
-    parser.add_argument("-o", "--output", choices=("json",), help="the records themselves, a JSON object a line")
-    add_server_flags(parser)
+    add_record_flags(parser)
     arguments = parser.parse_args(argv)
-    asked = {
-        "last": str(arguments.last),
-        "client": arguments.client,
-        "action": "All" if arguments.log_rules else "",
-        "follow": "true" if arguments.follow else "",
-    }
-    parameters = {key: value for key, value in asked.items() if value}
-    with Server.of(arguments) as server:
-        for line in server.lines("/v1/denied", parameters, _say_following if arguments.follow else None):
-            print(line if arguments.output else packet_text(json.loads(line)))
-            sys.stdout.flush()
+    asked = {"action": "All" if arguments.log_rules else ""}
+    show("/v1/denied", arguments, asked, packet_text)
     return 0
 
 
-def _say_following() -> None:
-    print("following", file=sys.stderr, flush=True)
-
-
-def packet_text(record: dict[str, Any]) -> str:
+def packet_text(record: Record) -> str:
     """One record as a line for people; whatever is in it, it is one line and does nothing to a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in " ".join(_parts(record)))
+    return one_line(_parts(record))
 
 
-def _parts(record: dict[str, Any]) -> Iterator[str]:
+def _parts(record: Record) -> Iterator[str]:
     yield str(record.get("time", ""))
     if record.get("type") == "UNLOGGED":
         whose = f" of {record['of']}" if "of" in record else ""
@@ -72,14 +48,14 @@ def _parts(record: dict[str, Any]) -> Iterator[str]:
     yield f"[{_details(record)}]"
 
 
-def _end(record: dict[str, Any], side: str, endpoint: str) -> str:
+def _end(record: Record, side: str, endpoint: str) -> str:
     address, port = str(record.get(f"{side}_ip", "")), record.get(f"{side}_port")
     if port is not None:
         address = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     return f"{endpoint} ({address})" if endpoint and address else endpoint or address or "?"
 
 
-def _names(record: dict[str, Any]) -> str:
+def _names(record: Record) -> str:
     names = record.get("names")
     if names is None:
         return ""
@@ -87,13 +63,13 @@ def _names(record: dict[str, Any]) -> str:
     return f" {{{', '.join(map(str, names))}{more}}}" if names else " {no name}"
 
 
-def _icmp(record: dict[str, Any]) -> str:
+def _icmp(record: Record) -> str:
     if "icmp_type" in record:
         return f" type {record['icmp_type']} code {record.get('icmp_code', 0)}"
     return " fragment" if record.get("fragment") else ""
 
 
-def _details(record: dict[str, Any]) -> str:
+def _details(record: Record) -> str:
     count = record.get("count", 1)
     found = [str(record.get("direction", "")), f"{count} packets" if count > 1 else ""]
     way = [str(record[key]) for key in ("interface_in", "interface_out") if key in record]

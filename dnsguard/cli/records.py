@@ -1,0 +1,48 @@
+"""What the commands share that show records of a log, live where that is wanted."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from dnsguard.cli.server import Server, add_server_flags
+
+USUAL = 20
+
+Record = dict[str, Any]
+
+
+def add_record_flags(parser: argparse.ArgumentParser) -> None:
+    """Which records, and how they are shown."""
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until interrupted")
+    parser.add_argument(
+        "-n", "--last", type=int, metavar="N", default=USUAL, help=f"begin with the newest N (default: {USUAL})"
+    )
+    parser.add_argument("--client", metavar="X", default="", help="only of this endpoint (NAMESPACE/NAME) or address")
+    parser.add_argument("-o", "--output", choices=("json",), help="the records themselves, a JSON object a line")
+    add_server_flags(parser)
+
+
+def show(path: str, arguments: argparse.Namespace, asked: Mapping[str, str], text: Callable[[Record], str]) -> None:
+    """Print the records; ``asked``: what else of the query is said. What is empty is not."""
+    common = {
+        "last": str(arguments.last),
+        "client": arguments.client,
+        "follow": "true" if arguments.follow else "",
+    }
+    parameters = {key: value for key, value in {**common, **asked}.items() if value}
+    with Server.of(arguments) as server:
+        for line in server.lines(path, parameters, _say_following if arguments.follow else None):
+            print(line if arguments.output else text(json.loads(line)))
+            sys.stdout.flush()
+
+
+def one_line(parts: Iterator[str]) -> str:
+    """A record for people; whatever is in it, it is one line and does nothing to a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in " ".join(parts))
+
+
+def _say_following() -> None:
+    """Apart from the records: whoever causes some only once this is there misses none."""
+    print("following", file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dnsguard.files import replace_file
 from dnsguard.netlink.bridges import all_call, has_bridge_hooks, machine_bridges, set_calls
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class BridgeHooks:
         """What it was before, for `restore_bridges`; what an earlier run noted counts."""
         noted = _noted(self._marker)
         if name not in noted:
-            self._marker.write_text(json.dumps({**noted, name: calls}))
+            replace_file(self._marker, [json.dumps({**noted, name: calls}).encode()])
 
 
 def restore_bridges(state_dir: Path) -> bool:

@@ -204,32 +204,24 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
 
         stack.enter_context(Lookout(sentinel, harmed))
         log.info("API on %s, token in %s, state in %s", settings.api_url, settings.token_file, settings.state_dir)
+        work = {
+            "enforcement": enforcer.run(),
+            "store": follow(store, inputs, changed, kept.failed),
+            "addresses": watch_addresses(lambda: inputs.resources, enforcer.wake),
+            "interception": diverting.run(),
+            "bridge ports": plugs.run(),
+            "bridge hooks": bridge_hooks.run(),
+            "dead-man switch": deadman.run(),
+            "set uses": tell_uses(enforcer, link),
+            "denied packets": packets.run(),
+            "collector": collect_when_quiet(lambda: enforcer.in_sync),
+        }
         async with asyncio.TaskGroup() as tasks:
-            enforcing = tasks.create_task(enforcer.run(), name="enforcement")
-            following = tasks.create_task(follow(store, inputs, changed, kept.failed), name="store")
-            watching = tasks.create_task(watch_addresses(lambda: inputs.resources, enforcer.wake), name="addresses")
-            keeping = tasks.create_task(diverting.run(), name="interception")
-            plugging = tasks.create_task(plugs.run(), name="bridge ports")
-            hooking = tasks.create_task(bridge_hooks.run(), name="bridge hooks")
-            minding = tasks.create_task(deadman.run(), name="dead-man switch")
-            telling = tasks.create_task(tell_uses(enforcer, link), name="set uses")
-            denying = tasks.create_task(packets.run(), name="denied packets")
-            collecting = tasks.create_task(collect_when_quiet(lambda: enforcer.in_sync), name="collector")
+            running = [tasks.create_task(each, name=name) for name, each in work.items()]
             serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
             await stopped.wait()
             log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
-            for task in (
-                following,
-                watching,
-                telling,
-                collecting,
-                enforcing,
-                keeping,
-                plugging,
-                hooking,
-                minding,
-                denying,
-            ):
+            for task in running:
                 task.cancel()
             await app.state.streams.close()
             dns_log.close()

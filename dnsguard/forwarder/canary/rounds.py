@@ -7,7 +7,6 @@ was allowed goes on for as long as its connection does.
 """
 
 import asyncio
-import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from dnsguard.leases.changes import Element, Place
 from dnsguard.netlink import dumps, nftables
 from dnsguard.netlink.linkmessages import Road
 from dnsguard.netlink.nftables import Message
-from dnsguard.netlink.socket import NetlinkError
 
 ATTEMPTS: Final = 3
 """A machine under load loses a packet now and then."""
@@ -187,8 +185,5 @@ class Rounds:
         """A counter that is not there has counted nothing."""
         counters = ALLOWED_OUT, ALLOWED_IN, DENIED_OUT
         requests = [nftables.counter_request(self._writes.table, name) for name in counters]
-        try:
-            answers = self._asks.ask(requests, ASK_SECONDS)
-        except OSError as error:  # of a socket that died, for which the next transaction opens another
-            raise NetlinkError(error.errno or errno.EIO, None, "counters") from None
+        answers = self._asks.ask(requests, ASK_SECONDS)
         return _Counted(*(0 if answer is None else dumps.counters([answer])[0].packets for answer in answers))

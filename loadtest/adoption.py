@@ -35,7 +35,7 @@ CLIENTS = 64
 SIGNALS = (signal.SIGTERM, signal.SIGKILL)
 POLICIES_OF_PATTERNS = 10
 _HEALTH = "127.0.0.1:9153"
-_PATIENCE = 120.0
+_PATIENCE = 300.0
 _SETTLED = 2.0
 """Seconds of look-ups before a signal, and after all is well again."""
 

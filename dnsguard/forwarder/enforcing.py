@@ -165,13 +165,14 @@ class Enforcing:
         if first and self._continues:
             # Who asks must not wait until all is listed that stands in the kernel: see `adopt`.
             self._committer.unsure = self._standing
-            changes = self._book.replace_policy(feeds, clients, now)
+            self._book.replace_policy(feeds, clients, now)
             self._configure(snapshot.configuration)
-        else:
-            # Without the policy that they were written for, nothing but what was learned can justify them.
-            self._book.inherit(left)
-            self._configure(snapshot.configuration)
-            changes = self._book.replace_policy(feeds, clients, now)
+            self._changed()
+            return ""  # nothing was learned that could be written: see `catch_up`
+        # Without the policy that they were written for, nothing but what was learned can justify them.
+        self._book.inherit(left)
+        self._configure(snapshot.configuration)
+        changes = self._book.replace_policy(feeds, clients, now)
         self._changed()
         await self._write(changes)  # what is refused is owed, and written with the rest
         # A snapshot also comes when the table was lost and made anew: nothing counts as written.

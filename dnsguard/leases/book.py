@@ -181,7 +181,10 @@ class LeaseBook:
             and (feed is None or old.patterns - feed.patterns)
             for kernel_set in (old.kernel_set_v4, old.kernel_set_v6) for key in self.held.inherited_at(kernel_set)
         ]  # fmt: skip
-        return self._rule.settle(revise(self.roster, self.library, feeds, clients).union(narrowed), now)
+        touched = revise(self.roster, self.library, feeds, clients).union(narrowed)
+        if not (self.library.edges or self.held.count or self.held.inherited()):
+            touched = set()  # nothing can be due, and nobody is answered before this is done
+        return self._rule.settle(touched, now)
 
     def inherit(self, elements: Iterable[Element], *, void: bool = False) -> None:
         """Take note of what a process before us left in the kernel, which the saved data may not account for.

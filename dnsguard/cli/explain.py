@@ -35,14 +35,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--protocol", help="TCP (default), UDP, SCTP, ICMP, ICMPv6, UDPLite or a number")
     parser.add_argument("--from-port", type=_port_number, metavar="PORT", help="source port; default: not known")
     parser.add_argument("--icmp-type", type=_byte, metavar="TYPE", help="default: echo request")
-    parser.add_argument("--icmp-code", type=_byte, metavar="CODE")
+    parser.add_argument("--icmp-code", type=_byte, metavar="CODE", help="of that type; default: not known")
     parser.add_argument(
         "--pending",
         action="store_true",
         help="say what would happen if what is staged were in force, even where that is the same",
     )
     parser.add_argument("--exit-code", action="store_true", help=f"exit with {DENIED} where it is denied")
-    parser.add_argument("-o", "--output", choices=("json", "yaml"))
+    parser.add_argument("-o", "--output", choices=("json", "yaml"), help="instead of text")
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
     with Server.of(arguments) as server:

@@ -24,9 +24,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("words", nargs="+", metavar="KIND [NAME]", help="kind, or kind and names, or KIND/NAME")
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("-n", "--namespace", help="default: default")
-    scope.add_argument("-A", "--all-namespaces", action="store_true")
+    scope.add_argument("-A", "--all-namespaces", action="store_true", help="objects of all of them")
     parser.add_argument("-l", "--selector", help="label selector, as app=web,tier in (a,b)")
-    parser.add_argument("-o", "--output", choices=("yaml", "json", "wide", "name"))
+    parser.add_argument("-o", "--output", choices=("yaml", "json", "wide", "name"), help="instead of a table")
     parser.add_argument("-w", "--watch", action="store_true", help="go on showing changes")
     parser.add_argument(
         "--stats", action="store_true", help="show what rules of policies, profiles or tiers matched on the server's"

@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
         " or no answer, 2 bad input.",
     )
     parser.add_argument("--exit-code", action="store_true", help=f"exit with {PROBLEMS} where there are problems")
-    parser.add_argument("-o", "--output", choices=("json", "yaml"))
+    parser.add_argument("-o", "--output", choices=("json", "yaml"), help="instead of text")
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
     with Server.of(arguments) as server:

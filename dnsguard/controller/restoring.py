@@ -49,8 +49,9 @@ class Restorations:
         if not self.count:
             return ""
         seen = f"noticed and closed within {_written(self.unnoticed)}, " if self.unnoticed else ""
+        often = "once, " if self.count == 1 else f"{self.count} times, the last time "
         return (
-            f"others removed the table or parts of it, which was restored: {self.count} times, the last time {seen}"
+            f"others removed the table or parts of it, which was restored: {often}{seen}"
             f"restored after {_written(self.took)}"
         )
 

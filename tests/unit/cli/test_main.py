@@ -1,5 +1,6 @@
 """The command line as a whole."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -38,6 +39,15 @@ def test_every_command_has_a_module_that_says_how_it_is_used(run: Run, command: 
     code, out, _ = run(command.name, "--help")
     assert code == 0
     assert f"usage: dnsguard {command.name}" in out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
+def test_help_says_something_of_every_flag(command: Command, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[argparse.ArgumentParser] = []
+    monkeypatch.setattr(argparse.ArgumentParser, "print_help", lambda parser, _=None: seen.append(parser))
+    run(command.name, "--help")
+    (parser,) = seen
+    assert [action.dest for action in parser._actions if not action.help] == []
 
 
 def test_version(run: Run) -> None:

@@ -348,7 +348,7 @@ async def test_leases_that_others_removed_are_asserted_anew_and_no_rule_is_touch
         loop.enforcer.harmed(Sighting(Harm.LEASES, 0.01, monotonic()))
         await until(lambda: "reassert a" in loop.journal)
         assert "open" not in loop.since()
-        assert "restored: 1 times" in loop.enforcer.restorations.summary
+        assert "restored: once, " in loop.enforcer.restorations.summary
 
 
 async def test_rules_that_the_sentinel_could_put_back_need_nothing_else() -> None:

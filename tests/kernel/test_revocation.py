@@ -4,6 +4,7 @@ import contextlib
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -16,9 +17,11 @@ from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import DenyAction, HostAction, Settings
 from dnsguard.netlink import nftables
+from dnsguard.netlink.codec import be32
 from dnsguard.netlink.flowmarks import FlowMarks
 from dnsguard.netlink.nftables import Element
 from tests.support.compiled import compiled, host, lease_set, nets, policy, policy_class, tier, workload
+from tests.support.conntrack import Connections, entry
 from tests.support.judging import Judging, judging
 from tests.support.road import PATIENCE_SECONDS, Road, road
 from tests.support.talk import ICMP, TCP, UDP, Talk, talk
@@ -205,6 +208,27 @@ def test_a_thousand_revisions_lose_no_packet_of_what_is_allowed(way: Road, mask:
         assert min(passed) > revisions / 10, passed
         assert node.sweeper.cut == 0
         assert node.revoker.begun > revisions
+
+
+@pytest.mark.timeout(120)
+def test_under_revisions_without_end_every_connection_has_its_turn(node: Judging) -> None:
+    """In a table so large that no sweep comes to its end before the next revision begins."""
+    before = node.road.driver.revision()
+    assert before is not None
+    allowed = be32(8, before.value)
+    with node.road.node.entered(), contextlib.closing(Connections()) as table, contextlib.ExitStack() as stack:
+        stack.callback(table.forget)
+        table.add(*(entry(A, NET, source_port=number) + allowed for number in range(1_024, 4_096)))
+        talks = [stack.enter_context(talk(node.road, UDP, "a", A, "net", NET, port)) for port in (5001, 5002, 5003)]
+        node.enforce(everything(**OUT), SETTINGS)
+        give_up = time.monotonic() + 4 * PATIENCE_SECONDS
+        while talks:
+            assert time.monotonic() < give_up, f"{len(talks)} were never judged"
+            for _ in range(5):
+                assert not node.sweeper.is_done, "it was not overtaken, so nothing is shown"
+                node.revise()
+            if talks[-1].back() == REVOKED:
+                talks.pop()
 
 
 def test_other_bits_of_marks_are_left_alone(node: Judging) -> None:

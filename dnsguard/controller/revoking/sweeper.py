@@ -46,7 +46,7 @@ class Policy:
 
 
 class _Superseded(Exception):
-    """Another revision is in force."""
+    """What is in force is of no use to what is under way."""
 
 
 class Sweeper:
@@ -69,6 +69,9 @@ class Sweeper:
 
         self._carried: set[int] | None = None
         """Values that connections may carry besides "not judged" and "denied"; None: any."""
+
+        self._begun: set[int] = set()
+        """The values of revisions since the sweep that is under way began."""
 
         self._gone: set[Address] = set()
         self._stopped = False
@@ -118,6 +121,8 @@ class Sweeper:
         with self._changed:
             if self._carried is not None:
                 self._carried.add(policy.revision.value)
+            if self._policy is None or self._policy.epoch != policy.epoch:
+                self._begun.add(policy.revision.value)
             self._policy = policy
             self._changed.notify()
 
@@ -146,6 +151,7 @@ class Sweeper:
                 if self._stopped:
                     return
                 policy, gone = self._policy, frozenset(self._gone)
+                self._begun = set()
             assert policy is not None  # noqa: S101 - or there would be no work
             started = time.monotonic()
             try:
@@ -179,7 +185,8 @@ class Sweeper:
             self._changed.wait_for(lambda: self._stopped or self._policy is not policy, seconds)
 
     def _sweep(self, policy: Policy) -> None:
-        """Judge every connection that is of another revision."""
+        """Judge every connection that is of another revision. Where still another one begins meanwhile, go on with
+        that: from the beginning again, what is late in the table would not be judged as long as policy changes."""
         mask = policy.revision.mask
         with self._changed:
             carried = None if self._carried is None else set(self._carried)
@@ -187,12 +194,13 @@ class Sweeper:
         denied: set[bytes] = set()
         cut = judged = 0
         with contextlib.closing(self._stale(policy.revision, carried)) as stale:
-            for some in _batches(stale):
-                rulings = judge.judge(some)
-                current = self._current(policy)
-                if current is not judged_by and Ruling.DENIED in rulings:
-                    # The revision is the same: what was allowed is so still, and what was denied may be allowed now.
+            for listed in _batches(stale):
+                rulings = judge.judge(listed)
+                some, current = listed, self._current(mask)
+                if current.epoch != judged_by.epoch or (current is not judged_by and Ruling.DENIED in rulings):
+                    # What was denied may be allowed now. What was allowed is so still where the revision is the same.
                     judge, judged_by = self._judge(current), current
+                    some = [each for each in listed if each.mark & mask != current.revision.value]
                     rulings = judge.judge(some)
                 self._flows.mark(_marks(some, rulings, mask), mask)
                 judged += len(some)
@@ -203,8 +211,7 @@ class Sweeper:
         with self._changed:
             self._swept = policy.epoch
             self._denied = denied
-            if self._policy is not None and self._policy.epoch == policy.epoch:
-                self._carried = {policy.revision.value}
+            self._carried = {policy.revision.value} | self._begun
         self.cut += cut
         self.judged += judged
         if cut:
@@ -229,16 +236,17 @@ class Sweeper:
         packed = frozenset(address.packed for address in gone)
         with contextlib.closing(self._flows.marked(mask, value)) as found:
             for some in _batches(found):
-                self._current(policy)
+                if self._current(mask).epoch != policy.epoch:
+                    raise _Superseded
                 mine = [(each, mask) for each in some if not packed.isdisjoint(each.opening[:2])]
                 self._flows.mark(mine, mask)
         with self._changed:
             self._gone -= gone
 
-    def _current(self, policy: Policy) -> Policy:
-        """What is in force, as long as it is of the same revision."""
+    def _current(self, mask: int) -> Policy:
+        """What is in force, as long as its revisions stand in the same bits."""
         current = self._policy
-        if self._stopped or current is None or current.epoch != policy.epoch:
+        if self._stopped or current is None or current.revision.mask != mask:
             raise _Superseded
         return current
 

@@ -53,6 +53,9 @@ class Lookout:
                 sighting = self._sentinel.look()
             except DnsguardError as error:  # the enforcement loop looks, too, and says what comes of it
                 trouble = str(error)
+            except Exception as error:
+                # A mistake of ours must not be the last thing that this thread does.
+                trouble = f"internal error: {error!r}"
             else:
                 if sighting is not None:
                     self._seen(sighting)

@@ -35,3 +35,13 @@ def test_every_sighting_is_told_and_refusals_end_nothing(caplog: pytest.LogCaptu
     assert [record.message for record in caplog.records].count(
         "whether others changed the table cannot be seen at once: no"
     ) == 2
+
+
+def test_a_mistake_of_ours_does_not_end_the_looking(caplog: pytest.LogCaptureFixture) -> None:
+    looks = Looks(IndexError("of ours"), IndexError("of ours"), SIGHTING)
+    told: list[Sighting] = []
+    with Lookout(looks, told.append, pause=0):
+        assert looks.ended.wait(5)
+    assert told == [SIGHTING]
+    (said,) = [record.message for record in caplog.records]
+    assert said.endswith("internal error: IndexError('of ours')")

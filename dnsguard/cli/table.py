@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from dnsguard.resources import Kind
@@ -18,14 +19,21 @@ class Column(NamedTuple):
     only_wide: bool = False
 
 
-def _spec(*path: str) -> Callable[[Object], object]:
+def _part(*path: str) -> Callable[[Object], object]:
+    """What stands at the end of the path; None where something on the way is missing."""
+
     def cell(value: Object) -> object:
-        found: Any = value.get("spec")
+        found: Any = value
         for step in path:
             found = found.get(step) if isinstance(found, dict) else None
         return found
 
     return cell
+
+
+_spec = partial(_part, "spec")
+_stat = partial(_part, "stats")
+"""What `dnsguard get --stats` adds to an object."""
 
 
 def _count(field: str) -> Callable[[Object], object]:
@@ -98,18 +106,6 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "hostendpoints": _ENDPOINT,
     "felixconfigurations": (Column("FIELDS", lambda value: sorted(value.get("spec") or {})),),
 }
-
-
-def _stat(*path: str) -> Callable[[Object], object]:
-    """A part of what `dnsguard get --stats` adds to an object."""
-
-    def cell(value: Object) -> object:
-        found: Any = value.get("stats")
-        for step in path:
-            found = found.get(step) if isinstance(found, dict) else None
-        return found
-
-    return cell
 
 
 _SUMS = tuple(

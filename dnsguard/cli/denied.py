@@ -10,8 +10,8 @@ def main(argv: Sequence[str]) -> int:
     """Show records."""
     parser = argparse.ArgumentParser(
         prog="dnsguard denied",
-        description="Whose packets were denied, to what, and by which rule; packets that are alike share a line. So"
-        " many a second are shown of one workload, and what goes beyond is counted.",
+        description="Whose packets were denied, to what, and by which rule; packets that are alike share a line. Of"
+        " each interface packet_log_rate a second are shown, and what goes beyond is counted.",
     )
     parser.add_argument("--log-rules", action="store_true", help="what rules with the action Log show, too")
     add_record_flags(parser)

@@ -10,8 +10,8 @@
                      only what bears its address, and from it to a port of nobody nothing that bears a workload's
     output     -200  from the node: what bears a workload's address leaves by its port, whatever the bridge learned
 
-The IP hooks take from such a bridge only what is marked as checked (`hooks`). So where this table is missing, and for a
-port that nobody heard of yet, everything is closed. Bridged packets are at the IP hooks only with br_netfilter; they
+The IP hooks take from such a bridge only what is marked as checked (`sources`). So where this table is missing, and for
+a port that nobody heard of yet, everything is closed. Bridged packets are at the IP hooks only with br_netfilter; they
 are marked there, and without the mark they end here (priority 100 is after br_netfilter's, 0).
 """
 

@@ -1,6 +1,7 @@
 """Which names led clients to addresses: answers the controller, a little at a time between DNS answers."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -12,6 +13,8 @@ from dnsguard.forwarder.withheld import Withheld
 from dnsguard.leases import NODE, LeaseBook, Scope
 from dnsguard.leases.naming import names_of
 from dnsguard.link.messages import NamesQuery, NamesReply, VisitedNames
+
+log = logging.getLogger(__name__)
 
 MOST_WAITING: Final = 8
 """Queries; the controller asks one at a time, and a new one after a restart."""
@@ -47,11 +50,18 @@ class Naming:
             self._loop.call_soon(self._step)
 
     def _step(self) -> None:
-        if self._steps is not None:
-            if next(self._steps, self) is self:
-                self._steps = None
-            else:
-                self._loop.call_soon(self._step)
+        if self._steps is None:
+            return
+        try:
+            is_done = next(self._steps, self) is self
+        except Exception:
+            # A mistake of ours must not be the end of all answers: the query it concerns has none.
+            log.exception("which names led where could not be said")
+            self._steps, is_done = self._work(), False
+        if is_done:
+            self._steps = None
+        else:
+            self._loop.call_soon(self._step)
 
     def _work(self) -> Iterator[None]:
         while self._waiting:

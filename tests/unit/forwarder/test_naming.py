@@ -2,11 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from dnsguard.dns.eligible import Eligible
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.naming import Naming
 from dnsguard.forwarder.withheld import Withheld
-from dnsguard.leases import LeaseBook, Terms
+from dnsguard.leases import LeaseBook, Scope, Terms
 from dnsguard.link.messages import NamesQuery, NamesReply, Visited, VisitedNames
 from tests.unit.leases.naive import answer, packed
 
@@ -31,3 +33,25 @@ async def test_all_that_is_asked_is_answered_in_order() -> None:
     naming.take(NamesQuery(9, ()))
     assert await asyncio.wait_for(replies.get(), 10) == NamesReply(9, ())
     assert counters.names_asked == 6
+
+
+async def test_a_mistake_of_ours_leaves_one_query_unanswered_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    book = LeaseBook()
+    replies: asyncio.Queue[NamesReply] = asyncio.Queue()
+    faults = [IndexError("of ours"), None, IndexError("of ours")]
+
+    def scope(client: bytes) -> Scope:
+        if fault := faults.pop(0):
+            raise fault
+        return book.scope_of(client)
+
+    naming = Naming(book, scope, Withheld(Eligible(set, None)), replies.put_nowait, ForwarderCounters())
+    for number in 7, 8:
+        naming.take(NamesQuery(number, (Visited(CLIENT, "192.0.2.1"),)))
+    answered = VisitedNames(CLIENT, "192.0.2.1", ())
+    assert await asyncio.wait_for(replies.get(), 10) == NamesReply(8, (answered,))
+    naming.take(NamesQuery(9, (Visited(CLIENT, "192.0.2.1"),)))
+    await asyncio.sleep(0)
+    naming.take(NamesQuery(10, ()))
+    assert await asyncio.wait_for(replies.get(), 10) == NamesReply(10, ())
+    assert [record.message for record in caplog.records] == ["which names led where could not be said"] * 2

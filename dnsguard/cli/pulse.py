@@ -1,5 +1,6 @@
 """Whether a process still answers, and is not only there: by its health address, asked now and then."""
 
+import contextlib
 import socket
 from typing import Final
 
@@ -43,9 +44,13 @@ class HealthPulse:
         return self._silent >= SILENT
 
     def _is_answered(self) -> bool:
+        """Whether anything comes back, be it that the connection ends: one that hangs does not do that either, and one
+        that lives does where others hold all the connections that it takes."""
         try:
             with socket.create_connection(self._where, self.patience) as connection:
-                connection.sendall(_REQUEST)
-                return bool(connection.recv(1))
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(_REQUEST)
+                    connection.recv(1)
+                return True
         except OSError:
             return False

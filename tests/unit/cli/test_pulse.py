@@ -1,10 +1,13 @@
 """A process that answered and does so no more hangs; one that never did does not."""
 
+import asyncio
+import contextlib
 import socket
 import threading
 from ipaddress import ip_address
 
 from dnsguard.cli.pulse import SILENT, HealthPulse
+from dnsguard.forwarder.health import HealthServer
 from dnsguard.settings import SocketAddress
 
 
@@ -60,3 +63,20 @@ def test_who_lets_us_connect_and_says_nothing_does_not_answer() -> None:
     pulse.patience = 0.01
     with socket.create_server(("127.0.0.1", place.port)):
         assert [pulse.hangs() for _ in range(SILENT)] == [False] * (SILENT - 1) + [True]
+
+
+async def test_who_lives_does_not_hang_though_others_hold_all_its_connections() -> None:
+    place = Place()
+    server = HealthServer(list, str)
+    await server.start("127.0.0.1", place.port)
+    pulse = place.pulse()
+    assert not await asyncio.to_thread(pulse.hangs)
+    assert pulse.has_answered
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.close)
+        for _ in range(100):
+            idle = stack.enter_context(socket.create_connection(("127.0.0.1", place.port)))
+            idle.setblocking(False)
+            await asyncio.sleep(0)
+        for _ in range(SILENT):
+            assert not await asyncio.to_thread(pulse.hangs)

@@ -69,10 +69,11 @@ class Merging:
             self._open[packet] = Merged(packet, source_port, party, decided, now, now, 1)
 
     def due(self, now: float, window: float = WINDOW) -> list[Merged]:
-        """The records whose time is over, the oldest first; they are out of here."""
+        """The records whose time is over, the oldest first; they are out of here. So are those of a time that is still
+        to come: the clock was set back."""
         found: list[Merged] = []
         for each in self._open.values():  # in the order in which they began
-            if each.first + window > now:
+            if each.first <= now < each.first + window:
                 break
             found.append(each)
         for each in found:

@@ -9,6 +9,9 @@ LINE: Final = 1024
 MAX_CLIENTS: Final = 65_536
 """Whose shares are counted apart; addresses of senders can be forged. Those beyond have one share together."""
 
+LATE: Final = 60
+"""Seconds: no query is under way for so long."""
+
 OTHERS: Final = b""
 """The clients beyond ``MAX_CLIENTS``."""
 
@@ -38,7 +41,8 @@ class Shares:
     def admits(self, client: bytes, now: float) -> bool:
         """Whether one more record of this client may be written; where not, it is counted."""
         second = int(now)
-        if second > self._second:  # never backwards: answers end in another order than their queries came
+        # Not backwards, as answers end in another order than their queries came; but for a clock that was set back.
+        if second > self._second or second < self._second - LATE:
             self._second = second
             self._lines.clear()
             self._bytes.clear()

@@ -72,3 +72,15 @@ def test_all_together_have_an_end() -> None:
         take(merging, PACKET, 10.0 + number, f"client-{number}")
         take(merging, PACKET._replace(destination_port=number), 10.0, f"client-{number}")
     assert (len(merging), merging.crowded(), merging.crowded(), merging.suppressed) == (3, 3, 0, 3)
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up() -> None:
+    merging = Merging(client_records=1)
+    take(merging, PACKET, 10_000.0)
+    take(merging, PACKET._replace(destination_port=1), 10_000.0)
+    assert [each.first for each in merging.due(6_400.0)] == [10_000.0]
+    take(merging, PACKET, 6_400.0)
+    take(merging, PACKET._replace(destination_port=1), 6_400.5)
+    assert merging.due(6_400.5) == []
+    assert [each.first for each in merging.due(6_401.0)] == [6_400.0]
+    assert merging.suppressed == 2, "its share is that of one second"

@@ -94,7 +94,7 @@ def test_what_the_readme_runs_does_what_it_says(shell: Shell, tmp_path: Path) ->
         if mine.startswith("dnsguard run"):
             mine = mine.replace(" &\n", f" > {tmp_path}/log 2>&1 &\n")
         if mine.startswith("dnsguard uninstall"):
-            assert shell.typed("kill %dnsguard; wait %dnsguard")[0] == 0
+            assert shell.typed("kill %1 %2; wait %2")[0] == 0
         (begins,) = [each for each in SAID if command.startswith(each)] or [""]
         seen.add(begins)
         if SAID.get(begins):

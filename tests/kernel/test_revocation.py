@@ -145,7 +145,8 @@ def test_the_kernel_alone_cuts_it_as_soon_as_whoever_opened_it_speaks(
         assert connection.forth() == denied
         assert connection.back() == REVOKED
         kernel_alone.enforce(everything(), SETTINGS)
-        assert connection.back() == REVOKED
+        if kind != TCP:  # which by itself sends again what was denied, a fifth of a second later
+            assert connection.back() == REVOKED
         assert connection.forth() == ARRIVED, "allowed again, it goes on"
         assert connection.back() == ARRIVED
 

@@ -4,7 +4,8 @@
 
     prerouting -200  by a workload's port: its own addresses in IP, ARP and neighbour discovery, its own Ethernet
                      address where it is known, nothing else; what passes is marked as checked
-                     by other ports of its bridge: everything but workloads' addresses, and marked, too
+                     by other ports of its bridge: everything but workloads' addresses, those of Ethernet included where
+                     they are known, and marked, too
     input      -200  to the node by a workload's port: only what was checked (bridges take some frames past prerouting)
     forward     100  to or from a workload's port: only what was checked, and what policy judged at the IP hooks; to it
                      only what bears its address, and from it to a port of nobody nothing that bears a workload's
@@ -47,6 +48,7 @@ from dnsguard.dataplane.rules import (
     content_chain,
 )
 from dnsguard.dataplane.setnames import (
+    BRIDGED_MAC_SET,
     BRIDGED_TARGET_SET,
     CLOSED_PORT_SET,
     MAC_PORT_SET,
@@ -126,6 +128,8 @@ def _from_workload(additions: Additions, sets: Container[str]) -> str:
     if MAC_SET in sets:
         another = InterfaceIn(Way.IN, MAC_PORT_SET), PortSays(FrameField.HARDWARE, MAC_SET, negated=True)
         rules += additions.deny(another, naming.COUNTER_SPOOFED, "not this workload's Ethernet address")
+        taken = InterfaceIn(Way.IN, MAC_PORT_SET, negated=True), Says(FrameField.HARDWARE, BRIDGED_MAC_SET)
+        rules += additions.deny(taken, naming.COUNTER_SPOOFED, "another workload's Ethernet address")
     if port_source_set(4) in sets:
         own = _IP[4], ArrivesWith(4, port_source_set(4))
         rules.append(Rule((*own, *_checked(additions.settings)), "its own address"))
@@ -188,6 +192,8 @@ def _from_others(additions: Additions, sets: Container[str]) -> str:
     """By a port of nobody, as the uplink's: whatever is not in the name of a workload on a bridge."""
     rules = [_unmarked(additions.settings)]
     taken: list[tuple[Match, ...]] = []
+    if BRIDGED_MAC_SET in sets:
+        taken.append((Says(FrameField.HARDWARE, BRIDGED_MAC_SET),))  # before the bridge learns that it is there
     if bridged_set(4) in sets:
         taken.append((_IP[4], AddressIn(Side.SOURCE, 4, bridged_set(4))))
         taken.append((_ARP, Says(FrameField.ARP_ADDRESS, bridged_set(4))))

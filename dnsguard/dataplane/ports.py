@@ -12,6 +12,7 @@ from dnsguard.calc.compiled import CompiledEndpoint
 from dnsguard.calc.evaluator.node import is_one_of
 from dnsguard.dataplane.setnames import (
     BRIDGE_SET,
+    BRIDGED_MAC_SET,
     BRIDGED_TARGET_SET,
     CLOSED_PORT_SET,
     MAC_PORT_SET,
@@ -34,6 +35,7 @@ PORT_SETS = {
     PORT_SET: KeyType.INTERFACE,
     MAC_PORT_SET: KeyType.INTERFACE,
     MAC_SET: KeyType.INTERFACE_ETHER,
+    BRIDGED_MAC_SET: KeyType.ETHER,
     port_source_set(4): KeyType.INTERFACE_IPV4,
     port_source_set(6): KeyType.INTERFACE_IPV6,
     PORT_TARGET_SET: KeyType.INTERFACE_TARGET,
@@ -61,6 +63,7 @@ def port_keys(endpoint: CompiledEndpoint, bridge: str) -> Iterator[tuple[str, li
     if mac:
         yield MAC_PORT_SET, [port]
         yield MAC_SET, [port + mac.ljust(8, b"\0")]
+        yield BRIDGED_MAC_SET, [mac]
 
 
 def _ethernet(text: str) -> bytes:

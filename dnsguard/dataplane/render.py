@@ -184,6 +184,8 @@ def key_text(key_type: KeyType, key: bytes) -> str:
             return _interface_text(key)
         case KeyType.INTERFACE_IPV4:
             return f"{_interface_text(key[:16])} . {IPv4Address(key[16:])}"
+        case KeyType.ETHER:
+            return key.hex(":")
         case KeyType.INTERFACE_ETHER:
             return f"{_interface_text(key[:16])} . {key[16:22].hex(':')}"
         case KeyType.TARGET:

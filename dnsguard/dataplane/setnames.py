@@ -57,6 +57,9 @@ OTHER_PORT_SET = "other-ports"
 MAC_SET = "port-macs"
 """(port, Ethernet address) of those that say one."""
 
+BRIDGED_MAC_SET = "bridged-macs"
+"""The Ethernet addresses of those."""
+
 PORT_TARGET_SET = "port-targets"
 """(port, IPv6 address) as neighbour discovery has it."""
 

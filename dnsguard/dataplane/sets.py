@@ -26,6 +26,7 @@ class KeyType(Enum):
     INTERFACE = ("ifname", (41,), 16)
     INTERFACE_IPV4 = ("ifname . ipv4_addr", (41, 7), 20)
     INTERFACE_IPV6 = ("ifname . ipv6_addr", (41, 8), 32)
+    ETHER = ("ether_addr", (9,), 6)
     INTERFACE_ETHER = ("ifname . ether_addr", (41, 9), 24)
     TARGET = ("@th,64,128", (4,), 16, TYPEOF_TARGET)
     """The address that a neighbour solicitation or advertisement is about; nft 1.0.6 has no name for it."""

@@ -231,6 +231,18 @@ def test_an_ethernet_address_that_is_known_is_held_to(strict: Lan) -> None:
     assert strict.throw("b", "c", arp(own, B, C)) == ARRIVED
 
 
+@pytest.mark.parametrize("thief", ["lan", "u", "c"])
+def test_nobody_else_uses_an_ethernet_address_that_is_known(yard: Lan, thief: str) -> None:
+    """The bridge would believe that the workload is there, and what is for it would go nowhere."""
+    known = policies(yard, macs=True)
+    without = [replace(each, mac="") if each.interface == "veth-c" else each for each in known.endpoints.values()]
+    yard.tables.apply(build_plan(compiled(endpoints=without, policies=list(known.policies.values())), SETTINGS))
+    own, stolen, to, place = yard.mac(thief), yard.mac("a"), yard.mac("node"), address(thief)
+    assert yard.throw(thief, "node", udp4(to, stolen, place, NODE, 53)) == SPOOFED
+    assert yard.throw(thief, "b", arp(own, place, B, source=stolen)) == SPOOFED
+    assert yard.throw(thief, "node", udp4(to, own, place, NODE, 53)) == ARRIVED
+
+
 def test_with_it_the_link_local_address_is_known(strict: Lan) -> None:
     own = strict.mac("b")
     identifier = bytes((own[0] ^ 2,)) + own[1:3] + b"\xff\xfe" + own[3:]

@@ -10,6 +10,7 @@ log = logging.getLogger(__name__)
 _PATIENCE = 5.0
 _LINE = 4096
 _CONNECTIONS = 32
+"""At a time; one more, and the one that has been silent for longest is closed."""
 
 _REASONS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Unavailable"}
 
@@ -26,7 +27,8 @@ class HealthServer:
         self._metrics = metrics
         self._ready = ready
         self._server: asyncio.Server | None = None
-        self._open = 0
+        self._open: dict[asyncio.StreamWriter, None] = {}
+        """The oldest first."""
 
     async def start(self, address: str, port: int) -> int:
         """Listen; the port in use. Raises OSError."""
@@ -38,17 +40,20 @@ class HealthServer:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
+        self._open[writer] = None
+        if len(self._open) > _CONNECTIONS:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            oldest.transport.abort()
         try:
-            if self._open <= _CONNECTIONS:
-                async with asyncio.timeout(_PATIENCE):
-                    request = await reader.readuntil(b"\r\n\r\n")
-                    writer.write(_response(*self._answer(request)))
-                    await writer.drain()
+            async with asyncio.timeout(_PATIENCE):
+                request = await reader.readuntil(b"\r\n\r\n")
+                writer.write(_response(*self._answer(request)))
+                await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             log.debug("health request: %s", error)
         finally:
-            self._open -= 1
+            self._open.pop(writer, None)
             writer.close()
 
     def _answer(self, request: bytes) -> tuple[int, str]:

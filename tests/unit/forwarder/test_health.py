@@ -57,3 +57,12 @@ async def test_a_request_that_is_too_long_or_cut_ends_the_connection(port: int) 
     assert await said(port, b"GET /" + b"x" * 100_000) == ("", "")
     assert await said(port, b"GET /healthz HT") == ("", "")
     assert (await said(port, b"GET /healthz HTTP/1.1\r\n\r\n"))[1] == "ok\n"
+
+
+async def test_who_says_nothing_keeps_nobody_out(port: int) -> None:
+    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+    try:
+        assert (await said(port, b"GET /healthz HTTP/1.1\r\n\r\n"))[1] == "ok\n"
+    finally:
+        for _, writer in idle:
+            writer.close()

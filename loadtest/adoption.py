@@ -89,6 +89,11 @@ class Restart:
 
     megabytes: float
 
+    def is_wrong(self, leases: int) -> bool:
+        """Whether more was lost than may be of so many leases: what a killed process was just answering."""
+        lost = self.failed if self.kind == "SIGKILL" else self.unanswered + self.failed
+        return lost > 0 or self.elements < leases
+
 
 @dataclass(slots=True)
 class Program:
@@ -114,7 +119,7 @@ class Program:
         return (
             self.elements < self.leases
             or self.unanswered > 0
-            or any(each.unanswered + each.failed or each.elements < self.leases for each in self.restarts)
+            or any(each.is_wrong(self.leases) for each in self.restarts)
         )
 
 

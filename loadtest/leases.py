@@ -46,9 +46,10 @@ def lines(pairs: Sequence[Held], program: Program, options: Options) -> Iterator
         yield (
             f"{restart.kind}: ended after {restart.ended:.2f} s, longest silence {restart.silence:.2f} s, all adopted "
             f"after {restart.adopted:.1f} s; answers meanwhile p99 {restart.p99 * 1e3:.1f} ms, slowest "
-            f"{restart.slowest:.2f} s; resident then {restart.megabytes:.0f} MB"
+            f"{restart.slowest:.2f} s; of {restart.asked} look-ups {restart.unanswered} unanswered; "
+            f"resident then {restart.megabytes:.0f} MB"
         )
-        if restart.unanswered + restart.failed or restart.elements < program.leases:
+        if restart.is_wrong(program.leases):
             yield (
                 f"WRONG: of {restart.asked} look-ups {restart.unanswered} unanswered, {restart.failed} failed; "
                 f"{restart.elements} leases in the kernel"

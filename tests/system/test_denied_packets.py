@@ -91,10 +91,10 @@ def names_of(lab: tuple[Lab, Guard], address: str, workload: str = CLIENT) -> li
     give_up = time.monotonic() + PATIENCE
     while True:
         assert connect(built, address, workload) == "timeout"
-        found = shown(guard, "--client", address, "-n", "1")
-        if found and "names" in found[0]:
-            assert (found[0]["endpoint"], found[0]["destination_ip"]) == (who(built, workload), address)
-            return list(found[0]["names"])
+        # What others tried to the same address may be written down a moment later.
+        for found in reversed(shown(guard, "--client", who(built, workload), "-n", "20")):
+            if "names" in found and (found["endpoint"], found["destination_ip"]) == (who(built, workload), address):
+                return list(found["names"])
         assert time.monotonic() < give_up
 
 

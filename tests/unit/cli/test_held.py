@@ -1,6 +1,7 @@
 """The forwarder's sockets in the hands of `dnsguard run`."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -104,16 +105,18 @@ def test_what_is_asked_while_nobody_is_there_is_answered_by_the_next() -> None:
         assert supervisor.stdout is not None
         first, noted = map(int, supervisor.stdout.readline().split())
         assert not noted
-        os.kill(first, signal.SIGSTOP)
         with (
             closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as udp,
             closing(socket.create_connection(place, 30)) as tcp,
         ):
             udp.settimeout(30)
             udp.connect(place)
+            os.kill(supervisor.pid, signal.SIGSTOP)
             os.kill(first, signal.SIGKILL)
+            wait_for_end(first)  # a process that is being killed may still take what it waited for, and be gone
             udp.send(b"question")
             tcp.sendall(b"question")
+            os.kill(supervisor.pid, signal.SIGCONT)
             second, noted = map(int, supervisor.stdout.readline().split())
             assert second != first
             assert noted, "when each query came"
@@ -123,6 +126,14 @@ def test_what_is_asked_while_nobody_is_there_is_answered_by_the_next() -> None:
         supervisor.terminate()
         supervisor.wait(30)
         supervisor.communicate()
+
+
+def wait_for_end(pid: int) -> None:
+    descriptor = os.pidfd_open(pid)
+    try:
+        assert select.select([descriptor], [], [], 30)[0]
+    finally:
+        os.close(descriptor)
 
 
 def test_run_given_sockets_that_do_not_fit_says_so_and_starts_nothing(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from dnsguard.cli.pulse import LOOK_SECONDS
 from dnsguard.cli.supervisor import how_it_ended
 
 SUPERVISE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has what it starts in the background ignore it
 from dnsguard.cli.supervisor import Child, Supervisor
 children = [Child(name, [sys.executable, "-u", "-c", code]) for name, code in zip(sys.argv[1::2], sys.argv[2::2])]
 sys.exit(Supervisor(children, lambda text: sys.stdout.write(text + "\\n")).run())

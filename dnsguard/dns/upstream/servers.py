@@ -54,29 +54,39 @@ async def lookup_host(name: str, resolvers: Sequence[Server]) -> list[str]:
     """Addresses of ``name`` by the hosts file and by these resolvers, IPv4 first, in a fixed order.
 
     A fresh resolver each time, because they cache. Of the search list nothing is tried but for a single label, so that
-    nobody's wildcard stands in for a server. Raises ``BadTrustedServer``.
+    nobody's wildcard stands in for a server. Where all refuse at once they are asked once more: one may just be
+    starting. Raises ``BadTrustedServer``.
     """
     # Takes time, and most name their servers by address: neither our start nor the thread that answers waits for it.
     await asyncio.to_thread(importlib.import_module, "aiodns")
     import aiodns
     import pycares
 
-    try:
-        async with aiodns.DNSResolver(
-            nameservers=[str(resolver) for resolver in resolvers],
-            lookups="fb" if resolvers else "f",
-            flags=pycares.ARES_FLAG_NOSEARCH if "." in name else 0,
-            timeout=1.0,
-            tries=2,
-        ) as resolver:
-            result = await resolver.getaddrinfo(name)
-    except (aiodns.error.DNSError, pycares.AresError, ValueError) as error:
-        problem = f"{name!r} cannot be resolved: {error.args[-1]}"
-        if not resolvers:
-            problem += (
-                ", and the system's resolver is dnsguard itself: write the address of at least one server, as"
-                f" 192.0.2.53 or tls://192.0.2.53#{name}"
-            )
-        raise BadTrustedServer(problem) from None
+    for is_last in False, True:
+        try:
+            async with aiodns.DNSResolver(
+                nameservers=[str(resolver) for resolver in resolvers],
+                lookups="fb" if resolvers else "f",
+                flags=pycares.ARES_FLAG_NOSEARCH if "." in name else 0,
+                timeout=1.0,
+                tries=2,
+            ) as resolver:
+                result = await resolver.getaddrinfo(name)
+            break
+        except (aiodns.error.DNSError, pycares.AresError, ValueError) as error:
+            if not is_last and error.args[0] == pycares.errno.ARES_ECONNREFUSED:
+                await _moment()
+                continue
+            problem = f"{name!r} cannot be resolved: {error.args[-1]}"
+            if not resolvers:
+                problem += (
+                    ", and the system's resolver is dnsguard itself: write the address of at least one server, as"
+                    f" 192.0.2.53 or tls://192.0.2.53#{name}"
+                )
+            raise BadTrustedServer(problem) from None
     found = {ipaddress.ip_address(node.addr[0].decode().partition("%")[0]) for node in result.nodes}
     return [str(address) for address in sorted(found, key=lambda address: (address.version, address.packed))]
+
+
+async def _moment() -> None:
+    await asyncio.sleep(0.2)

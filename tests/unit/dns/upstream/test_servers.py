@@ -1,7 +1,9 @@
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 
 import pytest
 
+from dnsguard.dns.upstream import servers
 from dnsguard.dns.upstream.servers import (
     BadTrustedServer,
     lookup_host,
@@ -63,6 +65,24 @@ async def test_only_the_resolvers_that_are_given_are_asked_and_no_search_list_is
         with pytest.raises(BadTrustedServer, match=r"'dns\.example\.net' cannot be resolved: "):
             await lookup_host("dns.example.net", [Server("127.0.0.1", resolver.port)])
         assert {asked.name for asked in resolver.asked} == {b"\3dns\7example\3org\0", b"\3dns\7example\3net\0"}
+
+
+async def test_a_resolver_that_is_just_starting_is_asked_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(asked: Asked) -> Iterable[bytes]:
+        return [answer_bytes(asked.data, "dns.example.org 300 A 192.0.2.1")]
+
+    async with FakeUpstream(script) as before:
+        port = before.port
+    async with AsyncExitStack() as stack:
+
+        async def start() -> None:
+            await stack.enter_async_context(FakeUpstream(script, port=port))
+
+        monkeypatch.setattr(servers, "_moment", start)
+        assert await lookup_host("dns.example.org", [Server("127.0.0.1", port)]) == ["192.0.2.1"]
+    monkeypatch.undo()
+    with pytest.raises(BadTrustedServer, match="Could not contact"):
+        await lookup_host("dns.example.org", [Server("127.0.0.1", port)])
 
 
 async def test_where_nobody_can_be_asked_what_to_write_is_said() -> None:

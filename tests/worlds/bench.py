@@ -155,7 +155,13 @@ class Bench:
         allowed = [
             answer for answer, verdict in zip(answers, verdicts, strict=True) if verdict.action is not Action.DENY
         ]
-        cut = [answer for answer, verdict in zip(answers, verdicts, strict=True) if _cuts(verdict)]
+        # An answer that is let through before there are connections belongs to none.
+        denied = [
+            (answer, verdict)
+            for answer, verdict in zip(answers, verdicts, strict=True)
+            if _cuts(verdict) and not self._is_untracked(answer)
+        ]
+        cut = [answer for answer, _ in denied]
         found = self._misread(world, judged) + self._misread(world, allowed)
         if world.seed % 2:
             self._sweep(world, self._sweeper)
@@ -168,8 +174,8 @@ class Bench:
             self._sweep(world, self._sweeper)
         found += self.try_all(allowed)
         notes = self._wire.send(cut)
-        found += [self._mismatch("policy denies the connection, and its answers pass", each) for each in cut
-                  if PASSED in notes[each.number]]  # fmt: skip
+        found += [self._mismatch("policy denies the connection, and its answers pass", each, verdict)
+                  for each, verdict in denied if PASSED in notes[each.number]]  # fmt: skip
         self.tally.cut += len(cut)
         return found
 

@@ -23,9 +23,10 @@ from dataclasses import dataclass, field
 from socket import socket
 from typing import Any
 
+from tests.support.mmsg import interface
 from tests.torrent.frames import Template
 from tests.torrent.streams import OWN_PORTS, PORT, REPLIED_PORT
-from tests.torrent.wire import Frames, Receiver, interface
+from tests.torrent.wire import Frames, Receiver
 
 _CLONE_NEWNET = 0x40000000
 _INDEX_BITS = 12

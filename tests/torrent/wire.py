@@ -1,17 +1,16 @@
 """Many packets for few system calls: frames that are sent, and datagrams that are received, hundreds at a time."""
 
 import ctypes
-import os
 import socket
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 
-_SOL_PACKET, _QDISC_BYPASS = 263, 20
+from tests.support.mmsg import Piece, messages, receive, send
+
 _SO_RCVBUFFORCE, _SO_MEMINFO, _UDP_NO_CHECK6_RX = 33, 55, 102
 _MEMINFO_LENGTH, _MEMINFO_DROPS = 36, 8
 _BUFFER = 4 << 20
-_DONT_WAIT = 0x40
 
 SLOT = 96
 """Octets between the beginnings of two frames."""
@@ -23,40 +22,6 @@ PAYLOAD = 16
 """Octets, the last eight of which are the number."""
 
 AT_ONCE = 512
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-class _Piece(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-class _Head(ctypes.Structure):
-    """``struct msghdr``."""
-
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("name_length", ctypes.c_uint32),
-        ("pieces", ctypes.POINTER(_Piece)),
-        ("piece_count", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_length", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    )
-
-
-class _Message(ctypes.Structure):
-    """``struct mmsghdr``."""
-
-    _fields_ = (("head", _Head), ("length", ctypes.c_uint32))
-
-
-def _messages(pieces: "ctypes.Array[_Piece]") -> "ctypes.Array[_Message]":
-    made = (_Message * len(pieces))()
-    for number, message in enumerate(made):
-        message.head.pieces = ctypes.pointer(pieces[number])
-        message.head.piece_count = 1
-    return made
 
 
 class Frames:
@@ -71,10 +36,10 @@ class Frames:
         self._words = memoryview(self._memory).cast("Q")
         self._holder = (ctypes.c_char * len(self._memory)).from_buffer(self._memory)
         base = ctypes.addressof(self._holder)
-        self._pieces = (_Piece * len(frames))(
-            *(_Piece(base + number * SLOT + start, len(frame)) for number, (start, frame) in enumerate(frames))
+        self._pieces = (Piece * len(frames))(
+            *(Piece(base + number * SLOT + start, len(frame)) for number, (start, frame) in enumerate(frames))
         )
-        self._messages = _messages(self._pieces)
+        self._messages = messages(self._pieces)
 
     def number(self, first: int, count: int, value: int) -> None:
         """Write ``value`` and those that follow it into so many frames."""
@@ -84,22 +49,7 @@ class Frames:
 
     def send(self, sender: socket.socket, first: int, count: int) -> None:
         """Hand so many to the interface; the kernel goes their whole way meanwhile, or begins to. Raises OSError."""
-        done = 0
-        while done < count:
-            start = ctypes.byref(self._messages, (first + done) * ctypes.sizeof(_Message))
-            sent = _libc.sendmmsg(sender.fileno(), start, count - done, 0)
-            if sent < 0:
-                number = ctypes.get_errno()
-                raise OSError(number, f"sendmmsg: {os.strerror(number)}")
-            done += sent
-
-
-def interface(name: str) -> socket.socket:
-    """A socket of the network we are in that sends frames out of an interface, past every queue."""
-    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    made.setsockopt(_SOL_PACKET, _QDISC_BYPASS, 1)
-    made.bind((name, 0))
-    return made
+        send(sender, self._messages, first, count)
 
 
 class Receiver:
@@ -116,19 +66,14 @@ class Receiver:
         self._words = memoryview(self._memory).cast("Q")
         self._holder = (ctypes.c_char * len(self._memory)).from_buffer(self._memory)
         base = ctypes.addressof(self._holder)
-        self._pieces = (_Piece * AT_ONCE)(*(_Piece(base + number * PAYLOAD, PAYLOAD) for number in range(AT_ONCE)))
-        self._messages = _messages(self._pieces)
+        self._pieces = (Piece * AT_ONCE)(*(Piece(base + number * PAYLOAD, PAYLOAD) for number in range(AT_ONCE)))
+        self._messages = messages(self._pieces)
 
     def received(self) -> list[int]:
         """The numbers of all packets that wait, in order. Raises OSError."""
         found: list[int] = []
         while True:
-            count = _libc.recvmmsg(self.socket.fileno(), self._messages, AT_ONCE, _DONT_WAIT, None)
-            if count < 0:
-                number = ctypes.get_errno()
-                if number == 11:  # EAGAIN
-                    return found
-                raise OSError(number, f"recvmmsg: {os.strerror(number)}")
+            count = receive(self.socket, self._messages)
             found += self._words[1 : 2 * count : 2].tolist()
             if count < AT_ONCE:
                 return found

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -46,25 +47,31 @@ class Plugs:
             self.problem = ""
 
     async def run(self) -> None:
-        """Until cancelled."""
-        loop = asyncio.get_running_loop()
-        with watch_links() as news:
-            loop.add_reader(news, self._hear, news)
+        """Until cancelled. Where there are no news, each look finds what has changed."""
+        with contextlib.ExitStack() as stack:
             try:
-                while True:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(LOOK_SECONDS):
-                            await self._news.wait()
-                            await asyncio.sleep(QUIET_SECONDS)
-                    self._news.clear()
-                    before, troubled = self.ports, self.problem
-                    await asyncio.to_thread(self.look)
-                    if self.problem and self.problem != troubled:
-                        log.error("%s", self.problem)
-                    if self.ports != before:
-                        self._changed()
-            finally:
-                loop.remove_reader(news)
+                news = stack.enter_context(watch_links())
+            except OSError as error:
+                log.error("no news of bridges, which are looked at every %g s: %s", LOOK_SECONDS, error)
+            else:
+                loop = asyncio.get_running_loop()
+                loop.add_reader(news, self._hear, news)
+                stack.callback(loop.remove_reader, news)
+            await self._keep_looking()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._news.wait()
+                    await asyncio.sleep(QUIET_SECONDS)
+            self._news.clear()
+            before, troubled = self.ports, self.problem
+            await asyncio.to_thread(self.look)
+            if self.problem and self.problem != troubled:
+                log.error("%s", self.problem)
+            if self.ports != before:
+                self._changed()
 
     def _hear(self, news: socket.socket) -> None:
         """Reads what there is; most of it is about links that are no ports."""
@@ -73,8 +80,12 @@ class Plugs:
                 datagram = news.recv(_DATAGRAM)
             except BlockingIOError:
                 return
-            except OSError:  # ENOBUFS: news were lost
+            except OSError as error:
                 self._news.set()
-                continue
+                if error.errno == errno.ENOBUFS:  # news were lost
+                    continue
+                log.error("no more news of bridges, which are looked at every %g s: %s", LOOK_SECONDS, error)
+                asyncio.get_running_loop().remove_reader(news)
+                return
             if concerns_bridges(datagram):
                 self._news.set()

@@ -15,10 +15,10 @@
 #                  less, what repeats costs the same
 #   make scale     with 10 000 endpoints: what packets cost, and one connection carries; changes of endpoints, policies and
 #                  sets by the thousand under look-ups; a million leases. SIZE="--endpoints 1000" for another size; about
-#                  half an hour
+#                  twenty minutes
 #   make loadtest  make scale, and how long each kind of change takes. Then look-ups: what one costs beside other
 #                  forwarders (which are installed for it), how long it takes, what is lost of a million, and over 100
-#                  restarts; about two hours
+#                  restarts; more than an hour
 
 BIN := .venv/bin
 

@@ -1,7 +1,7 @@
 """What every request passes before a route sees it: authentication, the limit of bodies, the audit of changes; and what
 counts it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import cast
 
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.answers import JSON, as_json
 from api.audit import AuditRecord
 from api.failures import Failure
-from api.services import Caller, Services
+from api.services import ANONYMOUS, AUTHENTICATED, Caller, Services
 from api.traffic import Traffic
 
 OPEN_PATHS = frozenset({"/healthz", "/livez", "/readyz"})
@@ -44,6 +44,11 @@ def audit_note(scope: Scope) -> AuditNote:
     return cast("AuditNote", scope["state"]["audit"])
 
 
+def caller_of(scope: Scope) -> Caller:
+    """Who sends the request that is served."""
+    return cast("Caller", scope["state"]["caller"])
+
+
 class Gate:
     """Wraps the application. Answers itself what does not get in."""
 
@@ -61,7 +66,8 @@ class Gate:
             return
         began = perf_counter()
         note = AuditNote()
-        scope.setdefault("state", {})["audit"] = note
+        state = scope.setdefault("state", {})
+        state["audit"] = note
         caller: Caller | None = None
         audited = scope["method"] in READING or scope["path"] in QUESTIONS
 
@@ -83,6 +89,7 @@ class Gate:
         headers = Headers(scope=scope)
         try:
             caller = self._caller(headers)
+            state["caller"] = caller or ANONYMOUS
             if caller is None and scope["path"] not in OPEN_PATHS:
                 await _refuse(_unauthorized(headers), note, answering)
             elif self._announces_too_much(headers):
@@ -97,7 +104,8 @@ class Gate:
 
     def _caller(self, headers: Headers) -> Caller | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        return self._services.tokens(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
+        caller = self._services.tokens(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
+        return caller and replace(caller, groups=(*caller.groups, AUTHENTICATED))
 
     def _announces_too_much(self, headers: Headers) -> bool:
         length = headers.get("content-length", "0")

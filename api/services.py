@@ -38,9 +38,23 @@ class ReadModelUnavailable(DnsguardError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request, once its token is verified."""
+    """Who sends a request: user and groups, as Kubernetes has them."""
 
     name: str
+    groups: tuple[str, ...] = ()
+
+
+MASTERS = "system:masters"
+"""The group that may do everything, whatever roles say."""
+
+AUTHENTICATED = "system:authenticated"
+"""The group of everybody whom the gate knows; it adds it."""
+
+ADMIN = Caller("admin", (MASTERS,))
+"""Who holds the token of the state directory."""
+
+ANONYMOUS = Caller("system:anonymous", ("system:unauthenticated",))
+"""Who asks for what is open to everybody, and does not say who it is."""
 
 
 class TokenVerifier(Protocol):

@@ -15,15 +15,15 @@ def token_digest(token: str) -> bytes:
 class HashedTokens:
     """Verifies against a table of digests; compares with each of them, in constant time."""
 
-    def __init__(self, digests: Mapping[str, bytes]) -> None:
-        """``digests``: name of the holder → `token_digest` of the token."""
+    def __init__(self, digests: Mapping[Caller, bytes]) -> None:
+        """``digests``: the holder → `token_digest` of the token."""
         self._digests = dict(digests)
 
     def __call__(self, token: str) -> Caller | None:
         """See TokenVerifier."""
         presented = token_digest(token)
         holder: Caller | None = None
-        for name, digest in self._digests.items():
+        for caller, digest in self._digests.items():
             if hmac.compare_digest(presented, digest):
-                holder = Caller(name)
+                holder = caller
         return holder

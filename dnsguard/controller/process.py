@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 
 from api.app import create_app
-from api.services import Services
+from api.services import ADMIN, Services
 from api.tokens import HashedTokens, token_digest
 from dnsguard.calc.compiled import Compiled
 from dnsguard.claim import claimed
@@ -65,7 +65,6 @@ log = logging.getLogger(__name__)
 STORE_FILE = "store.db"
 AUDIT_FILE = "audit.jsonl"
 LAST_VALID_FILE = "last-valid.json"
-CALLER = "admin"
 VERSION = version("dnsguard")
 
 
@@ -159,7 +158,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         app = create_app(
             Services(
                 store=store,
-                tokens=HashedTokens({CALLER: token_digest(secret)}),
+                tokens=HashedTokens({ADMIN: token_digest(secret)}),
                 explain=ExplainModel(
                     enforcer, link, counters.counters, counter_worker, settings, ports=lambda: plugs.ports
                 ),

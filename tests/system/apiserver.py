@@ -18,7 +18,7 @@ SERVER = """
 import asyncio, pathlib, socket, sys
 import uvicorn
 from api.app import create_app
-from api.services import ReadModelUnavailable, Services
+from api.services import ADMIN, ReadModelUnavailable, Services
 from api.tokens import HashedTokens, token_digest
 from dnsguard.store.sqlite import SqliteStore
 
@@ -29,7 +29,7 @@ async def nobody(*_): raise ReadModelUnavailable("nobody is asked here")
 async def main():
     store = await SqliteStore.open(folder / "store.db")
     app = create_app(Services(
-        store=store, tokens=HashedTokens({"admin": token_digest(token)}), explain=nobody, status=nobody,
+        store=store, tokens=HashedTokens({ADMIN: token_digest(token)}), explain=nobody, status=nobody,
         endpoints=nobody, leases=nobody, stats=nobody, metrics=nobody, dns_log=None, packets=None,
         audit=lambda record: None, version="0",
         bookmark_interval=0.1,

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from api.app import create_app
-from api.services import ReadModelUnavailable, Services
+from api.services import ADMIN, ReadModelUnavailable, Services
 from api.tokens import HashedTokens, token_digest
 from dnsguard.controller.inputs import Inputs
 from dnsguard.resources import Resource, kind_of, to_dict
@@ -41,7 +41,7 @@ def application(store: Store) -> Any:
     return create_app(
         Services(
             store=store,
-            tokens=HashedTokens({"admin": token_digest(TOKEN)}),
+            tokens=HashedTokens({ADMIN: token_digest(TOKEN)}),
             explain=_nobody,
             status=_nobody,
             endpoints=_nobody,

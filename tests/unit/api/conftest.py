@@ -17,6 +17,7 @@ from api.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseState, LeaseStates, StatusReport
 from api.services import (
+    ADMIN,
     BadClient,
     CannotExplain,
     DnsLogQuestion,
@@ -139,24 +140,25 @@ class World:
         return self.status_report
 
     def app(self) -> FastAPI:
-        return create_app(
-            Services(
-                store=self.store,
-                tokens=HashedTokens({"admin": token_digest(TOKEN)}),
-                explain=explain,
-                status=self.status,
-                endpoints=endpoints,
-                leases=leases,
-                stats=stats,
-                metrics=metrics,
-                dns_log=FakeDnsLog(),
-                packets=FakePackets(),
-                audit=self.audit.append,
-                version="1.2.3",
-                max_body=1_000_000,
-                now=lambda: NOW,
-                new_uid=lambda: f"uid-{next(self.uids)}",
-            )
+        return create_app(self.services())
+
+    def services(self) -> Services:
+        return Services(
+            store=self.store,
+            tokens=HashedTokens({ADMIN: token_digest(TOKEN)}),
+            explain=explain,
+            status=self.status,
+            endpoints=endpoints,
+            leases=leases,
+            stats=stats,
+            metrics=metrics,
+            dns_log=FakeDnsLog(),
+            packets=FakePackets(),
+            audit=self.audit.append,
+            version="1.2.3",
+            max_body=1_000_000,
+            now=lambda: NOW,
+            new_uid=lambda: f"uid-{next(self.uids)}",
         )
 
 

@@ -4,8 +4,12 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from api.gate import Gate, caller_of
+from api.services import Caller
+from api.traffic import Traffic
 from tests.unit.api.conftest import SETS, TOKEN, V3, World, network_set
 
 LIMIT = 1_000_000
@@ -45,6 +49,28 @@ async def test_without_the_token_nothing_is_said(
 async def test_with_the_token_it_works(client: httpx.AsyncClient, scheme: str) -> None:
     response = await client.get(f"{V3}/tiers", headers={"Authorization": f"{scheme} {TOKEN}"})
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("authorization", "path", "caller"),
+    [
+        (f"Bearer {TOKEN}", "/", Caller("admin", ("system:masters", "system:authenticated"))),
+        (f"Bearer {TOKEN}", "/livez", Caller("admin", ("system:masters", "system:authenticated"))),
+        ("", "/livez", Caller("system:anonymous", ("system:unauthenticated",))),
+        ("Bearer wrong", "/livez", Caller("system:anonymous", ("system:unauthenticated",))),
+    ],
+)
+async def test_routes_learn_who_asks(world: World, authorization: str, path: str, caller: Caller) -> None:
+    seen: list[Caller] = []
+
+    async def routes(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(caller_of(scope))
+        await PlainTextResponse("")(scope, receive, send)
+
+    gate = Gate(routes, world.services(), Traffic())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://dnsguard.example.org") as client:
+        await client.get(path, headers={"Authorization": authorization})
+    assert seen == [caller]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/livez"])

@@ -11,9 +11,10 @@ from api.tokens import HashedTokens, token_digest
     [("first", "a"), ("second", "b"), ("", None), ("firs", None), ("first ", None), ("FIRST", None), ("\udcff", None)],
 )
 def test_a_token_is_known_or_not(token: str, holder: str | None) -> None:
-    tokens = HashedTokens({"a": token_digest("first"), "b": token_digest("second")})
-    assert tokens(token) == (Caller(holder) if holder else None)
+    a, b = Caller("a", ("readers",)), Caller("b")
+    tokens = HashedTokens({a: token_digest("first"), b: token_digest("second")})
+    assert tokens(token) == {"a": a, "b": b, None: None}[holder]
 
 
 def test_the_token_itself_is_not_kept() -> None:
-    assert "first" not in repr(vars(HashedTokens({"a": token_digest("first")})))
+    assert "first" not in repr(vars(HashedTokens({Caller("a"): token_digest("first")})))

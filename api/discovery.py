@@ -3,7 +3,7 @@
 from typing import Any
 
 from dnsguard.resources import KINDS, Kind, groups
-from dnsguard.resources.resource import CORE
+from dnsguard.resources.apiversions import CORE
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 

@@ -5,6 +5,7 @@ from ipaddress import ip_interface
 from typing import Any
 
 from dnsguard.domains import DomainPattern
+from dnsguard.resources.apiversions import NETWORKING
 from dnsguard.resources.endpoint import HostEndpoint, WorkloadEndpoint
 from dnsguard.resources.felix import FelixConfiguration, other_spellings
 from dnsguard.resources.felixadvice import felix_warnings
@@ -16,7 +17,7 @@ from dnsguard.resources.networkset import GlobalNetworkSet, NetworkSet
 from dnsguard.resources.policy import GlobalPolicySpec, Policy, PolicyType
 from dnsguard.resources.ports import NamedPort
 from dnsguard.resources.profile import Profile
-from dnsguard.resources.resource import NETWORKING, Resource
+from dnsguard.resources.resource import Resource
 from dnsguard.resources.rule import EntityRule, Rule, ServiceAccounts
 from dnsguard.resources.selectors import Selector
 from dnsguard.selector import labels_in

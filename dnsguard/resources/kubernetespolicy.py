@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
+from dnsguard.resources.apiversions import NETWORKING
 from dnsguard.resources.kubernetes import conversion_problems
 from dnsguard.resources.kubernetesspec import KubernetesPolicySpec
 from dnsguard.resources.problems import Problem
-from dnsguard.resources.resource import NETWORKING, Resource
+from dnsguard.resources.resource import Resource
 from dnsguard.resources.staged import StagedAction, StagedSpec, with_action_label
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from dnsguard.errors import DnsguardError
+from dnsguard.resources.causes import Cause, InvalidResource, field_text
 from dnsguard.resources.parse import parse_object
-from dnsguard.resources.problems import Cause, InvalidResource, field_text
 from dnsguard.resources.resource import Resource
 from dnsguard.yamltext import MAX_DEPTH, Path, YamlDocument, YamlError, documents
 

@@ -15,7 +15,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from dnsguard.resources.problems import Path, Problem, problems_of, readable_parts, refused_all
+from dnsguard.resources.causes import Path
+from dnsguard.resources.problems import Problem, problems_of, readable_parts, refused_all
 
 AS_TEXT = PlainSerializer(str, return_type=str)
 """For fields whose values are written as their `str()`."""

@@ -5,10 +5,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import StrictStr
 
+from dnsguard.resources.apiversions import CORE
 from dnsguard.resources.labels import NAMESPACE_METADATA_NAME
 from dnsguard.resources.metadata import LABEL
 from dnsguard.resources.model import Model
-from dnsguard.resources.resource import CORE, NameRule, Resource
+from dnsguard.resources.resource import NameRule, Resource
 
 
 class NamespaceSpec(Model):

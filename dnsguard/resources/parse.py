@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from dnsguard.resources.advice import notes_on_written
-from dnsguard.resources.problems import Cause, InvalidResource, field_text, kind_of_value, problems_of
+from dnsguard.resources.causes import Cause, InvalidResource, field_text
+from dnsguard.resources.problems import kind_of_value, problems_of
 from dnsguard.resources.registry import Kind, UnknownKind, kind_of, known_kinds
 from dnsguard.resources.resource import Resource
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Container, Iterable
 
+from dnsguard.resources.apiversions import CORE, PROJECTCALICO
+from dnsguard.resources.causes import Cause
 from dnsguard.resources.namespace import Namespace
 from dnsguard.resources.policy import Policy
-from dnsguard.resources.problems import Cause
 from dnsguard.resources.profile import DEFAULT_ALLOW, Profile
-from dnsguard.resources.resource import CORE, PROJECTCALICO, Resource
+from dnsguard.resources.resource import Resource
 from dnsguard.resources.rule import Action
 from dnsguard.resources.tier import BUILTIN_TIERS, Tier
 

@@ -1,19 +1,15 @@
-"""The kinds there are, and what they are called."""
+"""The kinds there are, and what they are called. Their models are imported when somebody asks for one: a command that
+only names a kind starts without them."""
 
-from difflib import get_close_matches
-from typing import NamedTuple
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dnsguard.errors import DnsguardError
-from dnsguard.resources.endpoint import HostEndpoint, WorkloadEndpoint
-from dnsguard.resources.felix import FelixConfiguration
-from dnsguard.resources.kubernetespolicy import KubernetesNetworkPolicy, StagedKubernetesNetworkPolicy
-from dnsguard.resources.namespace import Namespace
-from dnsguard.resources.networkset import GlobalNetworkSet, NetworkSet
-from dnsguard.resources.policy import GlobalNetworkPolicy, NetworkPolicy
-from dnsguard.resources.profile import Profile
-from dnsguard.resources.resource import CORE, NETWORKING, PROJECTCALICO, Resource
-from dnsguard.resources.staged import StagedGlobalNetworkPolicy, StagedNetworkPolicy
-from dnsguard.resources.tier import Tier
+from dnsguard.resources.apiversions import CORE, NETWORKING, PROJECTCALICO
+
+if TYPE_CHECKING:
+    from dnsguard.resources.resource import Resource
 
 _OWN_GROUP = PROJECTCALICO.partition("/")[0]
 
@@ -27,7 +23,13 @@ class Kind(NamedTuple):
     short_names: tuple[str, ...]
     api_version: str
     namespaced: bool
-    model: type[Resource]
+    defined: str
+    """Where its model is: `module.Class` within this package."""
+
+    @property
+    def model(self) -> "type[Resource]":
+        """What its objects are read with."""
+        return _model(self.defined)
 
     @property
     def group(self) -> str:
@@ -49,31 +51,40 @@ class Kind(NamedTuple):
         return f"{self.singular}.{self.group}/{name}" if self.group else f"{self.singular}/{name}"
 
 
+@cache
+def _model(defined: str) -> "type[Resource]":
+    module, _, name = defined.partition(".")
+    return cast("type[Resource]", getattr(import_module(f"dnsguard.resources.{module}"), name))
+
+
 # In the order in which a batch is applied: what is referred to comes first.
 # fmt: off
 KINDS: tuple[Kind, ...] = (
-    Kind("Namespace", "namespaces", "namespace", ("ns",), CORE, False, Namespace),
+    Kind("Namespace", "namespaces", "namespace", ("ns",), CORE, False, "namespace.Namespace"),
     Kind("FelixConfiguration", "felixconfigurations", "felixconfiguration", ("felixconfig", "felixconfigs"),
-         PROJECTCALICO, False, FelixConfiguration),
-    Kind("Tier", "tiers", "tier", (), PROJECTCALICO, False, Tier),
-    Kind("Profile", "profiles", "profile", (), PROJECTCALICO, False, Profile),
-    Kind("GlobalNetworkSet", "globalnetworksets", "globalnetworkset", ("gns",), PROJECTCALICO, False, GlobalNetworkSet),
-    Kind("NetworkSet", "networksets", "networkset", ("netset", "netsets"), PROJECTCALICO, True, NetworkSet),
+         PROJECTCALICO, False, "felix.FelixConfiguration"),
+    Kind("Tier", "tiers", "tier", (), PROJECTCALICO, False, "tier.Tier"),
+    Kind("Profile", "profiles", "profile", (), PROJECTCALICO, False, "profile.Profile"),
+    Kind("GlobalNetworkSet", "globalnetworksets", "globalnetworkset", ("gns",),
+         PROJECTCALICO, False, "networkset.GlobalNetworkSet"),
+    Kind("NetworkSet", "networksets", "networkset", ("netset", "netsets"),
+         PROJECTCALICO, True, "networkset.NetworkSet"),
     Kind("GlobalNetworkPolicy", "globalnetworkpolicies", "globalnetworkpolicy", ("gnp", "cgnp"),
-         PROJECTCALICO, False, GlobalNetworkPolicy),
+         PROJECTCALICO, False, "policy.GlobalNetworkPolicy"),
     Kind("NetworkPolicy", "networkpolicies", "networkpolicy", ("np", "cnp", "caliconetworkpolicy"),
-         PROJECTCALICO, True, NetworkPolicy),
+         PROJECTCALICO, True, "policy.NetworkPolicy"),
     Kind("NetworkPolicy", "networkpolicies", "networkpolicy", ("knp", "netpol"),
-         NETWORKING, True, KubernetesNetworkPolicy),
+         NETWORKING, True, "kubernetespolicy.KubernetesNetworkPolicy"),
     Kind("StagedGlobalNetworkPolicy", "stagedglobalnetworkpolicies", "stagedglobalnetworkpolicy", ("sgnp",),
-         PROJECTCALICO, False, StagedGlobalNetworkPolicy),
+         PROJECTCALICO, False, "staged.StagedGlobalNetworkPolicy"),
     Kind("StagedNetworkPolicy", "stagednetworkpolicies", "stagednetworkpolicy", ("snp", "scnp"),
-         PROJECTCALICO, True, StagedNetworkPolicy),
+         PROJECTCALICO, True, "staged.StagedNetworkPolicy"),
     Kind("StagedKubernetesNetworkPolicy", "stagedkubernetesnetworkpolicies", "stagedkubernetesnetworkpolicy", ("sknp",),
-         PROJECTCALICO, True, StagedKubernetesNetworkPolicy),
-    Kind("HostEndpoint", "hostendpoints", "hostendpoint", ("hep", "heps"), PROJECTCALICO, False, HostEndpoint),
+         PROJECTCALICO, True, "kubernetespolicy.StagedKubernetesNetworkPolicy"),
+    Kind("HostEndpoint", "hostendpoints", "hostendpoint", ("hep", "heps"),
+         PROJECTCALICO, False, "endpoint.HostEndpoint"),
     Kind("WorkloadEndpoint", "workloadendpoints", "workloadendpoint", ("wep", "weps"),
-         PROJECTCALICO, True, WorkloadEndpoint),
+         PROJECTCALICO, True, "endpoint.WorkloadEndpoint"),
 )
 # fmt: on
 
@@ -83,6 +94,8 @@ class UnknownKind(DnsguardError):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        from difflib import get_close_matches
+
         # A near miss is a typing error; "CiliumNetworkPolicy" and "NetworkPolicyList" are none.
         close = get_close_matches(name, [kind.kind for kind in KINDS], n=1, cutoff=0.9)
         meant = f"did you mean {close[0]}?" if close else f"the kinds are {known_kinds()}"
@@ -98,7 +111,7 @@ def known_kinds() -> str:
 
 _BY_KIND = {(kind.group, kind.kind): kind for kind in KINDS}
 _FIRST_BY_KIND = {kind.kind: kind for kind in reversed(KINDS)}
-_BY_MODEL = {kind.model: kind for kind in KINDS}
+_BY_VERSION = {(kind.api_version, kind.kind): kind for kind in KINDS}
 _BY_PLURAL = {(kind.group, kind.plural): kind for kind in KINDS}
 # Of two kinds with one name, the bare name means the first.
 _BY_ANY_NAME = {
@@ -131,9 +144,9 @@ def kind_of(kind: str, api_version: str = "") -> Kind:
         raise UnknownKind(kind) from None
 
 
-def kind_of_resource(resource: Resource) -> Kind:
+def kind_of_resource(resource: "Resource") -> Kind:
     """The kind that a resource is of."""
-    return _BY_MODEL[type(resource)]
+    return _BY_VERSION[resource.API_VERSION, resource.kind]
 
 
 def kind_at(group: str, plural: str) -> Kind | None:

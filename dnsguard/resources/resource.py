@@ -7,13 +7,10 @@ from typing import Any, ClassVar
 
 from pydantic import PrivateAttr, StrictStr
 
+from dnsguard.resources.apiversions import PROJECTCALICO
 from dnsguard.resources.metadata import MAX_NAME, SUBDOMAIN, ObjectMeta
 from dnsguard.resources.model import Model
 from dnsguard.resources.problems import Problem
-
-PROJECTCALICO = "projectcalico.org/v3"
-CORE = "v1"
-NETWORKING = "networking.k8s.io/v1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from dnsguard.resources.causes import Path
 from dnsguard.resources.nets import duplicate_problems
 from dnsguard.resources.ports import ICMP, ICMPV6, TCP, PortRange, Protocol
-from dnsguard.resources.problems import Path, Problem
+from dnsguard.resources.problems import Problem
 
 if TYPE_CHECKING:
     from dnsguard.resources.rule import EntityRule, Rule, Services

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from dnsguard.resources import parse_object
-from dnsguard.resources.problems import InvalidResource
+from dnsguard.resources.causes import InvalidResource
 from tests.worlds.dice import DOMAINS, NAMESPACES, NETS, OF_NAMESPACES, SELECTORS, TIERS, Dice, Manifest
 from tests.worlds.scene import ADDRESSES, NODE_NAME, OWN, REMOTE, WORKLOADS
 

@@ -12,7 +12,7 @@ from dnsguard.calc.compiled import Action, Direction, EndpointId
 from dnsguard.calc.evaluator.evaluate import Evaluator
 from dnsguard.calc.evaluator.packet import Packet
 from dnsguard.resources import KubernetesNetworkPolicy, Resource, calico_spec, parse_object
-from dnsguard.resources.resource import NETWORKING, PROJECTCALICO
+from dnsguard.resources.apiversions import NETWORKING, PROJECTCALICO
 from tests.support.kubernetes import Connection, Pod, allowed
 from tests.unit.resources.strategies import Manifest, kubernetes_ports, label_selectors, labels, peers
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from dnsguard.resources import NetworkSet, Tier
+from dnsguard.resources.causes import Cause
 from dnsguard.resources.manifest import MAX_BYTES, ManifestError, load, load_value
-from dnsguard.resources.problems import Cause
 
 TIER = "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata:\n  name: {name}\nspec:\n  order: {order}\n"
 

@@ -5,12 +5,11 @@ beside it and put in when the object is handed out.
 """
 
 import json
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
-from dnsguard.store.interface import Object
 
-
-def encoded(value: Object) -> str:
+def encoded(value: Mapping[str, Any]) -> str:
     """Canonical text of an object, its ``resourceVersion`` left out.
 
     Raises ValueError for what JSON cannot hold. Escapes all but ASCII, so any string survives, lone surrogates too.
@@ -19,8 +18,8 @@ def encoded(value: Object) -> str:
     return json.dumps({**value, "metadata": metadata}, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def decoded(text: str, revision: int) -> Object:
+def decoded(text: str, revision: int) -> dict[str, Any]:
     """A fresh object that carries its revision."""
-    value = cast("dict[str, Any]", json.loads(text))
+    value: dict[str, Any] = json.loads(text)
     value["metadata"]["resourceVersion"] = str(revision)
     return value

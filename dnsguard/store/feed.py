@@ -5,23 +5,18 @@ holds nobody up: it falls out of the log and is told so. A change wakes only the
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from dnsguard.store.encoding import decoded
-from dnsguard.store.interface import Change, ChangeType, Compacted, Key
+from dnsguard.store.interface import Change, Compacted, Event, Key, Record
 
+Scope = tuple[str | None, str | None, str | None]
+"""Plural, namespace and name; ``None`` for all."""
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A change as it is stored."""
-
-    revision: int
-    type: ChangeType
-    key: Key
-    text: str
-    """Encoded object; for a deletion its last state."""
+WINDOW = 256
+"""Events looked at in one piece of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +27,8 @@ class Bounds:
     """At 1 000 changes a second, what a controller may miss while it restarts."""
 
     text: int = 32 * 1024 * 1024
-    """Characters of all objects in it. The newest change is kept whatever its size."""
+    """Characters of all objects in it, as they became; what they replaced is at most as much again. The newest change
+    is kept whatever its size."""
 
 
 class Feed:
@@ -46,7 +42,9 @@ class Feed:
         """Events at the start of the log that are below the floor and wait for being cut off."""
 
         self._text = 0
-        self._waiting: set[FeedWatch] = set()
+        self._waiting: defaultdict[Scope, set[FeedWatch]] = defaultdict(set)
+        """Those that have seen everything, by what they ask for."""
+
         self._closed = False
 
     @property
@@ -66,35 +64,59 @@ class Feed:
 
     def publish(self, events: Sequence[Event]) -> None:
         """Add changes that are durable, the next revisions in order, and wake who waits for them."""
+        seen = self.revision
         self._log += events
         self._text += sum(len(event.text) for event in events)
         self._trim()
-        for watch in tuple(self._waiting):
-            watch.offer(events, self.revision)
+        for event in events:
+            for scope in _scopes(event.key):
+                for watch in self._waiting.pop(scope, ()):
+                    watch.wake(seen)
 
-    def event_at(self, revision: int) -> Event:
-        """The change of one revision that was reached. Raises Compacted where it is gone."""
-        if revision <= self._floor:
-            raise Compacted(f"revision {revision} is no longer kept: list again and watch from there")
-        return self._log[self._dropped + revision - self._floor - 1]
+    def after(self, revision: int, most: int) -> Sequence[Event]:
+        """The next changes after a revision. Raises Compacted where one of them is gone, or it was never reached."""
+        if revision < self._floor:
+            raise Compacted(f"revision {revision + 1} is no longer kept: list again and watch from there")
+        if revision > self.revision:
+            raise Compacted(f"revision {revision} was never reached: list again and watch from there")
+        start = self._dropped + revision - self._floor
+        return self._log[start : start + most]
 
-    def watch(self, revision: int, plural: str | None, namespace: str | None) -> "FeedWatch":
+    def undoing(self, revision: int, plural: str) -> dict[Key, Record | None]:
+        """What stood at a revision where objects of a kind changed since; ``None`` where nothing did.
+
+        Raises Compacted.
+        """
+        undo: dict[Key, Record | None] = {}
+        for event in self.after(revision, len(self._log)):
+            if event.key.plural == plural:
+                undo.setdefault(event.key, event.replaced)
+        return undo
+
+    def watch(self, revision: int, *scope: str | None) -> "FeedWatch":
         """See Store."""
-        return FeedWatch(self, revision, plural, namespace)
+        plural, namespace, name = scope
+        return FeedWatch(self, revision, (plural, namespace, name))
 
-    async def wait(self, watch: "FeedWatch", news: asyncio.Future[None]) -> None:
-        """Return when ``watch`` has resolved ``news``, which it does when it is offered what it wants, or closed."""
-        self._waiting.add(watch)
-        try:
-            await news
-        finally:
-            self._waiting.discard(watch)
+    def add_waiting(self, watch: "FeedWatch") -> None:
+        """Wake it when what it asks for changes; it has seen everything."""
+        self._waiting[watch.scope].add(watch)
+
+    def drop_waiting(self, watch: "FeedWatch") -> None:
+        """Do not wake it. May be repeated."""
+        waiting = self._waiting.get(watch.scope)
+        if waiting is not None:
+            waiting.discard(watch)
+            if not waiting:
+                del self._waiting[watch.scope]
 
     def close(self) -> None:
         """End all watches."""
         self._closed = True
-        for watch in tuple(self._waiting):
-            watch.wake()
+        for waiting in tuple(self._waiting.values()):
+            for watch in tuple(waiting):
+                watch.wake(self.revision)
+        self._waiting.clear()
 
     def _trim(self) -> None:
         while self.revision - self._floor > max(1, self._bounds.changes) or (
@@ -108,54 +130,91 @@ class Feed:
             self._dropped = 0
 
 
+def _scopes(key: Key) -> Iterator[Scope]:
+    """What may be asked for that a key is in."""
+    for plural in (key.plural, None):
+        for namespace in (key.namespace, None):
+            for name in (key.name, None):
+                yield plural, namespace, name
+
+
 class FeedWatch:
     """See ``interface.Watch``."""
 
-    def __init__(self, feed: Feed, revision: int, plural: str | None, namespace: str | None) -> None:
+    def __init__(self, feed: Feed, revision: int, scope: Scope) -> None:
+        self.scope = scope
         self._feed = feed
         self._revision = revision
-        self._plural = plural
-        self._namespace = namespace
-        self._news: asyncio.Future[None] | None = None
+        self._call: Callable[[], None] | None = None
+        """While it is set the feed knows this watch, which has seen everything."""
+
         self._closed = False
 
     @property
     def revision(self) -> int:
         """See Watch."""
-        return self._revision
+        return self._revision if self._call is None else self._feed.revision
+
+    @property
+    def has_ended(self) -> bool:
+        """See Watch."""
+        return self._closed or self._feed.is_closed
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Change:
-        if self._revision > self._feed.revision:
-            raise Compacted(f"revision {self._revision} was never reached: list again and watch from there")
-        while not (self._closed or self._feed.is_closed):
-            while self._revision < self._feed.revision:
-                event = self._feed.event_at(self._revision + 1)
-                self._revision += 1
-                if self._wants(event.key):
-                    return Change(event.type, event.key, decoded(event.text, event.revision), event.revision)
-            self._news = asyncio.get_running_loop().create_future()
-            await self._feed.wait(self, self._news)
+        while not self.has_ended:
+            for event in self.take(1):
+                return event.change()
+            ready = asyncio.Event()
+            self.call_when_ready(ready.set)
+            try:
+                await ready.wait()
+            finally:
+                self._stop_waiting()
         raise StopAsyncIteration
+
+    def take(self, most: int) -> list[Event]:
+        """See Watch."""
+        self._stop_waiting()
+        taken: list[Event] = []
+        if self.has_ended:
+            return taken
+        while window := self._feed.after(self._revision, WINDOW):
+            for event in window:
+                if len(taken) == most:
+                    return taken
+                self._revision = event.revision
+                if event.key.is_within(*self.scope):
+                    taken.append(event)
+        return taken
+
+    def call_when_ready(self, call: Callable[[], None]) -> None:
+        """See Watch."""
+        self._stop_waiting()
+        if self.has_ended or self._revision != self._feed.revision:
+            asyncio.get_running_loop().call_soon(call)
+        else:
+            self._call = call
+            self._feed.add_waiting(self)
 
     async def aclose(self) -> None:
         """See Watch."""
         self._closed = True
-        self.wake()
+        call = self._call
+        self._stop_waiting()
+        if call is not None:
+            call()
 
-    def offer(self, events: Iterable[Event], revision: int) -> None:
-        """Look at news while waiting: wake for what is wanted, else count it as seen."""
-        if any(self._wants(event.key) for event in events):
-            self.wake()
-        elif self._news is not None and not self._news.done():
-            self._revision = revision
+    def wake(self, seen: int) -> None:
+        """The feed does not know this watch any more, which had seen everything up to a revision."""
+        call, self._call, self._revision = self._call, None, seen
+        if call is not None:
+            call()
 
-    def wake(self) -> None:
-        """Let the iteration look again."""
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
-
-    def _wants(self, key: Key) -> bool:
-        return key.is_within(self._plural, self._namespace)
+    def _stop_waiting(self) -> None:
+        if self._call is not None:
+            self._revision = self._feed.revision
+            self._call = None
+            self._feed.drop_waiting(self)

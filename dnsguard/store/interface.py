@@ -9,17 +9,22 @@ Contract, held by one test suite over every implementation:
 - A write is durable when the call returns. Writes to one key are linear.
 - ``list_objects`` returns a consistent cut and its revision; ``watch`` from that revision delivers every later change
   exactly once, in revision order, deletions with the last object.
+- ``page`` shows one kind as it was at a revision whose later changes are all kept, piece by piece, whatever is written
+  between two pieces.
 - A watcher that falls too far behind, or that asks for a revision that was compacted or was never reached (the store
   was restored from an older copy), gets ``Compacted`` and must list again; it is never silently given less.
 - An operation that fails has changed nothing, and one whose caller was cancelled is done whole or not at all.
-- Objects handed out are the caller's own copies.
+- Objects handed out are the caller's own copies. Records and events are shared, and read only when somebody asks them:
+  whoever sends objects on, or sends one to many, need not take them apart.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
 from dnsguard.errors import DnsguardError
+from dnsguard.store.encoding import decoded
 
 Object = dict[str, Any]
 """A resource in its JSON shape, ``metadata.resourceVersion`` included."""
@@ -41,9 +46,25 @@ class Key:
     def __str__(self) -> str:
         return "/".join(part for part in (self.plural, self.namespace, self.name) if part)
 
-    def is_within(self, plural: str | None, namespace: str | None) -> bool:
-        """Whether a list or watch of this scope shows it; ``None`` means all kinds, all namespaces."""
-        return plural in (None, self.plural) and namespace in (None, self.namespace)
+    def is_within(self, plural: str | None, namespace: str | None, name: str | None = None) -> bool:
+        """Whether a list or watch of this scope shows it; ``None`` means all kinds, all namespaces, all names."""
+        return plural in (None, self.plural) and namespace in (None, self.namespace) and name in (None, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An object as it is stored."""
+
+    key: Key
+    text: str
+    """JSON in ASCII, fields in the order of their names, without ``resourceVersion``."""
+
+    revision: int
+    """Of its last change."""
+
+    def value(self) -> Object:
+        """A fresh object that carries its revision."""
+        return decoded(self.text, self.revision)
 
 
 class ChangeType(StrEnum):
@@ -64,6 +85,43 @@ class Change:
     """After the change; for a deletion the last state, with ``resourceVersion`` of the deletion."""
 
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change as it is stored."""
+
+    revision: int
+    type: ChangeType
+    key: Key
+    text: str
+    """As in ``Record``; for a deletion the last state."""
+
+    replaced: Record | None = None
+    """What stood there before; ``None`` for a new object."""
+
+    @property
+    def record(self) -> Record:
+        """The object after the change; for a deletion its last state, with the revision of the deletion."""
+        return Record(self.key, self.text, self.revision)
+
+    def change(self) -> Change:
+        """The same with a fresh object."""
+        return Change(self.type, self.key, decoded(self.text, self.revision), self.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of a list."""
+
+    records: Sequence[Record]
+    """In key order."""
+
+    revision: int
+    """That the list is at."""
+
+    remaining: int
+    """How many objects come after these."""
 
 
 class NotFound(DnsguardError):
@@ -91,7 +149,7 @@ class StoreUnusable(DnsguardError):
 
 
 class Watch(Protocol):
-    """An open watch: iterate over it with ``async for``. One task reads it."""
+    """An open watch: iterate over it with ``async for``, or take what is at hand. One task reads it."""
 
     @property
     def revision(self) -> int:
@@ -103,6 +161,22 @@ class Watch(Protocol):
 
     async def __anext__(self) -> Change:
         """The next change; waits for it. Ends when the watch or the store is closed. Raises Compacted."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the watch or the store is closed."""
+
+    def take(self, most: int) -> Sequence[Event]:
+        """The next changes, as far as they are known, without waiting. Fewer than ``most``: there are no more now.
+
+        Raises Compacted.
+        """
+
+    def call_when_ready(self, call: Callable[[], None]) -> None:
+        """Call once, from the event loop, when there may be something to take, and when the watch has ended.
+
+        Asked again before that, only the latest is called. May be called too early: ``take`` then returns nothing.
+        """
 
     async def aclose(self) -> None:
         """End the iteration, also one that waits. May be repeated."""
@@ -132,7 +206,17 @@ class Store(Protocol):
     async def list_objects(self, plural: str | None = None, namespace: str | None = None) -> tuple[list[Object], int]:
         """Objects in key order, and the revision of the cut. ``None`` means all kinds, all namespaces."""
 
-    def watch(self, from_revision: int, plural: str | None = None, namespace: str | None = None) -> Watch:
+    async def page(
+        self, plural: str, namespace: str | None = None, *, at: int | None = None, after: Key | None = None, limit: int
+    ) -> Page:
+        """Up to ``limit`` objects of a kind as they were at revision ``at``, those that come after a key; 0 for all.
+
+        ``None`` for ``at`` means now. Raises Compacted, as ``watch`` from that revision would.
+        """
+
+    def watch(
+        self, from_revision: int, plural: str | None = None, namespace: str | None = None, name: str | None = None
+    ) -> Watch:
         """Changes with a revision greater than ``from_revision``, as they happen, until closed.
 
         Iterating raises Compacted, at the start or later.

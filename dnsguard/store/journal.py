@@ -11,8 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dnsguard.errors import DnsguardError
-from dnsguard.store.feed import Event
-from dnsguard.store.interface import AlreadyExists, ChangeType, Conflict, Key, NotFound, StoreUnavailable, StoreUnusable
+from dnsguard.store.interface import (
+    AlreadyExists,
+    ChangeType,
+    Conflict,
+    Event,
+    Key,
+    NotFound,
+    StoreUnavailable,
+    StoreUnusable,
+)
 
 APPLICATION_ID = 0x646E7367
 FORMAT = 1

@@ -7,15 +7,16 @@ full disk stops changes and nothing else, and what a watch delivers cannot disag
 import asyncio
 import fcntl
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self, assert_never
 
 from dnsguard.errors import DnsguardError
+from dnsguard.store.collection import Collection
 from dnsguard.store.encoding import decoded, encoded
-from dnsguard.store.feed import Bounds, Event, Feed, FeedWatch
-from dnsguard.store.interface import ChangeType, Key, NotFound, Object, StoreUnusable
+from dnsguard.store.feed import Bounds, Feed, FeedWatch
+from dnsguard.store.interface import ChangeType, Event, Key, NotFound, Object, Page, Record, StoreUnusable
 from dnsguard.store.journal import Journal, Unchanged, Write
 from dnsguard.store.writer import Writer
 
@@ -34,12 +35,12 @@ class SqliteStore:
         """Use `open`."""
         self._lock = lock
         self._bounds = bounds
-        self._objects: defaultdict[str, dict[Key, tuple[str, int]]] = defaultdict(dict)
-        """Plural → key → encoded object and its revision."""
+        self._collections: dict[str, Collection] = {}
+        """By plural."""
 
         self._feed = Feed(floor, bounds)
         self._compacted = floor
-        self._apply(event for event in events if event.revision <= floor)
+        self._applied(event for event in events if event.revision <= floor)
         self._writer = Writer(journal, self._publish)
         self._publish([event for event in events if event.revision > floor])
 
@@ -71,29 +72,36 @@ class SqliteStore:
 
     async def get(self, key: Key) -> Object:
         """See Store."""
-        stored = self._objects[key.plural].get(key)
-        if stored is None:
+        collection = self._collections.get(key.plural)
+        record = collection.get(key) if collection else None
+        if record is None:
             raise NotFound(f"{key} does not exist")
-        return decoded(*stored)
+        return record.value()
 
     async def list_objects(self, plural: str | None = None, namespace: str | None = None) -> tuple[list[Object], int]:
         """See Store."""
         revision = self._feed.revision
-        found = sorted(
-            ((key.plural, key.namespace, key.name), stored)
-            for of_kind in ([self._objects[plural]] if plural is not None else self._objects.values())
-            for key, stored in of_kind.items()
-            if namespace is None or key.namespace == namespace
-        )
+        records: list[Record] = []
+        for each in sorted(self._collections) if plural is None else [plural]:
+            records += self._page(each, namespace, revision, None, 0).records
         objects: list[Object] = []
-        for start in range(0, len(found), PIECE):
-            objects += [decoded(*stored) for _, stored in found[start : start + PIECE]]
+        for start in range(0, len(records), PIECE):
+            objects += [record.value() for record in records[start : start + PIECE]]
             await asyncio.sleep(0)
         return objects, revision
 
-    def watch(self, from_revision: int, plural: str | None = None, namespace: str | None = None) -> FeedWatch:
+    async def page(
+        self, plural: str, namespace: str | None = None, *, at: int | None = None, after: Key | None = None, limit: int
+    ) -> Page:
         """See Store."""
-        return self._feed.watch(from_revision, plural, namespace)
+        revision = self._feed.revision if at is None else at
+        return self._page(plural, namespace, revision, after, limit)
+
+    def watch(
+        self, from_revision: int, plural: str | None = None, namespace: str | None = None, name: str | None = None
+    ) -> FeedWatch:
+        """See Store."""
+        return self._feed.watch(from_revision, plural, namespace, name)
 
     async def close(self) -> None:
         """See Store. Writes that wait are done first."""
@@ -111,19 +119,28 @@ class SqliteStore:
             case _:
                 assert_never(outcome)
 
+    def _page(self, plural: str, namespace: str | None, revision: int, after: Key | None, limit: int) -> Page:
+        undo = self._feed.undoing(revision, plural)
+        collection = self._collections.get(plural)
+        records, remaining = collection.page(namespace, after, limit, undo) if collection else ([], 0)
+        return Page(records, revision, remaining)
+
     def _publish(self, events: Sequence[Event]) -> None:
-        self._apply(events)
-        self._feed.publish(events)
+        self._feed.publish(self._applied(events))
         if self._feed.floor - self._compacted > self._bounds.changes // 10:  # in pieces: each costs a transaction
             self._compacted = self._feed.floor
             self._writer.compact(self._compacted)
 
-    def _apply(self, events: Iterable[Event]) -> None:
+    def _applied(self, events: Iterable[Event]) -> list[Event]:
+        """The same events, each with what it replaced."""
+        applied: list[Event] = []
         for event in events:
-            if event.type is ChangeType.DELETED:
-                self._objects[event.key.plural].pop(event.key, None)
-            else:
-                self._objects[event.key.plural][event.key] = event.text, event.revision
+            collection = self._collections.get(event.key.plural)
+            if collection is None:
+                collection = self._collections[event.key.plural] = Collection(event.key.plural)
+            applied.append(replace(event, replaced=collection.get(event.key)))
+            collection.apply(event)
+        return applied
 
 
 class _FileLock:

@@ -9,8 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dnsguard.store.feed import Event
-from dnsguard.store.interface import StoreUnavailable
+from dnsguard.store.interface import Event, StoreUnavailable
 from dnsguard.store.journal import Committed, Journal, Outcome, StoreLocked, Write
 
 LARGEST_BATCH = 256

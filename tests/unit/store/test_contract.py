@@ -11,9 +11,12 @@ from dnsguard.store.interface import (
     ChangeType,
     Compacted,
     Conflict,
+    Event,
     Key,
     NotFound,
     Object,
+    Page,
+    Record,
     Store,
 )
 from tests.unit.store.conftest import HISTORY
@@ -319,3 +322,122 @@ async def test_a_cancelled_write_is_done_whole_or_not_at_all(store: Store) -> No
     await store.create(TIER, value())
     names = [change.key for change in await taken(store, (await store.list_objects())[1], 0)]
     assert names in ([PARTNERS, TIER], [TIER])
+
+
+async def test_a_watch_of_one_object_sees_that_one(store: Store) -> None:
+    for key in (PARTNERS, BACKUPS, Key("networksets", "shop", "z"), TIER):
+        await store.create(key, value())
+    await store.delete(PARTNERS, None)
+    watch = store.watch(0, "networksets", "shop", "partners")
+    assert [event.revision for event in watch.take(9)] == [1, 5]
+    assert watch.revision == 5
+
+
+async def test_what_is_at_hand_is_taken_at_once_and_a_call_tells_of_more(store: Store) -> None:
+    for number in range(3):
+        await store.create(Key("tiers", "", f"n{number}"), value())
+    calls: list[int] = []
+    watch = store.watch(0, "tiers")
+    assert [event.revision for event in watch.take(2)] == [1, 2]
+    watch.call_when_ready(lambda: calls.append(1))
+    await asyncio.sleep(0)
+    assert calls == [1]  # one was left
+    assert [event.revision for event in watch.take(2)] == [3]
+    assert watch.take(2) == []
+    watch.call_when_ready(lambda: calls.append(2))
+    await asyncio.sleep(0)
+    assert calls == [1]
+    await store.create(TIER, value())
+    await store.create(Key("tiers", "", "later"), value())
+    assert calls == [1, 2]
+    assert [event.revision for event in watch.take(9)] == [4, 5]
+    watch.call_when_ready(lambda: calls.append(3))
+    await watch.aclose()
+    assert calls == [1, 2, 3]
+    assert watch.has_ended
+    assert watch.take(9) == []
+
+
+async def test_closing_the_store_calls_who_waits(store: Store) -> None:
+    calls: list[int] = []
+    watch = store.watch(0)
+    watch.call_when_ready(lambda: calls.append(1))
+    await store.close()
+    assert (calls, watch.has_ended) == ([1], True)
+
+
+async def test_what_is_taken_says_what_it_replaced(store: Store) -> None:
+    await store.create(PARTNERS, value(a=1))
+    await store.update(PARTNERS, value(a=2), None)
+    await store.delete(PARTNERS, None)
+    first, second, third = store.watch(0).take(9)
+    assert first.record.value() == stored(1, a=1)
+    assert [event.replaced for event in (first, second, third)] == [None, first.record, second.record]
+    assert third == Event(3, ChangeType.DELETED, PARTNERS, second.text, second.record)
+    assert third.record.value() == stored(3, a=2)
+
+
+def sets(*names: str) -> list[Key]:
+    return [Key("networksets", *name.split("/")) for name in names]
+
+
+async def shown(store: Store, *scope: str, at: int | None = None, limit: int = 2) -> list[str]:
+    """A list in pages: each page, and what remains."""
+    pages: list[str] = []
+    after = None
+    while True:
+        page = await store.page("networksets", *scope, at=at, after=after, limit=limit)
+        assert at in (None, page.revision)
+        at = page.revision
+        pages.append(
+            f"{' '.join(f'{record.key.namespace}/{record.key.name}' for record in page.records)} +{page.remaining}"
+        )
+        if not page.remaining:
+            return pages
+        after = page.records[-1].key
+
+
+async def test_a_list_is_shown_in_pages(store: Store) -> None:
+    for key in (*sets("shop/b", "ops/c", "shop/a", "ops/a.b", "shops/x"), TIER):
+        await store.create(key, value())
+    assert await shown(store) == ["ops/a.b ops/c +3", "shop/a shop/b +1", "shops/x +0"]
+    assert await shown(store, limit=0) == ["ops/a.b ops/c shop/a shop/b shops/x +0"]
+    assert await shown(store, "shop") == ["shop/a shop/b +0"]
+    assert await shown(store, "shop", limit=1) == ["shop/a +1", "shop/b +0"]
+    assert await shown(store, "nowhere") == [" +0"]
+    assert await store.page("profiles", limit=0) == Page([], 6, 0)
+    page = await store.page("networksets", limit=1, after=sets("shop/aa")[0])
+    assert page == Page([Record(sets("shop/b")[0], page.records[0].text, 1)], 6, 1)
+    assert page.records[0].value() == stored(1)
+
+
+async def test_pages_of_one_revision_agree_whatever_is_written_meanwhile(store: Store) -> None:
+    for key in sets("shop/a", "shop/b", "shop/c", "shop/d"):
+        await store.create(key, value(n=0))
+    before = await store.page("networksets", limit=0)
+    first = await store.page("networksets", limit=1)
+    await store.delete(sets("shop/b")[0], None)
+    await store.create(sets("shop/aa")[0], value())
+    await store.update(sets("shop/c")[0], value(n=1), None)
+    await store.update(sets("shop/c")[0], value(n=2), None)
+    await store.create(sets("shop/b")[0], value(n=3))
+    await store.create(TIER, value())
+    assert await shown(store, at=4) == ["shop/a shop/b +2", "shop/c shop/d +0"]
+    assert await shown(store, "shop", at=4, limit=3) == ["shop/a shop/b shop/c +1", "shop/d +0"]
+    assert await shown(store, at=6) == ["shop/a shop/aa +2", "shop/c shop/d +0"]
+    assert await shown(store) == ["shop/a shop/aa +3", "shop/b shop/c +1", "shop/d +0"]
+    rest = await store.page("networksets", at=first.revision, after=first.records[-1].key, limit=0)
+    assert [*first.records, *rest.records] == before.records
+
+
+async def test_pages_of_what_is_forgotten_or_never_was_are_refused(store: Store) -> None:
+    await store.create(PARTNERS, value(a=0))
+    for number in range(1, 2 * HISTORY):
+        await store.update(PARTNERS, value(a=number), None)
+    oldest = HISTORY
+    assert (await store.page("networksets", at=oldest, limit=0)).records[0].value() == stored(oldest, a=oldest - 1)
+    for plural in ("networksets", "tiers"):
+        with pytest.raises(Compacted, match=f"revision {oldest} is no longer kept"):
+            await store.page(plural, at=oldest - 1, limit=1)
+        with pytest.raises(Compacted, match="was never reached"):
+            await store.page(plural, at=2 * HISTORY + 1, limit=1)

@@ -33,6 +33,14 @@ steps = st.lists(
         st.tuples(st.just("get"), keys),
         st.tuples(st.just("list"), scope),
         st.tuples(st.just("watch"), st.integers(0, 15), scope),
+        st.tuples(
+            st.just("page"),
+            st.sampled_from(["tiers", "networksets"]),
+            st.sampled_from([None, "", "a"]),
+            st.one_of(st.none(), st.integers(0, 15)),
+            st.one_of(st.none(), keys),
+            st.integers(0, 3),
+        ),
         st.tuples(st.just("reopen")),
     ),
     max_size=30,
@@ -71,6 +79,9 @@ async def done(store: Store, step: tuple[Any, ...]) -> Any:
                 return await store.get(key)
             case ("list", (plural, namespace)):
                 return await store.list_objects(plural, namespace)
+            case ("page", plural, namespace, at, start, limit):
+                start = start and Key(plural, start.namespace, start.name)
+                return await store.page(plural, namespace, at=at, after=start, limit=limit)
             case ("watch", after, (plural, namespace)):
                 return await changes_now(store, after, plural, namespace)
     except DnsguardError as error:

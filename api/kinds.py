@@ -1,6 +1,7 @@
 """The routes that serve every registered kind, at the paths of Kubernetes."""
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +18,11 @@ from api.objects import Objects, Preconditions, Target, Written, key_of
 from api.patches import Change, json_patch, merge_patch, strategic_patch
 from api.selection import selection
 from api.spelling import as_kept
+from api.statuses import Statuses, shown, with_status
 from api.streams import Streams
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import kind_at
-from dnsguard.store.interface import Object, Store
+from dnsguard.store.interface import NotFound, Object, Store
 
 PATCHES = {
     "application/json-patch+json": json_patch,
@@ -35,10 +37,11 @@ PIECE = 100
 class KindRoutes:
     """One generic set of routes: the path says which kind."""
 
-    def __init__(self, store: Store, objects: Objects, streams: Streams) -> None:
+    def __init__(self, store: Store, objects: Objects, streams: Streams, statuses: Statuses) -> None:
         self._store = store
         self._objects = objects
         self._streams = streams
+        self._statuses = statuses
 
     def router(self) -> APIRouter:
         """The routes of all groups. They are described by the OpenAPI documents of the kinds, not by FastAPI."""
@@ -58,7 +61,7 @@ class KindRoutes:
         """One object."""
         target = _target(request)
         try:
-            return _answer(request, await self._store.get(target.key))
+            return _answer(request, self._shown(target, await self._store.get(target.key)))
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
 
@@ -81,7 +84,7 @@ class KindRoutes:
         if query.get("continue"):
             raise Failure(410, "Expired", "lists are never cut into pages here: list again without continue")
         values, revision = await self._store.list_objects(target.kind.collection, target.namespace or None)
-        chosen = [value for value in values if wanted(value)]
+        chosen = [self._shown(target, value) for value in values if wanted(value)]
         head = {
             "apiVersion": target.kind.api_version,
             "kind": f"{target.kind.kind}List",
@@ -99,7 +102,7 @@ class KindRoutes:
             written = await self._objects.create(target, data, size, dry_run=dry_run)
         except DnsguardError as error:
             raise failure_of(error, target.kind, _name_in(data)) from error
-        return _written(request, target, written, 201)
+        return await self._written(request, target, written, 201)
 
     async def replace(self, request: Request) -> Response:
         """Replace an object as a whole."""
@@ -109,7 +112,7 @@ class KindRoutes:
             written = await self._objects.replace(target, data, size, dry_run=dry_run)
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
-        return _written(request, target, written)
+        return await self._written(request, target, written)
 
     async def patch(self, request: Request) -> Response:
         """Change a part of an object."""
@@ -125,7 +128,7 @@ class KindRoutes:
             written = await self._objects.patch(target, change, dry_run=dry_run)
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
-        return _written(request, target, replace(written, warnings=(*spelling, *written.warnings)))
+        return await self._written(request, target, replace(written, warnings=(*spelling, *written.warnings)))
 
     async def delete(self, request: Request) -> Response:
         """Remove an object."""
@@ -165,6 +168,20 @@ class KindRoutes:
         return _answer(
             request, {"apiVersion": target.kind.api_version, "kind": kind, "metadata": metadata, "items": gone}
         )
+
+    async def _written(self, request: Request, target: Target, written: Written, code: int = 200) -> Response:
+        _note(request, target, written)
+        value = written.object
+        if not audit_note(request.scope).dry_run:
+            value = self._shown(target, value)
+        elif "resourceVersion" in value["metadata"]:  # it is what it would be, its status is that of what there is
+            key = key_of(target, value)
+            with suppress(NotFound):
+                value = with_status(value, self._statuses.of(key, await self._store.get(key)))
+        return _answer(request, value, code, written.warnings)
+
+    def _shown(self, target: Target, value: Object) -> Object:
+        return shown(self._statuses, target.kind.collection, value)
 
 
 _SUCCESS = {"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Success"}
@@ -223,11 +240,6 @@ def _note(request: Request, target: Target, written: Written) -> None:
     note.before = written.before
     if not note.dry_run:
         note.after = str(written.object["metadata"]["resourceVersion"])
-
-
-def _written(request: Request, target: Target, written: Written, code: int = 200) -> Response:
-    _note(request, target, written)
-    return _answer(request, written.object, code, written.warnings)
 
 
 def _answer(request: Request, value: Any, code: int = 200, warnings: tuple[str, ...] = ()) -> Response:

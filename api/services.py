@@ -10,6 +10,7 @@ from api.audit import AuditRecord
 from api.counted import StatsReport
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseStates, StatusReport
+from api.statuses import NO_STATUSES, Statuses
 from dnsguard.errors import DnsguardError
 from dnsguard.observe.exposition import Metric
 from dnsguard.store.interface import Store
@@ -196,6 +197,8 @@ class Services:
     audit: AuditSink
     version: str
     """Of the program, as `/version` and `/v1/status` show it."""
+
+    statuses: Statuses = NO_STATUSES
 
     max_body: int = 3 * 1024 * 1024
     """Bytes. What Kubernetes takes (3 MiB); a network set of 10 000 CIDRs is a tenth of it."""

@@ -93,10 +93,11 @@ class Enforcer(Generic[Plan]):
         pace: Pace = Pace(),
         switched: Callable[[], None] = lambda: None,
         revoker: Revoker | None = None,
+        progressed: Callable[[], None] = lambda: None,
     ) -> None:
         """``worker`` has one thread; everybody who talks to the kernel uses the same one. ``switched`` is called when
-        other policy than before is in force; ``revoker`` says when established connections are to be judged again;
-        without one they go on."""
+        other policy than before is in force, ``progressed`` when another state of the store is or ``problem`` is
+        another; ``revoker`` says when established connections are to be judged again; without one they go on."""
         self._inputs = inputs
         self._compute = compute
         self._kernel = kernel
@@ -105,6 +106,7 @@ class Enforcer(Generic[Plan]):
         self._pace = pace
         self._switched = switched
         self._revoker = revoker
+        self._progressed = progressed
         self._pause = pace.first_pause
         self._wake = asyncio.Event()
         self._listed = False
@@ -152,6 +154,11 @@ class Enforcer(Generic[Plan]):
     def in_sync(self) -> bool:
         """The kernel holds what the store, as far as we follow it, asks for."""
         return self.enforced is not None and self.enforced.revision == self._inputs.revision and not self.problem
+
+    @property
+    def holds(self) -> bool:
+        """The kernel holds what ``enforced`` asks for, as far as is known: nobody took it away since."""
+        return self.enforced is not None and not self._reassert
 
     async def run(self) -> None:
         """Enforce until cancelled. Nothing that goes wrong ends it: what is in force stays, and it tries again."""
@@ -201,12 +208,14 @@ class Enforcer(Generic[Plan]):
         return False
 
     def _say(self, problem: str) -> None:
-        if problem != self.problem:
-            if problem:
-                log.error("policy is not enforced as written, what was in force stays: %s", problem)
-            else:
-                log.info("policy is enforced as written again")
+        if problem == self.problem:
+            return
+        if problem:
+            log.error("policy is not enforced as written, what was in force stays: %s", problem)
+        else:
+            log.info("policy is enforced as written again")
         self.problem = problem
+        self._progressed()
 
     async def _open(self) -> None:
         await self._in_worker(self._kernel.open)
@@ -281,6 +290,7 @@ class Enforcer(Generic[Plan]):
         self._unswept = True
         if before is None or before.compiled is not desired.compiled:
             self._switched()
+        self._progressed()
 
     async def _revise(self, revoker: Revoker, is_due: Callable[[Desired[Plan]], bool], enforced: Desired[Plan]) -> None:
         """Begin another revision of the policy in force, if it is due."""

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from dnsguard.controller.transitions import Transitions
 from dnsguard.resources import InvalidResource, Resource, UnknownKind, kind_of, parse_object
 from dnsguard.store.interface import Change, ChangeType, Key, Object
 
@@ -35,6 +36,7 @@ class Inputs:
         self._remembered: dict[Key, Object] = {}
 
         self._invalid: dict[Key, InvalidObject] = {}
+        self.transitions = Transitions()
         self.revision = 0
         """Of the store, that this state stands for."""
 
@@ -46,6 +48,18 @@ class Inputs:
     def invalid(self) -> tuple[InvalidObject, ...]:
         """In key order."""
         return tuple(self._invalid[key] for key in sorted(self._invalid))
+
+    @property
+    def has_invalid(self) -> bool:
+        return bool(self._invalid)
+
+    def invalid_at(self, key: Key) -> InvalidObject | None:
+        """Where the object is not understood: why, and what stays active."""
+        return self._invalid.get(key)
+
+    def version_at(self, key: Key) -> str:
+        """``resourceVersion`` of an object's last valid version; empty where there is none."""
+        return self._versions.get(key, "")
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -85,6 +99,9 @@ class Inputs:
         self.revision = change.revision
 
     def _put(self, key: Key, value: Object) -> None:
+        before, version = self._versions.get(key, ""), version_of(value)
+        if version != before:
+            self.transitions.changed(key, int(version) if version.isdecimal() else 0, before)
         try:
             self._accept(key, value)
         except InvalidResource as error:
@@ -109,6 +126,7 @@ class Inputs:
         self._versions.pop(key, None)
         self._objects.pop(key, None)
         self._invalid.pop(key, None)
+        self.transitions.gone(key)
 
 
 def key_of(value: Object) -> Key:

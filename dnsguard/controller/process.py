@@ -45,6 +45,7 @@ from dnsguard.controller.plugs import Plugs
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.controller.revoking.revocation import Revocation
 from dnsguard.controller.setuses import tell_uses
+from dnsguard.controller.statuses import StatusesModel
 from dnsguard.dataplane.counters import CounterTable
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
@@ -125,7 +126,9 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             worker,
             switched=switched,
             revoker=None if revocation is None else revocation.revoker,
+            progressed=lambda: statuses.progressed(),
         )
+        statuses = StatusesModel(inputs, enforcer, settings.node_name, lambda: store.revision)
         bridge_hooks = BridgeHooks(
             settings.state_dir, lambda: () if enforcer.enforced is None else enforcer.enforced.plan.bridges
         )
@@ -183,6 +186,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 dns_log=dns_log,
                 packets=PacketsModel(packets.shown, leases.addresses_of, is_off=settings.packet_log == "Off"),
                 audit=audit,
+                statuses=statuses,
                 version=VERSION,
             )
         )

@@ -58,6 +58,11 @@ class SqliteStore:
             raise
         return cls(journal, floor, events, lock, bounds)
 
+    @property
+    def revision(self) -> int:
+        """Of the newest change."""
+        return self._feed.revision
+
     async def create(self, key: Key, value: Object) -> Object:
         """See Store."""
         return await self._write(Write(ChangeType.ADDED, key, encoded(value), None))

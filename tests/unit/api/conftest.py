@@ -27,6 +27,7 @@ from api.services import (
     StatsQuestion,
     UnknownEndpoint,
 )
+from api.statuses import NO_STATUSES, Statuses
 from api.tokens import HashedTokens, token_digest
 from dnsguard.observe.exposition import Metric
 from dnsguard.store.memory import MemoryStore
@@ -132,6 +133,7 @@ class World:
     store: MemoryStore = field(default_factory=MemoryStore)
     audit: list[AuditRecord] = field(default_factory=list)
     uids: Iterator[int] = field(default_factory=count)
+    statuses: Statuses = NO_STATUSES
     status_report: StatusReport = field(
         default_factory=lambda: StatusReport(version="1.2.3", ready=True, store_revision=7)
     )
@@ -155,6 +157,7 @@ class World:
             dns_log=FakeDnsLog(),
             packets=FakePackets(),
             audit=self.audit.append,
+            statuses=self.statuses,
             version="1.2.3",
             max_body=1_000_000,
             now=lambda: NOW,

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import PlainValidator
 
 from dnsguard.resources.problems import refused
+from dnsguard.resources.reading import reads
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -23,4 +24,4 @@ def choice(choices: type[Choice], noun: str, code: str = "type") -> PlainValidat
             hint = f"; did you mean {close[0]}?" if close else ""
             raise refused(code, f"{value!r} is no {noun}: write {written}{hint}") from None
 
-    return PlainValidator(read)
+    return reads(read, {"type": "string", "enum": [each.value for each in choices]})

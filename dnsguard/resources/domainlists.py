@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import PlainSerializer
 
 from dnsguard.domains import DomainPattern, DomainPatternError
 from dnsguard.resources.problems import Problem, kind_of_value, refused, refused_all
+from dnsguard.resources.reading import list_of, reads, string
 
 MAX_DOMAINS = 10_000
 
@@ -45,5 +46,6 @@ def _texts(patterns: tuple[DomainPattern, ...]) -> list[str]:
     return [pattern.text for pattern in patterns]
 
 
-RuleDomains = Annotated[tuple[DomainPattern, ...], PlainValidator(read_rule_domains), PlainSerializer(_texts)]
-SetDomains = Annotated[tuple[DomainPattern, ...], PlainValidator(read_set_domains), PlainSerializer(_texts)]
+DOMAIN_LIST = list_of(string(minLength=1), maxItems=MAX_DOMAINS)
+RuleDomains = Annotated[tuple[DomainPattern, ...], reads(read_rule_domains, DOMAIN_LIST), PlainSerializer(_texts)]
+SetDomains = Annotated[tuple[DomainPattern, ...], reads(read_set_domains, DOMAIN_LIST), PlainSerializer(_texts)]

@@ -4,10 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
-
 from dnsguard.resources.model import AS_TEXT
 from dnsguard.resources.problems import kind_of_value, refused
+from dnsguard.resources.reading import reads, string
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|μs|ns)", re.ASCII)
@@ -40,4 +39,5 @@ def read_duration(value: Any) -> Duration:
     return Duration(value, seconds)
 
 
-DurationField = Annotated[Duration, PlainValidator(read_duration), AS_TEXT]
+DURATION = string(rf"0|(?:{_PART.pattern})+")
+DurationField = Annotated[Duration, reads(read_duration, DURATION), AS_TEXT]

@@ -5,15 +5,16 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, StrictInt, StrictStr
+from pydantic import ConfigDict, Field, StrictInt, StrictStr
 
 from dnsguard.resources.labels import NAMESPACE
-from dnsguard.resources.metadata import MAX_NAME, is_subdomain
+from dnsguard.resources.metadata import MAX_NAME, SUBDOMAIN, is_subdomain
 from dnsguard.resources.model import Model
 from dnsguard.resources.nets import Block, HostNet, IPAddress
 from dnsguard.resources.numbers import whole_number
 from dnsguard.resources.ports import PORT_NAME_RULE, PortNumber, ProtocolField, is_port_name
 from dnsguard.resources.problems import Problem, kind_of_value, refused
+from dnsguard.resources.reading import reads, string
 from dnsguard.resources.resource import Resource
 
 _INTERFACE = re.compile(r"[a-zA-Z0-9_.-]{1,15}")
@@ -68,16 +69,21 @@ def _read_mac(value: Any) -> str:
     return str(value)
 
 
-Name = Annotated[str, PlainValidator(_read_name)]
-NodeName = Annotated[str, PlainValidator(_read_node)]
+_NAME = string(SUBDOMAIN, maxLength=MAX_NAME)
+Name = Annotated[str, reads(_read_name, _NAME)]
+ContainerId = Annotated[str, reads(_read_container, string(_CONTAINER.pattern))]
+NodeName = Annotated[str, reads(_read_node, _NAME)]
 
 
 class EndpointPort(Model):
     """A port that an endpoint offers under a name, for rules that use the name."""
 
-    name: Annotated[str, PlainValidator(_text)] = ""
+    name: Annotated[str, reads(_text, string())] = ""
+    """What rules call the port by: at most 15 of a-z, 0-9 and '-', at least one letter."""
     protocol: ProtocolField
+    """TCP, UDP or SCTP."""
     port: PortNumber
+    """1 to 65535."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """V-27, and the protocols that have ports."""
@@ -98,7 +104,9 @@ class WorkloadPort(EndpointPort):
     """A port of a workload; one that is only published on the host may go without a name."""
 
     host_port: PortNumber | None = None
+    """The port of the host that leads to this one. It has no effect here."""
     host_ip: IPAddress | None = Field(default=None, alias="hostIP")
+    """The address of the host at which it does. It has no effect here."""
 
     def _may_be_unnamed(self) -> bool:
         return self.name == "" and self.host_port is not None
@@ -108,7 +116,9 @@ class IPNat(Model):
     """An address of the endpoint and the one it is reached by from outside."""
 
     internal_ip: IPAddress = Field(alias="internalIP")
+    """One of `ipNetworks`."""
     external_ip: IPAddress = Field(alias="externalIP")
+    """The address that it is reached by."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """Both ends are of one family."""
@@ -123,42 +133,75 @@ class QoSControls(Model):
     """Limits on how much a workload sends and receives; nothing here has an effect."""
 
     ingress_bandwidth: _Rate = None
+    """Bits a second."""
     egress_bandwidth: _Rate = None
+    """Bits a second."""
     ingress_burst: _Rate = None
+    """Bits."""
     egress_burst: _Rate = None
+    """Bits."""
     ingress_peakrate: _Rate = None
+    """Bits a second."""
     egress_peakrate: _Rate = None
+    """Bits a second."""
     ingress_minburst: _Rate = None
+    """Bytes."""
     egress_minburst: _Rate = None
+    """Bytes."""
     ingress_packet_rate: _Rate = None
+    """Packets a second."""
     egress_packet_rate: _Rate = None
+    """Packets a second."""
     ingress_packet_burst: _Rate = None
+    """Packets."""
     egress_packet_burst: _Rate = None
+    """Packets."""
     ingress_max_connections: _Rate = None
+    """Connections at a time."""
     egress_max_connections: _Rate = None
+    """Connections at a time."""
     dscp: StrictInt | StrictStr | None = None
+    """The code point of packets that leave, by number or name."""
 
 
 class WorkloadEndpointSpec(Model):
     """Where a workload is, and how it is reached."""
 
     orchestrator: Name | None = None
+    """Who started the workload, as `k8s`."""
     workload: Name | None = None
+    """The workload that the interface is of."""
     node: Name | None = None
+    """The node that it is on: only that one enforces it. Absent: every node that has the interface."""
     pod: Name | None = None
+    """The pod that the interface is of."""
     endpoint: Name | None = None
-    container_id: Annotated[str, PlainValidator(_read_container)] | None = Field(default=None, alias="containerID")
+    """The name of the interface inside the workload."""
+    container_id: ContainerId | None = Field(default=None, alias="containerID")
+    """The container that the interface is of."""
     service_account_name: Name | None = None
+    """The account that the workload runs as: its labels are inherited."""
     ip_networks: tuple[HostNet, ...] | None = None
+    """The addresses of the workload, each alone or as /32 or /128. Packets with others from this interface are
+    dropped."""
     ip_nats: tuple[IPNat, ...] | None = Field(default=None, alias="ipNATs")
+    """Addresses that are translated to one of the workload's."""
     ipv4_gateway: IPAddress | None = Field(default=None, alias="ipv4Gateway")
+    """The workload's way out. It has no effect here."""
     ipv6_gateway: IPAddress | None = Field(default=None, alias="ipv6Gateway")
+    """The workload's way out. It has no effect here."""
     profiles: tuple[Name, ...] | None = None
-    interface_name: Annotated[str, PlainValidator(_read_interface)]
-    mac: Annotated[str, PlainValidator(_read_mac)] | None = None
+    """Profiles whose labels are inherited, and whose rules decide where no tier does, in this order."""
+    interface_name: Annotated[str, reads(_read_interface, string(_INTERFACE.pattern))]
+    """The host's end of the interface, at most 15 characters, or its port of a bridge."""
+    mac: Annotated[str, reads(_read_mac, string(r"[0-9A-Fa-f:.-]{14,23}"))] | None = None
+    """The Ethernet address of the workload, as 02:00:5e:00:53:01."""
     ports: tuple[WorkloadPort, ...] | None = None
+    """Ports that rules may call by name."""
     allow_spoofed_source_prefixes: tuple[Block, ...] | None = None
+    """Networks that the workload may send from besides its own addresses. They have no effect here."""
     qos_controls: QoSControls | None = Field(default=None, alias="qosControls")
+    """Limits on traffic. They have no effect here."""
 
     @property
     def addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
@@ -179,13 +222,19 @@ class WorkloadEndpointSpec(Model):
 class HostEndpointSpec(Model):
     """An interface of a host, by its name, its addresses, or all of them."""
 
+    # Checked with the rest, so that its absence hides nothing.
+    model_config = ConfigDict(json_schema_extra={"required": ["node"]})
+
     node: NodeName = ""
-    """Required; checked with the rest, so that its absence hides nothing."""
-    interface_name: Annotated[str, PlainValidator(_read_host_interface)] = ""
-    """`*` for all interfaces of the host; empty where `expected_ips` says which."""
+    """The name of the host."""
+    interface_name: Annotated[str, reads(_read_host_interface, string(rf"\*?|{_INTERFACE.pattern}"))] = ""
+    """`*` for all interfaces of the host; empty where `expectedIPs` says which."""
     expected_ips: tuple[IPAddress, ...] | None = Field(default=None, alias="expectedIPs")
+    """The addresses of the interface. Needed where no name is given, and for selectors to find it."""
     profiles: tuple[Name, ...] | None = None
+    """Profiles whose labels are inherited, and whose rules decide where no tier does, in this order."""
     ports: tuple[EndpointPort, ...] | None = None
+    """Ports that rules may call by name."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """V-25, V-26, and nothing twice."""
@@ -206,6 +255,7 @@ class WorkloadEndpoint(Resource):
 
     kind: Literal["WorkloadEndpoint"]
     spec: WorkloadEndpointSpec
+    """Where the workload is, and how it is reached."""
 
 
 class HostEndpoint(Resource):
@@ -215,3 +265,4 @@ class HostEndpoint(Resource):
 
     kind: Literal["HostEndpoint"]
     spec: HostEndpointSpec
+    """Which interface of which host."""

@@ -32,7 +32,9 @@ class HTTPPath(Model):
     """One path, whole or by its beginning."""
 
     exact: StrictStr | None = None
+    """The whole path."""
     prefix: StrictStr | None = None
+    """What the path begins with."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """V-37."""
@@ -51,16 +53,22 @@ class HTTPHeader(Model):
     """One header of a request."""
 
     header: StrictStr
+    """Its name."""
     operator: Annotated[HeaderOperator, choice(HeaderOperator, "operator", "V-37"), AS_TEXT]
+    """How its value is compared."""
     values: tuple[StrictStr, ...] | None = None
+    """What it is compared with."""
 
 
 class HTTPMatch(Model):
     """Requests by method, path and header."""
 
     methods: Annotated[tuple[StrictStr, ...], Field(max_length=MAX_MATCHES)] | None = None
+    """One of these methods."""
     paths: Annotated[tuple[HTTPPath, ...], Field(max_length=MAX_MATCHES)] | None = None
+    """One of these paths."""
     headers: tuple[HTTPHeader, ...] | None = None
+    """All of these headers."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - what is broken looks absent
         """V-37."""

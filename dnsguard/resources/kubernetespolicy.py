@@ -19,7 +19,9 @@ class KubernetesNetworkPolicy(Resource):
 
     kind: Literal["NetworkPolicy"]
     spec: KubernetesPolicySpec = KubernetesPolicySpec()
+    """Which pods it isolates, and what is allowed to them all the same."""
     status: dict[str, Any] | None = None
+    """What the server says of the policy."""
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
@@ -46,6 +48,7 @@ class StagedKubernetesNetworkPolicy(Resource):
 
     kind: Literal["StagedKubernetesNetworkPolicy"]
     spec: StagedKubernetesPolicySpec = StagedKubernetesPolicySpec()
+    """What would be enforced, or that the policy of this name would go."""
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:

@@ -7,17 +7,30 @@ port, an empty selector all objects.
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import Field, PlainSerializer, PlainValidator
+from pydantic import Field, PlainSerializer
 
 from dnsguard.resources.labelselector import LabelSelector
 from dnsguard.resources.model import Model
 from dnsguard.resources.nets import Block
 from dnsguard.resources.policy import PolicyType, PolicyTypes
-from dnsguard.resources.ports import MAX_PORT, NamedPort, Port, PortNumber, PortRange, is_port_name, port_json
+from dnsguard.resources.ports import (
+    MAX_PORT,
+    PORT_NUMBER,
+    NamedPort,
+    Port,
+    PortNumber,
+    PortRange,
+    is_port_name,
+    port_json,
+)
 from dnsguard.resources.problems import Problem, kind_of_value, refused
+from dnsguard.resources.reading import reads, string
 from dnsguard.resources.rule import MAX_NETS
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
+
+
+_PORT = {"anyOf": [PORT_NUMBER, string("[a-z0-9-]{1,15}")], "x-kubernetes-int-or-string": True}
 
 
 def _read_protocol(value: Any) -> str:
@@ -43,9 +56,12 @@ def _read_port(value: Any) -> Port:
 class KubernetesPort(Model):
     """One port, or a range of them, of one protocol; every port of it where none is written."""
 
-    protocol: Annotated[str, PlainValidator(_read_protocol)] = "TCP"
-    port: Annotated[Port, PlainValidator(_read_port), PlainSerializer(port_json)] | None = None
+    protocol: Annotated[str, reads(_read_protocol, string(enum=list(_PROTOCOLS)))] = "TCP"
+    """TCP, UDP or SCTP."""
+    port: Annotated[Port, reads(_read_port, _PORT), PlainSerializer(port_json)] | None = None
+    """A number, or a name that pods declare. Absent: every port of the protocol."""
     end_port: PortNumber | None = None
+    """The last port of a range that begins with the number in `port`."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """A range begins with a number, and not above its end."""
@@ -68,7 +84,9 @@ class IPBlock(Model):
     """Addresses of a network, without those of networks inside it."""
 
     cidr: Block
+    """The network, as 192.0.2.0/24 or 2001:db8::/32."""
     excepted: Annotated[tuple[Block, ...], Field(max_length=MAX_NETS)] | None = Field(default=None, alias="except")
+    """Networks inside it that are left out."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """Each exception lies inside the network and is smaller."""
@@ -91,8 +109,11 @@ class KubernetesPeer(Model):
     """
 
     pod_selector: LabelSelector | None = None
+    """Pods with these labels; an empty selector means all."""
     namespace_selector: LabelSelector | None = None
+    """Pods of namespaces with these labels; an empty selector means all namespaces."""
     ip_block: IPBlock | None = Field(default=None, alias="ipBlock")
+    """Addresses instead of pods."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """Something is chosen, and in one way only."""
@@ -111,6 +132,7 @@ class KubernetesRule(Model):
     """One rule; an empty one allows everything in its direction."""
 
     ports: tuple[KubernetesPort, ...] | None = None
+    """The ports that are allowed; absent or empty: every port."""
 
     @property
     def peers(self) -> tuple[KubernetesPeer, ...]:
@@ -122,6 +144,7 @@ class KubernetesIngressRule(KubernetesRule):
     """Who may connect to the pods."""
 
     sources: tuple[KubernetesPeer, ...] | None = Field(default=None, alias="from")
+    """Who is allowed; absent or empty: everybody."""
 
     @property
     def peers(self) -> tuple[KubernetesPeer, ...]:
@@ -133,6 +156,7 @@ class KubernetesEgressRule(KubernetesRule):
     """To whom the pods may connect."""
 
     destinations: tuple[KubernetesPeer, ...] | None = Field(default=None, alias="to")
+    """To whom; absent or empty: to everybody."""
 
     @property
     def peers(self) -> tuple[KubernetesPeer, ...]:
@@ -144,10 +168,14 @@ class KubernetesPolicySpec(Model):
     """Which pods are isolated in which direction, and what is allowed to them all the same."""
 
     pod_selector: LabelSelector = LabelSelector()
+    """The pods that the policy isolates: those of its namespace with these labels; an empty selector means all."""
     policy_types: PolicyTypes = ()
-    """Always present: inferred where it was not written."""
+    """The directions in which they are isolated. Where it was not written it is Ingress, and Egress where there are
+    egress rules."""
     ingress: tuple[KubernetesIngressRule, ...] | None = None
+    """What may connect to the pods. None: nothing, where they are isolated in this direction."""
     egress: tuple[KubernetesEgressRule, ...] | None = None
+    """What the pods may connect to. None: nothing, where they are isolated in this direction."""
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:

@@ -26,8 +26,11 @@ class LabelRequirement(Model):
     """One expression of a label selector."""
 
     key: StrictStr
+    """The label."""
     operator: Annotated[Operator, choice(Operator, "operator", "V-42"), AS_TEXT]
+    """How it is compared."""
     values: tuple[StrictStr, ...] | None = None
+    """For In and NotIn: one or more. Else none."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """A good key, and values where the operator takes them."""
@@ -64,7 +67,9 @@ class LabelSelector(Model):
     NULLABLE: ClassVar[frozenset[str]] = frozenset()
 
     match_labels: Labels | None = None
+    """Labels that an object must have with these values."""
     match_expressions: tuple[LabelRequirement, ...] | None = None
+    """Expressions that must all be true."""
 
     def terms(self) -> Iterator[str]:
         """In the selector language, to be joined by `&&`; none for an empty selector."""

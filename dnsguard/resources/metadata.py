@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PlainValidator, StrictInt, StrictStr
+from pydantic import Field, StrictInt, StrictStr
 
 from dnsguard.resources.model import Model
 from dnsguard.resources.problems import Problem, kind_of_value, refused_all
+from dnsguard.resources.reading import reads, string
 
 LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = rf"{LABEL}(?:\.{LABEL})*"
@@ -87,8 +88,10 @@ def read_annotations(value: Any) -> dict[str, str]:
     return annotations
 
 
-Labels = Annotated[dict[str, str], PlainValidator(read_labels)]
-Annotations = Annotated[dict[str, str], PlainValidator(read_annotations)]
+LABEL_VALUE = string(rf"(?:{_QUALIFIED.pattern})?", maxLength=63)
+LABELS = {"type": "object", "additionalProperties": LABEL_VALUE}
+Labels = Annotated[dict[str, str], reads(read_labels, LABELS)]
+Annotations = Annotated[dict[str, str], reads(read_annotations, {"type": "object", "additionalProperties": string()})]
 
 
 class ObjectMeta(Model):
@@ -97,12 +100,20 @@ class ObjectMeta(Model):
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"labels", "annotations", "creationTimestamp"})
 
     name: StrictStr
+    """Unique among objects of the kind, and of the namespace where the kind has one. It cannot be changed."""
     namespace: StrictStr | None = None
+    """The namespace that the object is in; `default` where none is written. Kinds without namespaces refuse it."""
     labels: Labels = Field(default_factory=dict)
+    """Keys and values that selectors find the object by."""
     annotations: Annotations = Field(default_factory=dict)
+    """Keys and values that tools keep with the object; they never affect what it does."""
     uid: StrictStr | None = None
+    """Set by the server: another one for each object that ever had this name."""
     resource_version: StrictStr | None = None
+    """Set by the server, anew with every change. Sent back with a change, the change is refused (409) where somebody
+    else changed the object meanwhile."""
     generation: StrictInt | None = None
+    """Set by the server: counts changes of what is meant to happen, not those of labels or annotations."""
     creation_timestamp: StrictStr | None = None
     """RFC 3339, set by the server."""
 

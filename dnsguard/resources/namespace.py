@@ -16,12 +16,14 @@ class NamespaceSpec(Model):
     """Only what Kubernetes itself writes; nothing here has an effect."""
 
     finalizers: tuple[StrictStr, ...] | None = None
+    """Kept as it is written."""
 
 
 class NamespaceStatus(Model):
     """Only what Kubernetes itself writes; nothing here has an effect."""
 
     phase: StrictStr | None = None
+    """Kept as it is written."""
 
 
 class Namespace(Resource):
@@ -32,7 +34,9 @@ class Namespace(Resource):
 
     kind: Literal["Namespace"]
     spec: NamespaceSpec | None = None
+    """What Kubernetes writes here has no effect."""
     status: NamespaceStatus | None = None
+    """What the server says of the namespace."""
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:

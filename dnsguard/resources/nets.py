@@ -6,10 +6,9 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
-
 from dnsguard.resources.model import AS_TEXT
 from dnsguard.resources.problems import Problem, kind_of_value, refused
+from dnsguard.resources.reading import reads, string
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -129,8 +128,12 @@ def _without_zone(text: str, code: str) -> str:
     return text
 
 
-RuleNet = Annotated[Net, PlainValidator(read_rule_net), AS_TEXT]
-SetNet = Annotated[Net, PlainValidator(read_set_net), AS_TEXT]
-Block = Annotated[Net, PlainValidator(read_block), AS_TEXT]
-HostNet = Annotated[Net, PlainValidator(read_host_net), AS_TEXT]
-IPAddress = Annotated[Address, PlainValidator(read_address), AS_TEXT]
+_DIGITS = "[0-9A-Fa-f:.]+"
+CIDR = string(f"{_DIGITS}/[0-9]{{1,3}}", format="cidr")
+CIDR_OR_ADDRESS = string(f"{_DIGITS}(?:/[0-9]{{1,3}})?")
+ADDRESS = string(_DIGITS, format="ip")
+RuleNet = Annotated[Net, reads(read_rule_net, CIDR), AS_TEXT]
+SetNet = Annotated[Net, reads(read_set_net, CIDR_OR_ADDRESS), AS_TEXT]
+Block = Annotated[Net, reads(read_block, CIDR), AS_TEXT]
+HostNet = Annotated[Net, reads(read_host_net, CIDR_OR_ADDRESS), AS_TEXT]
+IPAddress = Annotated[Address, reads(read_address, ADDRESS), AS_TEXT]

@@ -15,7 +15,10 @@ class NetworkSetSpec(Model):
     """Networks and domain patterns; a set with neither matches nothing."""
 
     nets: tuple[SetNet, ...] | None = None
+    """Networks or single addresses, of either family, each once."""
     allowed_egress_domains: SetDomains | None = None
+    """Names, or patterns as `*.example.org` where `*` stands for one or more whole components. They count only in the
+    destination of egress rules that allow and whose selector finds the set."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - what is broken looks absent
         """V-18: no network twice."""
@@ -30,6 +33,7 @@ class NetworkSet(Resource):
 
     kind: Literal["NetworkSet"]
     spec: NetworkSetSpec = NetworkSetSpec()
+    """What is in the set."""
 
 
 class GlobalNetworkSet(Resource):
@@ -39,3 +43,4 @@ class GlobalNetworkSet(Resource):
 
     kind: Literal["GlobalNetworkSet"]
     spec: NetworkSetSpec = NetworkSetSpec()
+    """What is in the set."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator
 
 from dnsguard.resources.problems import kind_of_value, refused
+from dnsguard.resources.reading import reads
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
@@ -41,7 +42,8 @@ def whole_number(least: int, most: int | None = None) -> PlainValidator:
             raise refused("limit", f"{value} is out of range: write {bounds}")
         return value
 
-    return PlainValidator(read)
+    schema = {"type": "integer", "minimum": least} | ({} if most is None else {"maximum": most})
+    return reads(read, schema)
 
 
-Order = Annotated[float, PlainValidator(read_order), PlainSerializer(order_json)]
+Order = Annotated[float, reads(read_order, {"type": "number"}), PlainSerializer(order_json)]

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, StrictBool
+from pydantic import Field, PlainSerializer, StrictBool
 
 from dnsguard.resources.labels import TIER
 from dnsguard.resources.metadata import LABEL, MAX_NAME, SUBDOMAIN, is_subdomain
 from dnsguard.resources.model import Model
 from dnsguard.resources.numbers import Order
 from dnsguard.resources.problems import Problem, kind_of_value, refused
+from dnsguard.resources.reading import list_of, reads, string
 from dnsguard.resources.resource import NameRule, Resource
 from dnsguard.resources.rule import EgressRule, IngressRule
 from dnsguard.resources.rulechecks import rule_list_problems, services_in
@@ -47,7 +48,8 @@ def _type_names(types: tuple[PolicyType, ...]) -> list[str]:
     return [item.value for item in types]
 
 
-PolicyTypes = Annotated[tuple[PolicyType, ...], PlainValidator(_read_types), PlainSerializer(_type_names)]
+_TYPES = list_of(string(enum=[each.value for each in PolicyType]), uniqueItems=True)
+PolicyTypes = Annotated[tuple[PolicyType, ...], reads(_read_types, _TYPES), PlainSerializer(_type_names)]
 
 
 def _read_tier(value: Any) -> str:
@@ -66,18 +68,30 @@ def _read_hints(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+_HINTS = list_of(string(enum=["AssumeNeededOnEveryNode"]), maxItems=1)
+
+
 class PolicySpec(Model):
     """What both kinds share. `types` is always present: it is inferred where it was not written."""
 
-    tier: Annotated[str, PlainValidator(_read_tier)] = DEFAULT_TIER
+    tier: Annotated[str, reads(_read_tier, string(SUBDOMAIN, maxLength=MAX_NAME))] = DEFAULT_TIER
+    """The tier that the policy is in. Tiers are judged one after another; the first one that decides has decided."""
     order: Order | None = None
-    """Lower runs first; absent runs last."""
+    """Within the tier lower runs first; absent runs last."""
     selector: TopSelector | None = None
+    """Which endpoints the policy applies to, by their labels: `app == 'web' && has(owner)`. Absent or empty: all of its
+    namespace, or of all namespaces where the policy has none."""
     service_account_selector: TopSelector | None = None
+    """Narrows the endpoints further, by the labels of their service accounts."""
     types: PolicyTypes = ()
+    """The directions that the policy decides; in these, what none of its tier's policies allows is subject to the end
+    of the tier. Where it was not written it is inferred from the lists of rules that are there."""
     ingress: tuple[IngressRule, ...] | None = None
+    """Rules for packets to the endpoints, in order; the first that matches and does not log decides."""
     egress: tuple[EgressRule, ...] | None = None
-    performance_hints: Annotated[tuple[str, ...], PlainValidator(_read_hints), PlainSerializer(list)] | None = None
+    """Rules for packets from the endpoints, in order; the first that matches and does not log decides."""
+    performance_hints: Annotated[tuple[str, ...], reads(_read_hints, _HINTS), PlainSerializer(list)] | None = None
+    """`AssumeNeededOnEveryNode`, or nothing. It has no effect here."""
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
@@ -100,9 +114,14 @@ class GlobalPolicySpec(PolicySpec):
     """The spec of a GlobalNetworkPolicy."""
 
     namespace_selector: TopSelector | None = None
+    """Narrows the endpoints to workloads of namespaces with these labels."""
     do_not_track: StrictBool = False
+    """Judge packets of host endpoints before connections are tracked, so that answers need rules of their own. Needs
+    applyOnForward."""
     pre_dnat: StrictBool = Field(default=False, alias="preDNAT")
+    """Judge packets to host endpoints before their destination is translated. Ingress only; needs applyOnForward."""
     apply_on_forward: StrictBool = False
+    """Of host endpoints, judge also what is forwarded through them, not only what begins or ends at the host."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """V-11 to V-15."""
@@ -130,6 +149,7 @@ class Policy(Resource):
     """What both kinds of policy share."""
 
     spec: PolicySpec = PolicySpec()
+    """Which endpoints it applies to, and what these may send and receive."""
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
@@ -172,3 +192,4 @@ class GlobalNetworkPolicy(Policy):
 
     kind: Literal["GlobalNetworkPolicy"]
     spec: GlobalPolicySpec = GlobalPolicySpec()
+    """Which endpoints it applies to, and what these may send and receive."""

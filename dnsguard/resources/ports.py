@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import PlainSerializer
 
 from dnsguard.resources.problems import kind_of_value, refused
+from dnsguard.resources.reading import reads, string
 
 MAX_PORT = 65_535
 PORT_NAME_RULE = "1 to 15 of a-z, 0-9 and '-', at least one letter, no '-' at the ends or twice in a row"
@@ -84,8 +85,13 @@ def read_port_number(value: Any) -> int:
     return value
 
 
-PortNumber = Annotated[int, PlainValidator(read_port_number)]
-PortField = Annotated[Port, PlainValidator(read_port), PlainSerializer(port_json)]
+PORT_NUMBER = {"type": "integer", "minimum": 1, "maximum": MAX_PORT}
+PORT = {
+    "anyOf": [PORT_NUMBER, string("[0-9]+(?::[0-9]+)?|[a-z0-9-]{1,15}")],
+    "x-kubernetes-int-or-string": True,
+}
+PortNumber = Annotated[int, reads(read_port_number, PORT_NUMBER)]
+PortField = Annotated[Port, reads(read_port, PORT), PlainSerializer(port_json)]
 
 PROTOCOL_NUMBERS = {"TCP": 6, "UDP": 17, "ICMP": 1, "ICMPv6": 58, "SCTP": 132, "UDPLite": 136}
 TCP = PROTOCOL_NUMBERS["TCP"]
@@ -130,4 +136,8 @@ def protocol_json(protocol: Protocol) -> int | str:
     return protocol.text if protocol.text in PROTOCOL_NUMBERS else protocol.number
 
 
-ProtocolField = Annotated[Protocol, PlainValidator(read_protocol), PlainSerializer(protocol_json)]
+PROTOCOL = {
+    "anyOf": [{"type": "integer", "minimum": 1, "maximum": 255}, string("|".join([*PROTOCOL_NUMBERS, "0*[0-9]{1,3}"]))],
+    "x-kubernetes-int-or-string": True,
+}
+ProtocolField = Annotated[Protocol, reads(read_protocol, PROTOCOL), PlainSerializer(protocol_json)]

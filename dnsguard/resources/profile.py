@@ -19,8 +19,11 @@ class ProfileSpec(Model):
     """Rules that decide when no tier did, and labels for the endpoints that list the profile."""
 
     ingress: tuple[IngressRule, ...] | None = None
+    """Rules for packets to the endpoints, in order."""
     egress: tuple[EgressRule, ...] | None = None
+    """Rules for packets from the endpoints, in order."""
     labels_to_apply: Labels = Field(default_factory=dict)
+    """Labels that endpoints with this profile have besides their own."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - what is broken looks absent
         """V-10 and D-12, as in policies."""
@@ -33,3 +36,4 @@ class Profile(Resource):
 
     kind: Literal["Profile"]
     spec: ProfileSpec = ProfileSpec()
+    """Rules that decide when no tier did, and labels to inherit."""

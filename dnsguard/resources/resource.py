@@ -43,8 +43,11 @@ class Resource(Model):
     """Label key → the rule that forbids users to set it."""
 
     api_version: StrictStr
+    """Group and version of the kind, as `projectcalico.org/v3`."""
     kind: StrictStr
+    """What the object is."""
     metadata: ObjectMeta
+    """Name, namespace, labels and annotations, and what the server says of the object."""
 
     _notes: tuple[str, ...] = PrivateAttr(default=())
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PlainValidator, StrictInt, StrictStr
+from pydantic import ConfigDict, Field, StrictInt, StrictStr
 
 from dnsguard.resources.choices import choice
 from dnsguard.resources.domainlists import RuleDomains
@@ -14,6 +14,7 @@ from dnsguard.resources.model import AS_TEXT, Model
 from dnsguard.resources.nets import RuleNet
 from dnsguard.resources.ports import PortField, ProtocolField
 from dnsguard.resources.problems import Problem, refused
+from dnsguard.resources.reading import reads
 from dnsguard.resources.rulechecks import entity_problems, family_problems, http_problems, icmp_problems, port_problems
 from dnsguard.resources.selectors import NamespaceSelector, RuleSelector
 
@@ -39,8 +40,10 @@ def _read_ip_version(value: Any) -> int:
 class ICMP(Model):
     """An ICMP type, and a code of that type; for IPv6 packets those of ICMPv6."""
 
-    type: StrictInt | None = None
-    code: StrictInt | None = None
+    type: Annotated[StrictInt, Field(json_schema_extra={"minimum": 0, "maximum": 254})] | None = None
+    """0 to 254; absent matches every type."""
+    code: Annotated[StrictInt, Field(json_schema_extra={"minimum": 0, "maximum": 255})] | None = None
+    """0 to 255, of that type; absent matches every code."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """V-35."""
@@ -56,14 +59,20 @@ class ServiceAccounts(Model):
     """Workloads that run as one of these accounts: names are ORed, and ANDed with the selector."""
 
     names: tuple[StrictStr, ...] | None = None
+    """Accounts by name: one of them."""
     selector: RuleSelector | None = None
+    """Accounts by their labels."""
 
 
 class Services(Model):
     """A Kubernetes service as the other end."""
 
+    model_config = ConfigDict(json_schema_extra={"required": ["name"]})  # checked with the rest
+
     name: StrictStr | None = None
+    """Of the service."""
     namespace: StrictStr | None = None
+    """Of the service."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """V-45: a service is named."""
@@ -82,15 +91,29 @@ class EntityRule(Model):
     """
 
     nets: Annotated[tuple[RuleNet, ...], Field(max_length=MAX_NETS)] | None = None
+    """The address is in one of these networks (CIDRs, all of one family in a rule). An empty list matches nothing."""
     not_nets: Annotated[tuple[RuleNet, ...], Field(max_length=MAX_NETS)] | None = None
+    """The address is in none of these networks."""
     selector: RuleSelector | None = None
+    """The address is that of an endpoint with such labels, or is in a network set with such labels, whose networks and
+    domains count."""
     not_selector: RuleSelector | None = None
+    """The address is that of no endpoint and in no network set with such labels."""
     namespace_selector: NamespaceSelector | None = None
+    """Where `selector` looks: in namespaces with these labels; `global()` for objects without a namespace. Absent: in
+    the policy's own namespace, or everywhere where the policy has none."""
     service_accounts: ServiceAccounts | None = None
+    """The address is that of a workload that runs as one of these accounts."""
     services: Services | None = None
+    """Refused: there is no registry of services here. Match the service's workloads by selector."""
     ports: Annotated[tuple[PortField, ...], Field(max_length=MAX_PORTS)] | None = None
+    """The port is one of these: 443, '1000:2000', or a name that endpoints declare. Numbers need `protocol`. An empty
+    list matches nothing."""
     not_ports: Annotated[tuple[PortField, ...], Field(max_length=MAX_PORTS)] | None = None
+    """The port is none of these."""
     domains: RuleDomains | None = None
+    """The address was learned for a name that one of these matches: `example.org`, or `*.example.org` where `*` stands
+    for one or more whole components. Only in the destination of an egress rule that allows."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - what is broken looks absent
         """What may not stand beside what in one entity."""
@@ -101,6 +124,7 @@ class RuleMetadata(Model):
     """Annotations of a rule; they never affect what it matches."""
 
     annotations: Annotations = Field(default_factory=dict)
+    """Keys and values that tools keep with the rule."""
 
 
 class Rule(Model):
@@ -110,15 +134,26 @@ class Rule(Model):
     DIRECTION: ClassVar[str] = ""
 
     action: Annotated[Action, choice(Action, "action", "V-30"), AS_TEXT]
-    ip_version: Annotated[int, PlainValidator(_read_ip_version)] | None = None
+    """`Allow` and `Deny` decide; `Pass` leaves it to the next tier; `Log` shows the packet and goes on with the next
+    rule."""
+    ip_version: Annotated[int, reads(_read_ip_version, {"type": "integer", "enum": [4, 6]})] | None = None
+    """4 or 6: the packet is of this version."""
     protocol: ProtocolField | None = None
+    """By name (`TCP`, `UDP`, `ICMP`, `ICMPv6`, `SCTP`, `UDPLite`) or number."""
     not_protocol: ProtocolField | None = None
+    """The packet is of any protocol but this one."""
     icmp: ICMP | None = None
+    """Needs protocol ICMP or ICMPv6."""
     not_icmp: ICMP | None = Field(default=None, alias="notICMP")
+    """Neither this type nor, where a code is written, this code of it."""
     source: EntityRule = EntityRule()
+    """Where the packet comes from."""
     destination: EntityRule = EntityRule()
+    """Where the packet goes to."""
     http: HTTPMatch | None = None
+    """Refused: no HTTP proxy is in the path. Match addresses and ports."""
     metadata: RuleMetadata | None = None
+    """Notes on the rule."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:
         """What may not stand beside what in one rule, and what only this direction takes."""

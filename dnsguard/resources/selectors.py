@@ -4,10 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
-
 from dnsguard.resources.model import AS_TEXT
 from dnsguard.resources.problems import kind_of_value, refused
+from dnsguard.resources.reading import reads, string
 from dnsguard.selector import Expression, SelectorSyntaxError, parse
 
 MAX_LENGTH = 1024
@@ -67,6 +66,7 @@ def read_namespace_selector(value: Any) -> Selector:
     return _parsed(value, "V-42")
 
 
-TopSelector = Annotated[Selector, PlainValidator(read_top_selector), AS_TEXT]
-RuleSelector = Annotated[Selector, PlainValidator(read_rule_selector), AS_TEXT]
-NamespaceSelector = Annotated[Selector, PlainValidator(read_namespace_selector), AS_TEXT]
+SELECTOR = string(maxLength=MAX_LENGTH)
+TopSelector = Annotated[Selector, reads(read_top_selector, SELECTOR), AS_TEXT]
+RuleSelector = Annotated[Selector, reads(read_rule_selector, SELECTOR), AS_TEXT]
+NamespaceSelector = Annotated[Selector, reads(read_namespace_selector, SELECTOR), AS_TEXT]

@@ -4,11 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
-
 from dnsguard.resources.metadata import LABEL, is_subdomain
 from dnsguard.resources.model import AS_TEXT
 from dnsguard.resources.problems import kind_of_value, refused
+from dnsguard.resources.reading import reads, string
 from dnsguard.servers import SERVICE, NamedServer, Server, read_port, read_server
 
 _SERVICE_NAMESPACE = "kube-system"
@@ -55,4 +54,4 @@ def _service(text: str) -> Service:
     return Service(namespace, name, read_port(port, text) if colon else None)
 
 
-TrustedServerField = Annotated[TrustedServer, PlainValidator(read_trusted_server), AS_TEXT]
+TrustedServerField = Annotated[TrustedServer, reads(read_trusted_server, string(minLength=1)), AS_TEXT]

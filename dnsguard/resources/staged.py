@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import WithJsonSchema
+
 from dnsguard.resources.choices import choice
 from dnsguard.resources.labels import STAGED_ACTION
 from dnsguard.resources.model import AS_TEXT, Model
 from dnsguard.resources.policy import GlobalNetworkPolicy, GlobalPolicySpec, NetworkPolicy, Policy, PolicySpec
 from dnsguard.resources.problems import Problem
+from dnsguard.resources.reading import string
 from dnsguard.resources.resource import NameRule
 
 
@@ -25,7 +28,8 @@ class StagedAction(StrEnum):
     """A recommendation that was turned down."""
 
 
-StagedActionField = Annotated[StagedAction, choice(StagedAction, "staged action"), AS_TEXT]
+_SCHEMA = string(enum=[*(each.value for each in StagedAction), ""])  # empty: as if it were absent
+StagedActionField = Annotated[StagedAction, choice(StagedAction, "staged action"), AS_TEXT, WithJsonSchema(_SCHEMA)]
 
 
 def _action_meant(spec: Mapping[str, Any]) -> Any:
@@ -65,6 +69,8 @@ class StagedSpec(Model):
     """The field (as written) that a deletion does not infer."""
 
     staged_action: StagedActionField = StagedAction.SET
+    """What is proposed: to `Set` a policy of this name or a new version of it, to `Delete` it; `Learn` and `Ignore`
+    mark recommendations."""
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +112,7 @@ class StagedNetworkPolicy(StagedPolicy):
 
     kind: Literal["StagedNetworkPolicy"]
     spec: StagedPolicySpec = StagedPolicySpec()
+    """What would be enforced, or that the policy of this name would go."""
 
 
 class StagedGlobalNetworkPolicy(StagedPolicy):
@@ -115,3 +122,4 @@ class StagedGlobalNetworkPolicy(StagedPolicy):
 
     kind: Literal["StagedGlobalNetworkPolicy"]
     spec: StagedGlobalPolicySpec = StagedGlobalPolicySpec()
+    """What would be enforced, or that the policy of this name would go."""

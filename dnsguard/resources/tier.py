@@ -41,7 +41,10 @@ class TierSpec(Model):
     """Order and default action; both are written into the object where they were left out."""
 
     order: Order = DEFAULT_ORDER
+    """Lower is judged first. Tiers of the same order go by name."""
     default_action: Annotated[TierAction, choice(TierAction, "default action of a tier"), AS_TEXT] = TierAction.DENY
+    """What becomes of a packet that a policy of the tier applies to and none decided: `Deny`, or `Pass` to the next
+    tier."""
 
 
 class Tier(Resource):
@@ -51,7 +54,9 @@ class Tier(Resource):
 
     kind: Literal["Tier"]
     spec: TierSpec = TierSpec()
+    """Where the tier stands, and what its end does."""
     status: dict[str, Any] | None = None
+    """What the server says of the tier."""
 
     @classmethod
     def completed(cls, data: dict[str, Any]) -> dict[str, Any]:

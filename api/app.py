@@ -48,7 +48,7 @@ def create_app(services: Services) -> FastAPI:
         },
     )
     objects = Objects(services.store, services.now, services.new_uid)
-    streams = Streams(services.store, services.bookmark_interval)
+    streams = Streams(services.store, services.bookmark_interval, services.statuses)
     app.state.objects = objects
     app.state.streams = streams
     app.include_router(KindRoutes(services.store, objects, streams, services.statuses).router())

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Literal
 
 from api.answers import as_json
 from api.failures import Failure, failure_of
 from api.objects import Target, key_of
 from api.selection import Selection
+from api.statuses import NO_STATUSES, Statuses, shown
+from api.turns import Turns, TurnWatch
 from dnsguard.errors import DnsguardError
-from dnsguard.store.interface import Change, ChangeType, Key, Object, Store, Watch
+from dnsguard.store.interface import Change, ChangeType, Key, NotFound, Object, Store, Watch
 
 MOST_STREAMS = 2_000
 """Open watches of all clients; each costs a task and a socket."""
@@ -17,8 +21,10 @@ MOST_STREAMS = 2_000
 class Streams:
     """All open watches, so that they can be counted, and ended when the server stops."""
 
-    def __init__(self, store: Store, bookmark_interval: float) -> None:
+    def __init__(self, store: Store, bookmark_interval: float, statuses: Statuses = NO_STATUSES) -> None:
         self._store = store
+        self._statuses = statuses
+        self._turns = Turns(statuses)
         self._interval = bookmark_interval
         self._open: set[Watch] = set()
         self._closed = False
@@ -52,11 +58,12 @@ class Streams:
             objects, revision = await self._store.list_objects(*scope)
             first = [value for value in objects if view.shows(key_of(target, value), value)]
         watch = self._store.watch(revision, *scope)
-        return self._lines(watch, first, view, target, bookmarks=bookmarks, seconds=seconds)
+        return self._lines(watch, revision, first, view, target, bookmarks=bookmarks, seconds=seconds)
 
     async def _lines(
         self,
         watch: Watch,
+        since: int,
         first: list[Object],
         view: "_View",
         target: Target,
@@ -67,29 +74,57 @@ class Streams:
         self._open.add(watch)  # here and not earlier: a stream that nobody reads from must not be counted for ever
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
+        turning = asyncio.Event()
+        turns: TurnWatch | None = None
         following: asyncio.Task[Change | None] | None = None
+        hearing: asyncio.Task[Literal[True]] | None = None
         try:
+            turns = self._turns.watch(target.kind.collection, target.namespace or None, since, turning.set)
             for value in first:
-                yield _line("ADDED", value)
+                yield self._line("ADDED", target, value)
             while (left := end - loop.time()) > 0:
                 following = following or asyncio.create_task(_next(watch), name=f"watch {target}")
-                await asyncio.wait({following}, timeout=min(left, self._interval))
-                if not following.done():
-                    if bookmarks:
-                        yield _line("BOOKMARK", _bookmark(target, watch.revision))
-                    continue
-                change, following = following.result(), None
-                if change is None:
-                    return
-                for type_, value in view.events(change):
-                    yield _line(type_, value)
+                hearing = hearing or asyncio.create_task(turning.wait(), name=f"turns of {target}")
+                waiting = {following, hearing}
+                await asyncio.wait(waiting, timeout=min(left, self._interval), return_when=asyncio.FIRST_COMPLETED)
+                if following.done():
+                    change, following = following.result(), None
+                    if change is None:
+                        return
+                    for type_, value in view.events(change):
+                        yield self._line(type_, target, value)
+                elif hearing.done():
+                    hearing = None
+                    turning.clear()
+                    for value in await self._turned(turns, watch, view):
+                        yield self._line("MODIFIED", target, value)
+                elif bookmarks:
+                    yield _line("BOOKMARK", _bookmark(target, watch.revision))
         except DnsguardError as error:
             yield _line("ERROR", failure_of(error).as_status())
         finally:
-            if following is not None:
-                following.cancel()
+            for task in (following, hearing):
+                if task is not None:
+                    task.cancel()
+            if turns is not None:
+                turns.close()
             self._open.discard(watch)
             await watch.aclose()
+
+    async def _turned(self, turns: TurnWatch, watch: Watch, view: "_View") -> list[Object]:
+        """The objects whose status is another one than this watch has told."""
+        found: list[Object] = []
+        for key, revision in turns.take(watch.revision):
+            with suppress(NotFound):
+                value = await self._store.get(key)
+                if value["metadata"]["resourceVersion"] == str(revision) and view.shows(key, value):
+                    found.append(value)
+        return found
+
+    def _line(self, type_: str, target: Target, value: Object) -> bytes:
+        if type_ != ChangeType.DELETED:
+            value = shown(self._statuses, target.kind.collection, value)
+        return _line(type_, value)
 
 
 class _View:

@@ -1,41 +1,16 @@
 """The status that objects have when they are read."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
-from api.statuses import Hear, Turned
-from dnsguard.store.interface import Key, Object
 from tests.unit.api.conftest import SETS, TOKEN, World, network_set, policy
+from tests.unit.api.statuses import FakeStatuses
 
 PARTNERS = f"{SETS}/partners"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-
-
-class FakeStatuses:
-    """Says of every network set which version and generation it was asked about."""
-
-    def __init__(self) -> None:
-        self.hearing: list[Hear] = []
-        self.turned: Sequence[Turned] = ()
-        self.enforced = 0
-
-    def of(self, key: Key, value: Object) -> Object | None:
-        metadata = value["metadata"]
-        if key.plural != "networksets":
-            return None
-        enforced = int(metadata["resourceVersion"]) <= self.enforced
-        return {"of": str(key), "version": metadata["resourceVersion"], "generation": metadata["generation"],
-                "enforced": enforced}  # fmt: skip
-
-    def turned_since(self, revision: int, plural: str) -> Sequence[Turned]:
-        return [each for each in self.turned if each.key.plural == plural and each.revision <= revision]
-
-    def follow(self, hear: Hear) -> Callable[[], None]:
-        self.hearing.append(hear)
-        return lambda: self.hearing.remove(hear)
 
 
 @pytest.fixture

@@ -10,10 +10,12 @@ import pytest
 from api.failures import Failure
 from api.objects import Target
 from api.selection import Selection, selection
+from api.statuses import Turned
 from api.streams import Streams
 from dnsguard.resources import kind_of
 from dnsguard.store.interface import AlreadyExists, Key, Object
 from dnsguard.store.memory import MemoryStore
+from tests.unit.api.statuses import FakeStatuses
 
 KIND = kind_of("NetworkSet")
 SHOP = Target(KIND, "shop")
@@ -125,6 +127,62 @@ async def test_what_a_client_may_know_from_its_list_is_taken_back(store: MemoryS
     await store.delete(key("c"), None)
     await put(store, "d", "prod")
     assert await told(lines, 3) == [("DELETED", "a"), ("DELETED", "b"), ("ADDED", "d")]
+
+
+async def statuses_told(lines: AsyncIterator[bytes], count: int) -> list[tuple[str, str, bool]]:
+    """The next events: type, name and whether the object is in force."""
+    found = []
+    async with asyncio.timeout(5):
+        for _ in range(count):
+            event = json.loads(await anext(lines))
+            value = event["object"]
+            found.append((event["type"], value["metadata"]["name"], value["status"]["enforced"]))
+    return found
+
+
+async def test_what_comes_into_force_is_told_to_the_watches_that_cover_it(store: MemoryStore) -> None:
+    statuses = FakeStatuses()
+    streams = Streams(store, NEVER, statuses)
+    lines = await streams.stream(SHOP, selection(KIND, "env=prod", ""), None, bookmarks=False, seconds=FOREVER)
+    await put(store, "a", "prod")
+    assert await statuses_told(lines, 1) == [("ADDED", "a", False)]
+    await put(store, "b", "dev")
+    await put(store, "c", "prod", namespace="ops")
+    statuses.enforced = 3
+    statuses.turn(Turned(key("a"), 1), Turned(key("b"), 2), Turned(key("c", "ops"), 3))
+    assert await statuses_told(lines, 1) == [("MODIFIED", "a", True)]
+    await put(store, "a", "prod", namespace="other")
+    await put(store, "d", "prod")
+    statuses.turn(Turned(Key("tiers", "", "a"), 4))
+    assert await statuses_told(lines, 1) == [("ADDED", "d", False)]
+    await streams.close()
+    assert await ended(lines)
+
+
+async def test_what_came_into_force_before_a_watch_began_is_told_where_its_list_may_have_missed_it(
+    store: MemoryStore,
+) -> None:
+    statuses = FakeStatuses()
+    await put(store, "a")
+    await put(store, "b")
+    statuses.enforced, statuses.turned = 2, [Turned(key("a"), 1), Turned(key("b"), 2)]
+    lines = await Streams(store, NEVER, statuses).stream(SHOP, EVERYTHING, 1, bookmarks=False, seconds=FOREVER)
+    told = await statuses_told(lines, 2)
+    assert sorted(told) == [("ADDED", "b", True), ("MODIFIED", "a", True)]
+
+
+async def test_of_what_changed_since_the_change_is_told_and_not_that_it_had_come_into_force(
+    store: MemoryStore,
+) -> None:
+    statuses = FakeStatuses()
+    lines = await Streams(store, NEVER, statuses).stream(SHOP, EVERYTHING, None, bookmarks=False, seconds=FOREVER)
+    await put(store, "a")
+    assert await statuses_told(lines, 1) == [("ADDED", "a", False)]
+    statuses.enforced = 1
+    statuses.turn(Turned(key("a"), 1))
+    await put(store, "a", "prod")
+    await store.delete(key("a"), None)
+    assert await told(lines, 2) == [("MODIFIED", "a"), ("DELETED", "a")]
 
 
 async def test_bookmarks_say_how_far_a_quiet_watch_has_come(store: MemoryStore) -> None:

@@ -1,0 +1,39 @@
+from api.statuses import Turned
+from api.turns import Turns
+from dnsguard.store.interface import Key
+from tests.unit.api.statuses import FakeStatuses
+
+A, B = (Key("networksets", "shop", name) for name in "ab")
+OPS = Key("networksets", "ops", "a")
+TIER = Key("tiers", "", "a")
+
+
+def test_a_watch_hears_what_it_covers_and_of_each_object_the_last() -> None:
+    statuses = FakeStatuses()
+    calls: list[str] = []
+    turns = Turns(statuses)
+    shop = turns.watch("networksets", "shop", 5, lambda: calls.append("shop"))
+    everything = turns.watch("networksets", None, 5, lambda: calls.append("all"))
+    statuses.turn(Turned(OPS, 1), Turned(TIER, 2))
+    assert (calls, bool(shop)) == (["all"], False)
+    statuses.turn(Turned(A, 3))
+    statuses.turn(Turned(B, 4))
+    statuses.turn(Turned(A, 5))
+    assert shop.take(9) == [Turned(A, 5), Turned(B, 4)]
+    assert everything.take(4) == [Turned(OPS, 1), Turned(B, 4)]  # the change of the other is still to come
+    assert everything.take(9) == []
+    shop.close()
+    shop.close()
+    statuses.turn(Turned(A, 6))
+    assert not shop
+    everything.close()
+    statuses.turn(Turned(A, 7))
+    assert everything.take(9) == [Turned(A, 6)]
+
+
+def test_a_watch_begins_with_what_it_may_have_missed() -> None:
+    statuses = FakeStatuses()
+    statuses.turned = [Turned(A, 3), Turned(OPS, 4), Turned(TIER, 5)]
+    calls: list[str] = []
+    watch = Turns(statuses).watch("networksets", "shop", 5, lambda: calls.append("shop"))
+    assert (watch.take(9), calls) == ([Turned(A, 3)], ["shop"])

@@ -5,13 +5,13 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-import httpx
-
 from dnsguard.cli.errors import CommandError, UsageError
+from dnsguard.cli.transport import Address, BadAddress, NoAnswer, Reply, Transport
 from dnsguard.locations import API_PORT, SYSTEM_STATE, TOKEN_FILE, default_state_dir
 from dnsguard.resources import Cause, Kind
 
@@ -32,7 +32,7 @@ class ServerError(CommandError):
 
     def said_of(self, subject: str) -> str:
         """The server's words with what they are about before them, unless they name it: what is not there they do."""
-        return str(self) if self.status == httpx.codes.NOT_FOUND else f"{subject}: {self}"
+        return str(self) if self.status == HTTPStatus.NOT_FOUND else f"{subject}: {self}"
 
 
 class UnreachableError(CommandError):
@@ -60,33 +60,25 @@ def add_server_flags(parser: argparse.ArgumentParser, *, with_settings: bool = F
 class Server:
     """A connection to one server. Every method raises ServerError and UnreachableError."""
 
-    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, token: str) -> None:
         self._url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "dnsguard"}
         try:
-            self._client = httpx.Client(
-                base_url=self._url,
-                headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-                timeout=TIMEOUT,
-                transport=transport,
-                verify=url.startswith("https:"),  # plain HTTP needs no certificates, and reading them takes 30 ms
-                trust_env=False,  # a proxy of the environment is for the internet, not for the machine's own API
-            )
-        except (httpx.InvalidURL, ValueError) as error:
+            self._transport = Transport(Address.of(self._url), headers, TIMEOUT)
+        except BadAddress as error:
             raise UsageError(f"--server {url}: {error}") from None
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Self:
         """The server that flags and environment name. Raises UsageError."""
         url = arguments.server or environ.get("DNSGUARD_SERVER") or f"http://127.0.0.1:{API_PORT}"
-        if not url.startswith(("http://", "https://")):
-            raise UsageError(f"--server {url}: write http://HOST:PORT or https://HOST:PORT")
         return cls(url, _token(arguments, environ))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._client.close()
+        self._transport.close()
 
     def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
         """What is at a path."""
@@ -97,7 +89,7 @@ class Server:
         try:
             found: Object = self.get(path)
         except ServerError as error:
-            if error.status == httpx.codes.NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
         return found
@@ -120,35 +112,35 @@ class Server:
         """Lines as they come, until the server ends the stream. Empty ones are left out. ``begun`` is called when the
         server has begun to answer."""
         try:
-            with self._client.stream("GET", path, params=parameters, timeout=None) as response:
-                if response.is_error:
-                    response.read()
-                    raise _refusal(response)
+            with self._transport.stream(path, parameters) as stream:
+                if stream.status >= HTTPStatus.BAD_REQUEST:
+                    raise _refusal(stream.whole())
                 if begun is not None:
                     begun()
-                yield from filter(str.strip, response.iter_lines())
-        except httpx.TransportError as error:
+                yield from filter(str.strip, stream.lines())
+        except NoAnswer as error:
             raise self._unreachable(error) from None
 
     def _answer(
         self, method: str, path: str, parameters: Mapping[str, str] | None, body: Any = None
     ) -> tuple[Any, tuple[str, ...]]:
+        sent = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
         try:
-            response = self._client.request(method, path, params=parameters, json=body)
-        except httpx.TransportError as error:
+            reply = self._transport.exchange(method, path, parameters, sent, headers)
+        except NoAnswer as error:
             raise self._unreachable(error) from None
-        if response.is_error:
-            raise _refusal(response)
+        if reply.status >= HTTPStatus.BAD_REQUEST:
+            raise _refusal(reply)
         try:
-            value = response.json()
+            value = json.loads(reply.body)
         except ValueError:
-            raise ServerError(response.status_code, f"{self._url}{path} answers what is no JSON") from None
-        warnings = ",".join(response.headers.get_list("warning"))
+            raise ServerError(reply.status, f"{self._url}{path} answers what is no JSON") from None
+        warnings = ",".join(reply.headers.get_all("warning") or ())
         return value, tuple(re.sub(r"\\(.)", r"\1", text) for text in _WARNING.findall(warnings))
 
-    def _unreachable(self, error: httpx.TransportError) -> UnreachableError:
-        reason = re.sub(r"^\[Errno -?[0-9]+\] ", "", str(error)) or type(error).__name__
-        return UnreachableError(f"{self._url} does not answer ({reason}): is `dnsguard run` running there?")
+    def _unreachable(self, error: NoAnswer) -> UnreachableError:
+        return UnreachableError(f"{self._url} does not answer ({error}): is `dnsguard run` running there?")
 
 
 def object_path(kind: Kind, namespace: str, name: str = "") -> str:
@@ -184,14 +176,14 @@ def _checked(token: str, origin: str) -> str:
     return token
 
 
-def _refusal(response: httpx.Response) -> ServerError:
+def _refusal(reply: Reply) -> ServerError:
     """The error that a Kubernetes Status describes."""
     try:
-        status = response.json()
+        status = json.loads(reply.body)
     except ValueError:
         status = None
     if not isinstance(status, dict):
-        return ServerError(response.status_code, f"the server answers {response.status_code} {response.reason_phrase}")
+        return ServerError(reply.status, f"the server answers {reply.status} {reply.reason}")
     details = status.get("details")
     causes = details.get("causes") if isinstance(details, dict) else None
     found = tuple(
@@ -199,5 +191,5 @@ def _refusal(response: httpx.Response) -> ServerError:
         for cause in causes or ()
         if isinstance(cause, dict)
     )
-    message = str(status.get("message") or response.reason_phrase)
-    return ServerError(response.status_code, message, found)
+    message = str(status.get("message") or reply.reason)
+    return ServerError(reply.status, message, found)

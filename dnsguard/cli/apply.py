@@ -4,14 +4,15 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dnsguard.cli.errors import REFUSED, code_hint
 from dnsguard.cli.files import add_file_flags, object_name, read_files
 from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
 from dnsguard.resources import kind_of_resource
-from dnsguard.resources.manifest import Document
-from dnsguard.resources.metadata import SERVER_SET
+
+if TYPE_CHECKING:
+    from dnsguard.resources.manifest import Document
 
 _ATTEMPTS = 4
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     return REFUSED if refused else 0
 
 
-def apply_document(server: Server, document: Document, *, dry_run: bool = False) -> tuple[str, tuple[str, ...]]:
+def apply_document(server: Server, document: "Document", *, dry_run: bool = False) -> tuple[str, tuple[str, ...]]:
     """`created`, `configured` or `unchanged`, and what the server warns about. Raises ServerError.
 
     An object that somebody else changes meanwhile is read and sent again, unless the manifest names its
@@ -78,6 +79,8 @@ def _with_namespace(data: Mapping[str, Any], namespace: str) -> Object:
 
 def _over(live: Object, wanted: Object) -> Object:
     """The wanted object, with what the server keeps of the live one; a resourceVersion that was written stays."""
+    from dnsguard.resources.metadata import SERVER_SET
+
     kept = {field: live["metadata"][field] for field in SERVER_SET if field in live["metadata"]}
     written = {field: value for field, value in wanted["metadata"].items() if value is not None}
     version = written.get("resourceVersion", kept.get("resourceVersion"))
@@ -89,11 +92,13 @@ def _over(live: Object, wanted: Object) -> Object:
 
 def _content(value: Object) -> Object:
     """An object without what changes when nothing changes."""
+    from dnsguard.resources.metadata import SERVER_SET
+
     metadata = {field: inner for field, inner in value["metadata"].items() if field not in SERVER_SET}
     return {**{field: inner for field, inner in value.items() if field != "status"}, "metadata": metadata}
 
 
-def _say_refusal(document: Document, error: ServerError) -> None:
+def _say_refusal(document: "Document", error: ServerError) -> None:
     if error.causes:
         for cause in error.causes:
             print(f"dnsguard apply: {document.fault(cause)}", file=sys.stderr)

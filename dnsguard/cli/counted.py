@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import yaml
-
 from dnsguard.cli.server import Object, Server
-from dnsguard.resources import Kind, KubernetesNetworkPolicy, parse_object
-from dnsguard.resources.kubernetes import calico_spec
+from dnsguard.resources import Kind
+from dnsguard.resources.apiversions import NETWORKING
 
 COUNTED: Final[Mapping[str, str]] = {
     "networkpolicies": "NetworkPolicy",
@@ -61,7 +59,9 @@ def rule_lines(kind: Kind, value: Object, *, wide: bool) -> Iterator[list[str]]:
 
 def _spec(kind: Kind, value: Object) -> Mapping[str, Any]:
     """Where Kubernetes' rules are others than ours, the rules that they come to: those are counted."""
-    if kind.model is KubernetesNetworkPolicy:
+    if kind.api_version == NETWORKING:
+        from dnsguard.resources import KubernetesNetworkPolicy, calico_spec, parse_object
+
         resource = parse_object({key: part for key, part in value.items() if key != "stats"})
         assert isinstance(resource, KubernetesNetworkPolicy)  # noqa: S101 - by its kind
         return calico_spec(resource.spec).model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -74,6 +74,8 @@ def _condition(rule: Mapping[str, Any], *, wide: bool) -> str:
     said = {key: value for key, value in rule.items() if key != "action" and value not in ({}, None)}
     if not said:
         return "everything"
+    import yaml
+
     text = str(yaml.safe_dump(said, default_flow_style=True, sort_keys=False, allow_unicode=True, width=1 << 20))
     text = text.strip()[1:-1]
     return text if wide or len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -8,9 +8,9 @@ from typing import Any
 
 from dnsguard.cli.errors import UsageError
 from dnsguard.cli.explained import explanation
-from dnsguard.cli.get import as_text
+from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.cli.server import Server, add_server_flags
-from dnsguard.resources.ports import is_port_name
+from dnsguard.resources.portnames import is_port_name
 
 DENIED = 3
 """The exit code with --exit-code: 1 and 2 say that there is no answer."""
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         help="say what would happen if what is staged were in force, even where that is the same",
     )
     parser.add_argument("--exit-code", action="store_true", help=f"exit with {DENIED} where it is denied")
-    parser.add_argument("-o", "--output", choices=("json", "yaml"), help="instead of text")
+    add_output_flag(parser)
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
     with Server.of(arguments) as server:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from dnsguard.cli.get import as_text
+from dnsguard.cli.output import as_text
 from dnsguard.cli.table import aligned
 
 Part = Mapping[str, Any]

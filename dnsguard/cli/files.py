@@ -4,10 +4,13 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dnsguard.cli.errors import UsageError
 from dnsguard.resources import KINDS, Cause, Kind, kind_of_resource
-from dnsguard.resources.manifest import Document, Fault, ManifestError, load
+
+if TYPE_CHECKING:
+    from dnsguard.resources.manifest import Document, Fault
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
@@ -26,11 +29,13 @@ def add_file_flags(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument("-n", "--namespace", help="for objects that name no namespace (default: default)")
 
 
-def read_files(names: Sequence[str], namespace: str | None = None) -> list[Document]:
+def read_files(names: Sequence[str], namespace: str | None = None) -> "list[Document]":
     """All objects of all files, what is referred to before what refers to it.
 
     Raises ManifestError with the faults of all files, UsageError for a file that cannot be read.
     """
+    from dnsguard.resources.manifest import ManifestError, load  # the models come with it, and take their time
+
     documents: list[Document] = []
     faults: list[Fault] = []
     unreadable: list[str] = []
@@ -69,7 +74,7 @@ def _sources(names: Sequence[str]) -> Iterator[tuple[str, Path | None]]:
             yield name, path
 
 
-def _without_repeated(documents: Sequence[Document]) -> tuple[list[Document], list[Fault]]:
+def _without_repeated(documents: "Sequence[Document]") -> "tuple[list[Document], list[Fault]]":
     """Every object once. One that stands twice and differs is a fault: the second would silently replace the first."""
     seen: dict[tuple[Kind, str, str], Document] = {}
     faults: list[Fault] = []
@@ -83,6 +88,6 @@ def _without_repeated(documents: Sequence[Document]) -> tuple[list[Document], li
     return list(seen.values()), faults
 
 
-def object_name(document: Document) -> str:
+def object_name(document: "Document") -> str:
     """As `Kind.called` has it."""
     return kind_of_resource(document.resource).called(document.resource.name)

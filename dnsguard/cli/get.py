@@ -1,17 +1,15 @@
 """`dnsguard get`: show objects."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-import yaml
-
 from dnsguard.cli.counted import COUNTED, add_counts, rule_lines
 from dnsguard.cli.errors import REFUSED, CommandError, UsageError
+from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
 from dnsguard.cli.table import aligned, columns, rows
 from dnsguard.cli.words import kinds_and_names, kinds_text, meant_as_kinds
@@ -26,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     scope.add_argument("-n", "--namespace", help="default: default")
     scope.add_argument("-A", "--all-namespaces", action="store_true", help="objects of all of them")
     parser.add_argument("-l", "--selector", help="label selector, as app=web,tier in (a,b)")
-    parser.add_argument("-o", "--output", choices=("yaml", "json", "wide", "name"), help="instead of a table")
+    add_output_flag(parser, "wide", "name", instead_of="a table")
     parser.add_argument("-w", "--watch", action="store_true", help="go on showing changes")
     parser.add_argument(
         "--stats", action="store_true", help="show what rules of policies, profiles or tiers matched on the server's"
@@ -163,10 +161,3 @@ class _Getter:
             case _:
                 self._print_table(kind, [value], event=f"{event.lower():<10}")
         sys.stdout.flush()
-
-
-def as_text(value: Any, output: str) -> str:
-    """A value as JSON or YAML, its fields in their order."""
-    if output == "json":
-        return json.dumps(value, indent=2, ensure_ascii=False)
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dnsguard.cli.errors import REFUSED
-from dnsguard.cli.get import as_text
+from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.cli.server import Server, add_server_flags
 
 PROBLEMS = 3
@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
         " or no answer, 2 bad input.",
     )
     parser.add_argument("--exit-code", action="store_true", help=f"exit with {PROBLEMS} where there are problems")
-    parser.add_argument("-o", "--output", choices=("json", "yaml"), help="instead of text")
+    add_output_flag(parser)
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
     with Server.of(arguments) as server:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from dnsguard.resources import Kind
-from dnsguard.resources.policy import DEFAULT_TIER
+from dnsguard.resources.tiernames import DEFAULT_TIER
 
 Object = dict[str, Any]
 

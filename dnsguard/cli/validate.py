@@ -3,12 +3,12 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from dnsguard.cli.files import add_file_flags, object_name, read_files
-from dnsguard.resources import Tier, warnings
-from dnsguard.resources.manifest import Document
-from dnsguard.resources.references import reference_causes, reference_warnings
-from dnsguard.resources.tier import BUILTIN_TIERS
+
+if TYPE_CHECKING:
+    from dnsguard.resources.manifest import Document
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,8 +26,12 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def document_warnings(documents: Sequence[Document]) -> Iterator[str]:
+def document_warnings(documents: "Sequence[Document]") -> Iterator[str]:
     """What is valid and probably not meant; a tier that no file defines may exist on the server."""
+    from dnsguard.resources import Tier, warnings
+    from dnsguard.resources.references import reference_causes, reference_warnings
+    from dnsguard.resources.tier import BUILTIN_TIERS
+
     tiers = {*BUILTIN_TIERS, *(document.resource.name for document in documents if isinstance(document.resource, Tier))}
     for document in documents:
         said = [*warnings(document.resource), *reference_warnings(document.resource, tiers)]

@@ -12,7 +12,8 @@ from dnsguard.resources.metadata import MAX_NAME, SUBDOMAIN, is_subdomain
 from dnsguard.resources.model import Model
 from dnsguard.resources.nets import Block, HostNet, IPAddress
 from dnsguard.resources.numbers import whole_number
-from dnsguard.resources.ports import PORT_NAME_RULE, PortNumber, ProtocolField, is_port_name
+from dnsguard.resources.portnames import PORT_NAME_RULE, is_port_name
+from dnsguard.resources.ports import PortNumber, ProtocolField
 from dnsguard.resources.problems import Problem, kind_of_value, refused
 from dnsguard.resources.reading import reads, string
 from dnsguard.resources.resource import Resource

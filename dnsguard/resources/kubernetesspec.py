@@ -13,16 +13,8 @@ from dnsguard.resources.labelselector import LabelSelector
 from dnsguard.resources.model import Model
 from dnsguard.resources.nets import Block
 from dnsguard.resources.policy import PolicyType, PolicyTypes
-from dnsguard.resources.ports import (
-    MAX_PORT,
-    PORT_NUMBER,
-    NamedPort,
-    Port,
-    PortNumber,
-    PortRange,
-    is_port_name,
-    port_json,
-)
+from dnsguard.resources.portnames import is_port_name
+from dnsguard.resources.ports import MAX_PORT, PORT_NUMBER, NamedPort, Port, PortNumber, PortRange, port_json
 from dnsguard.resources.problems import Problem, kind_of_value, refused
 from dnsguard.resources.reading import reads, string
 from dnsguard.resources.rule import MAX_NETS

@@ -16,8 +16,7 @@ from dnsguard.resources.resource import NameRule, Resource
 from dnsguard.resources.rule import EgressRule, IngressRule
 from dnsguard.resources.rulechecks import rule_list_problems, services_in
 from dnsguard.resources.selectors import TopSelector
-
-DEFAULT_TIER = "default"
+from dnsguard.resources.tiernames import DEFAULT_TIER
 
 
 class PolicyType(StrEnum):

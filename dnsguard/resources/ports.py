@@ -6,13 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer
 
+from dnsguard.resources.portnames import PORT_NAME_RULE, is_port_name
 from dnsguard.resources.problems import kind_of_value, refused
 from dnsguard.resources.reading import reads, string
 
 MAX_PORT = 65_535
-PORT_NAME_RULE = "1 to 15 of a-z, 0-9 and '-', at least one letter, no '-' at the ends or twice in a row"
-
-_PORT_NAME = re.compile(r"(?!-)(?!.*--)(?=.*[a-z])[a-z0-9-]{1,15}(?<!-)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +35,6 @@ class NamedPort:
 
 
 Port = PortRange | NamedPort
-
-
-def is_port_name(text: str) -> bool:
-    """V-27: 1 to 15 of a-z, 0-9 and '-', at least one letter, no hyphen at the ends and no two in a row."""
-    return _PORT_NAME.fullmatch(text) is not None
 
 
 def read_port(value: Any) -> Port:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from dnsguard.cli import get as get_command
+from dnsguard.cli.output import as_text
 from dnsguard.cli.server import Server
 from dnsguard.cli.table import age, aligned
 from tests.unit.cli.conftest import Api, Run
@@ -192,4 +192,4 @@ def test_columns_stand_below_each_other() -> None:
 
 
 def test_text_keeps_the_order_of_fields() -> None:
-    assert get_command.as_text({"b": 1, "a": "b\u00fccher"}, "yaml") == "b: 1\na: b\u00fccher"
+    assert as_text({"b": 1, "a": "b\u00fccher"}, "yaml") == "b: 1\na: b\u00fccher"

@@ -96,7 +96,8 @@ def _field_test(kind: Kind, requirement: str) -> Test:
     fields: dict[str, Callable[[Object], Any]] = {"metadata.name": lambda value: value["metadata"]["name"]}
     if kind.namespaced:
         fields["metadata.namespace"] = lambda value: value["metadata"].get("namespace", "")
-    if "tier" in getattr(kind.model.model_fields["spec"].annotation, "model_fields", {}):
+    spec = kind.model.model_fields.get("spec")  # roles and bindings have none
+    if spec is not None and "tier" in getattr(spec.annotation, "model_fields", {}):
         fields["spec.tier"] = lambda value: value.get("spec", {}).get("tier", "default")
     if field not in fields:
         known = ", ".join(fields)

@@ -74,9 +74,11 @@ def rendered(resources: Sequence[Resource], settings: Settings) -> tuple[str, tu
 
 
 def held_objects(server: Server) -> list[Resource]:
-    """Every object that the server holds. Raises ServerError, UnreachableError."""
+    """Every object that the server holds and that policy may be computed from. Raises ServerError, UnreachableError."""
     found: list[Resource] = []
     for kind in KINDS:
+        if kind.is_access:  # no rule in the kernel comes from it
+            continue
         answer = server.get(object_path(kind, ""))
         found += [parse_object({"apiVersion": kind.api_version, "kind": kind.kind, **item}) for item in answer["items"]]
     return found

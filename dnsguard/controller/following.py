@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from dnsguard.controller.inputs import Inputs
 from dnsguard.errors import DnsguardError
+from dnsguard.resources.registry import ACCESS_COLLECTIONS
 from dnsguard.store.interface import Compacted, Store
 
 log = logging.getLogger(__name__)
@@ -14,7 +15,8 @@ RETRY_SECONDS = 1.0
 
 
 async def follow(store: Store, inputs: Inputs, changed: Callable[[], None], failed: Callable[[str], None]) -> None:
-    """Keep ``inputs`` equal to the store until it is closed; call ``changed`` after each difference.
+    """Keep ``inputs`` equal to the store until it is closed; call ``changed`` after each difference. What says
+    who may use the API is none.
 
     A store that fails is asked again every second: what is enforced stays. ``failed`` hears why, and "" when it works.
     """
@@ -27,8 +29,9 @@ async def follow(store: Store, inputs: Inputs, changed: Callable[[], None], fail
             watch = store.watch(revision)
             try:
                 async for change in watch:
-                    inputs.take(change)
-                    changed()
+                    if change.key.plural not in ACCESS_COLLECTIONS:
+                        inputs.take(change)
+                        changed()
             finally:
                 await watch.aclose()
             return

@@ -7,6 +7,7 @@ from typing import Any
 
 from dnsguard.controller.transitions import Transitions
 from dnsguard.resources import InvalidResource, Resource, UnknownKind, kind_of, parse_object
+from dnsguard.resources.registry import ACCESS_COLLECTIONS
 from dnsguard.store.interface import Change, ChangeType, Key, Object
 
 
@@ -25,7 +26,8 @@ class InvalidObject:
 
 
 class Inputs:
-    """Follows the store. What is invalid never replaces what was valid: policy is not weakened by a broken object."""
+    """Follows the store, but for roles, bindings and tokens. What is invalid never replaces what was valid: policy is
+    not weakened by a broken object."""
 
     def __init__(self) -> None:
         self._resources: dict[Key, Resource] = {}
@@ -83,15 +85,16 @@ class Inputs:
         present = set()
         for value in objects:
             key = key_of(value)
-            present.add(key)
-            self._put(key, value)
+            if key.plural not in ACCESS_COLLECTIONS:
+                present.add(key)
+                self._put(key, value)
         for key in (self._resources.keys() | self._invalid.keys()) - present:
             self._drop(key)
         self._remembered.clear()
         self.revision = revision
 
     def take(self, change: Change) -> None:
-        """One event of the watch."""
+        """One event of the watch, of an object that policy may be computed from."""
         if change.type is ChangeType.DELETED:
             self._drop(change.key)
         else:

@@ -77,6 +77,12 @@ CODES: Mapping[str, str] = {
     "D-14": "The label projectcalico.org/namespace is not for host endpoints: leave it out.",
     "D-19": "A list holds at most 10 000 domains: split it into several sets.",
     "D-29": "Keys of a FelixConfiguration are read in any case, but each once: write the canonical spelling.",
+    # who may what
+    "A-01": "Names of roles, bindings and tokens can stand in a path: printable, without blanks, '/' and '%'.",
+    "A-02": "A rule has verbs, and either apiGroups and resources, or nonResourceURLs, which only ClusterRoles have.",
+    "A-03": "A subject is a User, Group or ServiceAccount with a name; only the last has a namespace.",
+    "A-04": "A binding names its role for good, a ClusterRoleBinding a ClusterRole: make another binding.",
+    "A-05": "A token has a name of its own, and a time at which it ends written as 2031-12-31T00:00:00Z.",
     # the rest
     "duplicate": "It stands there twice: write it once.",
     "kind": "The object says by apiVersion and kind what it is: write one of the kinds there are.",

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dnsguard.errors import DnsguardError
-from dnsguard.resources.apiversions import CORE, NETWORKING, PROJECTCALICO
+from dnsguard.resources.apiversions import CORE, DNSGUARD, NETWORKING, PROJECTCALICO, RBAC
 
 if TYPE_CHECKING:
     from dnsguard.resources.resource import Resource
@@ -45,6 +45,11 @@ class Kind(NamedTuple):
     def collection(self) -> str:
         """Where its objects are kept: the plural, with the group behind it where the plural alone could mean two."""
         return self.plural if self.group in ("", _OWN_GROUP) else f"{self.plural}.{self.group}"
+
+    @property
+    def is_access(self) -> bool:
+        """Whether it says who may use the API: no policy is computed from it."""
+        return self.api_version in (RBAC, DNSGUARD)
 
     def called(self, name: str) -> str:
         """An object as kubectl names it: `networkset.projectcalico.org/x`, `namespace/x` in the core group."""
@@ -85,6 +90,12 @@ KINDS: tuple[Kind, ...] = (
          PROJECTCALICO, False, "endpoint.HostEndpoint"),
     Kind("WorkloadEndpoint", "workloadendpoints", "workloadendpoint", ("wep", "weps"),
          PROJECTCALICO, True, "endpoint.WorkloadEndpoint"),
+    Kind("ClusterRole", "clusterroles", "clusterrole", (), RBAC, False, "rbac.ClusterRole"),
+    Kind("Role", "roles", "role", (), RBAC, True, "rbac.Role"),
+    Kind("ClusterRoleBinding", "clusterrolebindings", "clusterrolebinding", (),
+         RBAC, False, "rbac.ClusterRoleBinding"),
+    Kind("RoleBinding", "rolebindings", "rolebinding", (), RBAC, True, "rbac.RoleBinding"),
+    Kind("AccessToken", "accesstokens", "accesstoken", (), DNSGUARD, False, "accesstoken.AccessToken"),
 )
 # fmt: on
 
@@ -108,6 +119,9 @@ def known_kinds() -> str:
         kind.kind if kind.group in ("", _OWN_GROUP) else f"{kind.kind} ({kind.api_version})" for kind in KINDS
     )
 
+
+ACCESS_COLLECTIONS = frozenset(kind.collection for kind in KINDS if kind.is_access)
+"""Where objects are kept that say who may use the API."""
 
 _BY_KIND = {(kind.group, kind.kind): kind for kind in KINDS}
 _FIRST_BY_KIND = {kind.kind: kind for kind in reversed(KINDS)}

@@ -5,6 +5,8 @@ from typing import Any
 Manifest = dict[str, Any]
 
 _CALICO = "projectcalico.org/v3"
+_RBAC_GROUP = "rbac.authorization.k8s.io"
+_RBAC = f"{_RBAC_GROUP}/v1"
 _RULE = {"action": "Allow", "protocol": "TCP", "destination": {"nets": ["192.0.2.0/24"], "ports": [443]}}
 _POLICY = {"tier": "default", "order": 5, "selector": "app == 'web'", "types": ["Egress"], "egress": [_RULE]}
 _KUBERNETES = {
@@ -58,4 +60,31 @@ SAMPLES: dict[str, Manifest] = {
         "HostEndpoint", {"node": "node-a", "interfaceName": "eth0", "expectedIPs": ["192.0.2.1"]}
     ),
     "workloadendpoints": _manifest("WorkloadEndpoint", {"interfaceName": "cali1", "ipNetworks": ["192.0.2.2"]}),
+    "clusterroles.rbac.authorization.k8s.io": {
+        **_manifest("ClusterRole", None, _RBAC),
+        "rules": [
+            {"verbs": ["get"], "apiGroups": ["projectcalico.org"], "resources": ["tiers"], "resourceNames": ["web"]},
+            {"verbs": ["get"], "nonResourceURLs": ["/metrics", "/v1/*"]},
+        ],
+    },
+    "roles.rbac.authorization.k8s.io": {
+        **_manifest("Role", None, _RBAC),
+        "rules": [{"verbs": ["get", "list"], "apiGroups": ["projectcalico.org"], "resources": ["networksets"]}],
+    },
+    "clusterrolebindings.rbac.authorization.k8s.io": {
+        **_manifest("ClusterRoleBinding", None, _RBAC),
+        "subjects": [{"apiGroup": _RBAC_GROUP, "kind": "Group", "name": "netops"}],
+        "roleRef": {"apiGroup": _RBAC_GROUP, "kind": "ClusterRole", "name": "view"},
+    },
+    "rolebindings.rbac.authorization.k8s.io": {
+        **_manifest("RoleBinding", None, _RBAC),
+        "subjects": [
+            {"apiGroup": _RBAC_GROUP, "kind": "User", "name": "alice"},
+            {"kind": "ServiceAccount", "name": "robot", "namespace": "shop"},
+        ],
+        "roleRef": {"apiGroup": _RBAC_GROUP, "kind": "ClusterRole", "name": "view"},
+    },
+    "accesstokens.dnsguard.io": _manifest(
+        "AccessToken", {"expires": "2031-12-31T00:00:00Z", "groups": ["netops"]}, "dnsguard.io/v1"
+    ),
 }

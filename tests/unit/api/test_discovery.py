@@ -6,16 +6,18 @@ from typing import Any
 import httpx
 import pytest
 
+from api.discovery import root_of
 from dnsguard.resources import KINDS, Kind
 from tests.unit.api.conftest import V3
 
 
 async def test_groups_and_versions(client: httpx.AsyncClient) -> None:
     assert (await client.get("/api")).json()["versions"] == ["v1"]
-    calico, networking = (await client.get("/apis")).json()["groups"]
+    calico, networking, rbac, dnsguard = (await client.get("/apis")).json()["groups"]
     assert calico["preferredVersion"] == {"groupVersion": "projectcalico.org/v3", "version": "v3"}
     assert networking["preferredVersion"] == {"groupVersion": "networking.k8s.io/v1", "version": "v1"}
-    for group in (calico, networking):
+    assert (rbac["name"], dnsguard["name"]) == ("rbac.authorization.k8s.io", "dnsguard.io")
+    for group in (calico, networking, rbac, dnsguard):
         assert (await client.get(f"/apis/{group['name']}")).json() == {"kind": "APIGroup", "apiVersion": "v1", **group}
     assert (await client.get("/version")).json()["dnsguard"] == "1.2.3"
 
@@ -27,6 +29,8 @@ async def test_every_kind_is_listed_under_its_version(client: httpx.AsyncClient)
             ("v1", "/api/v1"),
             ("projectcalico.org/v3", V3),
             ("networking.k8s.io/v1", "/apis/networking.k8s.io/v1"),
+            ("rbac.authorization.k8s.io/v1", "/apis/rbac.authorization.k8s.io/v1"),
+            ("dnsguard.io/v1", "/apis/dnsguard.io/v1"),
         )
         for item in (await client.get(path)).json()["resources"]
     }
@@ -42,7 +46,7 @@ async def test_every_kind_is_served(client: httpx.AsyncClient, kind: Kind) -> No
 
 async def test_openapi_tells_kubectl_that_fields_are_validated_here(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi/v3")).json()["paths"]
-    assert sorted(paths) == ["api/v1", "apis/networking.k8s.io/v1", "apis/projectcalico.org/v3"]
+    assert set(paths) == {root_of(kind.api_version).removeprefix("/") for kind in KINDS}
     described = set()
     for entry in paths.values():
         document = (await client.get(entry["serverRelativeURL"])).json()

@@ -56,6 +56,20 @@ async def running(store: Troubled) -> AsyncIterator[Following]:
         await store.close()
 
 
+async def test_what_says_who_may_what_is_none_of_enforcement() -> None:
+    store = Troubled()
+    token = {"apiVersion": "dnsguard.io/v1", "kind": "AccessToken", "metadata": {"name": "before"}}
+    await store.create(key_of(token), token)
+    async with running(store) as made:
+        await until(lambda: made.changes == 1)
+        later = {**token, "metadata": {"name": "after"}}
+        await store.create(key_of(later), later)
+        await made.put("a")
+        await until(lambda: made.names() == {"a"})
+        assert made.changes == 2
+        assert made.inputs.counts == {"globalnetworksets": 1}
+
+
 async def test_what_is_stored_before_and_after_arrives() -> None:
     store = Troubled()
     await store.create(key_of(network_set("before")), network_set("before"))

@@ -5,6 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from dnsguard.resources import KINDS
+
 Manifest = dict[str, Any]
 Strategy = st.SearchStrategy[Any]
 
@@ -225,6 +227,48 @@ def _with_spec(manifests: st.SearchStrategy[Manifest]) -> st.SearchStrategy[Mani
     return manifests.filter(lambda manifest: "spec" in manifest)
 
 
+_words = st.sampled_from(["get", "list", "*", "networkpolicies", "tier.networkpolicies", "tiers/status", "a.*"])
+_some_words = st.lists(_words, min_size=1, max_size=3)
+_kind_rules = st.fixed_dictionaries(
+    {
+        "verbs": _some_words,
+        "apiGroups": st.lists(st.sampled_from(["", "*", "a.b"]), min_size=1),
+        "resources": _some_words,
+    },
+    optional={"resourceNames": _some_words},
+)
+_path_rules = st.fixed_dictionaries(
+    {"verbs": _some_words, "nonResourceURLs": st.lists(st.sampled_from(["*", "/v1/*", "/metrics"]), min_size=1)}
+)
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def _role(kind: str, rules: Strategy) -> st.SearchStrategy[Manifest]:
+    return st.builds(
+        lambda whole, rules: {**whole, **rules},
+        _objects(kind, st.just({}), f"{_RBAC}/v1").map(_without_spec),
+        optional(rules=st.lists(rules, max_size=3)),
+    )
+
+
+def _binding(kind: str, roles: Strategy) -> st.SearchStrategy[Manifest]:
+    subjects = st.one_of(
+        st.fixed_dictionaries({"kind": st.sampled_from(["User", "Group"]), "name": names}),
+        st.fixed_dictionaries({"kind": st.just("ServiceAccount"), "name": names, "namespace": names}),
+    )
+    return st.builds(
+        lambda whole, subjects, role, name: {**whole, **subjects, "roleRef": {"kind": role, "name": name}},
+        _objects(kind, st.just({}), f"{_RBAC}/v1").map(_without_spec),
+        optional(subjects=st.lists(subjects, max_size=3)),
+        roles,
+        names,
+    )
+
+
+def _without_spec(manifest: Manifest) -> Manifest:
+    return {field: part for field, part in manifest.items() if field != "spec"}
+
+
 MANIFESTS: Mapping[str, st.SearchStrategy[Manifest]] = {
     # by collection
     "namespaces": _objects("Namespace", st.just({}), "v1"),
@@ -263,7 +307,21 @@ MANIFESTS: Mapping[str, st.SearchStrategy[Manifest]] = {
     ),
     "hostendpoints": _with_spec(_objects("HostEndpoint", _host)),
     "workloadendpoints": _with_spec(_objects("WorkloadEndpoint", _workload, namespaced=True)),
+    "clusterroles.rbac.authorization.k8s.io": _role("ClusterRole", st.one_of(_kind_rules, _path_rules)),
+    "roles.rbac.authorization.k8s.io": _role("Role", _kind_rules),
+    "clusterrolebindings.rbac.authorization.k8s.io": _binding("ClusterRoleBinding", st.just("ClusterRole")),
+    "rolebindings.rbac.authorization.k8s.io": _binding("RoleBinding", st.sampled_from(["Role", "ClusterRole"])),
+    "accesstokens.dnsguard.io": _objects(
+        "AccessToken",
+        optional(expires=st.just("2031-12-31T00:00:00Z"), groups=some(names)),
+        "dnsguard.io/v1",
+        names.filter(lambda name: name != "admin"),
+    ),
 }
 
-manifests: st.SearchStrategy[Manifest] = st.one_of(*MANIFESTS.values())
-"""An object of any kind."""
+ACCESS = frozenset(kind.collection for kind in KINDS if kind.is_access)
+
+manifests: st.SearchStrategy[Manifest] = st.one_of(
+    *(each for collection, each in MANIFESTS.items() if collection not in ACCESS)
+)
+"""An object of any kind that policy is computed from."""

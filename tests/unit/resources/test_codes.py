@@ -9,8 +9,8 @@ import dnsguard.domains
 import dnsguard.resources
 from dnsguard.resources.codes import CODES
 
-_NUMBERED = re.compile(r"[VD]-[0-9]{2}[a-g]?")
-_IN_TEXT = re.compile(r"\(([VD]-[0-9]{2}[a-g]?)\)")
+_NUMBERED = re.compile(r"[ADV]-[0-9]{2}[a-g]?")
+_IN_TEXT = re.compile(r"\(([ADV]-[0-9]{2}[a-g]?)\)")
 _PACKAGES = (dnsguard.resources, dnsguard.domains)
 _CODE_ARGUMENT = {"refused": 0, "Problem": 1, "Cause": 2, "NameRule": 0}
 

@@ -89,6 +89,8 @@ def test_every_kind_can_be_read() -> None:
     for kind in KINDS:
         name = "default" if kind.kind == "FelixConfiguration" else "thing"
         data = obj(kind.kind, specs.get(kind.kind), name) | {"apiVersion": kind.api_version}
+        if kind.kind.endswith("Binding"):
+            data |= {"roleRef": {"kind": "ClusterRole", "name": "view"}}
         made = parse_object(data)
         assert type(made) is kind.model
         assert bool(made.namespace) is kind.namespaced

@@ -105,11 +105,23 @@ def test_a_collection_is_of_one_kind() -> None:
     collections = [kind.collection for kind in KINDS]
     assert len(collections) == len(set(collections))
     assert kind_named("knp").collection == "networkpolicies.networking.k8s.io"
-    assert all(kind.collection == kind.plural for kind in KINDS if kind.model is not KubernetesNetworkPolicy)
+    ours = [kind for kind in KINDS if kind.group in ("", "projectcalico.org")]
+    assert all(kind.collection == kind.plural for kind in ours)
+
+
+def test_what_says_who_may_what_is_kept_apart() -> None:
+    access = {kind.kind for kind in KINDS if kind.is_access}
+    assert access == {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "AccessToken"}
 
 
 def test_the_groups_that_are_served() -> None:
-    assert groups() == (("", "v1"), ("projectcalico.org", "v3"), ("networking.k8s.io", "v1"))
+    assert groups() == (
+        ("", "v1"),
+        ("projectcalico.org", "v3"),
+        ("networking.k8s.io", "v1"),
+        ("rbac.authorization.k8s.io", "v1"),
+        ("dnsguard.io", "v1"),
+    )
 
 
 def test_unknown_kinds_list_the_known_ones() -> None:

@@ -10,8 +10,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from api import discovery, openapi2
 from api.answers import JSON, answer, as_json
+from api.auditing import Auditing, failed
 from api.failures import Failure, failure_of
-from api.gate import Gate, audit_note
+from api.gate import Gate
 from api.kinds import KindRoutes
 from api.objects import Objects
 from api.openapi import document, index
@@ -60,6 +61,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(HTTPException, _not_served)
     app.add_exception_handler(Exception, _broken)
     app.add_middleware(Gate, services=services, traffic=traffic)
+    app.add_middleware(Auditing, services=services)  # the last that is added is the first to be asked
     return app
 
 
@@ -122,5 +124,6 @@ async def _broken(request: Request, error: Exception) -> Response:
 
 
 def _failed(request: Request, failure: Failure) -> Response:
-    audit_note(request.scope).message = failure.message
-    return Response(as_json(failure.as_status()), failure.code, dict(failure.headers), media_type=JSON)
+    status = failure.as_status()
+    failed(request.scope, status)
+    return Response(as_json(status), failure.code, dict(failure.headers), media_type=JSON)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api.audit import AuditUnavailable
 from api.services import BadClient, CannotExplain, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import Cause, InvalidResource, Kind
@@ -99,6 +100,14 @@ def failure_of(error: DnsguardError, kind: Kind | None = None, name: str = "") -
                 str(error),
                 details=details | {"retryAfterSeconds": 1},
                 headers={"Retry-After": "1"},
+            )
+        case AuditUnavailable():
+            return Failure(
+                503,
+                "ServiceUnavailable",
+                str(error),
+                details=details | {"retryAfterSeconds": 5},
+                headers={"Retry-After": "5"},
             )
         case ReadModelUnavailable():
             return Failure(503, "ServiceUnavailable", str(error), headers={"Retry-After": "1"})

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.answers import JSON, answer, as_json, media_type
+from api.auditing import audit_note
 from api.bodies import body_value, content_type, raw_body
 from api.discovery import API_VERSIONS, root_of
 from api.failures import Failure, bad_request, details_of, failure_of
-from api.gate import AuditNote, audit_note
 from api.objects import Objects, Preconditions, Target, Written, key_of
 from api.patches import Change, json_patch, merge_patch, strategic_patch
 from api.selection import selection
@@ -138,14 +138,15 @@ class KindRoutes:
             written = await self._objects.delete(target, preconditions, dry_run=dry_run)
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
-        _note(request, target, written)
+        audit_note(request.scope).written = written
         details = details_of(target.kind, target.name) | {"uid": written.object["metadata"].get("uid", "")}
         return _answer(request, {**_SUCCESS, "details": details})
 
     async def delete_collection(self, request: Request) -> Response:
         """Remove every object of a kind that the selectors choose, one after another; the first refusal ends it."""
         target, dry_run = _changing(request)
-        audit_note(request.scope).verb = "deletecollection"
+        note = audit_note(request.scope)
+        note.verb = "deletecollection"
         query = request.query_params
         wanted = selection(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
         preconditions, dry_run = await _delete_options(request, dry_run)
@@ -154,15 +155,14 @@ class KindRoutes:
         for value in filter(wanted, values):
             key = key_of(target, value)
             one = replace(target, namespace=key.namespace, name=key.name)
+            if gone:  # the first was admitted with the request
+                note.admit()
             try:
                 written = await self._objects.delete(one, preconditions, dry_run=dry_run)
             except DnsguardError as error:
                 raise failure_of(error, target.kind, key.name) from error
             gone.append(written.object)
-            part = AuditNote("delete", str(key), before=written.before, dry_run=dry_run)
-            if not dry_run:
-                part.after = str(written.object["metadata"]["resourceVersion"])
-            audit_note(request.scope).parts.append(part)
+            await note.changed(one, written)
         metadata = {"resourceVersion": str(revision)}
         kind = f"{target.kind.kind}List"
         return _answer(
@@ -170,7 +170,7 @@ class KindRoutes:
         )
 
     async def _written(self, request: Request, target: Target, written: Written, code: int = 200) -> Response:
-        _note(request, target, written)
+        audit_note(request.scope).written = written
         value = written.object
         if not audit_note(request.scope).dry_run:
             value = self._shown(target, value)
@@ -207,8 +207,9 @@ def _changing(request: Request) -> tuple[Target, bool]:
         raise Failure(405, "MethodNotAllowed", f"name the namespace: …/namespaces/NAMESPACE/{target.kind.plural}")
     media_type(request.headers.get("accept", ""))  # who cannot read the answer must not find the change made
     note = audit_note(request.scope)
-    note.resource = str(target)
+    note.target = target
     note.dry_run = _is_dry(request.query_params.getlist("dryRun"))
+    note.admit()
     return target, note.dry_run
 
 
@@ -232,14 +233,6 @@ async def _delete_options(request: Request, dry_run: bool) -> tuple[Precondition
         raise bad_request("DeleteOptions: preconditions is a mapping, dryRun a list")
     audit_note(request.scope).dry_run = dry_run = dry_run or _is_dry(stages)
     return Preconditions(str(conditions.get("uid") or ""), str(conditions.get("resourceVersion") or "")), dry_run
-
-
-def _note(request: Request, target: Target, written: Written) -> None:
-    note = audit_note(request.scope)
-    note.resource = str(key_of(target, written.object))
-    note.before = written.before
-    if not note.dry_run:
-        note.after = str(written.object["metadata"]["resourceVersion"])
 
 
 def _answer(request: Request, value: Any, code: int = 200, warnings: tuple[str, ...] = ()) -> Response:

@@ -63,6 +63,8 @@ class Written:
     """resourceVersion that it replaced."""
 
     warnings: tuple[str, ...] = ()
+    previous: Object | None = None
+    """What it replaced or deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class Objects:
                 if attempt == ATTEMPTS - 1:
                     raise  # before that: read again, which also tells whether the client asked for one revision only
             else:
-                return Written(written.object, before, written.warnings)
+                return Written(written.object, before, written.warnings, current)
         raise AssertionError("the last attempt returns or raises")
 
     async def _referring(self, read: "_Read", write: Callable[[], Awaitable[Object]]) -> Written:
@@ -182,9 +184,10 @@ class Objects:
             _require(target, current, preconditions.uid, preconditions.resource_version)
             await self._refuse_deletion(target)
             if dry_run:
-                return Written(current, before)
+                return Written(current, before, previous=current)
             try:
-                return Written(await self._store.delete(target.key, int(before)), before)
+                deleted = await self._store.delete(target.key, int(before))
+                return Written(deleted, before, previous=current)
             except Conflict:
                 if attempt == ATTEMPTS - 1:
                     raise

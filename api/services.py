@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
 
-from api.audit import AuditRecord
+from api.audit import AuditQuestion, AuditRecord
 from api.counted import StatsReport
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseStates, StatusReport
@@ -173,11 +173,22 @@ class Packets(Protocol):
         """As ``DnsLog.follow``."""
 
 
-class AuditSink(Protocol):
-    """Takes the record of one attempted change."""
+class Audit(Protocol):
+    """The audit log. Lines are JSON objects, in ASCII and without their newline."""
 
-    def __call__(self, record: AuditRecord, /) -> None:
-        """Returns at once and does not raise; one writer of the log behind it keeps the order of calls."""
+    def admit(self) -> None:
+        """Keep room for the record of one change, which `record` gives back. Raises AuditUnavailable where there is
+        none: the change must not be made then."""
+
+    async def record(self, record: AuditRecord, /, *, admitted: int = 0) -> None:
+        """Returns once the record is on the disk, or cannot be put there now, and does not raise; it keeps the order of
+        calls. ``admitted``: how many calls of `admit` it ends."""
+
+    async def recent(self, question: AuditQuestion, /) -> list[str]:
+        """The newest lines, the oldest of them first. Raises ReadModelUnavailable."""
+
+    async def follow(self, question: AuditQuestion, /) -> AsyncIterator[str]:
+        """As ``DnsLog.follow``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +205,7 @@ class Services:
     metrics: Metrics
     dns_log: DnsLog
     packets: Packets
-    audit: AuditSink
+    audit: Audit
     version: str
     """Of the program, as `/version` and `/v1/status` show it."""
 
@@ -208,3 +219,4 @@ class Services:
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_uid: Callable[[], str] = lambda: str(uuid4())
+    new_request_id: Callable[[], str] = lambda: str(uuid4())

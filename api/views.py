@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import answer
+from api.auditlines import answer_audit
 from api.bodies import body_value
 from api.counted import StatsReport
 from api.dnslog import answer_dns_log
@@ -47,6 +48,7 @@ class ViewRoutes:
         lines: dict[int | str, dict[str, Any]] = {200: {"content": {LINES: {"schema": {"type": "string"}}}}}
         router.add_api_route("/dns-log", self.dns_log, methods=["GET"], response_class=Response, responses=lines)
         router.add_api_route("/denied", self.denied, methods=["GET"], response_class=Response, responses=lines)
+        router.add_api_route("/audit", self.audit, methods=["GET"], response_class=Response, responses=lines)
         return router
 
     async def explain(self, request: Request) -> Response:
@@ -101,6 +103,12 @@ class ViewRoutes:
         (100), oldest first; ``client=`` (an endpoint or address, at either end) chooses among them; ``action=Log`` is
         for what Log rules show, ``All`` for both; ``follow=true`` goes on with what comes."""
         return await answer_packets(self._services.packets, request)
+
+    async def audit(self, request: Request) -> Response:
+        """Who changed what, from where, and with which result; denied attempts, too. One JSON object a line, shaped as
+        Kubernetes' audit events: the newest ``?last=`` records (100), oldest first; ``user=`` and ``denied=true``
+        choose among them; ``follow=true`` goes on with what comes."""
+        return await answer_audit(self._services.audit, request)
 
 
 def _answer(request: Request, view: View) -> Response:

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from api.metadata import created
 from dnsguard.controller.inputs import key_of
-from dnsguard.controller.process import STORE_FILE
 from dnsguard.files import make_directory
+from dnsguard.locations import STORE_FILE
 from dnsguard.resources import parse_object, to_dict
 from dnsguard.store.sqlite import SqliteStore
 from loadtest.cluster import Manifest

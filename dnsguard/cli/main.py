@@ -32,6 +32,7 @@ COMMANDS = (
     Command("explain", "dnsguard.cli.explain", "what would happen to a connection, and why"),
     Command("log", "dnsguard.cli.log", "who asked which names, and what became of it"),
     Command("denied", "dnsguard.cli.denied", "whose packets were denied, to what, and by which rule"),
+    Command("audit", "dnsguard.cli.audit", "who changed what, and what was denied; whether the log is whole"),
     Command("status", "dnsguard.cli.status", "how the controller, its forwarders and the rules are"),
     Command("validate", "dnsguard.cli.validate", "check files without a server"),
     Command("codes", "dnsguard.cli.codes", "what the codes of errors and warnings ask for"),

@@ -22,7 +22,8 @@ from dnsguard.calc.compiled import Compiled
 from dnsguard.claim import claimed
 from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.askingrights import AskingRights
-from dnsguard.controller.auditlog import AuditLog
+from dnsguard.controller.auditing.catchingup import catch_up, require_acknowledged
+from dnsguard.controller.auditing.log import AuditLog
 from dnsguard.controller.bridgehooks import BridgeHooks, restore_bridges
 from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
@@ -55,6 +56,7 @@ from dnsguard.dataplane.tables import Tables
 from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
 from dnsguard.link.server import LinkServer
+from dnsguard.locations import AUDIT_FILE, STORE_FILE
 from dnsguard.netlink.nftables import BRIDGE
 from dnsguard.netlink.socket import FamilySocket, NetfilterSocket
 from dnsguard.settings import Settings
@@ -63,8 +65,6 @@ from dnsguard.store.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
 
-STORE_FILE = "store.db"
-AUDIT_FILE = "audit.jsonl"
 LAST_VALID_FILE = "last-valid.json"
 VERSION = version("dnsguard")
 
@@ -93,8 +93,10 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         stack.callback(counter_worker.shutdown)
         store = await SqliteStore.open(settings.state_dir / STORE_FILE)
         stack.push_async_callback(store.close)
-        audit = AuditLog(settings.state_dir / AUDIT_FILE)
+        audit = AuditLog(settings.state_dir / AUDIT_FILE, settings.audit)  # ours, as the store is
         stack.callback(audit.close)
+        require_acknowledged(settings.state_dir / STORE_FILE, store.revision, audit)
+        await catch_up(store, audit, "changes without a record, for dnsguard ended between the two or the log is new")
         listener = bind(settings.api_listen)
         stack.callback(listener.close)
         kept = KeptInputs(settings.state_dir / LAST_VALID_FILE)
@@ -192,6 +194,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         )
         try:
             await app.state.objects.ensure_builtins()
+            await catch_up(store, audit, "built-in objects were made")
         except StoreUnavailable as error:
             log.error("built-in objects cannot be stored now, enforcement starts without them: %s", error)
         api = ApiServer(app)
@@ -228,6 +231,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 task.cancel()
             await app.state.streams.close()
             dns_log.close()
+            audit.end_following()
             packets.shown.close()
             api.should_exit = True
             await serving

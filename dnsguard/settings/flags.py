@@ -12,6 +12,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "run_dir": "sockets between the processes; default for root: /run/dnsguard",
         "node_name": "what endpoints call this machine; default: its host name",
         "api_listen": "address of the admin API",
+        "audit": "Require or Try: is a change refused while the audit log cannot be written",
         "health_listen": "address of the forwarder's health and metrics",
         "metrics_series": "series that a metric of rules or of policies may have; with more there is none of them",
     },

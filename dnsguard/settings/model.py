@@ -85,6 +85,10 @@ class Settings(Checked):
     )
     """The admin API."""
 
+    audit: Literal["Require", "Try"] = "Require"
+    """Whether a change is refused while the record of it cannot be written. Require: nothing is changed that no record
+    tells of. Try: changes go on, and the status says that records are missing."""
+
     health_listen: Annotated[SocketAddress, PlainValidator(lambda value: read_socket_address(value, HEALTH_PORT))] = (
         SocketAddress(IPv4Address("127.0.0.1"), HEALTH_PORT)
     )

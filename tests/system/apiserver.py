@@ -20,6 +20,7 @@ import uvicorn
 from api.app import create_app
 from api.services import ADMIN, ReadModelUnavailable, Services
 from api.tokens import HashedTokens, token_digest
+from dnsguard.controller.auditing.log import AuditLog
 from dnsguard.store.sqlite import SqliteStore
 
 folder, token = pathlib.Path(sys.argv[1]), sys.argv[2]
@@ -31,7 +32,7 @@ async def main():
     app = create_app(Services(
         store=store, tokens=HashedTokens({ADMIN: token_digest(token)}), explain=nobody, status=nobody,
         endpoints=nobody, leases=nobody, stats=nobody, metrics=nobody, dns_log=None, packets=None,
-        audit=lambda record: None, version="0",
+        audit=AuditLog(folder / "audit.jsonl"), version="0",
         bookmark_interval=0.1,
     ))
     await app.state.objects.ensure_builtins()

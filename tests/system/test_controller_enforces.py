@@ -95,7 +95,7 @@ def test_files_are_the_owners_and_what_is_wrong_is_refused(controller: Controlle
         assert stat.S_IMODE((state / name).stat().st_mode) == 0o600, name
     with pytest.raises(AssertionError, match="422"):
         controller.create(POLICIES, "NetworkPolicy", "bad", {"selector": "app =="})
-    until(lambda: '"status": 422' in (state / "audit.jsonl").read_text())
+    until(lambda: '"code":422' in (state / "audit.jsonl").read_text())
     second = Controller(controller.node, controller.directory)
     second.start()
     assert second.ended() == 1

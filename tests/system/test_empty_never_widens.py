@@ -18,6 +18,7 @@ import yaml
 from api.app import create_app
 from api.services import ADMIN, ReadModelUnavailable, Services
 from api.tokens import HashedTokens, token_digest
+from dnsguard.controller.auditing.log import AuditLog
 from dnsguard.controller.inputs import Inputs
 from dnsguard.resources import Resource, kind_of, to_dict
 from dnsguard.store.interface import Object, Store
@@ -36,7 +37,7 @@ async def _nobody(*_: object) -> Any:
     raise ReadModelUnavailable("not asked here")
 
 
-def application(store: Store) -> Any:
+def application(store: Store, audit: AuditLog) -> Any:
     """The API on a store, and nothing else of the program."""
     return create_app(
         Services(
@@ -50,7 +51,7 @@ def application(store: Store) -> Any:
             metrics=_nobody,
             dns_log=cast("Any", None),
             packets=cast("Any", None),
-            audit=lambda _: None,
+            audit=audit,
             version="0",
         )
     )
@@ -171,7 +172,8 @@ def removals(row: Row) -> Iterator[Manifest]:
 async def _written(folder: Path, write: Write) -> tuple[dict[str, Object], dict[str, Resource]]:
     """Every row written in one way: what the store holds after it was opened again, and what the controller reads."""
     store = await SqliteStore.open(folder / "store.db")
-    transport = httpx.ASGITransport(application(store))
+    audit = AuditLog(folder / "audit.jsonl")
+    transport = httpx.ASGITransport(application(store, audit))
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://dnsguard.example", headers=headers) as client:
         tiers = {"apiVersion": "projectcalico.org/v3", "kind": "Tier", "metadata": {"name": "default"}}
@@ -180,6 +182,7 @@ async def _written(folder: Path, write: Write) -> tuple[dict[str, Object], dict[
             answer = await write(client, row)
             assert answer.is_success, f"{row.name}: {answer.status_code} {answer.text}"
     await store.close()
+    audit.close()
     again = await SqliteStore.open(folder / "store.db")
     objects, revision = await again.list_objects()
     await again.close()

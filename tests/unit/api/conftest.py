@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.audit import AuditRecord
+from api.audit import AuditQuestion, AuditRecord, AuditUnavailable
 from api.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseState, LeaseStates, StatusReport
@@ -132,11 +132,37 @@ class World:
 
     store: MemoryStore = field(default_factory=MemoryStore)
     audit: list[AuditRecord] = field(default_factory=list)
+    audit_problem: str = ""
+    audit_admitted: int = 0
+    """Records that room is kept for."""
+
     uids: Iterator[int] = field(default_factory=count)
     statuses: Statuses = NO_STATUSES
     status_report: StatusReport = field(
         default_factory=lambda: StatusReport(version="1.2.3", ready=True, store_revision=7)
     )
+
+    def admit(self) -> None:
+        """Of ``Audit``, as the others are that follow."""
+        if self.audit_problem:
+            raise AuditUnavailable(self.audit_problem)
+        self.audit_admitted += 1
+
+    async def record(self, record: AuditRecord, *, admitted: int = 0) -> None:
+        self.audit_admitted -= admitted
+        assert self.audit_admitted >= 0
+        self.audit.append(record)
+
+    async def recent(self, question: AuditQuestion) -> list[str]:
+        return [json.dumps(record.event()) for record in self.audit if question.user in ("", record.user)]
+
+    async def follow(self, question: AuditQuestion) -> AsyncIterator[str]:
+        return self._audit_lines(await self.recent(question))
+
+    async def _audit_lines(self, before: list[str]) -> AsyncIterator[str]:
+        yield ""
+        for line in before:
+            yield line
 
     async def status(self) -> StatusReport:
         return self.status_report
@@ -156,12 +182,13 @@ class World:
             metrics=metrics,
             dns_log=FakeDnsLog(),
             packets=FakePackets(),
-            audit=self.audit.append,
             statuses=self.statuses,
+            audit=self,
             version="1.2.3",
             max_body=1_000_000,
             now=lambda: NOW,
             new_uid=lambda: f"uid-{next(self.uids)}",
+            new_request_id=lambda: "request",
         )
 
 

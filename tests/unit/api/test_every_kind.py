@@ -50,8 +50,9 @@ async def test_every_kind_makes_the_round(client: httpx.AsyncClient, world: Worl
     assert (gone.type, gone.key) == ("DELETED", key)
     await watch.aclose()
 
-    assert [(record.verb, record.resource) for record in world.audit] == [
-        (verb, str(key)) for verb in ("create", "update", "patch", "delete")
+    assert [(record.verb, record.group, record.place) for record in world.audit] == [
+        (verb, kind.group, "/".join(filter(None, (kind.plural, key.namespace, key.name))))
+        for verb in ("create", "update", "patch", "delete")
     ]
 
 

@@ -517,7 +517,7 @@ async def test_a_mistake_of_ours_is_a_500_without_secrets(
     monkeypatch.setattr(world.store, "create", broken)
     response = await client.post(SETS, json=network_set())
     assert failure(response) == (500, "InternalError", "dnsguard made a mistake: RuntimeError")
-    assert (world.audit[-1].status, world.audit[-1].message) == (500, "dnsguard made a mistake: RuntimeError")
+    assert (world.audit[-1].code, world.audit[-1].message) == (500, "dnsguard made a mistake: RuntimeError")
 
 
 async def test_every_change_is_audited(client: httpx.AsyncClient, world: World) -> None:
@@ -530,20 +530,25 @@ async def test_every_change_is_audited(client: httpx.AsyncClient, world: World) 
     await client.post(SETS, json=network_set("a"))
     await client.post(SETS, json=network_set("b"))
     await client.delete(SETS)
-    seen = [(r.verb, r.resource, r.status, r.before, r.after) for r in world.audit]
+
+    def version(value: dict[str, Any] | None) -> str:
+        return value["metadata"]["resourceVersion"] if value else ""
+
+    seen = [(r.verb, r.place, r.code, version(r.before), version(r.after)) for r in world.audit]
     assert seen == [
         ("create", "networksets/shop/partners", 201, "", "6"),
         ("update", "networksets/shop/partners", 200, "6", "7"),
         ("patch", "networksets/shop/partners", 200, "7", "8"),
         ("update", "networksets/shop/partners", 422, "", ""),
-        ("delete", "networksets/shop/partners", 200, "8", "9"),
+        ("delete", "networksets/shop/partners", 200, "8", ""),
         ("create", "networksets/shop/a", 201, "", "10"),
         ("create", "networksets/shop/b", 201, "", "11"),
-        ("delete", "networksets/shop/a", 200, "10", "12"),
-        ("delete", "networksets/shop/b", 200, "11", "13"),
+        ("delete", "networksets/shop/a", 200, "10", ""),
+        ("delete", "networksets/shop/b", 200, "11", ""),
         ("deletecollection", "networksets/shop", 200, "", ""),
     ]
-    assert {(r.caller, r.time) for r in world.audit} == {("admin", "2026-01-02T03:04:05.000678+00:00")}
+    assert [r.revision for r in world.audit] == [6, 7, 8, 0, 9, 10, 11, 12, 13, 0]
+    assert {(r.user, r.time) for r in world.audit} == {("admin", "2026-01-02T03:04:05.000678+00:00")}
     assert "spec.nets[0]" in world.audit[3].message
 
 

@@ -64,7 +64,10 @@ async def test_the_views_are_described(client: httpx.AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()["paths"]
     assert sorted(described) == [
         "/metrics",
-        *(f"/v1/{name}" for name in ("denied", "dns-log", "endpoints", "explain", "leases", "stats", "status")),
+        *(
+            f"/v1/{name}"
+            for name in ("audit", "denied", "dns-log", "endpoints", "explain", "leases", "stats", "status")
+        ),
     ]
     assert "icmpType" in str(described["/v1/explain"]["post"]["requestBody"])
 

@@ -52,7 +52,7 @@ def create_app(services: Services) -> FastAPI:
     streams = Streams(services.store, services.bookmark_interval, services.statuses)
     app.state.objects = objects
     app.state.streams = streams
-    app.include_router(KindRoutes(services.store, objects, streams, services.statuses).router())
+    app.include_router(KindRoutes(services.store, objects, streams, services.statuses, services.now).router())
     app.include_router(ViewRoutes(services).router())
     traffic = Traffic()
     app.include_router(ScrapeRoute(services.metrics, traffic).router())

@@ -29,14 +29,17 @@ class Failure(DnsguardError):
         causes: Sequence[Cause] = (),
         details: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        """``code`` and ``reason`` as Kubernetes pairs them; ``details`` beyond the causes: kind, name, group."""
+        """``code`` and ``reason`` as Kubernetes pairs them; ``details`` beyond the causes: kind, name, group;
+        ``metadata`` of the ``Status``."""
         self.code = code
         self.reason = reason
         self.message = message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " …"
         self.causes = tuple(causes)
         self.details = dict(details or {})
         self.headers = dict(headers or {})
+        self.metadata = dict(metadata or {})
         super().__init__(self.message)
 
     def as_status(self) -> dict[str, Any]:
@@ -51,7 +54,7 @@ class Failure(DnsguardError):
         status: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Status",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,

@@ -1,25 +1,30 @@
 """The routes that serve every registered kind, at the paths of Kubernetes."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.answers import JSON, answer, as_json, media_type
+from api.answers import JSON, answer, media_type
 from api.auditing import audit_note
 from api.bodies import body_value, content_type, raw_body
 from api.discovery import API_VERSIONS, root_of
 from api.failures import Failure, bad_request, details_of, failure_of
+from api.listing import Lists
 from api.objects import Objects, Preconditions, Target, Written, key_of
+from api.paging import stated_version
 from api.patches import Change, json_patch, merge_patch, strategic_patch
+from api.representation import representation
 from api.selection import selection
 from api.spelling import as_kept
 from api.statuses import Statuses, shown, with_status
 from api.streams import Streams
+from api.tables import Shown
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import kind_at
 from dnsguard.store.interface import NotFound, Object, Store
@@ -30,18 +35,24 @@ PATCHES = {
     "application/strategic-merge-patch+json": strategic_patch,
 }
 
-PIECE = 100
-"""Objects of a list that are written before other requests get their turn."""
-
 
 class KindRoutes:
     """One generic set of routes: the path says which kind."""
 
-    def __init__(self, store: Store, objects: Objects, streams: Streams, statuses: Statuses) -> None:
+    def __init__(
+        self,
+        store: Store,
+        objects: Objects,
+        streams: Streams,
+        statuses: Statuses,
+        now: Callable[[], datetime],
+    ) -> None:
         self._store = store
         self._objects = objects
         self._streams = streams
         self._statuses = statuses
+        self._now = now
+        self._lists = Lists(store, statuses, now)
 
     def router(self) -> APIRouter:
         """The routes of all groups. They are described by the OpenAPI documents of the kinds, not by FastAPI."""
@@ -60,39 +71,31 @@ class KindRoutes:
     async def get(self, request: Request) -> Response:
         """One object."""
         target = _target(request)
+        how = representation(request.headers.get("accept", ""), request.query_params.get("includeObject", ""))
         try:
-            return _answer(request, self._shown(target, await self._store.get(target.key)))
+            value = self._shown(target, await self._store.get(target.key))
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
+        return _answer(request, Shown(target.kind, how, self._now()).one(value))
 
     async def list_or_watch(self, request: Request) -> Response:
         """Objects of a kind, or their changes from now on (``watch=1``)."""
         target = _target(request)
         query = request.query_params
         wanted = selection(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+        how = representation(request.headers.get("accept", ""), query.get("includeObject", ""))
         if query.get("watch", "") in ("1", "true"):
             if query.get("sendInitialEvents") == "true":  # clients fall back to list and watch
                 raise Failure(422, "Invalid", "sendInitialEvents is not supported: list, then watch")
             lines = await self._streams.stream(
                 target,
                 wanted,
-                _revision(query.get("resourceVersion", "")),
+                stated_version(query.get("resourceVersion", "")),
                 bookmarks=query.get("allowWatchBookmarks") in ("1", "true"),
                 seconds=_seconds(query.get("timeoutSeconds", "")),
             )
             return StreamingResponse(lines, media_type=JSON)
-        if query.get("continue"):
-            raise Failure(410, "Expired", "lists are never cut into pages here: list again without continue")
-        values, revision = await self._store.list_objects(target.kind.collection, target.namespace or None)
-        chosen = [self._shown(target, value) for value in values if wanted(value)]
-        head = {
-            "apiVersion": target.kind.api_version,
-            "kind": f"{target.kind.kind}List",
-            "metadata": {"resourceVersion": str(revision)},
-        }
-        if len(chosen) > PIECE and media_type(request.headers.get("accept", "")) == JSON:
-            return StreamingResponse(_pieces(head, chosen), media_type=JSON)
-        return _answer(request, {**head, "items": chosen})
+        return await self._lists.answer(target, wanted, how, query)
 
     async def create(self, request: Request) -> Response:
         """Store a new object."""
@@ -239,28 +242,10 @@ def _answer(request: Request, value: Any, code: int = 200, warnings: tuple[str, 
     return answer(request.headers.get("accept", ""), value, code, warnings)
 
 
-async def _pieces(head: Object, values: list[Object]) -> AsyncIterator[bytes]:
-    """A long list as JSON, piece by piece."""
-    yield as_json(head)[:-1] + b',"items":['
-    for start in range(0, len(values), PIECE):
-        piece = b",".join(as_json(value) for value in values[start : start + PIECE])
-        yield piece if start == 0 else b"," + piece
-    yield b"]}"
-
-
 def _name_in(data: Any) -> str:
     metadata = data.get("metadata") if isinstance(data, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else ""
-
-
-def _revision(text: str) -> int | None:
-    """``None`` for "begin with what there is"."""
-    if text in ("", "0"):
-        return None
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise bad_request(f"resourceVersion: {text[:40]!r} is none of this server's")
-    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from api.failures import bad_request
 from dnsguard.resources import Kind
 from dnsguard.resources.metadata import label_key_fault, label_value_fault
-from dnsguard.store.interface import Object
+from dnsguard.store.interface import Key, Object
 
 Labels = Mapping[str, str]
 Test = Callable[[Object], bool]
+
+NODE_OF = ("workloadendpoints", "hostendpoints")
+"""Collections whose objects name a node and an interface."""
 
 _NAME = r"[^\s,()!=<>]+"
 _REQUIREMENT = re.compile(
@@ -19,6 +22,7 @@ _REQUIREMENT = re.compile(
       !\s*(?P<absent>{_NAME})
     | (?P<key>{_NAME})\s*(?:
           (?P<sign>==|=|!=)\s*(?P<value>{_NAME})?
+        | (?P<order>[<>])\s*(?P<bound>{_NAME})
         | (?P<word>in|notin)\s*\((?P<values>[^()]*)\)
       )?
     )\s*(?:,(?!\s*$)|$)""",
@@ -31,14 +35,42 @@ class Selection:
     """Which objects of a list or watch are wanted."""
 
     tests: tuple[Test, ...] = ()
+    """Of what an object says."""
+
+    name: str | None = None
+    """Of the only one that is wanted."""
+
+    namespace: str | None = None
+    """That all are in."""
 
     def __call__(self, value: Object) -> bool:
+        metadata = value["metadata"]
+        return (
+            self.name in (None, metadata["name"])
+            and self.namespace in (None, metadata.get("namespace", ""))
+            and self.holds(value)
+        )
+
+    def may_be(self, key: Key) -> bool:
+        """Whether an object there can be wanted."""
+        return self.name in (None, key.name) and self.namespace in (None, key.namespace)
+
+    def holds(self, value: Object) -> bool:
+        """Whether an object that can be wanted is."""
         return all(test(value) for test in self.tests)
+
+    def also(self, *tests: Test) -> "Selection":
+        """Those of them that pass further tests: what a caller may see."""
+        return replace(self, tests=(*self.tests, *tests))
 
 
 def selection(kind: Kind, label_selector: str, field_selector: str) -> Selection:
     """The objects that both selectors choose; empty ones choose all. Raises Failure 400."""
-    return Selection((*_label_tests(label_selector), *_field_tests(kind, field_selector)))
+    found = Selection(tuple(_label_tests(label_selector)))
+    for requirement in field_selector.split(","):
+        if requirement.strip():
+            found = _narrowed(found, kind, requirement.strip())
+    return found
 
 
 def _label_tests(text: str) -> list[Test]:
@@ -57,6 +89,8 @@ def _label_test(match: re.Match[str]) -> Test:
     if absent := match["absent"]:
         return lambda value: _checked_key(absent) not in _labels(value)
     key = _checked_key(match["key"])
+    if match["order"]:
+        return _order_test(key, match["order"], match["bound"])
     if match["sign"]:
         wanted = frozenset({_checked_value(match["value"] or "")})
     elif match["word"]:
@@ -66,6 +100,21 @@ def _label_test(match: re.Match[str]) -> Test:
     if match["sign"] == "!=" or match["word"] == "notin":  # an object without the label is chosen too
         return lambda value: _labels(value).get(key) not in wanted
     return lambda value: _labels(value).get(key) in wanted
+
+
+def _order_test(key: str, sign: str, bound: str) -> Test:
+    """Of labels that are whole numbers; all others fail it."""
+    if not re.fullmatch(r"-?[0-9]{1,18}", bound):
+        raise bad_request(f"labelSelector: {key}{sign} takes a whole number, not {bound!r}")
+    limit = int(bound)
+
+    def test(value: Object) -> bool:
+        text = str(_labels(value).get(key, ""))
+        if not re.fullmatch(r"-?[0-9]{1,18}", text):
+            return False
+        return int(text) > limit if sign == ">" else int(text) < limit
+
+    return test
 
 
 def _checked_key(key: str) -> str:
@@ -85,22 +134,33 @@ def _labels(value: Object) -> Labels:
     return labels
 
 
-def _field_tests(kind: Kind, text: str) -> list[Test]:
-    return [_field_test(kind, requirement.strip()) for requirement in text.split(",") if requirement.strip()]
-
-
-def _field_test(kind: Kind, requirement: str) -> Test:
+def _narrowed(chosen: Selection, kind: Kind, requirement: str) -> Selection:
     field, sign, wanted = re.fullmatch(r"([^=!]*)(==|=|!=)?(.*)", requirement, re.DOTALL).groups()  # type: ignore[union-attr]
     if not sign:
         raise bad_request(f"fieldSelector: {requirement!r} is no requirement: write field=value or field!=value")
+    fields = _fields(kind)
+    if field not in fields:
+        known = ", ".join(fields)
+        raise bad_request(
+            f"fieldSelector: field label not supported: {field!r}; of {kind.plural} those supported are {known}"
+        )
+    if sign != "!=" and field == "metadata.name" and chosen.name is None:
+        return replace(chosen, name=wanted)
+    if sign != "!=" and field == "metadata.namespace" and chosen.namespace is None:
+        return replace(chosen, namespace=wanted)
+    read = fields[field]
+    return chosen.also((lambda value: read(value) != wanted) if sign == "!=" else (lambda value: read(value) == wanted))
+
+
+def _fields(kind: Kind) -> dict[str, Callable[[Object], Any]]:
+    """What objects of a kind may be chosen by."""
     fields: dict[str, Callable[[Object], Any]] = {"metadata.name": lambda value: value["metadata"]["name"]}
     if kind.namespaced:
         fields["metadata.namespace"] = lambda value: value["metadata"].get("namespace", "")
     spec = kind.model.model_fields.get("spec")  # roles and bindings have none
     if spec is not None and "tier" in getattr(spec.annotation, "model_fields", {}):
         fields["spec.tier"] = lambda value: value.get("spec", {}).get("tier", "default")
-    if field not in fields:
-        known = ", ".join(fields)
-        raise bad_request(f"fieldSelector: {field!r} is not supported for {kind.plural}; supported are {known}")
-    read = fields[field]
-    return (lambda value: read(value) != wanted) if sign == "!=" else (lambda value: read(value) == wanted)
+    if kind.collection in NODE_OF:
+        fields["spec.node"] = lambda value: value.get("spec", {}).get("node", "")
+        fields["spec.interfaceName"] = lambda value: value.get("spec", {}).get("interfaceName", "")
+    return fields

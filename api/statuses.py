@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from dnsguard.store.interface import Key, Object
+from dnsguard.store.interface import Key, Object, Record
 
 
 class Turned(NamedTuple):
@@ -56,6 +56,12 @@ def shown(statuses: Statuses, plural: str, value: Object) -> Object:
     """An object as readers see it: with its status, where it has one. ``plural``: of its collection."""
     metadata = value["metadata"]
     return with_status(value, statuses.of(Key(plural, metadata.get("namespace", ""), metadata["name"]), value))
+
+
+def shown_record(statuses: Statuses, record: Record) -> Object:
+    """A stored object as readers see it."""
+    value = record.value()
+    return with_status(value, statuses.of(record.key, value))
 
 
 def with_status(value: Object, status: Object | None) -> Object:

@@ -40,13 +40,13 @@ def test_every_kind_is_applied_in_order_shown_and_deleted(run: Run, everything: 
 
 TABLES = [
     # name, titles, cells; the age apart
-    ("np", "NAME TIER ORDER TYPES SELECTOR", "sample default 5 Egress app == 'web'"),
+    ("np", "NAME TIER ORDER TYPES SELECTOR ENFORCED", "sample default 5 Egress app == 'web' -"),
     ("sgnp", "NAME ACTION TIER ORDER TYPES SELECTOR", "sample Learn default 5 Egress app == 'web'"),
     ("snp", "NAME ACTION TIER ORDER TYPES SELECTOR", "sample Delete default - - -"),
     ("sknp", "NAME ACTION POD-SELECTOR TYPES", "sample Set role=db Ingress,Egress"),
-    ("knp", "NAME POD-SELECTOR TYPES", "sample role=db Ingress,Egress"),
-    ("networkpolicies.networking.k8s.io", "NAME POD-SELECTOR TYPES", "sample role=db Ingress,Egress"),
-    ("felixconfigurations", "NAME FIELDS", "default dnsExtraTTL,dnsPolicyMode"),
+    ("knp", "NAME POD-SELECTOR TYPES ENFORCED", "sample role=db Ingress,Egress -"),
+    ("networkpolicies.networking.k8s.io", "NAME POD-SELECTOR TYPES ENFORCED", "sample role=db Ingress,Egress -"),
+    ("felixconfigurations", "NAME FIELDS ENFORCED", "default dnsExtraTTL,dnsPolicyMode -"),
 ]
 
 

@@ -9,7 +9,8 @@ import yaml
 
 from dnsguard.cli.output import as_text
 from dnsguard.cli.server import Server
-from dnsguard.cli.table import age, aligned
+from dnsguard.cli.table import aligned
+from dnsguard.resources.columns import age
 from tests.unit.cli.conftest import Api, Run
 from tests.unit.cli.manifests import ALL
 
@@ -33,15 +34,15 @@ def test_a_table(run: Run) -> None:
     code, out, _ = run("get", "networkpolicies", "-n", "shop")
     assert code == 0
     assert columns(out) == [
-        ["NAME", "TIER", "ORDER", "TYPES", "SELECTOR"],
-        ["security.partners", "security", "5", "Egress", "app", "==", "'web'"],
+        ["NAME", "TIER", "ORDER", "TYPES", "SELECTOR", "ENFORCED"],
+        ["security.partners", "security", "5", "Egress", "app", "==", "'web'", "-"],
     ]
 
 
 def test_all_namespaces_and_wide(run: Run) -> None:
     assert columns(run("get", "netsets", "-A", "-o", "wide")[1]) == [
-        ["NAMESPACE", "NAME", "NETS", "DOMAINS", "LABELS"],
-        ["shop", "partners", "1", "1", "role=partner"],
+        ["NAMESPACE", "NAME", "NETS", "DOMAINS", "ENFORCED", "LABELS"],
+        ["shop", "partners", "1", "1", "-", "role=partner"],
     ]
 
 

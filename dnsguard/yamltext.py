@@ -81,6 +81,8 @@ class _Reading:
     """Anchor → value and its size; None while the value is being read."""
     aliased: int = 0
     root: Any = None
+    doubled: list[Path] | None = None
+    """Where keys stand for a second time; None where that is an error."""
 
     def path(self) -> Path:
         """Of the value that comes next; of the mapping itself while a key is expected."""
@@ -101,7 +103,9 @@ class _Reading:
         top = self.stack[-1]
         if text == "<<":
             raise self.fail(line, "merge keys (<<) are not supported: write the fields out")
-        if text in top.value:
+        if text in top.value and self.doubled is not None:
+            self.doubled.append((*top.path, text))
+        elif text in top.value:
             raise self.fail(line, f"duplicate key {text!r}: it stands on line {self.lines[(*top.path, text)]} already")
         top.key = text
         self.lines[(*top.path, text)] = line
@@ -153,15 +157,18 @@ class _Reading:
             top.key = None
 
 
-def documents(text: str) -> Iterator[YamlDocument]:
-    """The documents of a text, one after another. Raises YamlError."""
+def documents(text: str, doubled: list[Path] | None = None) -> Iterator[YamlDocument]:
+    """The documents of a text, one after another. Raises YamlError.
+
+    With a list for ``doubled``, of keys that stand twice the last counts, and the list says where they are.
+    """
     number = 0
     reading = _Reading(1)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.DocumentStartEvent):
                 number += 1
-                reading = _Reading(number)
+                reading = _Reading(number, doubled=doubled)
             elif isinstance(event, yaml.DocumentEndEvent):
                 yield YamlDocument(number, reading.root, reading.lines)
             else:

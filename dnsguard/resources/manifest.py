@@ -112,12 +112,14 @@ def load(text: str | bytes, source: str, namespace: str | None = None) -> list[D
     return loaded
 
 
-def load_value(text: str | bytes, source: str) -> Any:
-    """The one value of a text, unchecked: for bodies whose kind is known from elsewhere. Raises ManifestError."""
+def load_value(text: str | bytes, source: str, doubled: list[Path] | None = None) -> Any:
+    """The one value of a text, unchecked: for bodies whose kind is known from elsewhere. Raises ManifestError.
+
+    With a list for ``doubled``, of keys that stand twice the last counts, and the list says where they are.
+    """
     faults: list[Fault] = []
-    values = [
-        document.value for document in _documents(_decoded(text, source), source, faults) if document.value is not None
-    ]
+    read = _documents(_decoded(text, source), source, faults, doubled)
+    values = [document.value for document in read if document.value is not None]
     if not faults and len(values) != 1:
         faults.append(_syntax(source, 1, 0, f"must hold one document, not {len(values)}"))
     if faults:
@@ -149,10 +151,12 @@ def _items(value: Any) -> list[Any] | None:
     return [{**inherited, **item} if isinstance(item, Mapping) else item for item in value["items"]]
 
 
-def _documents(text: str, source: str, faults: list[Fault]) -> Iterator[YamlDocument]:
+def _documents(
+    text: str, source: str, faults: list[Fault], doubled: list[Path] | None = None
+) -> Iterator[YamlDocument]:
     if text.lstrip().startswith("{"):
         try:
-            yield _json_document(text)
+            yield _json_document(text, doubled)
         except _DuplicateKeyError as error:
             faults.append(_syntax(source, 1, 0, str(error)))
         except RecursionError:
@@ -164,7 +168,7 @@ def _documents(text: str, source: str, faults: list[Fault]) -> Iterator[YamlDocu
         if faults:
             return
     try:
-        yield from documents(text)
+        yield from documents(text, doubled)
     except YamlError as error:
         cause = Cause(field_text(error.path), error.reason, "syntax")
         faults.append(Fault(source, error.document, error.line, "", cause))
@@ -174,19 +178,33 @@ class _DuplicateKeyError(DnsguardError):
     """A JSON object has one key twice."""
 
 
-def _json_document(text: str) -> YamlDocument:
-    value = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+def _json_document(text: str, doubled: list[Path] | None) -> YamlDocument:
+    marked: list[tuple[dict[str, Any], list[str]]] = []
+
+    def as_mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        read = dict(pairs)
+        if len(read) != len(pairs):
+            twice = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+            if doubled is None:
+                raise _DuplicateKeyError(f"duplicate key {twice[0]!r}")
+            marked.append((read, twice))
+        return read
+
+    value = json.loads(text, object_pairs_hook=as_mapping, parse_constant=_no_constant)
     if is_deeper_than(value, MAX_DEPTH):
         raise RecursionError
+    if doubled is not None and marked:
+        keys = {id(mapping): twice for mapping, twice in marked}
+        doubled += _places(value, keys)
     return YamlDocument(1, value, {})
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        counted = Counter(key for key, _ in pairs)
-        raise _DuplicateKeyError(f"duplicate key {next(key for key, times in counted.items() if times > 1)!r}")
-    return read
+def _places(value: Any, keys: Mapping[int, list[str]], path: Path = ()) -> Iterator[Path]:
+    """Where the mappings stand whose keys are given by the mappings' identity."""
+    yield from ((*path, key) for key in keys.get(id(value), ()))
+    if isinstance(value, dict | list):
+        for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _places(inner, keys, (*path, step))
 
 
 def _no_constant(name: str) -> Any:

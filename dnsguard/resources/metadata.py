@@ -8,14 +8,14 @@ from pydantic import Field, StrictInt, StrictStr
 
 from dnsguard.resources.model import Model
 from dnsguard.resources.problems import Problem, kind_of_value, refused_all
-from dnsguard.resources.reading import reads, string
+from dnsguard.resources.reading import list_of, reads, string
 
 LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = rf"{LABEL}(?:\.{LABEL})*"
 MAX_NAME = 253
 MAX_ANNOTATION_BYTES = 262_144
 
-SERVER_SET = ("uid", "resourceVersion", "generation", "creationTimestamp")
+SERVER_SET = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
 """Fields of `metadata` that a server fills in, whatever a client writes there."""
 
 _SUBDOMAIN = re.compile(SUBDOMAIN)
@@ -94,10 +94,13 @@ Labels = Annotated[dict[str, str], reads(read_labels, LABELS)]
 Annotations = Annotated[dict[str, str], reads(read_annotations, {"type": "object", "additionalProperties": string()})]
 
 
+_ENTRIES = list_of({"type": "object"})
+
+
 class ObjectMeta(Model):
     """`metadata` of an object. The kind decides which names are good, and whether there is a namespace."""
 
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"labels", "annotations", "creationTimestamp"})
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"labels", "annotations", "creationTimestamp", "managedFields"})
 
     name: StrictStr
     """Unique among objects of the kind, and of the namespace where the kind has one. It cannot be changed."""
@@ -116,6 +119,8 @@ class ObjectMeta(Model):
     """Set by the server: counts changes of what is meant to happen, not those of labels or annotations."""
     creation_timestamp: StrictStr | None = None
     """RFC 3339, set by the server."""
+    managed_fields: Annotated[None, reads(lambda _: None, _ENTRIES)] = Field(default=None, exclude=True)
+    """Who set which field. The API keeps that; what an object means does not hang on it, so it is not read here."""
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - part of the contract
         """A namespace must be a DNS label."""

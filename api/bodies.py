@@ -1,12 +1,16 @@
 """Request bodies: bytes → one value, within limits of size and time."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
 from api.failures import Failure, bad_request
+from api.protobuf import MEDIA_TYPE as PROTOBUF
+from api.protobuf import decoded
 from api.threads import done
+from dnsguard.resources.causes import Path, field_text
 from dnsguard.resources.manifest import load_value
 
 BODY_TIMEOUT = 30.0
@@ -16,6 +20,7 @@ _TYPES = frozenset(
     {
         "",
         "application/json",
+        PROTOBUF,
         "application/yaml",
         "application/x-yaml",
         "text/yaml",
@@ -48,13 +53,37 @@ async def raw_body(request: Request) -> bytes:
         raise bad_request("the body ended early") from None
 
 
-async def body_value(request: Request, types: frozenset[str] = _TYPES) -> tuple[Any, int]:
-    """The value that the body holds, JSON or YAML, and its size in bytes. Raises Failure, ManifestError."""
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request brings."""
+
+    value: Any
+    size: int
+    """Bytes."""
+
+    warnings: tuple[str, ...] = ()
+
+
+async def read_body(request: Request, types: frozenset[str] = _TYPES, *, lenient: bool = False) -> Body:
+    """The value that the body holds: JSON, YAML or protobuf. Raises Failure, ManifestError.
+
+    ``lenient``: of keys that stand twice the last counts, and a warning names each; else they are refused.
+    """
     given = content_type(request)
     if given not in types:
         known = ", ".join(sorted(types - {"", "application/x-www-form-urlencoded"}))
         raise Failure(415, "UnsupportedMediaType", f"content type {given[:100]!r} is not supported here: send {known}")
     body = await raw_body(request)
+    if given == PROTOBUF:
+        return Body(await done(lambda: decoded(body), len(body)), len(body))
     if not body.strip():
         raise bad_request("the body is empty: send an object as JSON or YAML")
-    return await done(lambda: load_value(body, "body"), len(body)), len(body)
+    doubled: list[Path] | None = [] if lenient else None
+    value = await done(lambda: load_value(body, "body", doubled), len(body))
+    return Body(value, len(body), tuple(f'duplicate field "{field_text(path)}"' for path in doubled or ()))
+
+
+async def body_value(request: Request, types: frozenset[str] = _TYPES) -> tuple[Any, int]:
+    """The same, read strictly: the value and its size in bytes."""
+    body = await read_body(request, types)
+    return body.value, body.size

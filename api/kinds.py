@@ -12,11 +12,12 @@ from starlette.responses import Response, StreamingResponse
 
 from api.answers import JSON, answer, media_type
 from api.auditing import audit_note
-from api.bodies import body_value, content_type, raw_body
+from api.bodies import Body, content_type, raw_body, read_body
 from api.discovery import API_VERSIONS, root_of
 from api.failures import Failure, bad_request, details_of, failure_of
 from api.listing import Lists
 from api.objects import Objects, Preconditions, Target, Written, key_of
+from api.options import WriteOptions, write_options
 from api.paging import stated_version
 from api.patches import Change, json_patch, merge_patch, strategic_patch
 from api.representation import representation
@@ -34,6 +35,9 @@ PATCHES = {
     "application/merge-patch+json": merge_patch,
     "application/strategic-merge-patch+json": strategic_patch,
 }
+
+APPLY = "application/apply-patch+yaml"
+"""Server-side apply; JSON is YAML, too."""
 
 
 class KindRoutes:
@@ -99,39 +103,42 @@ class KindRoutes:
 
     async def create(self, request: Request) -> Response:
         """Store a new object."""
-        target, dry_run = _changing(request)
-        data, size = await body_value(request)
+        target, options = _writing(request)
+        body = await read_body(request, lenient=options.lenient)
         try:
-            written = await self._objects.create(target, data, size, dry_run=dry_run)
+            written = await self._objects.create(target, body.value, body.size, options)
         except DnsguardError as error:
-            raise failure_of(error, target.kind, _name_in(data)) from error
-        return await self._written(request, target, written, 201)
+            raise failure_of(error, target.kind, _name_in(body.value)) from error
+        return await self._written(request, target, written, body)
 
     async def replace(self, request: Request) -> Response:
         """Replace an object as a whole."""
-        target, dry_run = _changing(request)
-        data, size = await body_value(request)
+        target, options = _writing(request)
+        body = await read_body(request, lenient=options.lenient)
         try:
-            written = await self._objects.replace(target, data, size, dry_run=dry_run)
+            written = await self._objects.replace(target, body.value, body.size, options)
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
-        return await self._written(request, target, written)
+        return await self._written(request, target, written, body)
 
     async def patch(self, request: Request) -> Response:
-        """Change a part of an object."""
-        target, dry_run = _changing(request)
-        read = PATCHES.get(content_type(request))
-        if read is None:
-            known = ", ".join(PATCHES)
-            raise Failure(415, "UnsupportedMediaType", f"patches are {known}, not {content_type(request)[:100]!r}")
-        data, _ = await body_value(request, frozenset(PATCHES))
+        """Change a part of an object, or apply what somebody wants to have set of it."""
+        given = content_type(request)
+        target, options = _writing(request, applying=given == APPLY)
+        if given not in (*PATCHES, APPLY):
+            known = ", ".join((*PATCHES, APPLY))
+            raise Failure(415, "UnsupportedMediaType", f"patches are {known}, not {given[:100]!r}")
+        body = await read_body(request, frozenset((*PATCHES, APPLY)), lenient=options.lenient)
         try:
-            data, spelling = as_kept(target.kind, data)
-            change: Change = read(data)
-            written = await self._objects.patch(target, change, dry_run=dry_run)
+            data, spelling = as_kept(target.kind, body.value)
+            if given == APPLY:
+                written = await self._objects.apply(target, data, options)
+            else:
+                change: Change = PATCHES[given](data)
+                written = await self._objects.patch(target, change, options)
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
-        return await self._written(request, target, replace(written, warnings=(*spelling, *written.warnings)))
+        return await self._written(request, target, replace(written, warnings=(*spelling, *written.warnings)), body)
 
     async def delete(self, request: Request) -> Response:
         """Remove an object."""
@@ -172,7 +179,7 @@ class KindRoutes:
             request, {"apiVersion": target.kind.api_version, "kind": kind, "metadata": metadata, "items": gone}
         )
 
-    async def _written(self, request: Request, target: Target, written: Written, code: int = 200) -> Response:
+    async def _written(self, request: Request, target: Target, written: Written, body: Body) -> Response:
         audit_note(request.scope).written = written
         value = written.object
         if not audit_note(request.scope).dry_run:
@@ -181,7 +188,8 @@ class KindRoutes:
             key = key_of(target, value)
             with suppress(NotFound):
                 value = with_status(value, self._statuses.of(key, await self._store.get(key)))
-        return _answer(request, value, code, written.warnings)
+        code = 201 if written.made else 200
+        return _answer(request, value, code, (*body.warnings, *written.warnings))
 
     def _shown(self, target: Target, value: Object) -> Object:
         return shown(self._statuses, target.kind.collection, value)
@@ -216,6 +224,13 @@ def _changing(request: Request) -> tuple[Target, bool]:
     return target, note.dry_run
 
 
+def _writing(request: Request, *, applying: bool = False) -> tuple[Target, WriteOptions]:
+    """The same for what has a body: also how it is read, and who owns what it changes."""
+    target, dry_run = _changing(request)
+    agent = request.headers.get("user-agent", "")
+    return target, write_options(request.query_params, agent, applying=applying, dry_run=dry_run)
+
+
 def _is_dry(values: Iterable[Any]) -> bool:
     stages = [stage for stage in values if stage != ""]
     if any(stage != "All" for stage in stages):
@@ -227,7 +242,7 @@ async def _delete_options(request: Request, dry_run: bool) -> tuple[Precondition
     """What a ``DeleteOptions`` body asks for; an empty body asks for nothing."""
     if not await raw_body(request):
         return Preconditions(), dry_run
-    options, _ = await body_value(request)
+    options = (await read_body(request)).value
     if not isinstance(options, dict) or options.get("kind", "DeleteOptions") != "DeleteOptions":
         raise bad_request("the body of a deletion is empty or a DeleteOptions object")
     conditions = options.get("preconditions") or {}

@@ -13,7 +13,7 @@ from dnsguard.resources.metadata import SERVER_SET
 from dnsguard.resources.problems import kind_of_value
 from dnsguard.store.interface import Object
 
-IGNORED = ("managedFields", "selfLink", "generateName")
+IGNORED = ("selfLink", "generateName", "deletionTimestamp", "deletionGracePeriodSeconds")
 """Clients send these back as they once got them from some server."""
 
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -30,6 +30,8 @@ class Stated:
     uid: str
     resource_version: str
     generate_name: str
+    managed_fields: Any = None
+    """As sent."""
 
 
 def taken_apart(data: Any, kind: Kind, namespace: str) -> tuple[Any, Stated]:
@@ -51,7 +53,9 @@ def taken_apart(data: Any, kind: Kind, namespace: str) -> tuple[Any, Stated]:
     metadata = data.get("metadata")
     if not isinstance(metadata, Mapping):
         return data, Stated("", "", "")
-    stated = Stated(*(_text(metadata, field) for field in ("uid", "resourceVersion", "generateName")))
+    texts = (_text(metadata, field) for field in ("uid", "resourceVersion", "generateName"))
+    uid, resource_version, generate_name = texts
+    stated = Stated(uid, resource_version, generate_name, metadata.get("managedFields"))
     given = metadata.get("namespace")
     if kind.namespaced and given and given != namespace:
         raise bad_request(f"metadata.namespace is {given!r}, the path says {namespace!r}: make them the same")

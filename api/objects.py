@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from api.apply.owners import stamped
 from api.failures import Failure, bad_request
-from api.metadata import created, generated_name, replaced, stated_revision, taken_apart
+from api.metadata import Stated, created, generated_name, replaced, stated_revision, taken_apart
+from api.options import WriteOptions
+from api.ownership import applied_over, owned_after_apply, owned_after_update, owned_from_start, without_nulls
 from api.threads import LARGE, done
 from dnsguard.resources import (
     KINDS,
@@ -27,6 +30,7 @@ from dnsguard.resources import (
 )
 from dnsguard.resources.metadata import ObjectMeta
 from dnsguard.resources.references import BUILTINS, deletion_causes, reference_causes, reference_warnings
+from dnsguard.resources.unknown import without_unknown
 from dnsguard.store.interface import AlreadyExists, Conflict, Key, NotFound, Object, Store
 
 ATTEMPTS = 5
@@ -66,6 +70,12 @@ class Written:
     previous: Object | None = None
     """What it replaced or deleted."""
 
+    made: bool = False
+    """It did not exist before."""
+
+
+DEFAULTS = WriteOptions()
+
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
@@ -94,42 +104,55 @@ class Objects:
             except AlreadyExists:
                 continue
 
-    async def create(self, target: Target, data: Any, size: int = 0, *, dry_run: bool = False) -> Written:
+    async def create(self, target: Target, data: Any, size: int = 0, options: WriteOptions = DEFAULTS) -> Written:
         """``size``: bytes that the data came in. Raises Failure, InvalidResource, AlreadyExists, StoreUnavailable."""
-        data, stated = taken_apart(data, target.kind, target.namespace)
-        if stated.resource_version:
-            raise bad_request("metadata.resourceVersion cannot be set on an object that is created: leave it out")
-        generating = bool(stated.generate_name) and not data["metadata"].get("name")
-        for attempt in range(ATTEMPTS):
-            if generating:
-                data["metadata"]["name"] = generated_name(stated.generate_name)
-            read = await _read(data, target, size)
-            value = created(read.value, self._new_uid(), self._now())
-            key = Key(target.kind.collection, read.resource.namespace, read.resource.name)
 
-            async def write(key: Key = key, value: Object = value) -> Object:
-                if dry_run:
-                    await self._absent(key)
-                    return value
-                return await self._store.create(key, value)
+        def own(value: Object, stated: Stated) -> Object:
+            return owned_from_start(value, stated.managed_fields, options.manager, self._stamp())
 
-            try:
-                return await self._referring(read, write)
-            except AlreadyExists:
-                if not generating or attempt == ATTEMPTS - 1:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        return await self._create(target, data, size, options, own)
 
-    async def replace(self, target: Target, data: Any, size: int = 0, *, dry_run: bool = False) -> Written:
+    async def replace(self, target: Target, data: Any, size: int = 0, options: WriteOptions = DEFAULTS) -> Written:
         """Put ``data`` in the place of the object; its resourceVersion, where given, must be the current one.
 
         Raises Failure, InvalidResource, NotFound, Conflict, StoreUnavailable.
         """
-        return await self._change(target, lambda _: data, size, dry_run=dry_run)
+        return await self._update(target, lambda _: data, size, options)
 
-    async def patch(self, target: Target, change: Callable[[Object], Any], *, dry_run: bool = False) -> Written:
+    async def patch(self, target: Target, change: Callable[[Object], Any], options: WriteOptions = DEFAULTS) -> Written:
         """Put what ``change`` makes of the object in its place. Raises what ``replace`` and ``change`` do."""
-        return await self._change(target, change, LARGE, dry_run=dry_run)
+        return await self._update(target, change, LARGE, options)
+
+    async def apply(self, target: Target, config: Any, options: WriteOptions) -> Written:
+        """Server-side apply: ``config`` says what the manager wants to have set, and nothing of the rest.
+
+        Creates the object where there is none. Raises what ``replace`` does, and Failure 409 for fields of others.
+        """
+        config = _configuration(config, target)
+        now = self._stamp()
+
+        def own_new(value: Object, stated: Stated) -> Object:
+            if stated.uid:
+                raise Conflict(f"{target} does not exist, so none has the uid {stated.uid[:64]}: leave it out")
+            nothing = {"apiVersion": value["apiVersion"], "metadata": {}}
+            return owned_after_apply(value, nothing, config, options.manager, now, force=True)
+
+        def own(value: Object, current: Object, _: Stated) -> Object:
+            return owned_after_apply(value, current, config, options.manager, now, force=options.force)
+
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._change(
+                    target, lambda current: applied_over(current, config, options.manager), LARGE, options, own
+                )
+            except NotFound:
+                pass
+            try:
+                return await self._create(target, config, LARGE, options, own_new)
+            except AlreadyExists:
+                if attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     async def delete(self, target: Target, preconditions: Preconditions, *, dry_run: bool = False) -> Written:
         """Raises Failure, NotFound, Conflict, StoreUnavailable."""
@@ -138,7 +161,54 @@ class Objects:
         async with self._references:
             return await self._delete(target, preconditions, dry_run=dry_run)
 
-    async def _change(self, target: Target, change: Callable[[Object], Any], size: int, *, dry_run: bool) -> Written:
+    def _stamp(self) -> str:
+        return stamped(self._now())
+
+    async def _create(
+        self, target: Target, data: Any, size: int, options: WriteOptions, own: Callable[[Object, Stated], Object]
+    ) -> Written:
+        data, stated = taken_apart(data, target.kind, target.namespace)
+        if stated.resource_version:
+            raise bad_request("metadata.resourceVersion cannot be set on an object that is created: leave it out")
+        generating = bool(stated.generate_name) and not data["metadata"].get("name")
+        for attempt in range(ATTEMPTS):
+            if generating:
+                data["metadata"]["name"] = generated_name(stated.generate_name)
+            read = await _read(data, target, size, options)
+            value = own(created(read.value, self._new_uid(), self._now()), stated)
+            key = Key(target.kind.collection, read.resource.namespace, read.resource.name)
+
+            async def write(key: Key = key, value: Object = value) -> Object:
+                if options.dry_run:
+                    await self._absent(key)
+                    return value
+                return await self._store.create(key, value)
+
+            try:
+                return replace(await self._referring(read, write), made=True)
+            except AlreadyExists:
+                if not generating or attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _update(
+        self, target: Target, change: Callable[[Object], Any], size: int, options: WriteOptions
+    ) -> Written:
+        now = self._stamp()
+
+        def own(value: Object, current: Object, stated: Stated) -> Object:
+            return owned_after_update(value, current, stated.managed_fields, options.manager, now)
+
+        return await self._change(target, change, size, options, own)
+
+    async def _change(
+        self,
+        target: Target,
+        change: Callable[[Object], Any],
+        size: int,
+        options: WriteOptions,
+        own: Callable[[Object, Object, Stated], Object],
+    ) -> Written:
         for attempt in range(ATTEMPTS):
             current = await self._store.get(target.key)
             before = str(current["metadata"]["resourceVersion"])
@@ -146,15 +216,15 @@ class Objects:
             changed = await _changed(change, current, size)
             data, stated = taken_apart(changed, target.kind, target.namespace)
             _require(target, current, stated.uid, stated.resource_version)
-            read = await _read(data, target, size)
+            read = await _read(data, target, size, options)
             if read.resource.name != target.name:
                 raise bad_request(
                     f"metadata.name is {read.resource.name!r}, the path says {target.name!r}: correct one"
                 )
-            value = replaced(read.value, current)
+            value = own(replaced(read.value, current), current, stated)
 
             async def write(value: Object = value, revision: int = revision) -> Object:
-                return value if dry_run else await self._store.update(target.key, value, revision)
+                return value if options.dry_run else await self._store.update(target.key, value, revision)
 
             try:
                 written = await self._referring(read, write)
@@ -162,7 +232,7 @@ class Objects:
                 if attempt == ATTEMPTS - 1:
                     raise  # before that: read again, which also tells whether the client asked for one revision only
             else:
-                return Written(written.object, before, written.warnings, current)
+                return replace(written, before=before, previous=current)
         raise AssertionError("the last attempt returns or raises")
 
     async def _referring(self, read: "_Read", write: Callable[[], Awaitable[Object]]) -> Written:
@@ -250,14 +320,28 @@ class _Read:
     warnings: tuple[str, ...]
 
 
-async def _read(data: Any, target: Target, size: int) -> _Read:
+async def _read(data: Any, target: Target, size: int, options: WriteOptions) -> _Read:
     """Raises InvalidResource. Large objects are checked in a thread, so that other requests go on."""
 
     def read() -> _Read:
-        resource = parse_object(data, target.namespace)
-        return _Read(resource, to_dict(resource), warnings(resource))
+        kept, dropped = without_unknown(data) if options.lenient else (data, ())
+        resource = parse_object(kept, target.namespace)
+        said = tuple(f'unknown field "{field}"' for field in dropped)
+        return _Read(resource, to_dict(resource), (*said, *warnings(resource)))
 
     return await done(read, size)
+
+
+def _configuration(config: Any, target: Target) -> Object:
+    """What is applied, with the name that the path says. Raises Failure 400."""
+    config = without_nulls(config)
+    if not isinstance(config, dict) or not isinstance(config.get("metadata", {}), dict):
+        raise bad_request("an apply patch is an object as it should be, of which it may leave out what others set")
+    metadata = config.get("metadata", {})
+    if metadata.get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil: an apply says what is set, the server by whom")
+    kind = {"apiVersion": target.kind.api_version, "kind": target.kind.kind}
+    return {**kind, **config, "metadata": {"name": target.name, **metadata}}
 
 
 def _identity(target: Target, spec: Mapping[str, Any]) -> Resource:

@@ -1,4 +1,4 @@
-"""Changing a part of an object: JSON patch (RFC 6902) and JSON merge patch (RFC 7386)."""
+"""Changing a part of an object: JSON patch (RFC 6902), merge patch (RFC 7386), Kubernetes' strategic merge patch."""
 
 import json
 from collections.abc import Callable
@@ -71,13 +71,15 @@ def merge_patch(patch: Any) -> Change:
 
 
 def strategic_patch(patch: Any) -> Change:
-    """The same as a merge patch, for kinds without lists that merge by key.
+    """The change that a strategic merge patch makes: a merge patch with directives.
 
-    Raises Failure 400 for directives (``$patch`` and its like), which mean something that is not done here.
+    No list of the kinds here merges by key, neither in Calico's types nor in those of Kubernetes that are served: a
+    list replaces the other. Raises Failure 400 for directives that would need such a key.
     """
-    if directive := _directive(patch):
-        raise bad_request(f"{directive} is not supported: send a merge patch or a JSON patch")
-    return merge_patch(_without_order(patch))
+    if not isinstance(patch, dict):
+        raise bad_request('a strategic merge patch is a mapping, as {"metadata": {"labels": {"a": "b"}}}')
+    _check_directives(patch)
+    return lambda document: _strategically_merged(document, patch)
 
 
 def _failed(index: int, message: str) -> Failure:
@@ -97,19 +99,50 @@ def _merged(target: Any, patch: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _without_order(value: Any) -> Any:
-    """Without the hints about the order of lists, which replace each other here."""
-    if not isinstance(value, dict):
-        return value
-    return {key: _without_order(item) for key, item in value.items() if not key.startswith("$setElementOrder/")}
+_PATCH, _RETAIN, _REMOVE, _ORDER = "$patch", "$retainKeys", "$deleteFromPrimitiveList/", "$setElementOrder/"
 
 
-def _directive(value: Any) -> str:
+def _strategically_merged(target: Any, patch: dict[str, Any]) -> dict[str, Any]:
+    directive = patch.get(_PATCH)
+    if directive == "delete":
+        return {}
+    result = dict(target) if isinstance(target, dict) and directive != "replace" else {}
+    if _RETAIN in patch:
+        result = {key: value for key, value in result.items() if key in patch[_RETAIN]}
+    for key, value in patch.items():
+        if key.startswith(_REMOVE):
+            name = key.removeprefix(_REMOVE)
+            if isinstance(result.get(name), list):
+                result[name] = [item for item in result[name] if item not in value]
+        elif key.startswith("$"):
+            continue  # the order of a list is that of the list that replaces it
+        elif value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict):
+            result[key] = _strategically_merged(result.get(key), value)
+        else:
+            result[key] = value
+    return result
+
+
+def _check_directives(value: Any) -> None:
+    """Raises Failure 400 for what is none, or stands where it cannot be followed."""
+    if isinstance(value, list):
+        if any(isinstance(item, dict) and _PATCH in item for item in value):
+            raise bad_request(
+                f"{_PATCH} in a list needs a key to find items by, which lists here have not: send the list"
+            )
+        return
     if not isinstance(value, dict):
-        return ""
-    for key, item in value.items():
-        if key.startswith("$") and not key.startswith("$setElementOrder/"):
-            return str(key)
-        if found := _directive(item):
-            return found
-    return ""
+        return
+    for key, inner in value.items():
+        if key == _PATCH:
+            if inner not in ("replace", "delete", "merge"):
+                raise bad_request(f"{_PATCH} is replace, delete or merge, not {str(inner)[:40]!r}")
+        elif key == _RETAIN or key.startswith((_REMOVE, _ORDER)):
+            if not isinstance(inner, list):
+                raise bad_request(f"{key[:100]} is a list")
+        elif key.startswith("$"):
+            raise bad_request(f"{key[:100]} is not supported: send a merge patch or a JSON patch")
+        else:
+            _check_directives(inner)

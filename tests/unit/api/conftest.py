@@ -138,6 +138,7 @@ class World:
 
     uids: Iterator[int] = field(default_factory=count)
     statuses: Statuses = NO_STATUSES
+    now: datetime = NOW
     status_report: StatusReport = field(
         default_factory=lambda: StatusReport(version="1.2.3", ready=True, store_revision=7)
     )
@@ -186,7 +187,7 @@ class World:
             audit=self,
             version="1.2.3",
             max_body=1_000_000,
-            now=lambda: NOW,
+            now=lambda: self.now,
             new_uid=lambda: f"uid-{next(self.uids)}",
             new_request_id=lambda: "request",
         )

@@ -42,6 +42,19 @@ async def test_an_object_is_created_with_what_the_server_sets(client: httpx.Asyn
             "generation": 1,
             "creationTimestamp": "2026-01-02T03:04:05Z",
             "resourceVersion": "6",
+            "managedFields": [
+                {
+                    "manager": "python-httpx",
+                    "operation": "Update",
+                    "apiVersion": "projectcalico.org/v3",
+                    "time": "2026-01-02T03:04:05Z",
+                    "fieldsType": "FieldsV1",
+                    "fieldsV1": {
+                        "f:metadata": {"f:labels": {".": {}, "f:role": {}}},
+                        "f:spec": {".": {}, "f:nets": {}},
+                    },
+                }
+            ],
         },
         "spec": {"nets": ["192.0.2.0/24"]},
     }
@@ -105,7 +118,7 @@ async def test_replacing_counts_generations_and_keeps_what_the_server_set(client
     second = (await client.put(f"{SETS}/partners", json=made)).json()
     assert second["metadata"]["creationTimestamp"] == "2026-01-02T03:04:05Z"
     assert (second["metadata"]["generation"], second["metadata"]["resourceVersion"]) == (2, "7")
-    assert "managedFields" not in second["metadata"]
+    assert [entry["manager"] for entry in second["metadata"]["managedFields"]] == ["python-httpx"]
     second["metadata"]["labels"]["more"] = "x"
     third = (await client.put(f"{SETS}/partners", json=second)).json()
     assert (third["metadata"]["generation"], third["metadata"]["resourceVersion"]) == (2, "8")
@@ -186,12 +199,13 @@ async def test_a_domain_is_added_and_removed_without_sending_the_list(client: ht
         (MERGE, b'{"metadata":{"resourceVersion":"1"}}', 409, "not 1"),
         (MERGE, b'{"spec":{"nest":[]}}', 422, "did you mean nets"),
         ({"Content-Type": "application/json"}, b"{}", 415, "application/merge-patch+json"),
-        ({"Content-Type": "application/apply-patch+yaml"}, b"{}", 415, "application/merge-patch+json"),
+        ({"Content-Type": "application/apply-patch+cbor"}, b"{}", 415, "application/apply-patch+yaml"),
+        ({"Content-Type": "application/apply-patch+yaml"}, b"{}", 422, "fieldManager: is required"),
         (
             {"Content-Type": "application/strategic-merge-patch+json"},
-            b'{"metadata":{"labels":{"$patch":"replace"}}}',
+            b'{"metadata":{"labels":{"$patch":"explode"}}}',
             400,
-            "$patch is not supported",
+            "$patch is replace, delete or merge",
         ),
     ],
 )
@@ -291,7 +305,7 @@ async def test_bodies_that_cannot_be_read(client: httpx.AsyncClient, body: bytes
         ("application/x-www-form-urlencoded", 201),
         ("text/plain", 415),
         ("multipart/form-data; boundary=x", 415),
-        ("application/vnd.kubernetes.protobuf", 415),
+        ("application/vnd.kubernetes.protobuf", 400),
     ],
 )
 async def test_content_types(client: httpx.AsyncClient, content_type: str, code: int) -> None:

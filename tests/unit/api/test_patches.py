@@ -109,8 +109,38 @@ def test_merge_patch(target: Any, patch: Any, result: Any) -> None:
     assert strategic_patch(patch)(target) == result
 
 
-def test_strategic_hints_are_dropped_and_directives_refused() -> None:
-    patch = {"metadata": {"$setElementOrder/finalizers": ["x"], "labels": {"a": "b"}}}
-    assert strategic_patch(patch)({}) == {"metadata": {"labels": {"a": "b"}}}
-    with pytest.raises(Failure, match=r"\$retainKeys is not supported"):
-        strategic_patch({"spec": {"$retainKeys": []}})
+@pytest.mark.parametrize(
+    ("patch", "result"),
+    [
+        ({"metadata": {"$setElementOrder/finalizers": ["x"], "labels": {"a": "b"}}}, {"x/y": "1", "a": "b"}),
+        ({"metadata": {"labels": {"$patch": "replace", "a": "b"}}}, {"a": "b"}),
+        ({"metadata": {"labels": {"$patch": "merge", "a": "b"}}}, {"x/y": "1", "a": "b"}),
+        ({"metadata": {"labels": {"$patch": "delete"}}}, {}),
+        ({"metadata": {"labels": {"$retainKeys": ["a"], "a": "b"}}}, {"a": "b"}),
+    ],
+)
+def test_strategic_directives_on_mappings(patch: dict[str, Any], result: dict[str, str]) -> None:
+    assert strategic_patch(patch)(copy.deepcopy(DOCUMENT))["metadata"]["labels"] == result
+
+
+def test_a_strategic_patch_takes_from_a_list_of_strings() -> None:
+    patch = {"spec": {"$deleteFromPrimitiveList/nets": ["a", "z"], "$deleteFromPrimitiveList/none": ["a"]}}
+    assert strategic_patch(patch)(copy.deepcopy(DOCUMENT))["spec"] == {"nets": ["b"]}
+
+
+@pytest.mark.parametrize(
+    ("patch", "says"),
+    [
+        ({"spec": {"$nonsense": []}}, "nonsense is not supported"),
+        ({"spec": {"$patch": "explode"}}, "is replace, delete or merge"),
+        ({"spec": {"$patch": []}}, "is replace, delete or merge"),
+        ({"spec": {"$retainKeys": "a"}}, "retainKeys is a list"),
+        ({"spec": {"$deleteFromPrimitiveList/nets": {}}}, "is a list"),
+        ({"spec": {"egress": [{"$patch": "delete"}]}}, "send the list"),
+        ([], "is a mapping"),
+    ],
+)
+def test_strategic_directives_that_cannot_be_followed_are_refused(patch: Any, says: str) -> None:
+    with pytest.raises(Failure, match=says) as caught:
+        strategic_patch(patch)
+    assert caught.value.code == 400

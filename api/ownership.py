@@ -1,0 +1,141 @@
+"""The owners of an object's fields, in the object: what `api.apply` says, read from and written to ``metadata``."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from api.apply.changing import (
+    Conflict,
+    allowed_by_last_applied,
+    applied,
+    merged,
+    owners_before,
+    pruned,
+    same_but_times,
+    updated,
+    with_first_owner,
+)
+from api.apply.fieldset import FieldSet, text
+from api.apply.owners import APPLY, Manager, Owners, as_managed_fields, is_reset, owners_of
+from api.failures import Failure
+from dnsguard.errors import DnsguardError
+from dnsguard.resources import Cause
+from dnsguard.resources.manifest import load_value
+from dnsguard.store.interface import Object
+
+KUBECTL = "kubectl"
+"""The manager that ``kubectl apply --server-side`` is, unless told otherwise."""
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""Where ``kubectl apply`` keeps what it applied from the client."""
+
+MAX_APPLIERS = 100
+"""Of one object."""
+
+_NULLABLE = ("labels", "annotations", "creationTimestamp")
+
+
+def owned_from_start(value: Object, stated: Any, manager: str, now: str) -> Object:
+    """A new object with its owners: whoever the client says, and the manager for the rest."""
+    empty = {"apiVersion": value["apiVersion"], "metadata": {}}
+    return _owned(value, updated(owners_of(stated) or {}, empty, value, manager, now))
+
+
+def owned_after_update(value: Object, current: Object, stated: Any, manager: str, now: str) -> Object:
+    """``value``, which takes the place of ``current``, with its owners.
+
+    An object without owners stays so until it is applied, as in Kubernetes; ``stated`` as ``[{}]`` makes it one.
+    """
+    stored = current["metadata"].get("managedFields")
+    if is_reset(stated):
+        return _owned(value, {})
+    before = owners_before(stated, stored)
+    owners = updated(before, current, value, manager, now) if before else before
+    if stored and same_but_times(owners, owners_of(stored) or {}):
+        return {**value, "metadata": {**value["metadata"], "managedFields": stored}}
+    return _owned(value, owners)
+
+
+def applied_over(current: Object, config: Object, manager: str) -> Object:
+    """What the configuration makes of the object, its owners apart."""
+    owners = _owners(current)
+    return pruned(merged(current, config), owners, config, manager)
+
+
+def owned_after_apply(value: Object, current: Object, config: Object, manager: str, now: str, *, force: bool) -> Object:
+    """``value``, which applying ``config`` made of ``current``, with its owners.
+
+    Raises Failure 409 where fields of others would change, unless that is forced.
+    """
+    owners = _owners(current)
+    if Manager(APPLY, manager) not in owners and sum(each.operation == APPLY for each in owners) >= MAX_APPLIERS:
+        raise Failure(
+            422, "Invalid", f"{MAX_APPLIERS} managers apply this object already: apply with one of their names"
+        )
+    result = applied(owners, current, value, config, manager, now)
+    conflicts = result.conflicts
+    if manager == KUBECTL and conflicts:
+        allowed = _allowed(current)
+        conflicts = tuple(conflict for conflict in conflicts if conflict.path not in allowed)
+    if conflicts and not force:
+        raise _conflict(conflicts)
+    return _owned(_with_last_applied(value, config, manager), result.owners)
+
+
+def without_nulls(config: Any) -> Any:
+    """A configuration without the nulls that clients write for "nothing said" in ``metadata``."""
+    if not isinstance(config, dict) or not isinstance(config.get("metadata"), Mapping):
+        return config
+    metadata = {key: value for key, value in config["metadata"].items() if value is not None or key not in _NULLABLE}
+    return {**config, "metadata": metadata}
+
+
+def _owners(current: Object) -> Owners:
+    return with_first_owner(owners_of(current["metadata"].get("managedFields")) or {}, current)
+
+
+def _owned(value: Object, owners: Owners) -> Object:
+    metadata = {key: inner for key, inner in value["metadata"].items() if key != "managedFields"}
+    if owners:
+        metadata["managedFields"] = as_managed_fields(owners)
+    return {**value, "metadata": metadata}
+
+
+def _allowed(current: Object) -> FieldSet:
+    written = current["metadata"].get("annotations", {}).get(LAST_APPLIED)
+    if written is None:
+        return frozenset()
+    try:
+        value = load_value(written, LAST_APPLIED)
+    except DnsguardError:
+        return frozenset()
+    return allowed_by_last_applied(current, value) if isinstance(value, dict) else frozenset()
+
+
+def _with_last_applied(value: Object, config: Object, manager: str) -> Object:
+    """Whoever applies from the client again later must find what was applied last."""
+    annotations = value["metadata"].get("annotations", {})
+    if manager != KUBECTL or LAST_APPLIED not in annotations:
+        return value
+    metadata = dict(config["metadata"])
+    if LAST_APPLIED in metadata.get("annotations", {}):
+        metadata["annotations"] = {key: each for key, each in metadata["annotations"].items() if key != LAST_APPLIED}
+    text_ = json.dumps({**config, "metadata": metadata}, separators=(",", ":"), sort_keys=True) + "\n"
+    return {**value, "metadata": {**value["metadata"], "annotations": {**annotations, LAST_APPLIED: text_}}}
+
+
+def _conflict(conflicts: Sequence[Conflict]) -> Failure:
+    """In the words of Kubernetes: ``kubectl`` prints them, and tools read them."""
+    causes = [
+        Cause(text(each.path), f"conflict with {each.manager.said(each.api_version)}", "FieldManagerConflict")
+        for each in conflicts
+    ]
+    if len(conflicts) == 1:
+        message = f"Apply failed with 1 conflict: {causes[0].message}: {causes[0].field}"
+    else:
+        lines: dict[str, list[str]] = {}
+        for each in conflicts:
+            lines.setdefault(each.manager.said(each.api_version), []).append(f"- {text(each.path)}")
+        parts = [f"conflicts with {said}:\n" + "\n".join(fields) for said, fields in lines.items()]
+        message = f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(parts)
+    return Failure(409, "Conflict", message, causes=causes)

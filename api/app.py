@@ -1,28 +1,25 @@
 """The application: routes, refusals, and what stands in front of them."""
 
 import logging
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from api import discovery, openapi2
-from api.answers import JSON, answer, as_json
+from api.answers import JSON, as_json
 from api.auditing import Auditing, failed
+from api.catalogue import CatalogueRoutes
 from api.failures import Failure, failure_of
 from api.gate import Gate
 from api.kinds import KindRoutes
 from api.objects import Objects
-from api.openapi import document, index
 from api.scraping import ScrapeRoute
 from api.services import Services
 from api.streams import Streams
 from api.traffic import Traffic
 from api.views import ViewRoutes
 from dnsguard.errors import DnsguardError
-from dnsguard.resources import groups
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +53,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(ViewRoutes(services).router())
     traffic = Traffic()
     app.include_router(ScrapeRoute(services.metrics, traffic).router())
-    _add_discovery(app, services)
+    app.include_router(CatalogueRoutes(services.version).router())
+    _add_health(app, services)
     app.add_exception_handler(DnsguardError, _refused)
     app.add_exception_handler(HTTPException, _not_served)
     app.add_exception_handler(Exception, _broken)
@@ -65,24 +63,7 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
-def _add_discovery(app: FastAPI, services: Services) -> None:
-    fixed: dict[str, Any] = {
-        "/api": discovery.core_versions(),
-        "/apis": discovery.named_groups(),
-        "/version": discovery.version(services.version),
-        "/openapi/v3": index(),
-    }
-    fixed |= {f"/apis/{name}": discovery.group(name, version) for name, version in groups() if name}
-    for api_version in discovery.API_VERSIONS:
-        root = discovery.root_of(api_version)
-        fixed |= {root: discovery.resources(api_version), f"/openapi/v3{root}": document(api_version)}
-    for path, value in fixed.items():
-
-        async def serve(request: Request, value: Any = value) -> Response:
-            return answer(request.headers.get("accept", ""), value)
-
-        app.add_route(path, serve, methods=["GET"], include_in_schema=False)
-    app.add_route("/openapi/v2", _old_openapi, methods=["GET"], include_in_schema=False)
+def _add_health(app: FastAPI, services: Services) -> None:
     for path in ("/healthz", "/livez"):
         app.add_route(path, _alive, methods=["GET"], include_in_schema=False)
 
@@ -98,10 +79,6 @@ def _add_discovery(app: FastAPI, services: Services) -> None:
 
 async def _alive(_: Request) -> Response:
     return PlainTextResponse("ok")
-
-
-async def _old_openapi(_: Request) -> Response:
-    return Response(openapi2.document(), media_type=openapi2.MEDIA_TYPE)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -1,11 +1,18 @@
 """What a client asks first: which groups, versions and kinds there are."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dnsguard.resources import KINDS, Kind, groups
-from dnsguard.resources.apiversions import CORE
+from dnsguard.resources.apiversions import CORE, PROJECTCALICO
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+_CATEGORIES: Mapping[str, Callable[[Kind], bool]] = {
+    "all": lambda kind: kind.namespaced,
+    "calico": lambda kind: kind.api_version == PROJECTCALICO,
+}
+"""What ``kubectl get all`` and ``kubectl get calico`` list."""
 
 API_VERSIONS = tuple(f"{group}/{version}" if group else version for group, version in groups())
 """Of every group that is served, in the order in which a bare name is looked for."""
@@ -56,4 +63,5 @@ def _resource(kind: Kind) -> dict[str, Any]:
         "kind": kind.kind,
         "verbs": list(VERBS),
         "shortNames": list(kind.short_names),
+        "categories": [name for name, belongs in _CATEGORIES.items() if belongs(kind)],
     }

@@ -43,7 +43,9 @@ class Gate:
         async def answering(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._traffic.answered(scope["method"], message["status"], perf_counter() - began)
-                message["headers"] = [*message.get("headers", ()), *_ALWAYS]
+                given = list(message.get("headers", ()))
+                named = {name.lower() for name, _ in given}
+                message["headers"] = [*given, *(each for each in _ALWAYS if each[0] not in named)]
             await send(message)
 
         headers = Headers(scope=scope)
@@ -88,6 +90,7 @@ _ALWAYS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
+"""Of every answer that does not say otherwise."""
 
 
 def _unauthorized(headers: Headers) -> Failure:

@@ -1,65 +1,77 @@
-"""OpenAPI v3 as Kubernetes serves it: a document for each group and version, as far as ``kubectl`` needs it."""
+"""OpenAPI v3 as Kubernetes serves it: a document for each group and version."""
 
 import hashlib
+from functools import cache
 from typing import Any
 
 from api.answers import as_json
 from api.discovery import API_VERSIONS, root_of
-from dnsguard.resources import KINDS, Kind
+from api.kindschemas import all_schemas, list_name
+from api.metaschemas import DELETE_OPTIONS, INT_OR_STRING, JSON_PATCH, PATCH, STATUS, WATCH_EVENT, reference
+from api.operations import operations
+from dnsguard.resources import KINDS
+from dnsguard.resources.reading import Schema
+from dnsguard.resources.schemas import reachable, schema_name
+
+_ALWAYS = (INT_OR_STRING, STATUS, DELETE_OPTIONS, PATCH, JSON_PATCH, WATCH_EVENT)
 
 
 def index() -> dict[str, Any]:
     """``/openapi/v3``: where the documents are; the hash changes with the content."""
-    urls = {root_of(each): f"/openapi/v3{root_of(each)}?hash={_hash(each)}" for each in API_VERSIONS}
+    urls = {root_of(each): f"/openapi/v3{root_of(each)}?hash={digest(each)}" for each in API_VERSIONS}
     return {"paths": {root.removeprefix("/"): {"serverRelativeURL": url} for root, url in urls.items()}}
 
 
+@cache
 def document(api_version: str) -> dict[str, Any]:
     """The document of one group and version."""
     kinds = [kind for kind in KINDS if kind.api_version == api_version]
+    paths: dict[str, Any] = {}
+    for operation in (each for kind in kinds for each in operations(kind)):
+        paths.setdefault(operation.path, {})[operation.method] = operation.described
+    known = all_schemas()
+    roots = [*_ALWAYS, *map(schema_name, kinds), *map(list_name, kinds)]
+    names = dict.fromkeys(name for root in roots for name in reachable(root, known))
     return {
         "openapi": "3.0.0",
         "info": {"title": "dnsguard", "version": api_version},
-        "paths": {path_of(kind): _operations(kind) for kind in kinds},
-        "components": {"schemas": {_schema_name(kind): _schema(kind) for kind in kinds}},
+        "paths": paths,
+        "components": {"schemas": {name: plain(known[name]) for name in names}},
     }
 
 
-def path_of(kind: Kind) -> str:
-    """Where objects of a kind are, as a template."""
-    scope = "namespaces/{namespace}/" if kind.namespaced else ""
-    return f"{root_of(kind.api_version)}/{scope}{kind.plural}/{{name}}"
-
-
-def identity(kind: Kind) -> dict[str, str]:
-    """What ``x-kubernetes-group-version-kind`` says of a kind."""
-    return {"group": kind.group, "version": kind.version, "kind": kind.kind}
-
-
-def _hash(api_version: str) -> str:
+@cache
+def digest(api_version: str) -> str:
+    """Of the document: changes with it."""
     return hashlib.sha256(as_json(document(api_version))).hexdigest()[:32]
 
 
-def _schema_name(kind: Kind) -> str:
-    package = ".".join(reversed(kind.group.split("."))) if kind.group else "io.k8s.api.core"
-    return f"{package}.{kind.version}.{kind.kind}"
+def plain(value: Any) -> Any:
+    """A schema in the dialect that Kubernetes' clients read: a reference has nothing beside it, null is not said, and
+    unknown fields are not forbidden, for ``fieldValidation`` decides of them."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value and len(value) > 1:
+        return {"allOf": [{"$ref": value["$ref"]}]} | _kept(value)
+    if value.get("x-kubernetes-int-or-string"):  # under this name clients know it
+        return {"allOf": [reference(INT_OR_STRING)]} | _kept(value)
+    if (given := _nullable(value)) is not None:
+        return plain({**given, **{key: item for key, item in value.items() if key != "anyOf"}})
+    made = {key: plain(item) for key, item in value.items() if key != "additionalProperties" or isinstance(item, dict)}
+    if made.get("type") == "array":
+        made["x-kubernetes-list-type"] = "atomic"
+    return made
 
 
-def _schema(kind: Kind) -> dict[str, Any]:
-    """The envelope. What stands in ``spec`` is checked by the server, which names every field that is wrong."""
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    properties: dict[str, Any] = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": anything}
-    properties |= {field: anything for field in ("spec", "status") if field in kind.model.model_fields}
-    return {"type": "object", "properties": properties, "x-kubernetes-group-version-kind": [identity(kind)]}
+def _kept(value: Schema) -> Schema:
+    return {key: value[key] for key in ("description", "readOnly", "default") if key in value}
 
 
-def _operations(kind: Kind) -> dict[str, Any]:
-    described = {
-        "x-kubernetes-group-version-kind": identity(kind),
-        "parameters": [
-            {"name": name, "in": "query", "schema": {"type": "string"}}
-            for name in ("dryRun", "fieldManager", "fieldValidation")
-        ],
-        "responses": {"200": {"description": "OK"}},
-    }
-    return {method: {**described, "x-kubernetes-action": method} for method in ("put", "patch", "delete", "get")}
+def _nullable(value: Schema) -> Schema | None:
+    """What stands beside null."""
+    match value.get("anyOf"):
+        case [dict() as given, {"type": "null"}]:
+            return given
+    return None

@@ -1,4 +1,5 @@
-"""OpenAPI v2 as far as ``kubectl`` before 1.27 needs it: which kinds there are, and that they take ``dryRun``.
+"""OpenAPI v2 as far as ``kubectl`` before 1.27 needs it: which kinds there are, and that they take ``dryRun`` and
+``fieldValidation``: unknown fields are refused here, not there.
 
 Those programs ask for it in one form only, the protocol buffers of gnostic's ``OpenAPIv2.proto``; the numbers below are
 that file's.
@@ -6,7 +7,8 @@ that file's.
 
 import json
 
-from api.openapi import identity, path_of
+from api.kindschemas import identity
+from api.operations import path_of
 from dnsguard.resources import KINDS, Kind
 
 MEDIA_TYPE = "application/octet-stream"
@@ -31,11 +33,16 @@ def document() -> bytes:
 
 
 def _item(kind: Kind) -> bytes:
-    query = _field(_IN, "query") + _field(_PARAMETER_NAME, "dryRun")
-    parameter = _field(_PARAMETER, _field(_NON_BODY, _field(_QUERY, query)))
+    parameters = b"".join(_field(_PARAMETERS, _query(name)) for name in ("dryRun", "fieldValidation"))
     named = _field(_YAML, json.dumps(identity(kind)))
     extension = _field(_NAME, "x-kubernetes-group-version-kind") + _field(_VALUE, named)
-    return _field(_PATCH, _field(_PARAMETERS, parameter) + _field(_EXTENSION, extension))
+    return _field(_PATCH, parameters + _field(_EXTENSION, extension))
+
+
+def _query(name: str) -> bytes:
+    """A parameter behind the question mark."""
+    query = _field(_IN, "query") + _field(_PARAMETER_NAME, name)
+    return _field(_PARAMETER, _field(_NON_BODY, _field(_QUERY, query)))
 
 
 def _field(number: int, value: str | bytes) -> bytes:

@@ -77,11 +77,9 @@ _KEPT = "A field of Calico's that is kept as it is written, and has no effect."
 
 
 class FelixConfigurationSpec(Model):
-    """What is written; None is what is not. Keys are read in any case, and are written in this one (D-29).
+    """What nodes do. Keys are read in any case, and are written in this one (D-29)."""
 
-    `model_extra` holds the fields that are kept without effect, as they are written.
-    """
-
+    # `model_extra` holds the fields that are kept without effect, as they are written.
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
 

@@ -36,13 +36,13 @@ class KubernetesNetworkPolicy(Resource):
 
 
 class StagedKubernetesPolicySpec(StagedSpec, KubernetesPolicySpec):
-    """The spec of a preview. In a deletion `policyTypes` is empty."""
+    """The spec of a NetworkPolicy of Kubernetes, and what is proposed. A deletion says nothing more."""
 
     TYPES: ClassVar[str] = "policyTypes"
 
 
 class StagedKubernetesNetworkPolicy(Resource):
-    """A preview of a NetworkPolicy of Kubernetes of this name."""
+    """A preview of a NetworkPolicy of Kubernetes of this name: judged, never enforced."""
 
     NAMESPACED: ClassVar[bool] = True
 

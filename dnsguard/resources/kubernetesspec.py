@@ -97,7 +97,7 @@ class IPBlock(Model):
 class KubernetesPeer(Model):
     """Pods chosen by their own labels and those of their namespaces, or a block of addresses.
 
-    Without `namespace_selector` the pods are those of the policy's namespace.
+    Without `namespaceSelector` the pods are those of the policy's namespace.
     """
 
     pod_selector: LabelSelector | None = None

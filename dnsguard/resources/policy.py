@@ -71,7 +71,7 @@ _HINTS = list_of(string(enum=["AssumeNeededOnEveryNode"]), maxItems=1)
 
 
 class PolicySpec(Model):
-    """What both kinds share. `types` is always present: it is inferred where it was not written."""
+    """Which endpoints, in which order among policies, and the rules for each direction."""
 
     tier: Annotated[str, reads(_read_tier, string(SUBDOMAIN, maxLength=MAX_NAME))] = DEFAULT_TIER
     """The tier that the policy is in. Tiers are judged one after another; the first one that decides has decided."""
@@ -110,7 +110,7 @@ class PolicySpec(Model):
 
 
 class GlobalPolicySpec(PolicySpec):
-    """The spec of a GlobalNetworkPolicy."""
+    """The same as of a NetworkPolicy, and at which stage packets of host endpoints are judged."""
 
     namespace_selector: TopSelector | None = None
     """Narrows the endpoints to workloads of namespaces with these labels."""

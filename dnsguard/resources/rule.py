@@ -86,8 +86,7 @@ class Services(Model):
 class EntityRule(Model):
     """Conditions on one end of a packet; every one that is present must hold.
 
-    `None` is absent; an empty tuple was written as an empty list and matches nothing (`not_nets`, `not_ports`: excludes
-    nothing).
+    An empty list matches nothing (of `notNets` and `notPorts`: excludes nothing), and is not the same as none.
     """
 
     nets: Annotated[tuple[RuleNet, ...], Field(max_length=MAX_NETS)] | None = None

@@ -88,11 +88,11 @@ class StagedSpec(Model):
 
 
 class StagedPolicySpec(StagedSpec, PolicySpec):
-    """The spec of a StagedNetworkPolicy. In a deletion `types` is empty."""
+    """The spec of a NetworkPolicy, and what is proposed. A deletion says nothing more than the tier."""
 
 
 class StagedGlobalPolicySpec(StagedSpec, GlobalPolicySpec):
-    """The spec of a StagedGlobalNetworkPolicy. In a deletion `types` is empty."""
+    """The spec of a GlobalNetworkPolicy, and what is proposed. A deletion says nothing more than the tier."""
 
 
 class StagedPolicy(Policy):
@@ -105,7 +105,7 @@ class StagedPolicy(Policy):
 
 
 class StagedNetworkPolicy(StagedPolicy):
-    """A preview of a NetworkPolicy of this name."""
+    """A preview of a NetworkPolicy of this name: judged and counted, never enforced."""
 
     NAMESPACED: ClassVar[bool] = True
     NAME: ClassVar[NameRule] = NetworkPolicy.NAME
@@ -116,7 +116,7 @@ class StagedNetworkPolicy(StagedPolicy):
 
 
 class StagedGlobalNetworkPolicy(StagedPolicy):
-    """A preview of a GlobalNetworkPolicy of this name."""
+    """A preview of a GlobalNetworkPolicy of this name: judged and counted, never enforced."""
 
     NAME: ClassVar[NameRule] = GlobalNetworkPolicy.NAME
 

@@ -1,0 +1,92 @@
+"""Routes that say what there is: discovery, the version, and the OpenAPI documents that Kubernetes' clients read."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import aggregated, discovery, openapi2
+from api.answers import answer, as_json
+from api.openapi import digest, document, index
+from dnsguard.resources import groups
+
+
+class CatalogueRoutes:
+    """What is served is the same for everybody, and until the program ends."""
+
+    def __init__(self, version: str) -> None:
+        """``version``: of the program."""
+        self._version = version
+
+    def router(self) -> APIRouter:
+        """The routes; ``api.description`` describes them."""
+        router = APIRouter(include_in_schema=False)
+        fixed: dict[str, Any] = {"/version": discovery.version(self._version)}
+        fixed |= {f"/apis/{name}": discovery.group(name, version) for name, version in groups() if name}
+        fixed |= {discovery.root_of(each): discovery.resources(each) for each in discovery.API_VERSIONS}
+        for path, value in fixed.items():
+            _serve(router, path, value)
+        router.add_api_route("/api", self.core_versions, methods=["GET"])
+        router.add_api_route("/apis", self.named_groups, methods=["GET"])
+        router.add_api_route("/openapi/v2", self.old_openapi, methods=["GET"])
+        router.add_api_route("/openapi/v3", self.openapi_index, methods=["GET"])
+        for each in discovery.API_VERSIONS:
+            _serve_document(router, each)
+        return router
+
+    async def core_versions(self, request: Request) -> Response:
+        """The versions of the core group, or its kinds."""
+        return _listed(request, discovery.core_versions(), core=True)
+
+    async def named_groups(self, request: Request) -> Response:
+        """The other groups, or these with their kinds."""
+        return _listed(request, discovery.named_groups(), core=False)
+
+    async def openapi_index(self, request: Request) -> Response:
+        """Where the OpenAPI v3 documents are."""
+        return answer(request.headers.get("accept", ""), await asyncio.to_thread(index))
+
+    async def old_openapi(self) -> Response:
+        """OpenAPI v2, in the one form that old clients ask for."""
+        return Response(openapi2.document(), media_type=openapi2.MEDIA_TYPE)
+
+
+def _serve(router: APIRouter, path: str, value: Any) -> None:
+    async def serve(request: Request) -> Response:
+        return answer(request.headers.get("accept", ""), value)
+
+    router.add_api_route(path, serve, methods=["GET"])
+
+
+def _serve_document(router: APIRouter, api_version: str) -> None:
+    async def serve(request: Request) -> Response:
+        return await _document(request, api_version)
+
+    router.add_api_route(f"/openapi/v3{discovery.root_of(api_version)}", serve, methods=["GET"])
+
+
+def _listed(request: Request, plain: Any, *, core: bool) -> Response:
+    accept = request.headers.get("accept", "")
+    if version := aggregated.asked_for(accept):
+        body = as_json(aggregated.group_list(version, core=core))
+        response = Response(body, headers={"Content-Type": aggregated.media_type(version)})
+    else:
+        response = answer(accept, plain)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+async def _document(request: Request, api_version: str) -> Response:
+    """The document; who has it already is told so (RFC 9110 § 13.1.2), and who asks by its hash may keep it."""
+    tag = await asyncio.to_thread(digest, api_version)  # the first time it takes half a second to make
+    if tag in request.headers.get("if-none-match", ""):
+        response = Response(status_code=304)
+    else:
+        response = answer(request.headers.get("accept", ""), document(api_version))
+    response.headers["ETag"] = f'"{tag}"'
+    response.headers["Vary"] = "Accept"
+    kept = "private, max-age=31536000, immutable" if request.query_params.get("hash") == tag else "private, no-cache"
+    response.headers["Cache-Control"] = kept
+    return response

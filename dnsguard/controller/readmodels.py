@@ -149,7 +149,7 @@ class EndpointsModel:
         )
 
     def _state(self, endpoint: CompiledEndpoint) -> EndpointState:
-        problem = self._problem(endpoint)
+        problem = endpoint_problem(endpoint, self._enforcer, self._node)
         return EndpointState(
             kind=endpoint.id.kind,
             namespace=endpoint.id.namespace,
@@ -164,14 +164,16 @@ class EndpointsModel:
             problem=problem,
         )
 
-    def _problem(self, endpoint: CompiledEndpoint) -> str:
-        if not endpoint.is_on(self._node):
-            return f"it is on node {endpoint.node}"
-        if endpoint.is_workload and not endpoint.addresses:
-            return "it has no address"
-        if not self._enforcer.in_sync:
-            return self._enforcer.problem or "a change is on its way"
-        return ""
+
+def endpoint_problem(endpoint: CompiledEndpoint, enforcer: Enforcer[Plan], node: str) -> str:
+    """Why an endpoint is not enforced on this node; empty when all is well."""
+    if not endpoint.is_on(node):
+        return f"it is on node {endpoint.node}"
+    if endpoint.is_workload and not endpoint.addresses:
+        return "it has no address"
+    if not enforcer.in_sync:
+        return enforcer.problem or "a change is on its way"
+    return ""
 
 
 def policies_of(endpoint: CompiledEndpoint) -> tuple[str, ...]:

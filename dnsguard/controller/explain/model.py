@@ -15,18 +15,17 @@ from dnsguard.controller.explain.byname import taken_by_name
 from dnsguard.controller.explain.counters import counters_of
 from dnsguard.controller.explain.flows import Flow, flows_of
 from dnsguard.controller.explain.judging import Asked, Judged, verdict_of
-from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.explain.names import explained_name
 from dnsguard.controller.explain.notes import notes_on, notes_on_canary
 from dnsguard.controller.explain.passedover import passing_over
-from dnsguard.controller.explain.pending import PendingPolicy
 from dnsguard.controller.explain.policystate import PolicyState
+from dnsguard.controller.explain.policystates import PolicyStates
 from dnsguard.controller.explain.queries import answer_to_denied, lease_sets_of, query_answer
-from dnsguard.controller.explain.question import Question, question_of
+from dnsguard.controller.explain.question import question_of
 from dnsguard.controller.explain.routing import ROUTING_SECONDS, Routing, kernel_routing
 from dnsguard.controller.explain.summary import summary
 from dnsguard.controller.explain.unleased import led_to_unleased, unleased
-from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
+from dnsguard.controller.forwarders import Forwarders, learned_by
 from dnsguard.controller.node import InterfaceAddresses, addresses_by_interface, evaluated_node, plan_settings
 from dnsguard.dataplane.ports import BridgePorts
 from dnsguard.dataplane.rules import Plan
@@ -52,9 +51,10 @@ class ExplainModel:
         machine: Callable[[], InterfaceAddresses] = addresses_by_interface,
         routing: Routing = kernel_routing,
         ports: Callable[[], BridgePorts] = lambda: (),
+        states: PolicyStates | None = None,
     ) -> None:
         """``worker`` is the one that reads ``counters``; ``machine`` and ``routing`` ask the kernel too.
-        ``ports``: what is plugged into the machine's bridges."""
+        ``ports``: what is plugged into the machine's bridges. ``states``: those that others look at too."""
         self._enforcer = enforcer
         self._link = link
         self._counters = counters
@@ -63,19 +63,16 @@ class ExplainModel:
         self._machine = machine
         self._routing = routing
         self._ports = ports
-        self._pending = PendingPolicy()
-        self._states: tuple[Desired[Plan], PolicyState, PolicyState | None] | None = None
-        self._making_states = asyncio.Lock()
+        self._states = states or PolicyStates()
 
     async def __call__(self, query: ExplainQuery) -> Explanation:
         enforced = self._enforcer.enforced
         if enforced is None:
             raise ReadModelUnavailable("the first computation of policy still runs")
         notes = [] if self._enforcer.in_sync else [f"not in sync with the store: {self._problem()}"]
-        async with self._making_states:
-            state, pending = await asyncio.to_thread(self._states_of, enforced)
+        state, pending = await self._states.of(enforced)
         question = await asyncio.to_thread(question_of, query, state.compiled, state.written)
-        learned = await self._learned(question, notes)
+        learned = await learned_by(self._link, question.source.addresses, notes, "the source")
         node = await self._node(enforced, notes)
         flows = await asyncio.to_thread(flows_of, question, state.compiled, learned, node)
         flows, node = await self._routed(state, node, flows, notes)
@@ -105,27 +102,6 @@ class ExplainModel:
 
     def _problem(self) -> str:
         return self._enforcer.problem or "a change is on its way"
-
-    def _states_of(self, enforced: Desired[Plan]) -> tuple[PolicyState, PolicyState | None]:
-        """Policy as it is enforced, and as it would be with what is staged; None where nothing is."""
-        if self._states is None or self._states[0] is not enforced:
-            state = PolicyState(enforced.compiled, enforced.resources)
-            self._states = enforced, state, self._pending.state(state)
-        return self._states[1], self._states[2]
-
-    async def _learned(self, question: Question, notes: list[str]) -> Learned:
-        """What the source has learned; with a note where that cannot be known."""
-        if not self._link.forwarders:
-            notes.append("no forwarder is connected: what was learned from DNS is not known")
-            return Learned()
-        asked = [str(address) for address in question.source.addresses]
-        answers = await asyncio.gather(*(self._link.leases(client, LEASES_SECONDS) for client in asked))
-        if asked and not all(answers):
-            notes.append(f"no forwarder answered within {LEASES_SECONDS:g} s: what was learned from DNS is not known")
-        learned = Learned.of(reply for replies in answers for reply in replies)
-        if learned.truncated:
-            notes.append("the source learned more than forwarders tell: some of it is not counted here")
-        return learned
 
     async def _node(self, enforced: Desired[Plan], notes: list[str]) -> Node:
         try:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from api.audit import AuditQuestion, AuditRecord
 from api.counted import StatsReport
+from api.effective import Effective
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseStates, StatusReport
 from api.statuses import NO_STATUSES, Statuses
@@ -70,6 +71,13 @@ class Explain(Protocol):
 
     async def __call__(self, query: ExplainQuery, /) -> Explanation:
         """Raises CannotExplain, ReadModelUnavailable."""
+
+
+class EffectivePolicies(Protocol):
+    """Everything that applies to one endpoint."""
+
+    async def __call__(self, endpoint: str, /) -> Effective:
+        """As ``namespace/name``, or the name of a host endpoint. Raises UnknownEndpoint, ReadModelUnavailable."""
 
 
 class Status(Protocol):
@@ -198,6 +206,7 @@ class Services:
     store: Store
     tokens: TokenVerifier
     explain: Explain
+    effective: EffectivePolicies
     status: Status
     endpoints: Endpoints
     leases: Leases

@@ -13,6 +13,7 @@ from api.auditlines import answer_audit
 from api.bodies import body_value
 from api.counted import StatsReport
 from api.dnslog import answer_dns_log
+from api.effective import Effective
 from api.explaining import ExplainQuery, Explanation
 from api.failures import Failure, bad_request
 from api.lines import LINES
@@ -41,6 +42,7 @@ class ViewRoutes:
         router.add_api_route(
             "/explain", self.explain, methods=["POST"], response_model=Explanation, openapi_extra=asked
         )
+        router.add_api_route("/effective", self.effective, methods=["GET"], response_model=Effective)
         router.add_api_route("/status", self.status, methods=["GET"], response_model=StatusReport)
         router.add_api_route("/endpoints", self.endpoints, methods=["GET"], response_model=EndpointStates)
         router.add_api_route("/leases", self.leases, methods=["GET"], response_model=LeaseStates)
@@ -59,6 +61,16 @@ class ViewRoutes:
         except ValidationError as error:
             raise _invalid(error) from None
         return _answer(request, await self._services.explain(query))
+
+    async def effective(self, request: Request) -> Response:
+        """Everything that applies to one endpoint (``?endpoint=NAMESPACE/NAME``, or the name of a host endpoint), in
+        the order of evaluation: what the node decides itself, tiers, policies, rules as written and as resolved,
+        profiles; and what is staged, marked.
+        """
+        query = request.query_params
+        if query.keys() != {"endpoint"} or not query["endpoint"]:
+            raise bad_request("write ?endpoint=NAMESPACE/NAME, or the name of a host endpoint")
+        return await asyncio.to_thread(_answer, request, await self._services.effective(query["endpoint"]))
 
     async def status(self, request: Request) -> Response:
         """How the whole is: what is enforced, by whom, and what is wrong."""

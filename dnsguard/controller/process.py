@@ -34,8 +34,10 @@ from dnsguard.controller.denied.model import PacketsModel
 from dnsguard.controller.denied.setup import log_trouble, logged_packets
 from dnsguard.controller.diverting import Diverting
 from dnsguard.controller.dnslog import DnsLogModel
+from dnsguard.controller.effective.model import EffectiveModel
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain.model import ExplainModel
+from dnsguard.controller.explain.policystates import PolicyStates
 from dnsguard.controller.files import token
 from dnsguard.controller.following import follow
 from dnsguard.controller.keptinputs import KeptInputs
@@ -157,6 +159,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             yield from () if revocation is None else revocation.problems
 
         leases = LeasesModel(enforcer, link)
+        states = PolicyStates()
         dns_log = DnsLogModel(link, leases.addresses_of)
         packets = logged_packets(settings, enforcer, link, counting)
         stack.push_async_callback(asyncio.to_thread, packets.close)
@@ -165,8 +168,15 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 store=store,
                 tokens=HashedTokens({ADMIN: token_digest(secret)}),
                 explain=ExplainModel(
-                    enforcer, link, counters.counters, counter_worker, settings, ports=lambda: plugs.ports
+                    enforcer,
+                    link,
+                    counters.counters,
+                    counter_worker,
+                    settings,
+                    ports=lambda: plugs.ports,
+                    states=states,
                 ),
+                effective=EffectiveModel(enforcer, link, settings.node_name, states),
                 status=StatusModel(
                     VERSION, inputs, enforcer, link, troubles, files_of(settings), self_test=settings.canary is not None
                 ),

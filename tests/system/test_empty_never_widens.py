@@ -44,6 +44,7 @@ def application(store: Store, audit: AuditLog) -> Any:
             store=store,
             tokens=HashedTokens({ADMIN: token_digest(TOKEN)}),
             explain=_nobody,
+            effective=_nobody,
             status=_nobody,
             endpoints=_nobody,
             leases=_nobody,

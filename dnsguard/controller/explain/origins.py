@@ -1,6 +1,7 @@
 """Which network sets put a pattern into a lease set. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from dnsguard.resources import GlobalNetworkSet, NetworkSet
 from dnsguard.selector import SelectorSyntaxError, parse
@@ -28,6 +29,12 @@ class Origins:
                     if pattern.canonical == canonical:
                         found.append((_place(network_set), pattern.text))
         return sorted(found)
+
+    def selected(self, selector: str) -> Iterator[str]:
+        """The network sets that a selector chooses; none by what is no selector."""
+        with suppress(SelectorSyntaxError):
+            chosen = parse(selector)
+            yield from (_place(network_set) for network_set, labels in self._sets if chosen.matches(labels))
 
     def matching(self, names: Iterable[bytes]) -> Iterator[tuple[str, str]]:
         """(network set, pattern as written) of all that match one of the names, whether a rule asks for them or not."""

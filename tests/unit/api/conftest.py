@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.audit import AuditQuestion, AuditRecord, AuditUnavailable
 from api.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
+from api.effective import Effective, EffectiveStage, ImplicitRule
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseState, LeaseStates, StatusReport
 from api.services import (
@@ -42,6 +43,14 @@ async def explain(query: ExplainQuery) -> Explanation:
     if query.source == "nobody":
         raise CannotExplain("source", "there is no endpoint nobody")
     return Explanation(verdict="Deny", summary="because", source=query.source, destination=query.destination)
+
+
+async def effective(endpoint: str) -> Effective:
+    if endpoint == "shop/nobody":
+        raise UnknownEndpoint("there is no endpoint 'shop/nobody'")
+    nothing = ImplicitRule(by="no profile", action="Deny", text="what nothing decides")
+    stages = (EffectiveStage(direction="egress", stage="normal", end=nothing),)
+    return Effective(kind="WorkloadEndpoint", namespace="shop", name="web", revision=7, stages=stages)
 
 
 async def endpoints(namespace: str | None) -> EndpointStates:
@@ -176,6 +185,7 @@ class World:
             store=self.store,
             tokens=HashedTokens({ADMIN: token_digest(TOKEN)}),
             explain=explain,
+            effective=effective,
             status=self.status,
             endpoints=endpoints,
             leases=leases,

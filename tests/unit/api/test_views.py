@@ -54,6 +54,14 @@ async def test_leases_of_what_is_no_client(client: httpx.AsyncClient, asked: str
     assert asked in response.json()["message"]
 
 
+async def test_what_applies_to_an_endpoint(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/effective?endpoint=shop/web")
+    assert (answer.status_code, answer.json()["stages"][0]["end"]["by"]) == (200, "no profile")
+    assert (await client.get("/v1/effective?endpoint=shop/nobody")).status_code == 404
+    for asked in ("", "?endpoint=", "?name=shop/web", "?endpoint=shop/web&name=x"):
+        assert (await client.get(f"/v1/effective{asked}")).status_code == 400
+
+
 async def test_what_is_not_known_yet_is_a_503(client: httpx.AsyncClient) -> None:
     response = await client.get("/v1/endpoints?namespace=shop")
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
@@ -66,7 +74,7 @@ async def test_the_views_are_described(client: httpx.AsyncClient) -> None:
         "/metrics",
         *(
             f"/v1/{name}"
-            for name in ("audit", "denied", "dns-log", "endpoints", "explain", "leases", "stats", "status")
+            for name in ("audit", "denied", "dns-log", "effective", "endpoints", "explain", "leases", "stats", "status")
         ),
     ]
     assert "icmpType" in str(described["/v1/explain"]["post"]["requestBody"])

@@ -16,6 +16,7 @@ from api.kinds import KindRoutes
 from api.objects import Objects
 from api.scraping import ScrapeRoute
 from api.services import Services
+from api.setusers import SetUserRoutes
 from api.streams import Streams
 from api.traffic import Traffic
 from api.views import ViewRoutes
@@ -51,6 +52,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.streams = streams
     app.include_router(KindRoutes(services.store, objects, streams, services.statuses, services.now).router())
     app.include_router(ViewRoutes(services).router())
+    app.include_router(SetUserRoutes(services.store).router())
     traffic = Traffic()
     app.include_router(ScrapeRoute(services.metrics, traffic).router())
     app.include_router(CatalogueRoutes(services.version).router())

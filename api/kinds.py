@@ -14,6 +14,7 @@ from api.answers import JSON, answer, media_type
 from api.auditing import audit_note
 from api.bodies import Body, content_type, raw_body, read_body
 from api.discovery import API_VERSIONS, root_of
+from api.entries import ENTRIES, EntriesPatch
 from api.failures import Failure, bad_request, details_of, failure_of
 from api.listing import Lists
 from api.objects import Objects, Preconditions, Target, Written, key_of
@@ -124,6 +125,8 @@ class KindRoutes:
     async def patch(self, request: Request) -> Response:
         """Change a part of an object, or apply what somebody wants to have set of it."""
         given = content_type(request)
+        if given == ENTRIES:
+            return await self._patch_entries(request)
         target, options = _writing(request, applying=given == APPLY)
         if given not in (*PATCHES, APPLY):
             known = ", ".join((*PATCHES, APPLY))
@@ -139,6 +142,19 @@ class KindRoutes:
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
         return await self._written(request, target, replace(written, warnings=(*spelling, *written.warnings)), body)
+
+    async def _patch_entries(self, request: Request) -> Response:
+        """Add and remove entries of a network set; the answer says what became of each, and not the whole set."""
+        target, options = _writing(request)
+        body = await read_body(request, frozenset({ENTRIES}))
+        try:
+            change = EntriesPatch(target.kind, body.value)
+            written = await self._objects.patch(target, change, options)
+        except DnsguardError as error:
+            raise failure_of(error, target.kind, target.name) from error
+        audit_note(request.scope).written = written
+        report = change.report(written).model_dump(mode="json", by_alias=True)
+        return _answer(request, report, 200, change.warnings)
 
     async def delete(self, request: Request) -> Response:
         """Remove an object."""

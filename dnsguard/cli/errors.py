@@ -6,9 +6,24 @@ from collections.abc import Iterable
 from dnsguard.errors import DnsguardError
 
 REFUSED = 1
-"""The server refused, or does not know what was asked for."""
 BAD_INPUT = 2
-"""What the user gave is wrong; nothing was done."""
+UNWANTED = 3
+UNREACHABLE = 4
+FORBIDDEN = 5
+INTERRUPTED = 128 + 2
+PIPE_CLOSED = 128 + 13
+
+EXIT_CODES = {
+    0: "done",
+    REFUSED: "refused, not found, not ready; with diff: it differs",
+    BAD_INPUT: "bad input, nothing was done",
+    UNWANTED: "with --exit-code: the answer is one that was not hoped for",
+    UNREACHABLE: "the server does not answer",
+    FORBIDDEN: "who asks is not known, or may not do that",
+    INTERRUPTED: "interrupted",
+    PIPE_CLOSED: "nobody reads the output any more",
+}
+"""What the exit codes of all commands mean."""
 
 
 class CommandError(DnsguardError):

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from ipaddress import IPv6Interface
 from typing import Any
 
-from dnsguard.cli.errors import UsageError
+from dnsguard.cli.errors import UNWANTED, UsageError
 from dnsguard.cli.explained import explanation
 from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.cli.server import Server, add_server_flags
 from dnsguard.resources.portnames import is_port_name
-
-DENIED = 3
-"""The exit code with --exit-code: 1 and 2 say that there is no answer."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -21,8 +18,6 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="dnsguard explain",
         description="What would happen to a connection now, and which rule decides.",
-        epilog=f"Exit codes: 0 answered, whatever the verdict is; with --exit-code {DENIED} where it is Deny; "
-        "1 there is no answer, 2 bad input.",
     )
     parser.add_argument(
         "source", metavar="SOURCE", help="endpoint (namespace/name, or the name of a host endpoint), address or CIDR"
@@ -41,14 +36,14 @@ def main(argv: Sequence[str]) -> int:
         action="store_true",
         help="say what would happen if what is staged were in force, even where that is the same",
     )
-    parser.add_argument("--exit-code", action="store_true", help=f"exit with {DENIED} where it is denied")
+    parser.add_argument("--exit-code", action="store_true", help=f"exit with {UNWANTED} where it is denied")
     add_output_flag(parser)
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
     with Server.of(arguments) as server:
         answer, _ = server.send("POST", "/v1/explain", question(arguments))
     print(as_text(answer, arguments.output) if arguments.output else "\n".join(explanation(answer)))
-    return DENIED if arguments.exit_code and answer["verdict"] == "Deny" else 0
+    return UNWANTED if arguments.exit_code and answer["verdict"] == "Deny" else 0
 
 
 def question(arguments: argparse.Namespace) -> dict[str, Any]:

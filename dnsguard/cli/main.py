@@ -6,11 +6,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple, cast
 
-from dnsguard.cli.errors import BAD_INPUT, REFUSED, code_hint
+from dnsguard.cli.errors import BAD_INPUT, INTERRUPTED, PIPE_CLOSED, REFUSED, code_hint
 from dnsguard.errors import DnsguardError
-
-INTERRUPTED = 128 + 2
-PIPE_CLOSED = 128 + 13
 
 
 class Command(NamedTuple):
@@ -28,6 +25,8 @@ COMMANDS = (
     Command("forwarder", "dnsguard.forwarder.main", "the process that answers DNS and opens what policy allows"),
     Command("apply", "dnsguard.cli.apply", "create or update objects from files"),
     Command("get", "dnsguard.cli.get", "show objects"),
+    Command("allow", "dnsguard.cli.allow", "add domains and networks to a network set"),
+    Command("disallow", "dnsguard.cli.disallow", "take domains and networks out of a network set"),
     Command("delete", "dnsguard.cli.delete", "delete objects"),
     Command("explain", "dnsguard.cli.explain", "what would happen to a connection, and why"),
     Command("log", "dnsguard.cli.log", "who asked which names, and what became of it"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from dnsguard.cli.errors import CommandError, UsageError
+from dnsguard.cli.errors import FORBIDDEN, UNREACHABLE, CommandError, UsageError
 from dnsguard.cli.transport import Address, BadAddress, NoAnswer, Reply, Transport
 from dnsguard.locations import API_PORT, SYSTEM_STATE, TOKEN_FILE, default_state_dir
 from dnsguard.resources import Cause, Kind
@@ -27,6 +27,8 @@ class ServerError(CommandError):
     def __init__(self, status: int, message: str, causes: tuple[Cause, ...] = ()) -> None:
         self.status = status
         self.causes = causes
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            self.exit_code = FORBIDDEN
         """What is wrong with the object, field by field; empty where it is something else."""
         super().__init__(message)
 
@@ -37,6 +39,8 @@ class ServerError(CommandError):
 
 class UnreachableError(CommandError):
     """Nothing answers at the server's address."""
+
+    exit_code = UNREACHABLE
 
 
 def add_server_flags(parser: argparse.ArgumentParser, *, with_settings: bool = False) -> None:
@@ -80,9 +84,9 @@ class Server:
     def __exit__(self, *exception: object) -> None:
         self._transport.close()
 
-    def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
+    def get(self, path: str, parameters: Mapping[str, str] | None = None, accept: str = "application/json") -> Any:
         """What is at a path."""
-        return self._answer("GET", path, parameters)[0]
+        return self._answer("GET", path, parameters, headers={"Accept": accept})[0]
 
     def find(self, path: str) -> Object | None:
         """The object at a path, or None where there is none."""
@@ -95,10 +99,15 @@ class Server:
         return found
 
     def send(
-        self, method: str, path: str, body: Any, parameters: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        parameters: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
     ) -> tuple[Any, tuple[str, ...]]:
-        """Send an object: the answer, and what the server warns about."""
-        return self._answer(method, path, parameters, body)
+        """Send an object, or a patch: the answer, and what the server warns about."""
+        return self._answer(method, path, parameters, json.dumps(body).encode(), {"Content-Type": content_type})
 
     def delete(self, path: str, parameters: Mapping[str, str] | None = None) -> None:
         """Delete the object at a path."""
@@ -122,12 +131,15 @@ class Server:
             raise self._unreachable(error) from None
 
     def _answer(
-        self, method: str, path: str, parameters: Mapping[str, str] | None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] | None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[Any, tuple[str, ...]]:
-        sent = None if body is None else json.dumps(body).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
         try:
-            reply = self._transport.exchange(method, path, parameters, sent, headers)
+            reply = self._transport.exchange(method, path, parameters, body, headers)
         except NoAnswer as error:
             raise self._unreachable(error) from None
         if reply.status >= HTTPStatus.BAD_REQUEST:

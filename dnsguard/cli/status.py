@@ -4,12 +4,9 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from dnsguard.cli.errors import REFUSED
+from dnsguard.cli.errors import REFUSED, UNWANTED
 from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.cli.server import Server, add_server_flags
-
-PROBLEMS = 3
-"""The exit code with --exit-code: 1 and 2 say that it is not ready, or that there is no answer."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,10 +14,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="dnsguard status",
         description="How the controller and its forwarders are.",
-        epilog=f"Exit codes: 0 ready, with --exit-code {PROBLEMS} where there are problems all the same; 1 not ready"
-        " or no answer, 2 bad input.",
     )
-    parser.add_argument("--exit-code", action="store_true", help=f"exit with {PROBLEMS} where there are problems")
+    parser.add_argument("--exit-code", action="store_true", help=f"exit with {UNWANTED} where there are problems")
     add_output_flag(parser)
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
@@ -29,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     print(as_text(report, arguments.output) if arguments.output else "\n".join(summary(report)))
     if not report.get("ready"):
         return REFUSED
-    return PROBLEMS if arguments.exit_code and report.get("problems") else 0
+    return UNWANTED if arguments.exit_code and report.get("problems") else 0
 
 
 def summary(report: dict[str, Any]) -> list[str]:

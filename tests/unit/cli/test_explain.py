@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dnsguard.cli.errors import UsageError
-from dnsguard.cli.explain import DENIED, destination_and_port, protocol_name
+from dnsguard.cli.errors import UNWANTED, UsageError
+from dnsguard.cli.explain import destination_and_port, protocol_name
 from tests.unit.cli.conftest import Run
 
 
@@ -74,7 +74,7 @@ def test_everything_that_can_be_said_is_sent(run: Run) -> None:
 @pytest.mark.usefixtures("api")
 def test_the_exit_code_tells_of_a_denial_where_it_is_asked_to(run: Run) -> None:
     assert run("explain", "shop/web", "example.org:443")[0] == 0
-    assert run("explain", "shop/web", "example.org:443", "--exit-code")[0] == DENIED
+    assert run("explain", "shop/web", "example.org:443", "--exit-code")[0] == UNWANTED
     assert run("explain", "nobody", "example.org:443", "--exit-code")[0] == 1
 
 

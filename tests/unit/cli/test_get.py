@@ -126,7 +126,7 @@ def test_a_wrong_token(run: Run) -> None:
 
 def test_nobody_answers(run: Run) -> None:
     code, _, err = run("get", "tiers", "--server", "http://127.0.0.1:1", "--token", "x")
-    assert code == 1
+    assert code == 4
     assert "http://127.0.0.1:1 does not answer" in err
 
 

@@ -33,6 +33,8 @@ COMMANDS = (
     Command("denied", "dnsguard.cli.denied", "whose packets were denied, to what, and by which rule"),
     Command("audit", "dnsguard.cli.audit", "who changed what, and what was denied; whether the log is whole"),
     Command("status", "dnsguard.cli.status", "how the controller, its forwarders and the rules are"),
+    Command("backup", "dnsguard.cli.backup", "write everything that is stored into one file, while it runs"),
+    Command("restore", "dnsguard.cli.restore", "put a backup in place of what is stored"),
     Command("validate", "dnsguard.cli.validate", "check files without a server"),
     Command("codes", "dnsguard.cli.codes", "what the codes of errors and warnings ask for"),
     Command("render", "dnsguard.cli.render", "show the nftables rules that files make, without a server"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dnsguard.errors import DnsguardError
+from dnsguard.store.format import APPLICATION_ID, FORMAT, MIGRATIONS, SCHEMA, checksum, upgrade
 from dnsguard.store.interface import (
     AlreadyExists,
     ChangeType,
@@ -21,38 +22,6 @@ from dnsguard.store.interface import (
     StoreUnavailable,
     StoreUnusable,
 )
-
-APPLICATION_ID = 0x646E7367
-FORMAT = 1
-
-SCHEMA = """
-begin immediate;
-create table version (
-    revision  integer primary key,
-    previous  integer not null,  -- revision of the same object that this one replaces; 0 for none
-    type      text not null check (type in ('ADDED', 'MODIFIED', 'DELETED')),
-    plural    text not null,
-    namespace text not null,
-    name      text not null,
-    value     text not null
-) strict;
-create table head (
-    plural    text not null,
-    namespace text not null,
-    name      text not null,
-    revision  integer not null,
-    primary key (plural, namespace, name)
-) strict, without rowid;
-create table position (
-    only      integer primary key check (only = 1),
-    revision  integer not null,
-    compacted integer not null
-) strict;
-insert into position values (1, 0, 0);
-pragma application_id = 0x646E7367;  -- "dnsg": tells our files from other programs'
-pragma user_version = 1;
-commit;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +95,16 @@ class Journal:
     def load(self) -> tuple[int, list[Event]]:
         """The revision up to which history was compacted, and every row after which objects and history follow.
 
-        Raises StoreUnusable where rows are missing.
+        Raises StoreUnusable where rows are missing, or are not as they were written.
         """
         try:
             revision, compacted = self._position()
             connection = self._open_connection()
-            rows = connection.execute(
-                "select revision, type, plural, namespace, name, value from version order by revision"
-            ).fetchall()
+            rows = connection.execute("select * from version order by revision").fetchall()
             heads = set(connection.execute("select plural, namespace, name, revision from head"))
         except sqlite3.Error as error:
             raise StoreUnusable(f"{self._path} cannot be read: {error}") from error
-        events = [_event(row) for row in rows]
+        events = [self._event(row) for row in rows]
         standing: dict[Key, int] = {}
         for event in events:
             if event.type is ChangeType.DELETED:
@@ -151,6 +118,11 @@ class Journal:
             raise StoreUnusable(f"{self._path} is damaged: changes are missing from it. Restore it from a backup")
         self._known = revision
         return compacted, events
+
+    @property
+    def revision(self) -> int:
+        """The newest that was read or written here."""
+        return self._known
 
     def commit(self, writes: Sequence[Write]) -> Committed:
         """Do the writes in one transaction, durable on return.
@@ -229,7 +201,7 @@ class Journal:
 
     def _check(self) -> None:
         format_ = self._number("pragma user_version")
-        if format_ != FORMAT:
+        if format_ > FORMAT or format_ not in (FORMAT, *MIGRATIONS):
             raise StoreUnusable(
                 f"{self._path} has format {format_}, this version of dnsguard reads format {FORMAT}:"
                 " use the version that wrote it"
@@ -237,6 +209,8 @@ class Journal:
         (verdict,) = self._open_connection().execute("pragma quick_check(1)").fetchone()
         if verdict != "ok":
             raise StoreUnusable(f"{self._path} is damaged: {verdict}. Restore it from a backup")
+        if format_ != FORMAT:
+            upgrade(self._open_connection(), self._path, format_)
 
     def _number(self, query: str) -> int:
         (number,) = self._open_connection().execute(query).fetchone()
@@ -275,10 +249,10 @@ class Journal:
         """Changes in the file that nobody here knows of: of a commit that failed only in its last step."""
         revision, _ = self._position()
         rows = connection.execute(
-            "select revision, type, plural, namespace, name, value from version where revision > ? order by revision",
+            "select * from version where revision > ? order by revision",
             (self._known,),
         )
-        events = [_event(row) for row in rows]
+        events = [self._event(row) for row in rows]
         if [event.revision for event in events] != list(range(self._known + 1, revision + 1)):
             connection.execute("rollback")
             raise StoreUnavailable(
@@ -307,16 +281,21 @@ class Journal:
         if write.type is ChangeType.MODIFIED and write.text == text:
             return Unchanged(text, previous)
         new_text = text if write.type is ChangeType.DELETED else write.text
-        connection.execute(
-            "insert into version values (?, ?, ?, ?, ?, ?, ?)", (revision, previous, write.type, *name, new_text)
-        )
+        written = (revision, previous, str(write.type), *name, new_text)
+        connection.execute("insert into version values (?, ?, ?, ?, ?, ?, ?, ?)", (*written, checksum(written)))
         if write.type is ChangeType.DELETED:
             connection.execute("delete from head where plural = ? and namespace = ? and name = ?", name)
         else:
             connection.execute("insert or replace into head values (?, ?, ?, ?)", (*name, revision))
         return Event(revision, write.type, key, new_text)
 
-
-def _event(row: tuple[int, str, str, str, str, str]) -> Event:
-    revision, type_, plural, namespace, name, text = row
-    return Event(revision, ChangeType(type_), Key(plural, namespace, name), text)
+    def _event(self, row: tuple[int, int, str, str, str, str, str, int]) -> Event:
+        """Raises StoreUnusable where the row is not as it was written."""
+        revision, _, type_, plural, namespace, name, text, noted = row
+        key = Key(plural, namespace, name)
+        if checksum(row[:-1]) != noted:
+            raise StoreUnusable(
+                f"{self._path} is damaged: {key} at revision {revision} is not as it was written."
+                " Restore it from a backup"
+            )
+        return Event(revision, ChangeType(type_), key, text)

@@ -5,7 +5,6 @@ full disk stops changes and nothing else, and what a watch delivers cannot disag
 """
 
 import asyncio
-import fcntl
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from dnsguard.errors import DnsguardError
 from dnsguard.store.collection import Collection
 from dnsguard.store.encoding import decoded, encoded
 from dnsguard.store.feed import Bounds, Feed, FeedWatch
+from dnsguard.store.filelock import FileLock
 from dnsguard.store.interface import ChangeType, Event, Key, NotFound, Object, Page, Record, StoreUnusable
 from dnsguard.store.journal import Journal, Unchanged, Write
 from dnsguard.store.writer import Writer
@@ -29,9 +29,7 @@ PIECE = 100
 class SqliteStore:
     """See ``interface.Store``. Belongs to the event loop it was opened in; one process at a time has the file open."""
 
-    def __init__(
-        self, journal: Journal, floor: int, events: Sequence[Event], lock: "_FileLock", bounds: Bounds
-    ) -> None:
+    def __init__(self, journal: Journal, floor: int, events: Sequence[Event], lock: FileLock, bounds: Bounds) -> None:
         """Use `open`."""
         self._lock = lock
         self._bounds = bounds
@@ -50,7 +48,7 @@ class SqliteStore:
 
         ``busy_timeout``: seconds that a write waits for another program's lock on the file.
         """
-        lock = _FileLock(path.with_name(path.name + ".lock"))
+        lock = FileLock(path.with_name(path.name + ".lock"))
         try:
             journal, floor, events = await asyncio.to_thread(_read, path, busy_timeout)
         except BaseException:
@@ -148,33 +146,6 @@ class SqliteStore:
         return applied
 
 
-class _FileLock:
-    """Held while a process has the store open. On a file of its own: closing any descriptor of the database would drop
-    SQLite's own locks on it."""
-
-    def __init__(self, path: Path) -> None:
-        try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StoreUnusable(f"{path} cannot be opened: {error.strerror}") from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(self._descriptor, 20).decode("ascii", "replace")
-            os.close(self._descriptor)
-            raise StoreUnusable(
-                f"{path.with_suffix('')} is in use by process {holder or '?'}: stop it first"
-            ) from error
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, str(os.getpid()).encode())
-
-    def release(self) -> None:
-        """May be repeated."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-
 def _read(path: Path, busy_timeout: float) -> tuple[Journal, int, list[Event]]:
     _make_private(path)
     journal = Journal(path, busy_timeout)
@@ -192,7 +163,7 @@ def _make_private(path: Path) -> None:
         try:
             os.fchmod(descriptor, 0o600)
         finally:
-            os.close(descriptor)  # before SQLite opens it: see _FileLock
+            os.close(descriptor)  # before SQLite opens it: see FileLock
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(directory)  # the new name survives a power cut

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dnsguard.store.feed import Bounds
+from dnsguard.store.format import checksum
 from dnsguard.store.interface import Compacted, Key, StoreUnavailable, StoreUnusable
 from dnsguard.store.journal import Journal
 from dnsguard.store.sqlite import SqliteStore
@@ -124,7 +125,7 @@ def foreign(path: Path) -> None:
 def newer(path: Path) -> None:
     made(path)
     connection = sqlite3.connect(path)
-    connection.execute("pragma user_version = 2")
+    connection.execute("pragma user_version = 3")
     connection.close()
 
 
@@ -144,6 +145,22 @@ def gap(path: Path) -> None:
     made(path)
     with sqlite3.connect(path) as connection:
         connection.execute("delete from version where revision = 3")
+    connection.close()
+
+
+def flipped(path: Path) -> None:
+    """One bit of an object: a port, a letter of a name."""
+    made(path)
+    content = path.read_bytes()
+    assert content.count(b'{"number":49}') == 1
+    path.write_bytes(content.replace(b'{"number":49}', b'{"number":48}'))
+
+
+def moved(path: Path) -> None:
+    made(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("update version set name = 'partnerz' where revision = 50")
+        connection.execute("update head set name = 'partnerz'")
     connection.close()
 
 
@@ -174,10 +191,12 @@ def folder(path: Path) -> None:
     [
         (garbage, "cannot be opened as a store: file is not a database. Restore it from a backup"),
         (foreign, "is a database of another program"),
-        (newer, "has format 2, this version of dnsguard reads format 1"),
+        (newer, "has format 3, this version of dnsguard reads format 2"),
         (damaged, "damaged|malformed"),
         (truncated, "damaged|malformed"),
         (gap, "is damaged: changes are missing"),
+        (flipped, "is damaged: networksets/shop/partners at revision 50 is not as it was written. Restore it"),
+        (moved, "is damaged: networksets/shop/partnerz at revision 50 is not as it was written. Restore it"),
         (lost_head, "is damaged: changes are missing"),
         (folder, "Is a directory"),
     ],
@@ -267,10 +286,11 @@ async def test_a_commit_that_failed_in_its_last_step_is_found_again(tmp_path: Pa
     path = tmp_path / "store.db"
     store = await SqliteStore.open(path)
     await store.create(KEY, value(1))
+    text = '{"metadata":{},"spec":{"number":2}}'
     with sqlite3.connect(path) as connection:  # as if our own transaction had reached the disk unnoticed
         connection.execute(
-            "insert into version values (2, 1, 'MODIFIED', 'networksets', 'shop', 'partners', ?)",
-            ('{"metadata":{},"spec":{"number":2}}',),
+            "insert into version values (2, 1, 'MODIFIED', 'networksets', 'shop', 'partners', ?, ?)",
+            (text, checksum((2, 1, "MODIFIED", "networksets", "shop", "partners", text))),
         )
         connection.execute("update head set revision = 2")
         connection.execute("update position set revision = 2")

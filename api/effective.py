@@ -152,7 +152,7 @@ class EffectiveSet(View):
     """The first hundred of them."""
 
     origins: tuple[str, ...] = ()
-    """Network sets that it is made of, ``Kind/namespace/name``, the first hundred."""
+    """Network sets and endpoints that it is made of, ``Kind/namespace/name``, the first hundred."""
 
     kernel_sets: tuple[str, ...] = ()
     """Their names in the table, for IPv4 and IPv6; where nothing is in one, it may not be there."""

@@ -29,6 +29,7 @@ COMMANDS = (
     Command("disallow", "dnsguard.cli.disallow", "take domains and networks out of a network set"),
     Command("delete", "dnsguard.cli.delete", "delete objects"),
     Command("explain", "dnsguard.cli.explain", "what would happen to a connection, and why"),
+    Command("effective", "dnsguard.cli.effective", "all that applies to an endpoint, in the order of evaluation"),
     Command("log", "dnsguard.cli.log", "who asked which names, and what became of it"),
     Command("denied", "dnsguard.cli.denied", "whose packets were denied, to what, and by which rule"),
     Command("audit", "dnsguard.cli.audit", "who changed what, and what was denied; whether the log is whole"),

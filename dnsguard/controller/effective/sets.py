@@ -1,6 +1,7 @@
 """The sets that rules refer to, as they are shown. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Final, assert_never
 
@@ -10,6 +11,7 @@ from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.explain.policystate import PolicyState
 from dnsguard.dataplane.naming import lease_set_names, member_set_name, port_set_name
 from dnsguard.resources.ports import PROTOCOL_NUMBERS
+from dnsguard.selector import SelectorSyntaxError, parse
 
 MOST: Final = 100
 """Members and network sets shown of one set, and addresses learned."""
@@ -51,9 +53,18 @@ def _members(members: MemberSet, state: PolicyState) -> EffectiveSet:
         description=members.description,
         count=len(members.networks),
         members=tuple(map(str, members.networks[:MOST])),
-        origins=tuple(islice(state.origins.selected(members.description), MOST)),
+        origins=tuple(islice(_origins(members.description, state), MOST)),
         kernel_sets=tuple(member_set_name(members.id, family) for family in (4, 6)),
     )
+
+
+def _origins(selector: str, state: PolicyState) -> Iterator[str]:
+    yield from state.origins.selected(selector)
+    with suppress(SelectorSyntaxError):  # what stands for no selector describes itself in words
+        chosen = parse(selector)
+        for identity, endpoint in sorted(state.compiled.endpoints.items()):
+            if chosen.matches(endpoint.labels):
+                yield f"{identity.kind}/{identity}"
 
 
 def _ports(ports: PortSet) -> EffectiveSet:

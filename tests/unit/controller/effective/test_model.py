@@ -139,6 +139,11 @@ async def test_rules_are_shown_as_written_and_as_resolved_and_sets_with_what_nam
     )  # fmt: skip
     ((name, address),) = ((each.name, each.address) for each in names.learned)
     assert (name, address) == ("api.example.org", "198.51.100.7")
+    webs = sets["Addresses", found.stages[0].tiers[1].policies[0].rules[3].destination.members]  # type: ignore[union-attr]
+    assert (webs.members, webs.origins) == (
+        ("10.0.0.8/31",),
+        ("WorkloadEndpoint/shop/far", "WorkloadEndpoint/shop/web"),
+    )
     assert names.kernel_sets[0].startswith("d4-")
     assert found.stages[0].tiers[0].policies[0].rules[2].icmp == "type 8"
     assert found.stages[0].tiers[1].policies[0].rules[1].destination == EffectiveEnd(nets=("198.51.100.0/24",))

@@ -47,7 +47,7 @@ def create_app(services: Services) -> FastAPI:
         },
     )
     objects = Objects(services.store, services.now, services.new_uid)
-    streams = Streams(services.store, services.bookmark_interval, services.statuses)
+    streams = Streams(services.store, services.bookmark_interval, services.statuses, services.now)
     app.state.objects = objects
     app.state.streams = streams
     app.include_router(KindRoutes(services.store, objects, streams, services.statuses, services.now).router())

@@ -8,25 +8,26 @@ from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from api.answers import JSON, answer, media_type
+from api.answers import answer, media_type
 from api.auditing import audit_note
 from api.bodies import Body, content_type, raw_body, read_body
 from api.discovery import API_VERSIONS, root_of
 from api.entries import ENTRIES, EntriesPatch
 from api.failures import Failure, bad_request, details_of, failure_of
+from api.gate import caller_of
 from api.listing import Lists
 from api.objects import Objects, Preconditions, Target, Written, key_of
 from api.options import WriteOptions, write_options
-from api.paging import stated_version
 from api.patches import Change, json_patch, merge_patch, strategic_patch
 from api.representation import representation
 from api.selection import selection
 from api.spelling import as_kept
 from api.statuses import Statuses, shown, with_status
-from api.streams import Streams
+from api.streams import Streams, watch_request
 from api.tables import Shown
+from api.watching import StreamResponse
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import kind_at
 from dnsguard.store.interface import NotFound, Object, Store
@@ -90,16 +91,8 @@ class KindRoutes:
         wanted = selection(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
         how = representation(request.headers.get("accept", ""), query.get("includeObject", ""))
         if query.get("watch", "") in ("1", "true"):
-            if query.get("sendInitialEvents") == "true":  # clients fall back to list and watch
-                raise Failure(422, "Invalid", "sendInitialEvents is not supported: list, then watch")
-            lines = await self._streams.stream(
-                target,
-                wanted,
-                stated_version(query.get("resourceVersion", "")),
-                bookmarks=query.get("allowWatchBookmarks") in ("1", "true"),
-                seconds=_seconds(query.get("timeoutSeconds", "")),
-            )
-            return StreamingResponse(lines, media_type=JSON)
+            asked = watch_request(query, caller_of(request.scope).name)
+            return StreamResponse(await self._streams.stream(target, wanted, how, asked))
         return await self._lists.answer(target, wanted, how, query)
 
     async def create(self, request: Request) -> Response:
@@ -277,11 +270,3 @@ def _name_in(data: Any) -> str:
     metadata = data.get("metadata") if isinstance(data, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else ""
-
-
-def _seconds(text: str) -> float:
-    if not text:
-        return float("inf")
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise bad_request(f"timeoutSeconds: {text[:40]!r} is no number of seconds")
-    return float(text) or float("inf")

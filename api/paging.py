@@ -44,22 +44,22 @@ class Asked:
 
 def asked(target: Target, query: Mapping[str, str]) -> Asked:
     """What a query asks for. Raises Failure 400, InvalidResource (422), both as Kubernetes does."""
-    limit = _count(query.get("limit", ""), "limit")
+    limit = count(query.get("limit", ""), "limit")
     match = query.get("resourceVersionMatch", "")
     stated = query.get("resourceVersion", "")
     revision = stated_version(stated)
     if token := query.get("continue", ""):
         if match:
-            raise _forbidden("resourceVersionMatch", "it is forbidden with continue")
+            raise forbidden("resourceVersionMatch", "it is forbidden with continue")
         if stated not in ("", "0"):
             raise bad_request("specifying resource version is not allowed when using continue")
         return Asked(limit, place=place(token, target, query))
     if match and not stated:
-        raise _forbidden("resourceVersionMatch", "it is forbidden unless resourceVersion is given")
+        raise forbidden("resourceVersionMatch", "it is forbidden unless resourceVersion is given")
     if match not in ("", EXACT, NOT_OLDER):
-        raise _forbidden("resourceVersionMatch", f"{match[:40]!r} is neither {EXACT} nor {NOT_OLDER}")
+        raise forbidden("resourceVersionMatch", f"{match[:40]!r} is neither {EXACT} nor {NOT_OLDER}")
     if match == EXACT and not revision:
-        raise _forbidden("resourceVersionMatch", f"{EXACT} needs a resourceVersion other than 0")
+        raise forbidden("resourceVersionMatch", f"{EXACT} needs a resourceVersion other than 0")
     # Without a word on how it is meant, a limited list has always been one at that revision.
     if revision and (match == EXACT or (limit and not match)):
         return Asked(limit, at=revision)
@@ -117,21 +117,23 @@ def stated_version(text: str) -> int | None:
     return int(text)
 
 
+def count(text: str, field: str) -> int:
+    """0 for none said. Raises Failure 400."""
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise bad_request(f"{field}: {text[:40]!r} is no number")
+    return int(text)
+
+
+def forbidden(field: str, message: str) -> InvalidResource:
+    """422: parameters that exclude each other."""
+    return InvalidResource("ListOptions", (Cause(field, message, "FieldValueForbidden"),))
+
+
 _SEAL = 12
 
 
 def _seal(text: str, target: Target, query: Mapping[str, str]) -> bytes:
     bound = (text, target.kind.collection, target.namespace, query.get("labelSelector"), query.get("fieldSelector"))
     return hashlib.sha256(json.dumps(bound).encode("ascii")).digest()[:_SEAL]
-
-
-def _count(text: str, field: str) -> int:
-    if not text:
-        return 0
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise bad_request(f"{field}: {text[:40]!r} is no number of objects")
-    return int(text)
-
-
-def _forbidden(field: str, message: str) -> InvalidResource:
-    return InvalidResource("ListOptions", (Cause(field, message, "FieldValueForbidden"),))

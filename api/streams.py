@@ -1,32 +1,71 @@
-"""Watches over HTTP: one JSON event a line, bookmarks while nothing happens."""
+"""All watches that clients have open: how many there may be, and what they share."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
-from api.answers import as_json
-from api.failures import Failure, failure_of
-from api.objects import Target, key_of
+from api.eventlines import EventLines
+from api.failures import Failure, bad_request
+from api.objects import Target
+from api.pacing import Pacer
+from api.paging import NOT_OLDER, count, forbidden, stated_version, too_new
+from api.representation import Representation
 from api.selection import Selection
-from api.statuses import NO_STATUSES, Statuses, shown
-from api.turns import Turns, TurnWatch
-from dnsguard.errors import DnsguardError
-from dnsguard.store.interface import Change, ChangeType, Key, NotFound, Object, Store, Watch
+from api.statuses import Statuses
+from api.turns import Turns
+from api.watching import FIRST, Stream, Surroundings, Wishes
+from dnsguard.store.interface import Record, Store
 
-MOST_STREAMS = 2_000
+MOST_STREAMS = 4_000
 """Open watches of all clients; each costs a task and a socket."""
+
+MOST_OF_ONE = 2_000
+"""Of one user."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRequest:
+    """How a client asks for a watch."""
+
+    revision: int | None = None
+    """To go on from; ``None``: it begins with what there is, unless ``initial`` says otherwise."""
+
+    initial: bool | None = None
+    """Whether to tell first what there is, whatever the revision."""
+
+    bookmarks: bool = False
+    seconds: float = float("inf")
+    caller: str = ""
+    """Whose it is."""
+
+
+def watch_request(query: Mapping[str, str], caller: str) -> WatchRequest:
+    """What a query asks for. Raises Failure 400, InvalidResource (422), both as Kubernetes does."""
+    initial = query.get("sendInitialEvents", "")
+    match = query.get("resourceVersionMatch", "")
+    if initial not in ("", "true", "false", "1", "0"):
+        raise bad_request(f"sendInitialEvents: {initial[:40]!r} is neither true nor false")
+    if initial and match != NOT_OLDER:
+        raise forbidden("resourceVersionMatch", f"with sendInitialEvents it must be {NOT_OLDER}")
+    if match and not initial:
+        raise forbidden("resourceVersionMatch", "it is forbidden for watches unless sendInitialEvents is given")
+    return WatchRequest(
+        stated_version(query.get("resourceVersion", "")),
+        initial in ("true", "1") if initial else None,
+        query.get("allowWatchBookmarks") in ("1", "true"),
+        float(count(query.get("timeoutSeconds", ""), "timeoutSeconds")) or float("inf"),
+        caller,
+    )
 
 
 class Streams:
-    """All open watches, so that they can be counted, and ended when the server stops."""
+    """They can be counted, and ended when the server stops."""
 
-    def __init__(self, store: Store, bookmark_interval: float, statuses: Statuses = NO_STATUSES) -> None:
-        self._store = store
-        self._statuses = statuses
-        self._turns = Turns(statuses)
-        self._interval = bookmark_interval
-        self._open: set[Watch] = set()
+    def __init__(self, store: Store, bookmark_interval: float, statuses: Statuses, now: Callable[[], datetime]) -> None:
+        self._lines = EventLines(statuses, now)  # hears of turns before those who are told of them
+        self._around = Surroundings(store, Turns(statuses), Pacer(), bookmark_interval)
+        self._open: set[Stream] = set()
         self._closed = False
 
     @property
@@ -37,132 +76,50 @@ class Streams:
     async def close(self) -> None:
         """End every watch: a server that waits for its connections would wait for them for ever."""
         self._closed = True
-        for watch in tuple(self._open):
-            await watch.aclose()
+        for stream in tuple(self._open):
+            stream.leave()
 
-    async def stream(
-        self, target: Target, wanted: Selection, revision: int | None, *, bookmarks: bool, seconds: float
-    ) -> AsyncIterator[bytes]:
-        """Lines of a watch, from a revision on, or beginning with what there is. Raises Failure before the first line.
+    async def stream(self, target: Target, wanted: Selection, how: Representation, asked: WatchRequest) -> Stream:
+        """A watch, from a revision on, or beginning with what there is. Raises Failure."""
+        self._require_room(asked.caller)
+        if target.namespace and wanted.namespace not in (None, target.namespace):
+            wanted = wanted.also(lambda _: False)
+        newest = await self._around.store.page(target.kind.collection, limit=1)
+        if asked.initial and asked.revision is not None and asked.revision > newest.revision:
+            raise too_new(asked.revision, newest.revision)
+        tells_first = asked.revision is None if asked.initial is None else asked.initial
+        since = newest.revision if tells_first or asked.revision is None else asked.revision
+        view = self._lines.view(target.kind, how)
+        wishes = Wishes(
+            target,
+            wanted,
+            since,
+            first=await self._first(target, wanted, since) if tells_first else (),
+            bookmarks=asked.bookmarks,
+            marks_beginning=bool(asked.initial),
+            seconds=asked.seconds,
+            caller=asked.caller,
+        )
+        return Stream(self._around, view, wishes, self._open)
 
-        ``seconds``: end after so long; may be infinite.
-        """
-        if self._closed:
-            raise Failure(503, "ServiceUnavailable", "the server stops", headers={"Retry-After": "1"})
-        if len(self._open) >= MOST_STREAMS:
-            raise Failure(429, "TooManyRequests", f"{len(self._open)} watches are open", headers={"Retry-After": "5"})
-        scope = (target.kind.collection, target.namespace or None)
-        view = _View(wanted)
-        first: list[Object] = []
-        if revision is None:
-            objects, revision = await self._store.list_objects(*scope)
-            first = [value for value in objects if view.shows(key_of(target, value), value)]
-        watch = self._store.watch(revision, *scope)
-        return self._lines(watch, revision, first, view, target, bookmarks=bookmarks, seconds=seconds)
-
-    async def _lines(
-        self,
-        watch: Watch,
-        since: int,
-        first: list[Object],
-        view: "_View",
-        target: Target,
-        *,
-        bookmarks: bool,
-        seconds: float,
-    ) -> AsyncIterator[bytes]:
-        self._open.add(watch)  # here and not earlier: a stream that nobody reads from must not be counted for ever
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        turning = asyncio.Event()
-        turns: TurnWatch | None = None
-        following: asyncio.Task[Change | None] | None = None
-        hearing: asyncio.Task[Literal[True]] | None = None
-        try:
-            turns = self._turns.watch(target.kind.collection, target.namespace or None, since, turning.set)
-            for value in first:
-                yield self._line("ADDED", target, value)
-            while (left := end - loop.time()) > 0:
-                following = following or asyncio.create_task(_next(watch), name=f"watch {target}")
-                hearing = hearing or asyncio.create_task(turning.wait(), name=f"turns of {target}")
-                waiting = {following, hearing}
-                await asyncio.wait(waiting, timeout=min(left, self._interval), return_when=asyncio.FIRST_COMPLETED)
-                if following.done():
-                    change, following = following.result(), None
-                    if change is None:
-                        return
-                    for type_, value in view.events(change):
-                        yield self._line(type_, target, value)
-                elif hearing.done():
-                    hearing = None
-                    turning.clear()
-                    for value in await self._turned(turns, watch, view):
-                        yield self._line("MODIFIED", target, value)
-                elif bookmarks:
-                    yield _line("BOOKMARK", _bookmark(target, watch.revision))
-        except DnsguardError as error:
-            yield _line("ERROR", failure_of(error).as_status())
-        finally:
-            for task in (following, hearing):
-                if task is not None:
-                    task.cancel()
-            if turns is not None:
-                turns.close()
-            self._open.discard(watch)
-            await watch.aclose()
-
-    async def _turned(self, turns: TurnWatch, watch: Watch, view: "_View") -> list[Object]:
-        """The objects whose status is another one than this watch has told."""
-        found: list[Object] = []
-        for key, revision in turns.take(watch.revision):
-            with suppress(NotFound):
-                value = await self._store.get(key)
-                if value["metadata"]["resourceVersion"] == str(revision) and view.shows(key, value):
-                    found.append(value)
+    async def _first(self, target: Target, wanted: Selection, revision: int) -> list[Record]:
+        scope = target.namespace or wanted.namespace
+        page = await self._around.store.page(target.kind.collection, scope, at=revision, limit=0)
+        if wanted == Selection():
+            return list(page.records)
+        found: list[Record] = []
+        for index, record in enumerate(page.records):
+            if index % FIRST == FIRST - 1:
+                await asyncio.sleep(0)
+            if wanted.may_be(record.key) and (not wanted.tests or wanted.holds(record.value())):
+                found.append(record)
         return found
 
-    def _line(self, type_: str, target: Target, value: Object) -> bytes:
-        if type_ != ChangeType.DELETED:
-            value = shown(self._statuses, target.kind.collection, value)
-        return _line(type_, value)
-
-
-class _View:
-    """A watch as one client sees it: objects come and go as they begin and cease to be wanted."""
-
-    def __init__(self, wanted: Selection) -> None:
-        self._wanted = wanted
-        self._shown: dict[Key, bool] = {}
-        """What the client was told last. Of an object not in here it may know from a list that it made before."""
-
-    def shows(self, key: Key, value: Object) -> bool:
-        """Whether an object that is there at the beginning is shown."""
-        return self._note(key, self._wanted(value))
-
-    def events(self, change: Change) -> list[tuple[ChangeType, Object]]:
-        """What the client is told of a change."""
-        if not self._wanted.tests:
-            return [(change.type, change.object)]
-        before = self._shown.get(change.key, change.type is not ChangeType.ADDED)
-        after = self._note(change.key, change.type is not ChangeType.DELETED and self._wanted(change.object))
-        if after:
-            return [(ChangeType.MODIFIED if before else ChangeType.ADDED, change.object)]
-        return [(ChangeType.DELETED, change.object)] if before else []
-
-    def _note(self, key: Key, shown: bool) -> bool:
-        if self._wanted.tests:
-            self._shown[key] = shown
-        return shown
-
-
-async def _next(watch: Watch) -> Change | None:
-    return await anext(watch, None)
-
-
-def _line(type_: str, value: Object) -> bytes:
-    return as_json({"type": type_, "object": value}) + b"\n"
-
-
-def _bookmark(target: Target, revision: int) -> Object:
-    metadata = {"resourceVersion": str(revision), "creationTimestamp": None}
-    return {"kind": target.kind.kind, "apiVersion": target.kind.api_version, "metadata": metadata}
+    def _require_room(self, caller: str) -> None:
+        if self._closed:
+            raise Failure(503, "ServiceUnavailable", "the server stops", headers={"Retry-After": "1"})
+        own = sum(stream.caller == caller for stream in self._open)
+        for have, most, whose in ((len(self._open), MOST_STREAMS, ""), (own, MOST_OF_ONE, f" by {caller}")):
+            if have >= most:
+                message = f"{have} watches are open{whose}: close some, or follow many objects by one"
+                raise Failure(429, "TooManyRequests", message, headers={"Retry-After": "5"})

@@ -17,12 +17,14 @@ class Turns:
 
         statuses.follow(self._hear)
 
-    def watch(self, plural: str, namespace: str | None, since: int, call: Callable[[], None]) -> "TurnWatch":
+    def watch(
+        self, plural: str, namespace: str | None, name: str | None, *, since: int, call: Callable[[], None]
+    ) -> "TurnWatch":
         """What turns from now on, and what did after somebody may have read revision ``since``; to be closed.
 
         ``call`` is called, at once, when there is something to take. Raises Compacted.
         """
-        watch = TurnWatch(namespace, call, lambda: self._drop(plural, watch))
+        watch = TurnWatch(namespace, name, call, lambda: self._drop(plural, watch))
         watch.offer(self._statuses.turned_since(since, plural))
         self._watches[plural].add(watch)
         return watch
@@ -48,8 +50,11 @@ class Turns:
 class TurnWatch:
     """The turns that one watch has not told of yet: one of each object at most, however slow its reader is."""
 
-    def __init__(self, namespace: str | None, call: Callable[[], None], close: Callable[[], None]) -> None:
+    def __init__(
+        self, namespace: str | None, name: str | None, call: Callable[[], None], close: Callable[[], None]
+    ) -> None:
         self._namespace = namespace
+        self._name = name
         self._call = call
         self._close = close
         self._turned: dict[Key, int] = {}
@@ -58,7 +63,7 @@ class TurnWatch:
         return bool(self._turned)
 
     def offer(self, turned: Iterable[Turned]) -> None:
-        found = [each for each in turned if self._namespace in (None, each.key.namespace)]
+        found = [each for each in turned if each.key.is_within(None, self._namespace, self._name)]
         if found:
             self._turned.update(found)
             self._call()

@@ -203,6 +203,9 @@ class Store(Protocol):
     async def get(self, key: Key) -> Object:
         """Raises NotFound."""
 
+    async def record(self, key: Key) -> Record:
+        """The object as it is stored. Raises NotFound."""
+
     async def list_objects(self, plural: str | None = None, namespace: str | None = None) -> tuple[list[Object], int]:
         """Objects in key order, and the revision of the cut. ``None`` means all kinds, all namespaces."""
 

@@ -57,6 +57,10 @@ class MemoryStore:
         """See Store."""
         return self._current(key, None).value()
 
+    async def record(self, key: Key) -> Record:
+        """See Store."""
+        return self._current(key, None)
+
     async def list_objects(self, plural: str | None = None, namespace: str | None = None) -> tuple[list[Object], int]:
         """See Store."""
         keys = sorted(key for key in self._records if key.is_within(plural, namespace))

@@ -75,11 +75,15 @@ class SqliteStore:
 
     async def get(self, key: Key) -> Object:
         """See Store."""
+        return (await self.record(key)).value()
+
+    async def record(self, key: Key) -> Record:
+        """See Store."""
         collection = self._collections.get(key.plural)
         record = collection.get(key) if collection else None
         if record is None:
             raise NotFound(f"{key} does not exist")
-        return record.value()
+        return record
 
     async def list_objects(self, plural: str | None = None, namespace: str | None = None) -> tuple[list[Object], int]:
         """See Store."""

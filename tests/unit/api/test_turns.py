@@ -12,8 +12,8 @@ def test_a_watch_hears_what_it_covers_and_of_each_object_the_last() -> None:
     statuses = FakeStatuses()
     calls: list[str] = []
     turns = Turns(statuses)
-    shop = turns.watch("networksets", "shop", 5, lambda: calls.append("shop"))
-    everything = turns.watch("networksets", None, 5, lambda: calls.append("all"))
+    shop = turns.watch("networksets", "shop", None, since=5, call=lambda: calls.append("shop"))
+    everything = turns.watch("networksets", None, None, since=5, call=lambda: calls.append("all"))
     statuses.turn(Turned(OPS, 1), Turned(TIER, 2))
     assert (calls, bool(shop)) == (["all"], False)
     statuses.turn(Turned(A, 3))
@@ -35,5 +35,5 @@ def test_a_watch_begins_with_what_it_may_have_missed() -> None:
     statuses = FakeStatuses()
     statuses.turned = [Turned(A, 3), Turned(OPS, 4), Turned(TIER, 5)]
     calls: list[str] = []
-    watch = Turns(statuses).watch("networksets", "shop", 5, lambda: calls.append("shop"))
+    watch = Turns(statuses).watch("networksets", "shop", None, since=5, call=lambda: calls.append("shop"))
     assert (watch.take(9), calls) == ([Turned(A, 3)], ["shop"])

@@ -1,0 +1,131 @@
+"""Events of watches as lines of JSON, each written once for all watches that show it the same way."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from api.answers import as_json
+from api.representation import Representation
+from api.statuses import Statuses, Turned, with_status
+from api.tables import Shown
+from dnsguard.resources import Kind
+from dnsguard.store.interface import ChangeType, Event, Object, Record
+
+MOST_TEXT = 16 * 1024 * 1024
+"""Bytes of lines that are kept; the newest is, whatever its size."""
+
+MOST_VALUES = 512
+"""Objects that are kept taken apart, for watches that look into them."""
+
+_LineKey = tuple[int, int, str]
+"""View, revision, type of event."""
+
+
+class EventLines:
+    """What has been written lately. Belongs to one event loop."""
+
+    def __init__(self, statuses: Statuses, now: Callable[[], datetime]) -> None:
+        self._statuses = statuses
+        self._now = now
+        self._views: dict[tuple[str, Representation], View] = {}
+        self._lines: dict[_LineKey, bytes] = {}
+        """The oldest first."""
+
+        self._size = 0
+        self._values: dict[int, Object] = {}
+        """Revision → object as it is stored; the oldest first."""
+
+        statuses.follow(self._forget)
+
+    def view(self, kind: Kind, how: Representation) -> "View":
+        """The lines of a kind in one representation."""
+        found = self._views.get((kind.collection, how))
+        if found is None:
+            found = self._views[kind.collection, how] = View(self, len(self._views), kind, how)
+        return found
+
+    def value(self, record: Record) -> Object:
+        """The object, to be read only."""
+        value = self._values.get(record.revision)
+        if value is None:
+            value = self._values[record.revision] = record.value()
+            if len(self._values) > MOST_VALUES:
+                del self._values[next(iter(self._values))]
+        return value
+
+    def shown(self, type_: str, record: Record) -> Object:
+        """The object as readers see it: what is gone has no status."""
+        if type_ == ChangeType.DELETED:  # for some it may be gone at the revision of a change
+            return record.value()
+        value = self.value(record)
+        return with_status(value, self._statuses.of(record.key, value))
+
+    def now(self) -> datetime:
+        """The time at which ages are told."""
+        return self._now()
+
+    def kept(self, key: _LineKey) -> bytes | None:
+        """A line that was written before and still says what is so."""
+        return self._lines.get(key)
+
+    def keep(self, key: _LineKey, line: bytes) -> None:
+        """For the others that show it."""
+        self._lines[key] = line
+        self._size += len(line)
+        while self._size > MOST_TEXT and len(self._lines) > 1:
+            self._drop(next(iter(self._lines)))
+
+    def _forget(self, turned: Sequence[Turned]) -> None:
+        """Their status is another one than the lines say."""
+        for each in turned:
+            for view in range(len(self._views)):
+                for type_ in (ChangeType.ADDED, ChangeType.MODIFIED):
+                    self._drop((view, each.revision, type_))
+
+    def _drop(self, key: _LineKey) -> None:
+        self._size -= len(self._lines.pop(key, b""))
+
+
+class View:
+    """The events of one kind in one representation."""
+
+    def __init__(self, lines: EventLines, number: int, kind: Kind, how: Representation) -> None:
+        self._lines = lines
+        self._number = number
+        self._kind = kind
+        self._how = how
+
+    def value(self, record: Record) -> Object:
+        """The object as it is stored, to be read only."""
+        return self._lines.value(record)
+
+    def event(self, event: Event) -> bytes:
+        """The line that a change is, for whoever sees all of them."""
+        key = (self._number, event.revision, event.type)
+        return self._lines.kept(key) or self._written(key, event.type, event.record)
+
+    def line(self, type_: ChangeType, record: Record) -> bytes:
+        """The line that says what became of an object."""
+        key = (self._number, record.revision, type_)
+        return self._lines.kept(key) or self._written(key, type_, record)
+
+    def lines(self, type_: ChangeType, records: Iterable[Record]) -> bytes:
+        """Lines of several objects."""
+        return b"".join(self.line(type_, record) for record in records)
+
+    def bookmark(self, revision: int, *, ends_beginning: bool = False) -> bytes:
+        """The line that says how far a watch has come; and that all there was at its beginning has been told."""
+        metadata: Object = {"resourceVersion": str(revision), "creationTimestamp": None}
+        if ends_beginning:
+            metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
+        return event_line("BOOKMARK", Shown(self._kind, self._how, self._lines.now()).mark(metadata))
+
+    def _written(self, key: _LineKey, type_: ChangeType, record: Record) -> bytes:
+        shown = Shown(self._kind, self._how, self._lines.now())
+        line = event_line(type_, shown.one(self._lines.shown(type_, record)))
+        self._lines.keep(key, line)
+        return line
+
+
+def event_line(type_: str, value: Object) -> bytes:
+    """One event as it is sent."""
+    return as_json({"type": type_, "object": value}) + b"\n"

@@ -36,8 +36,7 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(
         title="dnsguard",
         version=services.version,
-        docs_url=None,  # the page would load a script from elsewhere into a place where people type tokens
-        redoc_url=None,
+        openapi_url=None,  # CatalogueRoutes serves it, and a page that loads no script from elsewhere
         telemetry={
             "tracing": False,
             "metrics": False,
@@ -51,11 +50,14 @@ def create_app(services: Services) -> FastAPI:
     app.state.objects = objects
     app.state.streams = streams
     app.include_router(KindRoutes(services.store, objects, streams, services.statuses, services.now).router())
-    app.include_router(ViewRoutes(services).router())
-    app.include_router(SetUserRoutes(services.store).router())
     traffic = Traffic()
-    app.include_router(ScrapeRoute(services.metrics, traffic).router())
-    app.include_router(CatalogueRoutes(services.version).router())
+    described = [
+        ViewRoutes(services).router(),
+        SetUserRoutes(services.store).router(),
+        ScrapeRoute(services.metrics, traffic).router(),
+    ]
+    for router in (*described, CatalogueRoutes(services.version, described).router()):
+        app.include_router(router)
     _add_health(app, services)
     app.add_exception_handler(DnsguardError, _refused)
     app.add_exception_handler(HTTPException, _not_served)

@@ -1,6 +1,7 @@
 """Routes that say what there is: discovery, the version, and the OpenAPI documents that Kubernetes' clients read."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,16 +10,20 @@ from starlette.responses import Response
 
 from api import aggregated, discovery, openapi2
 from api.answers import answer, as_json
-from api.openapi import digest, document, index
+from api.description import description
+from api.openapi import digest, document, index, tag_of
+from api.operations import Described
 from dnsguard.resources import groups
 
 
 class CatalogueRoutes:
     """What is served is the same for everybody, and until the program ends."""
 
-    def __init__(self, version: str) -> None:
-        """``version``: of the program."""
+    def __init__(self, version: str, described: Iterable[APIRouter]) -> None:
+        """``version``: of the program; ``described``: routes that say themselves what they answer."""
         self._version = version
+        self._routes = [route for router in described for route in router.routes]
+        self._description: tuple[str, Described] | None = None
 
     def router(self) -> APIRouter:
         """The routes; ``api.description`` describes them."""
@@ -30,6 +35,7 @@ class CatalogueRoutes:
             _serve(router, path, value)
         router.add_api_route("/api", self.core_versions, methods=["GET"])
         router.add_api_route("/apis", self.named_groups, methods=["GET"])
+        router.add_api_route("/openapi.json", self.whole, methods=["GET"])
         router.add_api_route("/openapi/v2", self.old_openapi, methods=["GET"])
         router.add_api_route("/openapi/v3", self.openapi_index, methods=["GET"])
         for each in discovery.API_VERSIONS:
@@ -48,6 +54,16 @@ class CatalogueRoutes:
         """Where the OpenAPI v3 documents are."""
         return answer(request.headers.get("accept", ""), await asyncio.to_thread(index))
 
+    async def whole(self, request: Request) -> Response:
+        """The whole API in one document."""
+        return _unless_known(request, *await asyncio.to_thread(self._described))
+
+    def _described(self) -> tuple[str, Described]:
+        if self._description is None:
+            value = description(self._version, self._routes)
+            self._description = tag_of(value), value
+        return self._description
+
     async def old_openapi(self) -> Response:
         """OpenAPI v2, in the one form that old clients ask for."""
         return Response(openapi2.document(), media_type=openapi2.MEDIA_TYPE)
@@ -62,7 +78,8 @@ def _serve(router: APIRouter, path: str, value: Any) -> None:
 
 def _serve_document(router: APIRouter, api_version: str) -> None:
     async def serve(request: Request) -> Response:
-        return await _document(request, api_version)
+        tag = await asyncio.to_thread(digest, api_version)  # the first time it takes half a second to make
+        return _unless_known(request, tag, document(api_version))
 
     router.add_api_route(f"/openapi/v3{discovery.root_of(api_version)}", serve, methods=["GET"])
 
@@ -78,13 +95,12 @@ def _listed(request: Request, plain: Any, *, core: bool) -> Response:
     return response
 
 
-async def _document(request: Request, api_version: str) -> Response:
+def _unless_known(request: Request, tag: str, value: Any) -> Response:
     """The document; who has it already is told so (RFC 9110 § 13.1.2), and who asks by its hash may keep it."""
-    tag = await asyncio.to_thread(digest, api_version)  # the first time it takes half a second to make
     if tag in request.headers.get("if-none-match", ""):
         response = Response(status_code=304)
     else:
-        response = answer(request.headers.get("accept", ""), document(api_version))
+        response = answer(request.headers.get("accept", ""), value)
     response.headers["ETag"] = f'"{tag}"'
     response.headers["Vary"] = "Accept"
     kept = "private, max-age=31536000, immutable" if request.query_params.get("hash") == tag else "private, no-cache"

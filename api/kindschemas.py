@@ -6,6 +6,7 @@ from typing import Any
 
 from api.metaschemas import ENFORCEMENT, LIST_META, SCHEMAS, reference
 from dnsguard.resources import KINDS, Kind
+from dnsguard.resources.apiversions import NETWORKING, PROJECTCALICO
 from dnsguard.resources.reading import Schema, list_of, string
 from dnsguard.resources.schemas import schema_name, schemas
 
@@ -16,7 +17,10 @@ def all_schemas() -> Mapping[str, Schema]:
     made = {**SCHEMAS, **schemas()}
     for kind in KINDS:
         name = schema_name(kind)
-        made[name] = _with_status(made[name]) | {"x-kubernetes-group-version-kind": [identity(kind)]}
+        enforced = kind.api_version in (PROJECTCALICO, NETWORKING)
+        made[name] = (_with_status(made[name]) if enforced else made[name]) | {
+            "x-kubernetes-group-version-kind": [identity(kind)]
+        }
         made[list_name(kind)] = _list(kind)
     return made
 
@@ -32,10 +36,8 @@ def identity(kind: Kind) -> dict[str, str]:
 
 
 def _with_status(schema: Schema) -> Schema:
-    """A kind whose model says nothing better has the status that is worked out when an object is read."""
+    """What is enforced has a status that is worked out when an object is read, whatever is written there."""
     properties: dict[str, Any] = schema["properties"]
-    if "$ref" in properties.get("status", {}):
-        return schema
     status = reference(ENFORCEMENT, "Set by the server.") | {"readOnly": True}
     return {**schema, "properties": {**properties, "status": status}}
 

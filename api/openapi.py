@@ -43,7 +43,12 @@ def document(api_version: str) -> dict[str, Any]:
 @cache
 def digest(api_version: str) -> str:
     """Of the document: changes with it."""
-    return hashlib.sha256(as_json(document(api_version))).hexdigest()[:32]
+    return tag_of(document(api_version))
+
+
+def tag_of(value: Any) -> str:
+    """Of any document."""
+    return hashlib.sha256(as_json(value)).hexdigest()[:32]
 
 
 def plain(value: Any) -> Any:

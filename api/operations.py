@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from api.discovery import root_of
-from api.kinds import PATCHES
+from api.kinds import APPLY, PATCHES
 from api.kindschemas import identity, list_name
 from api.metaschemas import DELETE_OPTIONS, JSON_PATCH, PATCH, STATUS, reference
 from dnsguard.resources import Kind
@@ -48,8 +48,12 @@ _SELECTORS: Final = (
     parameter("labelSelector", "Only objects with such labels: `app=web,env in (prod,test),!old`.", string()),
     parameter("fieldSelector", "Only objects with such fields: `metadata.name=x`, `spec.tier=security`.", string()),
 )
+_INCLUDE: Final = parameter(
+    "includeObject", "Of a table: what a row carries of its object.", string(enum=["None", "Metadata", "Object"])
+)
 _LIST: Final = (
     *_SELECTORS,
+    _INCLUDE,
     parameter("limit", "At most so many objects; `metadata.continue` of the answer asks for the next ones.", _NUMBER),
     parameter("continue", "What the page before said there.", string()),
     parameter("resourceVersion", "Of a list: at least this revision. Of a watch: what came after it.", string()),
@@ -102,12 +106,13 @@ def operations(kind: Kind) -> Iterator[Operation]:
         (*scope, *_SELECTORS, *_DELETE), many, reference(DELETE_OPTIONS),
     )  # fmt: skip
     named = (*scope, NAME)
-    yield _operation(kind, path, "get", "get", f"One {kind.kind}", named, one)
+    yield _operation(kind, path, "get", "get", f"One {kind.kind}", (*named, _INCLUDE), one)
     yield _operation(kind, path, "put", "put", f"Replace a {kind.kind}", (*named, *_WRITE), one, one)
     patched = _operation(
         kind, path, "patch", "patch", f"Change a part of a {kind.kind}", (*named, *_WRITE, _FORCE), one
     )
-    patched.described["requestBody"] = {"required": True, "content": {each: _patch(each) for each in PATCHES}}
+    patched.described["responses"]["201"] = patched.described["responses"]["200"] | {"description": "Applied, and new."}
+    patched.described["requestBody"] = {"required": True, "content": {each: _patch(each) for each in (*PATCHES, APPLY)}}
     yield patched
     yield _operation(
         kind, path, "delete", "delete", f"Delete a {kind.kind}", (*named, *_DELETE), reference(STATUS),

@@ -1,0 +1,55 @@
+"""What stands behind the question mark of ``/v1/…``, as OpenAPI describes it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from api.lines import MOST, USUAL
+from api.operations import Described, parameter
+from api.packets import ACTIONS
+from api.views import COUNTED_KINDS
+from dnsguard.resources.reading import string
+
+_BOOLEAN: Final = {"type": "boolean"}
+_LAST: Final = parameter(
+    "last", "How many of the newest records.", {"type": "integer", "minimum": 0, "maximum": MOST, "default": USUAL}
+)
+_FOLLOW: Final = parameter("follow", "Go on with what comes.", _BOOLEAN)
+_CLIENT: Final = parameter("client", "An endpoint as `namespace/name`, or an address.", string())
+
+PARAMETERS: Final[Mapping[str, tuple[Described, ...]]] = {
+    "/v1/endpoints": (parameter("namespace", "Only those of one namespace.", string()),),
+    "/v1/effective": (
+        parameter("endpoint", "`NAMESPACE/NAME`, or the name of a host endpoint.", string(minLength=1))
+        | {"required": True},
+    ),
+    "/v1/set-users": (
+        parameter("name", "Of the network set.", string(minLength=1)) | {"required": True},
+        parameter("namespace", "Of the network set; absent for a global one.", string()),
+    ),
+    "/v1/leases": (_CLIENT,),
+    "/v1/stats": (
+        parameter("kind", "Only what is of this kind.", string(enum=list(COUNTED_KINDS))),
+        parameter("namespace", "Only what is in this namespace.", string()),
+        parameter("name", "Only what has this name.", string()),
+        parameter("rules", "Each rule for itself.", _BOOLEAN),
+    ),
+    "/v1/dns-log": (
+        _LAST,
+        _CLIENT,
+        parameter("name", "Only names that this domain pattern matches.", string()),
+        parameter("denied", "Only what was refused or failed.", _BOOLEAN),
+        _FOLLOW,
+    ),
+    "/v1/denied": (
+        _LAST,
+        _CLIENT,
+        parameter("action", "What was denied, what Log rules show, or both.", string(enum=list(ACTIONS))),
+        _FOLLOW,
+    ),
+    "/v1/audit": (
+        _LAST,
+        parameter("user", "Only what this user did.", string()),
+        parameter("denied", "Only what was refused.", _BOOLEAN),
+        _FOLLOW,
+    ),
+}

@@ -1,6 +1,7 @@
 """Manifests that a command is given: files, directories, standard input."""
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,10 +22,11 @@ def add_file_flags(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument(
         "-f",
         "--filename",
-        action="append",
+        action="extend",
+        nargs="+",
         required=required,
         metavar="FILE",
-        help="YAML or JSON; a directory with such files; - for standard input; may be repeated",
+        help="YAML or JSON files; folders with such files, at any depth; - for standard input",
     )
     parser.add_argument("-n", "--namespace", help="for objects that name no namespace (default: default)")
 
@@ -65,6 +67,8 @@ def _sources(names: Sequence[str]) -> Iterator[tuple[str, Path | None]]:
         if name == "-":
             yield "-", None
             continue
+        if re.match(r"https?://", name):
+            raise UsageError(f"{name} is an address: fetch it first, as in curl -s {name} | dnsguard apply -f -")
         path = Path(name)
         if path.is_dir():
             for inner in sorted(path.rglob("*")):

@@ -24,6 +24,7 @@ COMMANDS = (
     Command("controller", "dnsguard.controller.main", "the process that holds policy: API, store, rules"),
     Command("forwarder", "dnsguard.forwarder.main", "the process that answers DNS and opens what policy allows"),
     Command("apply", "dnsguard.cli.apply", "create or update objects from files"),
+    Command("diff", "dnsguard.cli.diff", "what an apply of files would change"),
     Command("get", "dnsguard.cli.get", "show objects"),
     Command("allow", "dnsguard.cli.allow", "add domains and networks to a network set"),
     Command("disallow", "dnsguard.cli.disallow", "take domains and networks out of a network set"),

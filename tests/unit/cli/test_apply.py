@@ -1,12 +1,13 @@
 """`dnsguard apply` and `dnsguard delete`."""
 
 import io
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 
-from dnsguard.cli.server import Server
+from dnsguard.cli.server import Server, UnreachableError
 from tests.unit.api.conftest import TOKEN
 from tests.unit.cli.conftest import Api, Run
 from tests.unit.cli.manifests import ALL, POLICY, SET, TIER
@@ -166,3 +167,107 @@ def test_delete_by_name(run: Run, write: Write) -> None:
 @pytest.mark.parametrize("words", [(), ("tier",), ("tier", "a", "-f", "x"), ("nosuch", "a"), ("a/b", "c")])
 def test_delete_wants_to_know_what(run: Run, words: tuple[str, ...]) -> None:
     assert run("delete", "--token", TOKEN, *words)[0] == 2
+
+
+def test_files_that_a_shell_names(run: Run, write: Write) -> None:
+    code, out, _ = run("apply", "-R", "-f", write("a.yaml", TIER), write("b.yaml", SET))
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert run("apply", "-f", "https://example.org/a.yaml")[::2] == (
+        2,
+        "dnsguard apply: https://example.org/a.yaml is an address: fetch it first, as in"
+        " curl -s https://example.org/a.yaml | dnsguard apply -f -\n",
+    )
+
+
+def test_names_and_outcomes_for_programs(run: Run, write: Write) -> None:
+    path = write("all.yaml", ALL)
+    assert run("apply", "-f", path, "-o", "name")[1].splitlines()[0] == "tier.projectcalico.org/security"
+    items = json.loads(run("apply", "-f", path, "-o", "json")[1])["items"]
+    assert items[1] == {
+        "apiVersion": "projectcalico.org/v3", "kind": "NetworkSet", "namespace": "shop", "name": "partners",
+        "outcome": "unchanged", "warnings": [],
+    }  # fmt: skip
+
+
+def test_many_are_counted(run: Run, write: Write) -> None:
+    many = "---\n".join(SET.replace("partners", f"partners-{number}") for number in range(20))
+    assert run("apply", "-f", write("many.yaml", many))[2] == "20 created\n"
+    changed = many.replace("partners-7\n", "partners-77\n")
+    assert run("apply", "-f", write("many.yaml", changed))[2] == "1 created, 19 unchanged\n"
+
+
+CHANGED = """\
+--- NetworkSet shop/partners (server)
++++ NetworkSet shop/partners ({source})
+@@ -9,4 +9,4 @@
+   allowedEgressDomains:
+   - '*.example.org'
+   nets:
+-  - 192.0.2.0/24
++  - 198.51.100.0/24
+"""
+
+
+def test_what_an_apply_would_change(run: Run, write: Write) -> None:
+    path = write("set.yaml", SET)
+    code, out, err = run("diff", "-f", path)
+    assert (code, err) == (1, "1 created (dry run)\n")
+    assert out.startswith(f"--- /dev/null\n+++ NetworkSet shop/partners ({path})\n@@ -0,0 +1,12 @@\n+apiVersion: ")
+    run("apply", "-f", path)
+    assert run("diff", "-f", path) == (0, "", "1 unchanged (dry run)\n")
+    path = write("set.yaml", SET.replace("192.0.2.0/24", "198.51.100.0/24"))
+    expected = (1, CHANGED.format(source=path), "1 configured (dry run)\n")
+    assert run("diff", "-f", path) == expected
+    assert run("apply", "--diff", "--dry-run", "-f", path) == expected
+    assert run("apply", "--diff", "-f", path) == (0, CHANGED.format(source=path), "1 configured\n")
+    assert run("diff", "-f", path)[0] == 0
+
+
+def test_a_policy_whose_tier_comes_with_it_can_be_previewed(run: Run, write: Write) -> None:
+    code, out, err = run("diff", "-f", write("all.yaml", ALL))
+    assert (code, err) == (1, "3 created (dry run)\n")
+    assert "+++ NetworkPolicy shop/security.partners" in out
+    assert run("get", "tiers", "-o", "name")[1].count("security") == 0
+
+
+def test_what_would_be_refused_is_no_difference(run: Run, write: Write) -> None:
+    code, out, err = run("diff", "-f", write("policy.yaml", POLICY))
+    assert (code, out) == (2, "")
+    assert "dnsguard diff: " in err
+    assert "(V-08)" in err
+
+
+def test_colours_are_for_terminals(run: Run, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("set.yaml", SET)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert "\x1b[32m+kind: NetworkSet\x1b[0m\n" in run("diff", "-f", path)[1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in run("diff", "-f", path)[1]
+
+
+def test_confirm_asks_and_takes_no_for_an_answer(run: Run, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("set.yaml", SET)
+    assert run("apply", "--confirm", "-f", path)[0] == 2, "there is no terminal"
+    for answer, created in (("\n", False), ("no\n", False), ("y\n", True)):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True, readline=lambda answer=answer: answer))
+        code, out, err = run("apply", "--confirm", "-f", path)
+        assert (code, "Apply this? [y/N] " in err) == (0, True)
+        assert ("networkset.projectcalico.org/partners created" in out) == created
+    assert run("apply", "--confirm", "-f", path)[2] == "1 unchanged (dry run)\n", "nothing to ask about"
+
+
+def test_a_server_that_goes_away_is_told_of_once(run: Run, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = Server.find
+
+    def find_or_lose(self: Server, path: str) -> dict[str, object] | None:
+        if "networkpolicies" in path:
+            raise UnreachableError("gone")
+        return find(self, path)
+
+    monkeypatch.setattr(Server, "find", find_or_lose)
+    assert run("apply", "-f", write("all.yaml", ALL))[::2] == (
+        4,
+        "dnsguard apply: the server went away: 2 of 3 were sent\ndnsguard apply: gone\n",
+    )

@@ -9,14 +9,12 @@ from api.apply.changing import (
     allowed_by_last_applied,
     applied,
     merged,
-    owners_before,
     pruned,
-    same_but_times,
     updated,
     with_first_owner,
 )
-from api.apply.fieldset import FieldSet, text
-from api.apply.owners import APPLY, Manager, Owners, as_managed_fields, is_reset, owners_of
+from api.apply.fieldset import FieldSet, all_fields, difference, text
+from api.apply.owners import APPLY, Manager, Owners, as_managed_fields, is_reset, owners_of, same_but_times, within
 from api.failures import Failure
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import Cause
@@ -37,23 +35,28 @@ _NULLABLE = ("labels", "annotations", "creationTimestamp")
 
 def owned_from_start(value: Object, stated: Any, manager: str, now: str) -> Object:
     """A new object with its owners: whoever the client says, and the manager for the rest."""
-    empty = {"apiVersion": value["apiVersion"], "metadata": {}}
-    return _owned(value, updated(owners_of(stated) or {}, empty, value, manager, now))
+    changes = difference({"metadata": {}}, value)
+    return _owned(value, updated(_stated(stated, value), changes, manager, value["apiVersion"], now))
 
 
 def owned_after_update(value: Object, current: Object, stated: Any, manager: str, now: str) -> Object:
     """``value``, which takes the place of ``current``, with its owners.
 
-    An object without owners stays so until it is applied, as in Kubernetes; ``stated`` as ``[{}]`` makes it one.
+    A client that states no owners, or none that can be read, means the stored ones; ``[{}]`` has them forgotten. An
+    object without owners stays so until it is applied, as in Kubernetes.
     """
     stored = current["metadata"].get("managedFields")
     if is_reset(stated):
         return _owned(value, {})
-    before = owners_before(stated, stored)
-    owners = updated(before, current, value, manager, now) if before else before
-    if stored and same_but_times(owners, owners_of(stored) or {}):
-        return {**value, "metadata": {**value["metadata"], "managedFields": stored}}
-    return _owned(value, owners)
+    changes = difference(current, value)
+    moved = {} if stated in (None, stored) else _stated(stated, current)
+    if not changes and not moved:
+        return _with(value, stored)
+    kept = owners_of(stored, stored=True) or {}
+    if not changes and same_but_times(moved, kept):
+        return _with(value, stored)
+    before = moved or kept
+    return _owned(value, updated(before, changes, manager, value["apiVersion"], now) if before else {})
 
 
 def applied_over(current: Object, config: Object, manager: str) -> Object:
@@ -91,13 +94,22 @@ def without_nulls(config: Any) -> Any:
 
 
 def _owners(current: Object) -> Owners:
-    return with_first_owner(owners_of(current["metadata"].get("managedFields")) or {}, current)
+    return with_first_owner(owners_of(current["metadata"].get("managedFields"), stored=True) or {}, current)
+
+
+def _stated(managed_fields: Any, value: Object) -> Owners:
+    """What a client says of owners, as far as the fields are there."""
+    return within(owners_of(managed_fields) or {}, all_fields(value))
 
 
 def _owned(value: Object, owners: Owners) -> Object:
+    return _with(value, as_managed_fields(owners))
+
+
+def _with(value: Object, managed_fields: Any) -> Object:
     metadata = {key: inner for key, inner in value["metadata"].items() if key != "managedFields"}
-    if owners:
-        metadata["managedFields"] = as_managed_fields(owners)
+    if managed_fields:
+        metadata["managedFields"] = managed_fields
     return {**value, "metadata": metadata}
 
 

@@ -1,10 +1,10 @@
 """How owners change when an object is updated or applied, as Kubernetes' structured-merge-diff has it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from api.apply.fieldset import NOTHING, FieldSet, Path, all_fields, difference, leaves
+from api.apply.fieldset import NOTHING, Difference, FieldSet, Path, all_fields, difference, leaves
 from api.apply.owners import (
     APPLY,
     BEFORE_APPLY,
@@ -14,7 +14,6 @@ from api.apply.owners import (
     Owners,
     capped,
     owned_by_any,
-    owners_of,
     within,
     without,
 )
@@ -40,9 +39,8 @@ class Applied:
     """In the order of managers and fields. With any of them nothing may be written unless it is forced."""
 
 
-def updated(owners: Owners, before: Value, after: Value, manager: str, now: str) -> dict[Manager, Owned]:
-    """Owners after an update that made ``after`` of ``before``: who changes a field is its only owner."""
-    changes = difference(before, after)
+def updated(owners: Owners, changes: Difference, manager: str, api_version: str, now: str) -> dict[Manager, Owned]:
+    """Owners after an update that made these changes: who changes a field is its only owner."""
     if not changes:
         return dict(owners)
     taken = changes.added | changes.modified
@@ -51,7 +49,7 @@ def updated(owners: Owners, before: Value, after: Value, manager: str, now: str)
     kept = without({each: owned for each, owned in owners.items() if each != who}, taken | changes.removed)
     fields = ((mine.fields if mine else NOTHING) - changes.removed) | taken
     if fields:
-        kept[who] = mine if mine and mine.fields == fields else Owned(fields, str(after["apiVersion"]), now)
+        kept[who] = mine if mine and mine.fields == fields else Owned(fields, api_version, now)
     return capped(kept)
 
 
@@ -114,14 +112,6 @@ def allowed_by_last_applied(live: Value, last_applied: Value) -> FieldSet:
     return leaves(last_applied) - changes.modified - changes.added - changes.removed
 
 
-def owners_before(stated: Any, live: Any) -> dict[Manager, Owned]:
-    """Owners before an update, from the ``managedFields`` that the client sends and those that are stored.
-
-    A client that sends none, or none that can be read, means the stored ones.
-    """
-    return owners_of(stated) or owners_of(live) or {}
-
-
 def _without(value: dict[str, Any], path: Path, owned: FieldSet) -> dict[str, Any]:
     """Without the leaf or empty mapping at ``path``, and without mappings that are empty then and that nobody owns."""
 
@@ -141,10 +131,3 @@ def _without(value: dict[str, Any], path: Path, owned: FieldSet) -> dict[str, An
         return {each: part for each, part in node.items() if each != key}
 
     return removed(value, 0)
-
-
-def same_but_times(one: Owners, other: Owners) -> bool:
-    """Whether both say the same of who owns what."""
-    return {each: replace(owned, time="") for each, owned in one.items()} == {
-        each: replace(owned, time="") for each, owned in other.items()
-    }

@@ -32,6 +32,10 @@ NOBODYS_METADATA = frozenset(
 )
 
 
+_NOT_ITSELF: FieldSet = frozenset({("metadata",)})
+"""Every object has metadata; nobody owns that it has."""
+
+
 class NoFieldSetError(ValueError):
     """It is not a FieldsV1 of mappings only."""
 
@@ -47,12 +51,16 @@ def ownable(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def leaves(value: Mapping[str, Any]) -> FieldSet:
     """What an applier says with this object: scalars, lists, nulls, and mappings that are empty."""
-    return frozenset(path for path, inner in _walk(ownable(value)) if inner is None) - {("metadata",)}
+    found: list[Path] = []
+    _collect(ownable(value), (), found, None)
+    return frozenset(found) - _NOT_ITSELF
 
 
 def all_fields(value: Mapping[str, Any]) -> FieldSet:
     """The same, and the mappings that they stand in."""
-    return frozenset(path for path, _ in _walk(ownable(value))) - {("metadata",)}
+    found: list[Path] = []
+    _collect(ownable(value), (), found, found)
+    return frozenset(found) - _NOT_ITSELF
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +77,26 @@ class Difference:
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
     """Of all fields that have owners."""
-    added: set[Path] = set()
-    modified: set[Path] = set()
-    removed: set[Path] = set()
+    added: list[Path] = []
+    modified: list[Path] = []
+    removed: list[Path] = []
 
     def compare(old: Mapping[str, Any], new: Mapping[str, Any], above: Path) -> None:
         for key, left in old.items():
-            path = (*above, key)
             if key not in new:
-                removed.add(path)
-                removed.update((*path, *below) for below in _below(left))
+                _collect({key: left}, above, removed, removed)
                 continue
             right = new[key]
             if isinstance(left, dict) and isinstance(right, dict):
-                compare(left, right, path)
+                compare(left, right, (*above, key))
             elif left != right or type(left) is not type(right):
-                modified.add(path)
-                removed.update((*path, *below) for below in _below(left))
-                added.update((*path, *below) for below in _below(right))
+                path = (*above, key)
+                modified.append(path)
+                _collect(left, path, removed, removed)
+                _collect(right, path, added, added)
         for key, right in new.items():
             if key not in old:
-                path = (*above, key)
-                added.add(path)
-                added.update((*path, *below) for below in _below(right))
+                _collect({key: right}, above, added, added)
 
     compare({"metadata": {}} | ownable(before), {"metadata": {}} | ownable(after), ())
     return Difference(frozenset(added), frozenset(modified), frozenset(removed))
@@ -140,16 +145,15 @@ def _paths(tree: Any, above: Path) -> Iterator[Path]:
             raise NoFieldSetError(text((*above, step)))
 
 
-def _walk(value: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every path, with what is in it if that is a mapping of something, else None."""
+def _collect(value: Any, above: Path, found: list[Path], found_mappings: list[Path] | None) -> None:
+    """The paths below ``above``: leaves into one list, mappings that have something in them into the other."""
+    if not isinstance(value, dict):
+        return
     for key, inner in value.items():
         path = (*above, key)
         if isinstance(inner, dict) and inner:
-            yield path, inner
-            yield from _walk(inner, path)
+            if found_mappings is not None:
+                found_mappings.append(path)
+            _collect(inner, path, found, found_mappings)
         else:
-            yield path, None
-
-
-def _below(value: Any) -> Iterator[Path]:
-    return (path for path, _ in _walk(value)) if isinstance(value, dict) else iter(())
+            found.append(path)

@@ -1,7 +1,7 @@
 """``metadata.managedFields``: which manager set which fields, and when."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,9 @@ APPLY, UPDATE = "Apply", "Update"
 
 MAX_UPDATERS = 10
 """Managers that update; what the oldest own beyond that goes to `ANCIENT`, as in Kubernetes."""
+
+MAX_ENTRIES = 200
+"""Of ``managedFields`` that a client sends; the server writes fewer."""
 
 ANCIENT = "ancient-changes"
 BEFORE_APPLY = "before-first-apply"
@@ -42,19 +45,25 @@ class Owned:
     time: str
     """Of its last change of this set, RFC 3339; empty where it is not known."""
 
+    entry: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    """Of ``managedFields`` that it was read from, while it is the same."""
+
 
 Owners = Mapping[Manager, Owned]
 
 
-def owners_of(managed_fields: Any) -> dict[Manager, Owned] | None:
-    """What ``managedFields`` says, or None where it is nothing that can be read as such."""
-    if not isinstance(managed_fields, list):
+def owners_of(managed_fields: Any, *, stored: bool = False) -> dict[Manager, Owned] | None:
+    """What ``managedFields`` says, or None where it is nothing that can be read as such.
+
+    ``stored``: the server wrote it, so what does not change need not be written anew.
+    """
+    if not isinstance(managed_fields, list) or len(managed_fields) > MAX_ENTRIES:
         return None
     owners: dict[Manager, Owned] = {}
     for entry in managed_fields:
         if not isinstance(entry, dict) or entry.get("operation") not in (APPLY, UPDATE):
             return None
-        texts = [entry.get(field, "") for field in ("manager", "subresource", "apiVersion", "time")]
+        texts = [entry.get(each, "") for each in ("manager", "subresource", "apiVersion", "time")]
         if not all(isinstance(each, str) for each in texts):
             return None
         name, subresource, api_version, time = texts
@@ -62,7 +71,9 @@ def owners_of(managed_fields: Any) -> dict[Manager, Owned] | None:
             fields = read(entry.get("fieldsV1") or {})
         except NoFieldSetError:
             return None
-        owners[Manager(entry["operation"], name, subresource)] = Owned(fields, api_version, time)
+        owners[Manager(entry["operation"], name, subresource)] = Owned(
+            fields, api_version, time, entry if stored else None
+        )
     return owners
 
 
@@ -76,6 +87,9 @@ def as_managed_fields(owners: Owners) -> list[dict[str, Any]]:
     """In the order of Kubernetes: appliers first, then by time and name."""
     entries = []
     for manager, owned in sorted(owners.items(), key=lambda item: (item[0].operation, item[1].time, item[0])):
+        if owned.entry is not None:
+            entries.append(owned.entry)
+            continue
         entry = {"manager": manager.name, "operation": manager.operation, "apiVersion": owned.api_version}
         entry |= {"time": owned.time} if owned.time else {}
         entry |= {"subresource": manager.subresource} if manager.subresource else {}
@@ -112,7 +126,9 @@ def capped(owners: Owners) -> dict[Manager, Owned]:
     merged = oldest[: len(updaters) - MAX_UPDATERS + 1]
     kept = {manager: owned for manager, owned in owners.items() if manager not in merged}
     last = owners[merged[-1]]
-    kept[Manager(UPDATE, ANCIENT)] = replace(last, fields=_union(owners[manager].fields for manager in merged))
+    kept[Manager(UPDATE, ANCIENT)] = replace(
+        last, fields=_union(owners[manager].fields for manager in merged), entry=None
+    )
     return kept
 
 
@@ -124,5 +140,12 @@ def _mapped(owners: Owners, change: Any) -> dict[Manager, Owned]:
     changed: dict[Manager, Owned] = {}
     for manager, owned in owners.items():
         if fields := change(owned.fields):
-            changed[manager] = owned if len(fields) == len(owned.fields) else replace(owned, fields=fields)
+            changed[manager] = owned if len(fields) == len(owned.fields) else replace(owned, fields=fields, entry=None)
     return changed
+
+
+def same_but_times(one: Owners, other: Owners) -> bool:
+    """Whether both say the same of who owns what."""
+    return {each: replace(owned, time="") for each, owned in one.items()} == {
+        each: replace(owned, time="") for each, owned in other.items()
+    }

@@ -142,6 +142,20 @@ async def test_owners_may_be_moved_as_kubectl_does_when_it_migrates(client: http
     assert (await apply(client, {"spec": {"nets": []}}, "kubectl")).status_code == 200
 
 
+async def test_a_client_cannot_state_owners_of_what_is_not_there(client: httpx.AsyncClient) -> None:
+    entry = {"manager": "m", "operation": "Apply", "apiVersion": "v1", "more": "x" * 1000}
+    body = network_set()
+    body["metadata"]["managedFields"] = [{**entry, "fieldsV1": {"f:spec": {"f:nets": {}, "f:gone": {}}}}]
+    made = (await client.post(SETS, json=body)).json()
+    assert managers(made)[0] == ("python-httpx", "Update", made["metadata"]["managedFields"][0]["fieldsV1"])
+    body["metadata"]["managedFields"] = [{**entry, "fieldsV1": {"f:spec": {"f:nets": {}, "f:gone": {}}}}]
+    moved = (await client.put(SET, json=body)).json()
+    assert managers(moved) == [("m", "Apply", NETS)]
+    assert "more" not in moved["metadata"]["managedFields"][0]
+    body["metadata"]["managedFields"] *= 201
+    assert (await client.put(SET, json=body)).json() == moved
+
+
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 

@@ -14,7 +14,7 @@ from api.apply.changing import (
     updated,
     with_first_owner,
 )
-from api.apply.fieldset import Path, all_fields
+from api.apply.fieldset import Path, all_fields, difference
 from api.apply.owners import APPLY, BEFORE_APPLY, UPDATE, Manager, Owned
 
 NOW, LATER = "2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"
@@ -32,7 +32,7 @@ EMPTY = {"apiVersion": "v1", "metadata": {}}
 
 def update(world: World, spec: Any, manager: str = "edit", now: str = NOW) -> World:
     value, owners = world
-    return thing(spec), updated(owners, value, thing(spec), manager, now)
+    return thing(spec), updated(owners, difference(value, thing(spec)), manager, "v1", now)
 
 
 def apply(world: World, spec: Any, manager: str, now: str = NOW, force: bool = False) -> World:
@@ -51,7 +51,7 @@ def fields(world: World, name: str, operation: str = APPLY) -> set[str]:
 
 
 def made(spec: Any, manager: str = "edit") -> World:
-    return thing(spec), updated({}, EMPTY, thing(spec), manager, NOW)
+    return thing(spec), updated({}, difference(EMPTY, thing(spec)), manager, "v1", NOW)
 
 
 def test_who_makes_an_object_owns_all_of_it() -> None:

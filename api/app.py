@@ -1,12 +1,14 @@
 """The application: routes, refusals, and what stands in front of them."""
 
 import logging
+from dataclasses import replace
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from api.access import Access
 from api.answers import JSON, as_json
 from api.auditing import Auditing, failed
 from api.catalogue import CatalogueRoutes
@@ -14,10 +16,13 @@ from api.failures import Failure, failure_of
 from api.gate import Gate
 from api.kinds import KindRoutes
 from api.objects import Objects
+from api.paths import Paths
 from api.scraping import ScrapeRoute
 from api.services import Services
+from api.sessions import Sessions
 from api.setusers import SetUserRoutes
 from api.streams import Streams
+from api.tokens import EitherToken
 from api.traffic import Traffic
 from api.views import ViewRoutes
 from dnsguard.errors import DnsguardError
@@ -31,6 +36,7 @@ def create_app(services: Services) -> FastAPI:
     """The API on these services.
 
     ``app.state.objects.ensure_builtins()`` creates what exists from the first start: call it before serving.
+    ``app.state.access.follow()`` learns of roles and tokens: without that task `system:masters` alone is let in.
     ``app.state.streams.close()`` ends open watches: call it before the server waits for its connections.
     """
     app = FastAPI(
@@ -45,11 +51,14 @@ def create_app(services: Services) -> FastAPI:
             "auto_configure": False,
         },
     )
+    access = Access(services.store, services.now)
+    services = replace(services, tokens=EitherToken(services.tokens, access.caller_with))
     objects = Objects(services.store, services.now, services.new_uid)
     streams = Streams(services.store, services.bookmark_interval, services.statuses, services.now)
     app.state.objects = objects
     app.state.streams = streams
-    app.include_router(KindRoutes(services.store, objects, streams, services.statuses, services.now).router())
+    app.state.access = access
+    app.include_router(KindRoutes(services.store, objects, streams, services.statuses, access, services.now).router())
     traffic = Traffic()
     described = [
         ViewRoutes(services).router(),
@@ -62,6 +71,8 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(DnsguardError, _refused)
     app.add_exception_handler(HTTPException, _not_served)
     app.add_exception_handler(Exception, _broken)
+    app.add_middleware(Paths, access=access)
+    app.add_middleware(Sessions, access=access)
     app.add_middleware(Gate, services=services, traffic=traffic)
     app.add_middleware(Auditing, services=services)  # the last that is added is the first to be asked
     return app

@@ -49,12 +49,17 @@ class Gate:
             await send(message)
 
         headers = Headers(scope=scope)
-        caller = self._caller(headers)
+        state["caller"] = ANONYMOUS
+        try:
+            caller = self._caller(headers)
+        except Failure as failure:
+            await refuse(failure, scope, answering)
+            return
         state["caller"] = caller or ANONYMOUS
         if caller is None and scope["path"] not in OPEN_PATHS:
-            await _refuse(_unauthorized(headers), scope, answering)
+            await refuse(_unauthorized(headers), scope, answering)
         elif self._announces_too_much(headers):
-            await _refuse(self._too_large(), scope, answering)
+            await refuse(self._too_large(), scope, answering)
         else:
             await self._app(scope, self._limited(receive), answering)
 
@@ -99,7 +104,8 @@ def _unauthorized(headers: Headers) -> Failure:
     return Failure(401, "Unauthorized", message, headers={"WWW-Authenticate": 'Bearer realm="dnsguard"'})
 
 
-async def _refuse(failure: Failure, scope: Scope, send: Send) -> None:
+async def refuse(failure: Failure, scope: Scope, send: Send) -> None:
+    """Answer a request that no route sees."""
     status = failure.as_status()
     failed(scope, status)
     body = as_json(status)

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.access import Access
 from api.answers import answer, media_type
 from api.auditing import audit_note
 from api.bodies import Body, content_type, raw_body, read_body
@@ -17,12 +18,14 @@ from api.discovery import API_VERSIONS, root_of
 from api.entries import ENTRIES, EntriesPatch
 from api.failures import Failure, bad_request, details_of, failure_of
 from api.gate import caller_of
+from api.guard import Guard, asked, tier_wanted
 from api.listing import Lists
 from api.objects import Objects, Preconditions, Target, Written, key_of
 from api.options import WriteOptions, write_options
 from api.patches import Change, json_patch, merge_patch, strategic_patch
 from api.representation import representation
 from api.selection import selection
+from api.sessions import held_while
 from api.spelling import as_kept
 from api.statuses import Statuses, shown, with_status
 from api.streams import Streams, watch_request
@@ -51,12 +54,14 @@ class KindRoutes:
         objects: Objects,
         streams: Streams,
         statuses: Statuses,
+        access: Access,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._objects = objects
         self._streams = streams
         self._statuses = statuses
+        self._access = access
         self._now = now
         self._lists = Lists(store, statuses, now)
 
@@ -77,9 +82,10 @@ class KindRoutes:
     async def get(self, request: Request) -> Response:
         """One object."""
         target = _target(request)
+        guard = self._guard(request, target, "get")
         how = representation(request.headers.get("accept", ""), request.query_params.get("includeObject", ""))
         try:
-            value = self._shown(target, await self._store.get(target.key))
+            value = self._shown(target, await self._objects.judged(target, guard))
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
         return _answer(request, Shown(target.kind, how, self._now()).one(value))
@@ -88,16 +94,21 @@ class KindRoutes:
         """Objects of a kind, or their changes from now on (``watch=1``)."""
         target = _target(request)
         query = request.query_params
-        wanted = selection(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+        fields = query.get("fieldSelector", "")
+        wanted = selection(target.kind, query.get("labelSelector", ""), fields)
+        watching = query.get("watch", "") in ("1", "true")
+        guard = self._guard(request, target, "watch" if watching else "list", wanted.name or "", tier_wanted(fields))
+        if guard.judges_each:
+            wanted = wanted.also(guard.sees)
         how = representation(request.headers.get("accept", ""), query.get("includeObject", ""))
-        if query.get("watch", "") in ("1", "true"):
-            asked = watch_request(query, caller_of(request.scope).name)
-            return StreamResponse(await self._streams.stream(target, wanted, how, asked))
+        if watching:
+            how_watched = watch_request(query, caller_of(request.scope).name)
+            return StreamResponse(await self._streams.stream(target, wanted, how, how_watched))
         return await self._lists.answer(target, wanted, how, query)
 
     async def create(self, request: Request) -> Response:
         """Store a new object."""
-        target, options = _writing(request)
+        target, options = self._writing(request, "create")
         body = await read_body(request, lenient=options.lenient)
         try:
             written = await self._objects.create(target, body.value, body.size, options)
@@ -107,7 +118,7 @@ class KindRoutes:
 
     async def replace(self, request: Request) -> Response:
         """Replace an object as a whole."""
-        target, options = _writing(request)
+        target, options = self._writing(request, "update")
         body = await read_body(request, lenient=options.lenient)
         try:
             written = await self._objects.replace(target, body.value, body.size, options)
@@ -120,7 +131,7 @@ class KindRoutes:
         given = content_type(request)
         if given == ENTRIES:
             return await self._patch_entries(request)
-        target, options = _writing(request, applying=given == APPLY)
+        target, options = self._writing(request, "patch", applying=given == APPLY)
         if given not in (*PATCHES, APPLY):
             known = ", ".join((*PATCHES, APPLY))
             raise Failure(415, "UnsupportedMediaType", f"patches are {known}, not {given[:100]!r}")
@@ -138,7 +149,7 @@ class KindRoutes:
 
     async def _patch_entries(self, request: Request) -> Response:
         """Add and remove entries of a network set; the answer says what became of each, and not the whole set."""
-        target, options = _writing(request)
+        target, options = self._writing(request, "patch")
         body = await read_body(request, frozenset({ENTRIES}))
         try:
             change = EntriesPatch(target.kind, body.value)
@@ -152,34 +163,40 @@ class KindRoutes:
     async def delete(self, request: Request) -> Response:
         """Remove an object."""
         target, dry_run = _changing(request)
+        guard = self._guard(request, target, "delete")
         preconditions, dry_run = await _delete_options(request, dry_run)
         try:
-            written = await self._objects.delete(target, preconditions, dry_run=dry_run)
+            written = await self._objects.delete(target, preconditions, dry_run=dry_run, judge=guard)
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
+        await self._in_force(target, written, dry_run=dry_run)
         audit_note(request.scope).written = written
         details = details_of(target.kind, target.name) | {"uid": written.object["metadata"].get("uid", "")}
         return _answer(request, {**_SUCCESS, "details": details})
 
     async def delete_collection(self, request: Request) -> Response:
-        """Remove every object of a kind that the selectors choose, one after another; the first refusal ends it."""
+        """Remove every object of a kind that the selectors choose, one after another; the first refusal ends it. Before
+        the first is removed each is judged; what the caller may neither remove nor see is left where it is."""
         target, dry_run = _changing(request)
         note = audit_note(request.scope)
         note.verb = "deletecollection"
         query = request.query_params
-        wanted = selection(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+        fields = query.get("fieldSelector", "")
+        wanted = selection(target.kind, query.get("labelSelector", ""), fields)
+        guard = self._guard(request, target, note.verb, wanted.name or "", tier_wanted(fields))
         preconditions, dry_run = await _delete_options(request, dry_run)
         values, revision = await self._store.list_objects(target.kind.collection, target.namespace or None)
         gone: list[Object] = []
-        for value in filter(wanted, values):
+        for value in guard.removable(filter(wanted, values)):
             key = key_of(target, value)
             one = replace(target, namespace=key.namespace, name=key.name)
             if gone:  # the first was admitted with the request
                 note.admit()
             try:
-                written = await self._objects.delete(one, preconditions, dry_run=dry_run)
+                written = await self._objects.delete(one, preconditions, dry_run=dry_run, judge=guard)
             except DnsguardError as error:
                 raise failure_of(error, target.kind, key.name) from error
+            await self._in_force(target, written, dry_run=dry_run)
             gone.append(written.object)
             await note.changed(one, written)
         metadata = {"resourceVersion": str(revision)}
@@ -191,14 +208,37 @@ class KindRoutes:
     async def _written(self, request: Request, target: Target, written: Written, body: Body) -> Response:
         audit_note(request.scope).written = written
         value = written.object
+        await self._in_force(target, written, dry_run=audit_note(request.scope).dry_run)
         if not audit_note(request.scope).dry_run:
             value = self._shown(target, value)
         elif "resourceVersion" in value["metadata"]:  # it is what it would be, its status is that of what there is
             key = key_of(target, value)
             with suppress(NotFound):
                 value = with_status(value, self._statuses.of(key, await self._store.get(key)))
+        if written.secret:
+            value = {**value, "status": {"token": written.secret}}
         code = 201 if written.made else 200
         return _answer(request, value, code, (*body.warnings, *written.warnings))
+
+    def _writing(self, request: Request, verb: str, *, applying: bool = False) -> tuple[Target, WriteOptions]:
+        """As ``_changing``, for what has a body: also how it is read, who owns what it changes, and who judges it."""
+        target, dry_run = _changing(request)
+        guard = self._guard(request, target, verb)
+        agent = request.headers.get("user-agent", "")
+        options = write_options(request.query_params, agent, applying=applying, dry_run=dry_run)
+        return target, replace(options, judge=guard)
+
+    def _guard(self, request: Request, target: Target, verb: str, name: str = "", tier: str = "") -> Guard:
+        """Who asks may do this with some object at least. Raises Failure 403, 503."""
+        guard = Guard(self._access, caller_of(request.scope), asked(target, verb, name), target)
+        guard.enter(tier)
+        held_while(request.scope, guard.stands)
+        return guard
+
+    async def _in_force(self, target: Target, written: Written, *, dry_run: bool) -> None:
+        """Return once the change counts for who asks next."""
+        if target.kind.is_access and not dry_run:
+            await self._access.settled(target.kind, int(written.object["metadata"]["resourceVersion"]))
 
     def _shown(self, target: Target, value: Object) -> Object:
         return shown(self._statuses, target.kind.collection, value)
@@ -231,13 +271,6 @@ def _changing(request: Request) -> tuple[Target, bool]:
     note.dry_run = _is_dry(request.query_params.getlist("dryRun"))
     note.admit()
     return target, note.dry_run
-
-
-def _writing(request: Request, *, applying: bool = False) -> tuple[Target, WriteOptions]:
-    """The same for what has a body: also how it is read, and who owns what it changes."""
-    target, dry_run = _changing(request)
-    agent = request.headers.get("user-agent", "")
-    return target, write_options(request.query_params, agent, applying=applying, dry_run=dry_run)
 
 
 def _is_dry(values: Iterable[Any]) -> bool:

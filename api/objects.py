@@ -9,10 +9,13 @@ from typing import Any
 
 from api.apply.owners import stamped
 from api.failures import Failure, bad_request
+from api.judging import ANYTHING, Judge
 from api.metadata import Stated, created, generated_name, replaced, stated_revision, taken_apart
 from api.options import WriteOptions
 from api.ownership import applied_over, owned_after_apply, owned_after_update, owned_from_start, without_nulls
 from api.threads import LARGE, done
+from api.tokensecrets import with_hash_of, with_secret
+from dnsguard.access.builtin import BUILTIN_NAMES, BUILTIN_ROLES
 from dnsguard.resources import (
     KINDS,
     InvalidResource,
@@ -28,7 +31,9 @@ from dnsguard.resources import (
     to_dict,
     warnings,
 )
+from dnsguard.resources.accesstoken import AccessToken
 from dnsguard.resources.metadata import ObjectMeta
+from dnsguard.resources.rbac import ClusterRole
 from dnsguard.resources.references import BUILTINS, deletion_causes, reference_causes, reference_warnings
 from dnsguard.resources.unknown import without_unknown
 from dnsguard.store.interface import AlreadyExists, Conflict, Key, NotFound, Object, Store
@@ -73,6 +78,9 @@ class Written:
     made: bool = False
     """It did not exist before."""
 
+    secret: str = ""
+    """Of an access token that was made."""
+
 
 DEFAULTS = WriteOptions()
 
@@ -96,13 +104,17 @@ class Objects:
         """Held by writes of policies, which refer to tiers, and by deletions of tiers."""
 
     async def ensure_builtins(self) -> None:
-        """Create the built-in objects that do not exist yet. Raises StoreUnavailable."""
-        for resource in BUILTINS:
-            target = Target(kind_of_resource(resource), resource.namespace)
+        """Create the built-in objects that do not exist yet, and put built-in roles right that were others before.
+
+        Raises StoreUnavailable.
+        """
+        for resource in (*BUILTINS, *BUILTIN_ROLES):
+            kind = kind_of_resource(resource)
             try:
-                await self.create(target, to_dict(resource))
+                await self.create(Target(kind, resource.namespace), to_dict(resource))
             except AlreadyExists:
-                continue
+                if kind.is_access:
+                    await self.replace(Target(kind, resource.namespace, resource.name), to_dict(resource))
 
     async def create(self, target: Target, data: Any, size: int = 0, options: WriteOptions = DEFAULTS) -> Written:
         """``size``: bytes that the data came in. Raises Failure, InvalidResource, AlreadyExists, StoreUnavailable."""
@@ -154,12 +166,24 @@ class Objects:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    async def delete(self, target: Target, preconditions: Preconditions, *, dry_run: bool = False) -> Written:
+    async def delete(
+        self, target: Target, preconditions: Preconditions, *, dry_run: bool = False, judge: Judge = ANYTHING
+    ) -> Written:
         """Raises Failure, NotFound, Conflict, StoreUnavailable."""
         if target.kind.model is not Tier:
-            return await self._delete(target, preconditions, dry_run=dry_run)
+            return await self._delete(target, preconditions, judge, dry_run=dry_run)
         async with self._references:
-            return await self._delete(target, preconditions, dry_run=dry_run)
+            return await self._delete(target, preconditions, judge, dry_run=dry_run)
+
+    async def judged(self, target: Target, judge: Judge) -> Object:
+        """The object as it is, once the judge has seen it. Raises Failure, NotFound."""
+        try:
+            current = await self._store.get(target.key)
+        except NotFound:
+            judge.absent()
+            raise
+        judge.before(current)
+        return current
 
     def _stamp(self) -> str:
         return stamped(self._now())
@@ -176,6 +200,10 @@ class Objects:
                 data["metadata"]["name"] = generated_name(stated.generate_name)
             read = await _read(data, target, size, options)
             value = own(created(read.value, self._new_uid(), self._now()), stated)
+            secret = ""
+            if target.kind.model is AccessToken:
+                value, secret = with_secret(value)
+            options.judge.after(None, value, named=not generating)
             key = Key(target.kind.collection, read.resource.namespace, read.resource.name)
 
             async def write(key: Key = key, value: Object = value) -> Object:
@@ -185,7 +213,8 @@ class Objects:
                 return await self._store.create(key, value)
 
             try:
-                return replace(await self._referring(read, write), made=True)
+                written = await self._referring(read, write)
+                return replace(written, made=True, secret="" if options.dry_run else secret)
             except AlreadyExists:
                 if not generating or attempt == ATTEMPTS - 1:
                     raise
@@ -210,7 +239,7 @@ class Objects:
         own: Callable[[Object, Object, Stated], Object],
     ) -> Written:
         for attempt in range(ATTEMPTS):
-            current = await self._store.get(target.key)
+            current = await self.judged(target, options.judge)
             before = str(current["metadata"]["resourceVersion"])
             revision = int(before)
             changed = await _changed(change, current, size)
@@ -221,7 +250,11 @@ class Objects:
                 raise bad_request(
                     f"metadata.name is {read.resource.name!r}, the path says {target.name!r}: correct one"
                 )
-            value = own(replaced(read.value, current), current, stated)
+            value = replaced(read.value, current)
+            if target.kind.model is AccessToken:
+                value = with_hash_of(value, current)
+            value = own(value, current, stated)
+            options.judge.after(current, value)
 
             async def write(value: Object = value, revision: int = revision) -> Object:
                 return value if options.dry_run else await self._store.update(target.key, value, revision)
@@ -247,9 +280,9 @@ class Objects:
                 raise InvalidResource(f"{resource.kind} {name}", causes)
             return Written(await write(), warnings=(*read.warnings, *reference_warnings(resource, tiers)))
 
-    async def _delete(self, target: Target, preconditions: Preconditions, *, dry_run: bool) -> Written:
+    async def _delete(self, target: Target, preconditions: Preconditions, judge: Judge, *, dry_run: bool) -> Written:
         for attempt in range(ATTEMPTS):
-            current = await self._store.get(target.key)
+            current = await self.judged(target, judge)
             before = str(current["metadata"]["resourceVersion"])
             _require(target, current, preconditions.uid, preconditions.resource_version)
             await self._refuse_deletion(target)
@@ -270,6 +303,8 @@ class Objects:
             held = await self._policies_of(target.name)
         elif target.kind.model is Namespace:
             held = await self._objects_in(target.name)
+        elif target.kind.model is ClusterRole and target.name in BUILTIN_NAMES:
+            raise Failure(403, "Forbidden", f"clusterrole {target.name} is built in and cannot be deleted")
         elif target.kind.model is not Profile:
             return
         if causes := deletion_causes(_identity(target, {}), held):

@@ -7,6 +7,7 @@ from enum import StrEnum
 from starlette.datastructures import QueryParams
 
 from api.failures import Failure
+from api.judging import ANYTHING, Judge
 from api.queries import is_true
 from dnsguard.resources import Cause
 
@@ -41,6 +42,8 @@ class WriteOptions:
 
     force: bool = False
     """An apply takes over fields of others."""
+
+    judge: Judge = ANYTHING
 
     @property
     def lenient(self) -> bool:

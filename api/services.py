@@ -12,6 +12,7 @@ from api.effective import Effective
 from api.explaining import ExplainQuery, Explanation
 from api.models import EndpointStates, LeaseStates, StatusReport
 from api.statuses import NO_STATUSES, Statuses
+from dnsguard.access.grants import MASTERS
 from dnsguard.errors import DnsguardError
 from dnsguard.observe.exposition import Metric
 from dnsguard.store.interface import Store
@@ -44,10 +45,9 @@ class Caller:
 
     name: str
     groups: tuple[str, ...] = ()
+    token: str = ""
+    """The uid of the access token that it showed; empty for who came in another way."""
 
-
-MASTERS = "system:masters"
-"""The group that may do everything, whatever roles say."""
 
 AUTHENTICATED = "system:authenticated"
 """The group of everybody whom the gate knows; it adds it."""
@@ -63,7 +63,9 @@ class TokenVerifier(Protocol):
     """Tells who holds a token."""
 
     def __call__(self, token: str, /) -> Caller | None:
-        """``None`` for a token that is unknown. Takes the same time whether it is nearly right or quite wrong."""
+        """``None`` for a token that is unknown. Raises Failure 503 while that cannot be told.
+
+        Takes the same time whether it is nearly right or quite wrong."""
 
 
 class Explain(Protocol):

@@ -40,9 +40,9 @@ def in_some_tier(rights: Rights, ask: Ask) -> bool:
     """Whether there is a tier, or could be, in which it may be done."""
     tiers = rights.names("get", GROUP, "tiers")
     names = rights.names(ask.verb, GROUP, f"tier.{ask.resource}", ask.namespace)
-    if not tiers:
+    if not tiers or not names:
         return False
-    if names.hold(ask.name):
+    if names.hold(ask.name) or ask.verb == "create":  # what it will be called is not known yet
         return True
     whole = {name[:-2] for name in names.named if name.endswith(".*")}
     return bool(whole if tiers.any else whole & tiers.named)

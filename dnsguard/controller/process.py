@@ -222,6 +222,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         log.info("API on %s, token in %s, state in %s", settings.api_url, settings.token_file, settings.state_dir)
         work = {
             "enforcement": enforcer.run(),
+            "access": app.state.access.follow(),
             "store": follow(store, inputs, changed, kept.failed),
             "addresses": watch_addresses(lambda: inputs.resources, enforcer.wake),
             "interception": diverting.run(),

@@ -1,5 +1,6 @@
 """The whole API in this process, on the reference store, with a clock that stands still."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -212,12 +213,15 @@ def world() -> World:
 async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
     app = world.app()
     await app.state.objects.ensure_builtins()
+    following = asyncio.create_task(app.state.access.follow())
+    await app.state.access.loaded()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False),
         base_url="http://dnsguard.example.org",
         headers={"Authorization": f"Bearer {TOKEN}"},
     ) as client:
         yield client
+    following.cancel()
 
 
 def network_set(name: str = "partners", **spec: Any) -> dict[str, Any]:

@@ -30,7 +30,12 @@ async def test_every_kind_makes_the_round(client: httpx.AsyncClient, world: Worl
     name, place = sample["metadata"]["name"], collection(kind)
     made = await client.post(place, json=sample)
     assert made.status_code == 201, made.text
-    assert made.json().get("spec") == sample.get("spec")
+    if kind.kind == "AccessToken":  # what of it is shown once is seen in test_tokens_of_users
+        made = await client.get(f"{place}/{name}")
+        sample = {**sample, "spec": {**sample["spec"], "hash": made.json()["spec"]["hash"]}}
+    assert {field: made.json().get(field) for field in sample.keys() - {"metadata"}} == {
+        field: part for field, part in sample.items() if field != "metadata"
+    }
     revision = made.json()["metadata"]["resourceVersion"]
     key = Key(kind.collection, "shop" if kind.namespaced else "", name)
     assert await world.store.get(key) == made.json() == (await client.get(f"{place}/{name}")).json()

@@ -8,12 +8,17 @@ import httpx
 import pytest
 import yaml
 
+from dnsguard.access.builtin import BUILTIN_ROLES
+from dnsguard.resources.references import BUILTINS
 from dnsguard.store.interface import Key, NotFound, StoreUnavailable
 from tests.unit.api.conftest import SETS, V3, World, network_set, policy, tier
 
 POLICIES = f"{V3}/namespaces/shop/networkpolicies"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
+
+FIRST = len(BUILTINS) + len(BUILTIN_ROLES)
+"""Objects that are there before a test makes one."""
 
 
 def failure(response: httpx.Response) -> tuple[int, str, str]:
@@ -38,10 +43,10 @@ async def test_an_object_is_created_with_what_the_server_sets(client: httpx.Asyn
             "name": "partners",
             "namespace": "shop",
             "labels": {"role": "partner"},
-            "uid": "uid-5",
+            "uid": f"uid-{FIRST}",
             "generation": 1,
             "creationTimestamp": "2026-01-02T03:04:05Z",
-            "resourceVersion": "6",
+            "resourceVersion": str(FIRST + 1),
             "managedFields": [
                 {
                     "manager": "python-httpx",
@@ -117,11 +122,11 @@ async def test_replacing_counts_generations_and_keeps_what_the_server_set(client
     made["metadata"]["managedFields"] = [{"manager": "somebody"}]
     second = (await client.put(f"{SETS}/partners", json=made)).json()
     assert second["metadata"]["creationTimestamp"] == "2026-01-02T03:04:05Z"
-    assert (second["metadata"]["generation"], second["metadata"]["resourceVersion"]) == (2, "7")
+    assert (second["metadata"]["generation"], second["metadata"]["resourceVersion"]) == (2, str(FIRST + 2))
     assert [entry["manager"] for entry in second["metadata"]["managedFields"]] == ["python-httpx"]
     second["metadata"]["labels"]["more"] = "x"
     third = (await client.put(f"{SETS}/partners", json=second)).json()
-    assert (third["metadata"]["generation"], third["metadata"]["resourceVersion"]) == (2, "8")
+    assert (third["metadata"]["generation"], third["metadata"]["resourceVersion"]) == (2, str(FIRST + 3))
     assert (await client.put(f"{SETS}/partners", json=third)).json() == third
 
 
@@ -130,7 +135,7 @@ async def test_a_stale_resource_version_is_refused_and_changes_nothing(client: h
     await client.put(f"{SETS}/partners", json=network_set(nets=[]))
     stale = await client.put(f"{SETS}/partners", json=first)
     assert failure(stale)[:2] == (409, "Conflict")
-    assert "is at resourceVersion 7, not 6: read it again" in stale.text
+    assert f"is at resourceVersion {FIRST + 2}, not {FIRST + 1}: read it again" in stale.text
     assert (await client.get(f"{SETS}/partners")).json()["spec"] == {"nets": []}
 
 
@@ -345,7 +350,7 @@ async def test_lists_are_chosen_from(client: httpx.AsyncClient, query: str, name
         await client.post(SETS, json=body)
     listed = (await client.get(f"{SETS}?{query}")).json()
     assert [item["metadata"]["name"] for item in listed["items"]] == names
-    assert listed["metadata"] == {"resourceVersion": "8"}
+    assert listed["metadata"] == {"resourceVersion": str(FIRST + 3)}
     assert (await client.get(f"{V3}/networksets?{query}")).json() == listed
 
 
@@ -548,23 +553,23 @@ async def test_every_change_is_audited(client: httpx.AsyncClient, world: World) 
     await client.post(SETS, json=network_set("b"))
     await client.delete(SETS)
 
-    def version(value: dict[str, Any] | None) -> str:
-        return value["metadata"]["resourceVersion"] if value else ""
+    def version(value: dict[str, Any] | None) -> int:
+        return int(value["metadata"]["resourceVersion"]) - FIRST if value else 0
 
     seen = [(r.verb, r.place, r.code, version(r.before), version(r.after)) for r in world.audit]
     assert seen == [
-        ("create", "networksets/shop/partners", 201, "", "6"),
-        ("update", "networksets/shop/partners", 200, "6", "7"),
-        ("patch", "networksets/shop/partners", 200, "7", "8"),
-        ("update", "networksets/shop/partners", 422, "", ""),
-        ("delete", "networksets/shop/partners", 200, "8", ""),
-        ("create", "networksets/shop/a", 201, "", "10"),
-        ("create", "networksets/shop/b", 201, "", "11"),
-        ("delete", "networksets/shop/a", 200, "10", ""),
-        ("delete", "networksets/shop/b", 200, "11", ""),
-        ("deletecollection", "networksets/shop", 200, "", ""),
+        ("create", "networksets/shop/partners", 201, 0, 1),
+        ("update", "networksets/shop/partners", 200, 1, 2),
+        ("patch", "networksets/shop/partners", 200, 2, 3),
+        ("update", "networksets/shop/partners", 422, 0, 0),
+        ("delete", "networksets/shop/partners", 200, 3, 0),
+        ("create", "networksets/shop/a", 201, 0, 5),
+        ("create", "networksets/shop/b", 201, 0, 6),
+        ("delete", "networksets/shop/a", 200, 5, 0),
+        ("delete", "networksets/shop/b", 200, 6, 0),
+        ("deletecollection", "networksets/shop", 200, 0, 0),
     ]
-    assert [r.revision for r in world.audit] == [6, 7, 8, 0, 9, 10, 11, 12, 13, 0]
+    assert [r.revision and r.revision - FIRST for r in world.audit] == [1, 2, 3, 0, 4, 5, 6, 7, 8, 0]
     assert {(r.user, r.time) for r in world.audit} == {("admin", "2026-01-02T03:04:05.000678+00:00")}
     assert "spec.nets[0]" in world.audit[3].message
 

@@ -13,6 +13,7 @@ from api.answers import JSON, as_json
 from api.auditing import Auditing, failed
 from api.catalogue import CatalogueRoutes
 from api.failures import Failure, failure_of
+from api.followers import Followers
 from api.gate import Gate
 from api.kinds import KindRoutes
 from api.objects import Objects
@@ -37,7 +38,8 @@ def create_app(services: Services) -> FastAPI:
 
     ``app.state.objects.ensure_builtins()`` creates what exists from the first start: call it before serving.
     ``app.state.access.follow()`` learns of roles and tokens: without that task `system:masters` alone is let in.
-    ``app.state.streams.close()`` ends open watches: call it before the server waits for its connections.
+    ``app.state.streams.close()`` ends open watches and ``app.state.followers.close()`` who follows logs: call them
+    before the server waits for its connections.
     """
     app = FastAPI(
         title="dnsguard",
@@ -55,13 +57,15 @@ def create_app(services: Services) -> FastAPI:
     services = replace(services, tokens=EitherToken(services.tokens, access.caller_with))
     objects = Objects(services.store, services.now, services.new_uid)
     streams = Streams(services.store, services.bookmark_interval, services.statuses, services.now)
+    followers = Followers()
     app.state.objects = objects
     app.state.streams = streams
+    app.state.followers = followers
     app.state.access = access
     app.include_router(KindRoutes(services.store, objects, streams, services.statuses, access, services.now).router())
     traffic = Traffic()
     described = [
-        ViewRoutes(services).router(),
+        ViewRoutes(services, followers).router(),
         SetUserRoutes(services.store).router(),
         ScrapeRoute(services.metrics, traffic).router(),
     ]

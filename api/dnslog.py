@@ -1,24 +1,29 @@
 """The DNS log over HTTP."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.failures import bad_request
-from api.lines import LINES, Following, last_asked
+from api.followers import Followers
+from api.following import follow_log, is_followed
+from api.lines import LINES, last_asked
 from api.queries import is_true
 from api.services import DnsLog, DnsLogQuestion
 from dnsguard.domains import DomainPattern, DomainPatternError
 
 
-async def answer_dns_log(log: DnsLog, request: Request) -> Response:
+async def answer_dns_log(log: DnsLog, request: Request, followers: Followers) -> Response:
     """One JSON object a line. ``?last=`` so many; ``client=``, ``name=`` (a domain pattern) and ``denied=true`` choose;
     ``follow=true`` goes on with what comes, and nothing is missed once the head of the response is there."""
     query = request.query_params
     question = _question(query)
-    if is_true(query, "follow"):
-        return Following(await log.follow(question))
+    if is_followed(request):
+        return await follow_log(
+            request, followers, "dns", question.last, lambda last: log.follow(replace(question, last=last))
+        )
     return Response("".join(f"{line}\n" for line in await log.recent(question)), media_type=LINES)
 
 

@@ -1,26 +1,30 @@
 """Denied packets over HTTP, and what Log rules show."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.failures import bad_request
-from api.lines import LINES, Following, last_asked
-from api.queries import is_true
+from api.followers import Followers
+from api.following import follow_log, is_followed
+from api.lines import LINES, last_asked
 from api.services import PacketQuestion, Packets
 
 ACTIONS: Final = {"deny": "Deny", "log": "Log", "all": ""}
 
 
-async def answer_packets(packets: Packets, request: Request) -> Response:
+async def answer_packets(packets: Packets, request: Request, followers: Followers) -> Response:
     """One JSON object a line. ``?last=`` so many; ``client=`` and ``action=`` choose; ``follow=true`` goes on with what
     comes, and nothing is missed once the head of the response is there."""
     query = request.query_params
     question = _question(query)
-    if is_true(query, "follow"):
-        return Following(await packets.follow(question))
+    if is_followed(request):
+        return await follow_log(
+            request, followers, "denied", question.last, lambda last: packets.follow(replace(question, last=last))
+        )
     return Response("".join(f"{line}\n" for line in await packets.recent(question)), media_type=LINES)
 
 

@@ -16,11 +16,14 @@ from api.dnslog import answer_dns_log
 from api.effective import Effective
 from api.explaining import ExplainQuery, Explanation
 from api.failures import Failure, bad_request
+from api.followers import Followers
+from api.following import follow_value, is_followed
 from api.lines import LINES
 from api.models import EndpointStates, LeaseStates, StatusReport, View
 from api.packets import answer_packets
 from api.queries import is_true
 from api.services import Services, StatsQuestion
+from api.statuschanges import StatusChanges
 from dnsguard.resources import Cause
 
 COUNTED_KINDS: Final = (
@@ -32,8 +35,10 @@ COUNTED_KINDS: Final = (
 class ViewRoutes:
     """The read models as routes."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, followers: Followers) -> None:
         self._services = services
+        self._followers = followers
+        self._status_changes = StatusChanges(services.status)
 
     def router(self) -> APIRouter:
         """The routes, described at ``/openapi.json``."""
@@ -73,7 +78,10 @@ class ViewRoutes:
         return await asyncio.to_thread(_answer, request, await self._services.effective(query["endpoint"]))
 
     async def status(self, request: Request) -> Response:
-        """How the whole is: what is enforced, by whom, and what is wrong."""
+        """How the whole is: what is enforced, by whom, and what is wrong; ``follow=true`` goes on with it whenever it
+        is different, a second later at most."""
+        if is_followed(request):
+            return await follow_value(request, self._followers, "status", self._status_changes.follow)
         return _answer(request, await self._services.status())
 
     async def endpoints(self, request: Request) -> Response:
@@ -108,19 +116,19 @@ class ViewRoutes:
         """Who asked what and what became of it, one JSON object a line: the newest ``?last=`` records (100), oldest
         first; ``client=`` (an endpoint or address), ``name=`` (a domain pattern) and ``denied=true`` choose among them;
         ``follow=true`` goes on with what comes."""
-        return await answer_dns_log(self._services.dns_log, request)
+        return await answer_dns_log(self._services.dns_log, request, self._followers)
 
     async def denied(self, request: Request) -> Response:
         """Whose packets were denied, to what and by which rule, one JSON object a line: the newest ``?last=`` records
         (100), oldest first; ``client=`` (an endpoint or address, at either end) chooses among them; ``action=Log`` is
         for what Log rules show, ``All`` for both; ``follow=true`` goes on with what comes."""
-        return await answer_packets(self._services.packets, request)
+        return await answer_packets(self._services.packets, request, self._followers)
 
     async def audit(self, request: Request) -> Response:
         """Who changed what, from where, and with which result; denied attempts, too. One JSON object a line, shaped as
         Kubernetes' audit events: the newest ``?last=`` records (100), oldest first; ``user=`` and ``denied=true``
         choose among them; ``follow=true`` goes on with what comes."""
-        return await answer_audit(self._services.audit, request)
+        return await answer_audit(self._services.audit, request, self._followers)
 
 
 def _answer(request: Request, view: View) -> Response:

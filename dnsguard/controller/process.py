@@ -241,6 +241,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             for task in running:
                 task.cancel()
             await app.state.streams.close()
+            app.state.followers.close()
             dns_log.close()
             audit.end_following()
             packets.shown.close()

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from api.dnslog import answer_dns_log
-from api.services import DnsLogQuestion
+from api.followers import Followers
+from api.services import ADMIN, DnsLogQuestion
 from tests.unit.api.conftest import FakeDnsLog
 
 
@@ -43,8 +44,9 @@ async def test_the_head_of_what_is_followed_waits_until_nothing_is_missed() -> N
             yield ""
             yield line
 
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"follow=true", "headers": []}
-    response = await answer_dns_log(Slow(), Request(scope))
+    scope: dict[str, object] = {"type": "http", "method": "GET", "path": "/", "query_string": b"follow=true", "headers": []}
+    scope["state"] = {"caller": ADMIN}
+    response = await answer_dns_log(Slow(), Request(scope), Followers())
     answering = asyncio.create_task(response(scope, asyncio.Event().wait, sent.put))  # type: ignore[arg-type]
     for _ in range(20):
         await asyncio.sleep(0)

@@ -13,10 +13,12 @@ _BOOLEAN: Final = {"type": "boolean"}
 _LAST: Final = parameter(
     "last", "How many of the newest records.", {"type": "integer", "minimum": 0, "maximum": MOST, "default": USUAL}
 )
-_FOLLOW: Final = parameter("follow", "Go on with what comes.", _BOOLEAN)
+_FOLLOW: Final = parameter("follow", "Go on with what comes; who takes `text/event-stream` always does.", _BOOLEAN)
+_RESUME: Final = parameter("Last-Event-ID", "Of a reader of events that comes back.", string(), place="header")
 _CLIENT: Final = parameter("client", "An endpoint as `namespace/name`, or an address.", string())
 
 PARAMETERS: Final[Mapping[str, tuple[Described, ...]]] = {
+    "/v1/status": (_FOLLOW,),
     "/v1/endpoints": (parameter("namespace", "Only those of one namespace.", string()),),
     "/v1/effective": (
         parameter("endpoint", "`NAMESPACE/NAME`, or the name of a host endpoint.", string(minLength=1))
@@ -39,17 +41,20 @@ PARAMETERS: Final[Mapping[str, tuple[Described, ...]]] = {
         parameter("name", "Only names that this domain pattern matches.", string()),
         parameter("denied", "Only what was refused or failed.", _BOOLEAN),
         _FOLLOW,
+        _RESUME,
     ),
     "/v1/denied": (
         _LAST,
         _CLIENT,
         parameter("action", "What was denied, what Log rules show, or both.", string(enum=list(ACTIONS))),
         _FOLLOW,
+        _RESUME,
     ),
     "/v1/audit": (
         _LAST,
         parameter("user", "Only what this user did.", string()),
         parameter("denied", "Only what was refused.", _BOOLEAN),
         _FOLLOW,
+        _RESUME,
     ),
 }

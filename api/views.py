@@ -14,6 +14,7 @@ from api.bodies import body_value
 from api.counted import StatsReport
 from api.dnslog import answer_dns_log
 from api.effective import Effective
+from api.eventstream import EVENTS
 from api.explaining import ExplainQuery, Explanation
 from api.failures import Failure, bad_request
 from api.followers import Followers
@@ -47,12 +48,13 @@ class ViewRoutes:
         router.add_api_route(
             "/explain", self.explain, methods=["POST"], response_model=Explanation, openapi_extra=asked
         )
+        text = {"schema": {"type": "string"}}
+        lines: dict[int | str, dict[str, Any]] = {200: {"content": {LINES: text, EVENTS: text}}}
         router.add_api_route("/effective", self.effective, methods=["GET"], response_model=Effective)
-        router.add_api_route("/status", self.status, methods=["GET"], response_model=StatusReport)
+        router.add_api_route("/status", self.status, methods=["GET"], response_model=StatusReport, responses=lines)
         router.add_api_route("/endpoints", self.endpoints, methods=["GET"], response_model=EndpointStates)
         router.add_api_route("/leases", self.leases, methods=["GET"], response_model=LeaseStates)
         router.add_api_route("/stats", self.stats, methods=["GET"], response_model=StatsReport)
-        lines: dict[int | str, dict[str, Any]] = {200: {"content": {LINES: {"schema": {"type": "string"}}}}}
         router.add_api_route("/dns-log", self.dns_log, methods=["GET"], response_class=Response, responses=lines)
         router.add_api_route("/denied", self.denied, methods=["GET"], response_class=Response, responses=lines)
         router.add_api_route("/audit", self.audit, methods=["GET"], response_class=Response, responses=lines)

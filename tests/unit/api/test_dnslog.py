@@ -44,7 +44,13 @@ async def test_the_head_of_what_is_followed_waits_until_nothing_is_missed() -> N
             yield ""
             yield line
 
-    scope: dict[str, object] = {"type": "http", "method": "GET", "path": "/", "query_string": b"follow=true", "headers": []}
+    scope: dict[str, object] = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"follow=true",
+        "headers": [],
+    }
     scope["state"] = {"caller": ADMIN}
     response = await answer_dns_log(Slow(), Request(scope), Followers())
     answering = asyncio.create_task(response(scope, asyncio.Event().wait, sent.put))  # type: ignore[arg-type]

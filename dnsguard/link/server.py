@@ -13,7 +13,6 @@ from pathlib import Path
 
 from dnsguard.link.codec import Decoder, Message, encode
 from dnsguard.link.difference import difference, is_empty
-from dnsguard.link.listening import bind
 from dnsguard.link.messages import (
     Ack,
     DnsLogQuery,
@@ -35,6 +34,7 @@ from dnsguard.link.messages import (
 )
 from dnsguard.link.shape import LinkProtocolError
 from dnsguard.link.tails import LogTail
+from dnsguard.unixsocket import bind
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class LinkServer:
         self._uses: dict[str, SetUse] = {}
 
     async def start(self) -> None:
-        """Listen, with mode 0600. Raises LinkInUseError, LinkAddressError."""
+        """Listen, with mode 0600. Raises SocketInUseError, SocketAddressError."""
         listener = bind(self._path)
         self._server = await asyncio.start_unix_server(self._serve, sock=listener)
 

@@ -1,4 +1,4 @@
-"""The Unix socket that the controller serves."""
+"""Unix sockets that the controller serves."""
 
 import os
 import socket
@@ -8,18 +8,18 @@ from pathlib import Path
 from dnsguard.errors import DnsguardError
 
 
-class LinkInUseError(DnsguardError):
-    """Another controller serves this socket: there is one for each state directory."""
+class SocketInUseError(DnsguardError):
+    """Another controller serves this socket: there is one for each directory of sockets."""
 
 
-class LinkAddressError(DnsguardError):
+class SocketAddressError(DnsguardError):
     """The socket cannot be made where it is told to be."""
 
 
 def bind(path: Path) -> socket.socket:
     """A bound socket, never open to others for an instant: its inode takes the mode set before bind.
 
-    Raises LinkInUseError, LinkAddressError.
+    Raises SocketInUseError, SocketAddressError.
     """
     try:
         if stat.S_ISSOCK(path.stat().st_mode):
@@ -33,7 +33,7 @@ def bind(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         # A path longer than 107 bytes has no errno, just a text.
-        raise LinkAddressError(f"the link socket {path} cannot be made: {error.strerror or error}") from error
+        raise SocketAddressError(f"the socket {path} cannot be made: {error.strerror or error}") from error
     return listener
 
 
@@ -46,4 +46,6 @@ def _remove_if_dead(path: Path) -> None:
         except ConnectionRefusedError:
             path.unlink()
             return
-    raise LinkInUseError(f"{path} is served by another controller")
+        except OSError:  # its queue is full, or it takes its time: somebody holds it
+            pass
+    raise SocketInUseError(f"{path} is served by another controller")

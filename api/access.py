@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import cast
 
 from api.failures import Failure
-from api.services import Caller
+from api.services import Caller, TokenExpired
 from api.tokens import token_digest
 from dnsguard.access.grants import MASTERS, Binding, Grants
 from dnsguard.access.rights import Rights
@@ -82,9 +82,11 @@ class Access:
         await self._moved.wait()
 
     def caller_with(self, token: str) -> Caller | None:
-        """Who holds an access token that is good now. Raises Failure 503 while that cannot be known."""
+        """Who holds an access token that is good now. Raises TokenExpired, and Failure 503 while nothing is known."""
         found = self._by_digest.get(token_digest(token))
-        if found is not None and not self._is_over(found):
+        if found is not None and self._is_over(found):
+            raise TokenExpired(f"the token of {found.caller.name} has expired: have another one made")
+        if found is not None:
             return found.caller
         if not self.is_loaded:
             raise not_loaded()

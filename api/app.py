@@ -14,12 +14,12 @@ from api.auditing import Auditing, failed
 from api.catalogue import CatalogueRoutes
 from api.failures import Failure, failure_of
 from api.followers import Followers
-from api.gate import Gate
+from api.gate import Gate, caller_of
 from api.kinds import KindRoutes
 from api.objects import Objects
 from api.paths import Paths
 from api.scraping import ScrapeRoute
-from api.services import Services
+from api.services import ANONYMOUS, Services
 from api.sessions import Sessions
 from api.setusers import SetUserRoutes
 from api.streams import Streams
@@ -86,12 +86,13 @@ def _add_health(app: FastAPI, services: Services) -> None:
     for path in ("/healthz", "/livez"):
         app.add_route(path, _alive, methods=["GET"], include_in_schema=False)
 
-    async def ready(_: Request) -> Response:
-        """Needs no token, so it says nothing of what is wrong."""
+    async def ready(request: Request) -> Response:
+        """To whom nobody knows it says one word."""
         report = await services.status()
+        is_known = caller_of(request.scope) != ANONYMOUS
         if not report.ready:
-            return PlainTextResponse("not ready: dnsguard status says why\n", 503)
-        return PlainTextResponse(f"{report.enforcing or 'ok'}\n")
+            return PlainTextResponse("not ready: dnsguard status says why\n" if is_known else "unready\n", 503)
+        return PlainTextResponse(f"{(is_known and report.enforcing) or 'ok'}\n")
 
     app.add_route("/readyz", ready, methods=["GET"], include_in_schema=False)
 

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.audit import AuditRecord, shown
+from api.connection import address_of
 from api.objects import Target, Written, key_of
 from api.services import Caller, Services
 
@@ -58,7 +59,6 @@ class AuditNote:
     def _record(self, verb: str, target: Target | None, written: Written | None, code: int) -> AuditRecord:
         headers = Headers(scope=self.scope)
         caller: Caller | None = self.scope["state"].get("caller")
-        client = self.scope.get("client")
         query = self.scope.get("query_string", b"").decode("latin-1")
         namespace, name = (target.namespace, target.name) if target else ("", "")
         if target and written:
@@ -70,7 +70,7 @@ class AuditNote:
             id=self.id,
             user=caller.name if caller else "",
             groups=caller.groups if caller else (),
-            source=client[0] if client else "unix",
+            source=address_of(self.scope) or "unix",
             agent=headers.get("user-agent", "")[:200],
             uri=(self.scope["path"] + (f"?{query}" if query else ""))[:500],
             verb=verb,

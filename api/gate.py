@@ -1,20 +1,38 @@
 """What every request passes before a route sees it: authentication, the limit of bodies; and what counts it."""
 
 from dataclasses import replace
-from time import perf_counter
+from math import ceil
+from time import monotonic, perf_counter
 from typing import cast
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import JSON, as_json
-from api.auditing import failed
+from api.auditing import READING, failed
+from api.connection import Connection, address_of, connection_of, site_of
 from api.failures import Failure
-from api.services import ANONYMOUS, AUTHENTICATED, Caller, Services
+from api.origins import foreign_name, foreign_page
+from api.rates import Buckets
+from api.services import ANONYMOUS, AUTHENTICATED, Caller, Services, TokenExpired
 from api.traffic import Traffic
 
 OPEN_PATHS = frozenset({"/healthz", "/livez", "/readyz"})
 """Say that the process lives, or that the whole is ready, and nothing else."""
+
+MAX_HEAD = 16 * 1024
+"""Bytes of a request's line and headers."""
+
+FAILURES = 1.0
+"""Requests a second without a valid token of one address, and ``FAILURE_BURST`` at once. A valid one is always taken:
+whoever shares an address with others could lock them out otherwise, and 256 random bits are not guessed."""
+
+FAILURE_BURST = 20.0
+
+VISITS = 20.0
+"""The same of what is open to everybody: probes come once a second or so."""
+
+VISIT_BURST = 100.0
 
 
 def caller_of(scope: Scope) -> Caller:
@@ -29,6 +47,9 @@ class Gate:
         self._app = app
         self._services = services
         self._traffic = traffic
+        self._rates = Buckets(services.api_rate, 2 * services.api_rate)
+        self._failures = Buckets(FAILURES, FAILURE_BURST)
+        self._visits = Buckets(VISITS, VISIT_BURST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,24 +70,60 @@ class Gate:
             await send(message)
 
         headers = Headers(scope=scope)
+        connection = connection_of(scope)
         state["caller"] = ANONYMOUS
         try:
-            caller = self._caller(headers)
+            caller, complaint = self._authenticated(headers, connection)
         except Failure as failure:
             await refuse(failure, scope, answering)
             return
         state["caller"] = caller or ANONYMOUS
-        if caller is None and scope["path"] not in OPEN_PATHS:
-            await refuse(_unauthorized(headers), scope, answering)
-        elif self._announces_too_much(headers):
-            await refuse(self._too_large(), scope, answering)
+        refusal = self._refusal(scope, headers, caller, complaint)
+        if refusal is not None:
+            await refuse(refusal, scope, answering)
         else:
+            if caller is not None:
+                connection.known()
             await self._app(scope, self._limited(receive), answering)
 
-    def _caller(self, headers: Headers) -> Caller | None:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        caller = self._services.tokens(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
-        return caller and replace(caller, groups=(*caller.groups, AUTHENTICATED))
+    def _authenticated(self, headers: Headers, connection: Connection) -> tuple[Caller | None, str]:
+        """Who sends it; if nobody knows, what to say of that. Who sends a token is its holder or nobody: a wrong one
+        does not fall back to whom the connection proves."""
+        given = headers.get("authorization")
+        complaint = "say who you are: send the header 'Authorization: Bearer TOKEN'"
+        if given is None:
+            caller = connection.peer
+        else:
+            scheme, _, token = given.partition(" ")
+            caller = None
+            if given.strip():
+                complaint = "the token is not known here"
+            try:
+                if scheme.lower() == "bearer" and token.strip():
+                    caller = self._services.tokens(token.strip())
+            except TokenExpired as error:
+                complaint = str(error)
+        return (None if caller is None else replace(caller, groups=(*caller.groups, AUTHENTICATED))), complaint
+
+    def _refusal(self, scope: Scope, headers: Headers, caller: Caller | None, complaint: str) -> Failure | None:
+        """Why a request does not get in; None where it does."""
+        is_local = connection_of(scope).is_local
+        if _head_size(scope) > MAX_HEAD:
+            return Failure(431, "BadRequest", f"the request's line and headers are larger than {MAX_HEAD} bytes")
+        if caller is None:
+            is_open = scope["path"] in OPEN_PATHS and scope["method"] in READING
+            site = site_of(address_of(scope))
+            if wait := (self._visits if is_open else self._failures).take(site, monotonic()):
+                return _too_many(f"too many requests of {site or 'strangers'} without a valid token", wait)
+            if not is_open:
+                return _unauthorized(complaint)
+        elif not is_local and (wait := self._rates.take(caller.name, monotonic())):
+            return _too_many(f"{caller.name} sends more than {self._services.api_rate} requests a second", wait)
+        if is_local and (refusal := foreign_name(headers)):
+            return refusal
+        if scope["method"] not in READING and (refusal := foreign_page(headers)):
+            return refusal
+        return self._too_large() if self._announces_too_much(headers) else None
 
     def _announces_too_much(self, headers: Headers) -> bool:
         length = headers.get("content-length", "0")
@@ -94,14 +151,31 @@ class Gate:
 _ALWAYS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
 )
 """Of every answer that does not say otherwise."""
 
 
-def _unauthorized(headers: Headers) -> Failure:
-    missing = not headers.get("authorization")
-    message = "no token: send the header 'Authorization: Bearer TOKEN'" if missing else "the token is not known here"
+def _head_size(scope: Scope) -> int:
+    """Bytes of a request's line and headers, about."""
+    size = len(scope["raw_path"]) + len(scope["query_string"])
+    return size + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+
+
+def _unauthorized(message: str) -> Failure:
     return Failure(401, "Unauthorized", message, headers={"WWW-Authenticate": 'Bearer realm="dnsguard"'})
+
+
+def _too_many(message: str, wait: float) -> Failure:
+    seconds = max(1, ceil(wait))
+    return Failure(
+        429,
+        "TooManyRequests",
+        f"{message}: try again in {seconds} s",
+        details={"retryAfterSeconds": seconds},
+        headers={"Retry-After": str(seconds)},
+    )
 
 
 async def refuse(failure: Failure, scope: Scope, send: Send) -> None:

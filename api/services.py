@@ -59,13 +59,18 @@ ANONYMOUS = Caller("system:anonymous", ("system:unauthenticated",))
 """Who asks for what is open to everybody, and does not say who it is."""
 
 
+class TokenExpired(DnsguardError):
+    """The token was good once. Only its holder is told so."""
+
+
 class TokenVerifier(Protocol):
     """Tells who holds a token."""
 
     def __call__(self, token: str, /) -> Caller | None:
-        """``None`` for a token that is unknown. Raises Failure 503 while that cannot be told.
+        """``None`` for a token that is unknown. Raises TokenExpired, and Failure 503 while nothing can be told.
 
-        Takes the same time whether it is nearly right or quite wrong."""
+        Takes the same time whether it is nearly right or quite wrong.
+        """
 
 
 class Explain(Protocol):
@@ -221,6 +226,9 @@ class Services:
     """Of the program, as `/version` and `/v1/status` show it."""
 
     statuses: Statuses = NO_STATUSES
+
+    api_rate: int = 500
+    """Requests a second of one caller, and twice as many at once; over the Unix socket there is no limit."""
 
     max_body: int = 3 * 1024 * 1024
     """Bytes. What Kubernetes takes (3 MiB); a network set of 10 000 CIDRs is a tenth of it."""

@@ -8,6 +8,10 @@ SYSTEM_STATE = Path("/var/lib/dnsguard")
 SYSTEM_RUN = Path("/run/dnsguard")
 RESOLV_CONF = Path("/etc/resolv.conf")
 TOKEN_FILE = "token"  # noqa: S105 - a file name
+CA_FILE = "api-ca.pem"
+"""Who signs the API's own certificate."""
+
+API_SOCKET = "api.sock"
 DNS_LOG_FILE = "dns-log.jsonl"
 PACKET_LOG_FILE = "packet-log.jsonl"
 AUDIT_FILE = "audit.jsonl"

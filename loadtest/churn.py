@@ -123,7 +123,7 @@ async def _phases(
     world: World, options: Options, place: Site, product: Product, tell: Callable[[str], None]
 ) -> list[Row]:
     witness = Witness(place)
-    writer = Writer(place.node, product.token)
+    writer = Writer(product.socket)
     changer = Changer(world, writer, witness)
     load = _LookUps(place, options.rate)
     rows: list[Row] = []

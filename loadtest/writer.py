@@ -5,14 +5,11 @@ HTTP/1.1 over connections that stay open (RFC 9112), each with one request at a 
 
 import asyncio
 import json
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from time import time_ns
 from typing import Any, NamedTuple
-
-from loadtest.dns.product import API
-from tests.support.netns import Namespace
 
 CONNECTIONS = 16
 
@@ -34,11 +31,10 @@ _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Writer:
     """Belongs to one event loop."""
 
-    def __init__(self, place: Namespace, token: str, where: str = API, count: int = CONNECTIONS) -> None:
-        """To the API that listens there."""
-        self._place = place
-        self._host, _, self._port = where.rpartition(":")
-        self._head = f"Host: {where}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+    def __init__(self, where: Path, count: int = CONNECTIONS) -> None:
+        """To the API behind that Unix socket."""
+        self._where = where
+        self._head = "Host: localhost\r\nContent-Type: application/json\r\n"
         self._free: asyncio.LifoQueue[_Connection | None] = asyncio.LifoQueue()
         for _ in range(count):
             self._free.put_nowait(None)
@@ -82,9 +78,7 @@ class Writer:
     async def _another(self, old: _Connection | None) -> _Connection:
         if old is not None:
             await _closed(old)
-        with self._place.entered():
-            made = socket.create_connection((self._host, int(self._port)))
-        return await asyncio.open_connection(sock=made)
+        return await asyncio.open_unix_connection(self._where)
 
 
 async def _closed(connection: _Connection) -> None:

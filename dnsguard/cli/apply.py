@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.difference import coloured, difference
 from dnsguard.cli.errors import BAD_INPUT, REFUSED, UsageError, code_hint
 from dnsguard.cli.files import add_file_flags, object_name, read_files
@@ -13,7 +14,7 @@ from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.cli.progress import FROM, Progress
 from dnsguard.cli.pruning import Identity, left_over, pruned
 from dnsguard.cli.sending import CONFIGURED, CREATED, PRUNED, UNCHANGED, Applied, Applier
-from dnsguard.cli.server import Server, ServerError, UnreachableError, add_server_flags, object_path
+from dnsguard.cli.server import Server, ServerError, UnreachableError, object_path
 from dnsguard.resources import kind_of_resource
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.errors import REFUSED, CommandError, UsageError
 from dnsguard.cli.records import USUAL, one_line
-from dnsguard.cli.server import Server, add_server_flags
+from dnsguard.cli.server import Server
 from dnsguard.locations import AUDIT_FILE, default_state_dir
 
 

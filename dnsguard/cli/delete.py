@@ -5,9 +5,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 
+from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.errors import REFUSED, UsageError
 from dnsguard.cli.files import add_file_flags, read_files
-from dnsguard.cli.server import Server, ServerError, add_server_flags, object_path
+from dnsguard.cli.server import Server, ServerError, object_path
 from dnsguard.cli.words import kinds_and_names
 from dnsguard.resources import Kind, kind_of_resource
 

@@ -3,9 +3,10 @@
 import argparse
 from collections.abc import Sequence
 
+from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.applying import listing
 from dnsguard.cli.output import add_output_flag, as_text
-from dnsguard.cli.server import Server, add_server_flags
+from dnsguard.cli.server import Server
 
 
 def main(argv: Sequence[str]) -> int:

@@ -7,10 +7,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.errors import BAD_INPUT, CommandError, UsageError
 from dnsguard.cli.names import is_missing, meant_instead
 from dnsguard.cli.output import add_output_flag, as_text
-from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
+from dnsguard.cli.server import Object, Server, ServerError, object_path
 from dnsguard.resources import Kind, kind_named
 
 ENTRIES = "application/vnd.dnsguard.entries+json"

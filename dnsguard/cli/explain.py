@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from ipaddress import IPv6Interface
 from typing import Any
 
+from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.errors import UNWANTED, UsageError
 from dnsguard.cli.explained import explanation
 from dnsguard.cli.output import add_output_flag, as_text
-from dnsguard.cli.server import Server, add_server_flags
+from dnsguard.cli.server import Server
 from dnsguard.resources.portnames import is_port_name
 
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.counted import COUNTED, add_counts, rule_lines
 from dnsguard.cli.errors import REFUSED, CommandError, UsageError
 from dnsguard.cli.output import add_output_flag, as_text
-from dnsguard.cli.server import Object, Server, ServerError, add_server_flags, object_path
+from dnsguard.cli.server import Object, Server, ServerError, object_path
 from dnsguard.cli.table import aligned, columns, rows
 from dnsguard.cli.words import kinds_and_names, kinds_text, meant_as_kinds
 from dnsguard.resources import Kind

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from dnsguard.cli.server import Server, add_server_flags
+from dnsguard.cli.access import add_server_flags
+from dnsguard.cli.server import Server
 
 USUAL = 20
 

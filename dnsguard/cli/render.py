@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Compiled
+from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.errors import UsageError
 from dnsguard.cli.files import read_files
-from dnsguard.cli.server import Server, add_server_flags, object_path
+from dnsguard.cli.server import Server, object_path
 from dnsguard.controller.node import foundation_settings, interface_addresses, plan_settings
 from dnsguard.controller.plugs import plugged
 from dnsguard.dataplane.plan import build_plan

@@ -44,6 +44,7 @@ def whereabouts(settings: Settings) -> str:
             f"  answers DNS on  {', '.join(map(str, settings.listen))}",
             f"  asks            {', '.join(settings.upstreams)}",
             f"  admin API       {settings.api_url}",
+            f"  on this machine {settings.api_socket}",
             f"  token           {settings.token_file}",
             f"  health          http://{settings.health_listen}",
             f"  state           {settings.state_dir}",

@@ -1,4 +1,4 @@
-"""The admin API as a client sees it: addresses, tokens, errors."""
+"""The admin API as a client sees it: requests, answers, errors."""
 
 import argparse
 import json
@@ -6,13 +6,13 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
+from dnsguard.cli.access import Access, access_of
 from dnsguard.cli.errors import FORBIDDEN, UNREACHABLE, CommandError, UsageError
 from dnsguard.cli.transport import Address, BadAddress, NoAnswer, Reply, Transport
-from dnsguard.locations import API_PORT, SYSTEM_STATE, TOKEN_FILE, default_state_dir
+from dnsguard.locations import CA_FILE
 from dnsguard.resources import Cause, Kind
 
 Object = dict[str, Any]
@@ -43,40 +43,25 @@ class UnreachableError(CommandError):
     exit_code = UNREACHABLE
 
 
-def add_server_flags(parser: argparse.ArgumentParser, *, with_settings: bool = False) -> None:
-    """Flags that say which server, and who asks. ``with_settings``: the parser has those of ``settings.add_flags`` too,
-    among them the state directory."""
-    group = parser.add_argument_group("server")
-    group.add_argument("--server", metavar="URL", help="default: $DNSGUARD_SERVER, else http://127.0.0.1:8053")
-    group.add_argument("--token", help="default: $DNSGUARD_TOKEN")
-    group.add_argument(
-        "--token-file", metavar="FILE", help="default: $DNSGUARD_TOKEN_FILE, else `token` in the state directory"
-    )
-    if not with_settings:
-        group.add_argument(
-            "--state-dir",
-            dest="setting_state_dir",
-            metavar="DIRECTORY",
-            help=f"that of `dnsguard run`, for its token; default: $DNSGUARD_STATE_DIR, else for root {SYSTEM_STATE}",
-        )
-
-
 class Server:
     """A connection to one server. Every method raises ServerError and UnreachableError."""
 
-    def __init__(self, url: str, token: str) -> None:
-        self._url = url.rstrip("/")
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "dnsguard"}
+    def __init__(self, access: Access) -> None:
+        """Raises UsageError where the server's name, or a file of certificates, cannot be used."""
+        self._access = access
+        headers = {"Accept": "application/json", "User-Agent": "dnsguard"}
+        if access.token:
+            headers["Authorization"] = f"Bearer {access.token}"
         try:
-            self._transport = Transport(Address.of(self._url), headers, TIMEOUT)
+            address = Address(socket=str(access.socket)) if access.socket else Address.of(access.url)
         except BadAddress as error:
-            raise UsageError(f"--server {url}: {error}") from None
+            raise UsageError(f"--server {access.url}: {error}") from None
+        self._transport = Transport(address, headers, TIMEOUT, access.context())
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Self:
         """The server that flags and environment name. Raises UsageError."""
-        url = arguments.server or environ.get("DNSGUARD_SERVER") or f"http://127.0.0.1:{API_PORT}"
-        return cls(url, _token(arguments, environ))
+        return cls(access_of(arguments, environ))
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +108,7 @@ class Server:
         try:
             with self._transport.stream(path, parameters) as stream:
                 if stream.status >= HTTPStatus.BAD_REQUEST:
-                    raise _refusal(stream.whole())
+                    raise self._refused(stream.whole())
                 if begun is not None:
                     begun()
                 yield from filter(str.strip, stream.lines())
@@ -143,16 +128,47 @@ class Server:
         except NoAnswer as error:
             raise self._unreachable(error) from None
         if reply.status >= HTTPStatus.BAD_REQUEST:
-            raise _refusal(reply)
+            raise self._refused(reply)
         try:
             value = json.loads(reply.body)
         except ValueError:
-            raise ServerError(reply.status, f"{self._url}{path} answers what is no JSON") from None
+            raise ServerError(reply.status, f"{self._name}{path} answers what is no JSON") from None
         warnings = ",".join(reply.headers.get_all("warning") or ())
         return value, tuple(re.sub(r"\\(.)", r"\1", text) for text in _WARNING.findall(warnings))
 
+    @property
+    def _name(self) -> str:
+        return str(self._access.socket or self._access.url)
+
     def _unreachable(self, error: NoAnswer) -> UnreachableError:
-        return UnreachableError(f"{self._url} does not answer ({error}): is `dnsguard run` running there?")
+        if advice := _advice(str(error), self._access):
+            return UnreachableError(f"{self._name}: {advice}")
+        return UnreachableError(
+            f"{self._name} does not answer ({error}){self._access.hint}: is `dnsguard run` running there?"
+        )
+
+    def _refused(self, reply: Reply) -> ServerError:
+        error = _refusal(reply)
+        if error.status == HTTPStatus.UNAUTHORIZED and self._access.token_origin:
+            return ServerError(error.status, f"{error} (it is from {self._access.token_origin})")
+        return error
+
+
+def _advice(reason: str, access: Access) -> str:
+    """What to do where there was a connection, and no understanding; empty where it is something else."""
+    if reason.startswith("its certificate is not trusted"):
+        signer = access.authority or "the authorities that the system trusts"
+        return (
+            f"{reason}, asked {signer}; name with --certificate-authority who signs it (`{CA_FILE}` in the server's"
+            " state directory), and the server as its certificate has it"
+        )
+    if "WRONG_VERSION_NUMBER" in reason or "RECORD_LAYER_FAILURE" in reason:
+        return "speaks no TLS: write http:// if that is wanted"
+    if access.url.startswith("http:") and access.socket is None and "without response" in reason:
+        return "ended the connection without an answer: if it speaks TLS, write https://"
+    if "ALERT" in reason and access.certificate is not None:
+        return f"does not take the client certificate {access.certificate} ({reason}): who signed it?"
+    return ""
 
 
 def object_path(kind: Kind, namespace: str, name: str = "") -> str:
@@ -160,32 +176,6 @@ def object_path(kind: Kind, namespace: str, name: str = "") -> str:
     base = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"
     scope = f"/namespaces/{quote(namespace, safe='')}" if kind.namespaced and namespace else ""
     return f"{base}{scope}/{kind.plural}" + (f"/{quote(name, safe='')}" if name else "")
-
-
-def _token(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
-    """What a flag says goes before what the environment says, whichever of them it is."""
-    flagged = arguments.token_file or arguments.setting_state_dir
-    if token := arguments.token or (None if flagged else environ.get("DNSGUARD_TOKEN")):
-        return _checked(token, "--token")
-    named = arguments.token_file or (None if flagged else environ.get("DNSGUARD_TOKEN_FILE"))
-    state_dir = Path(arguments.setting_state_dir or environ.get("DNSGUARD_STATE_DIR") or default_state_dir(environ))
-    path = Path(named) if named else state_dir / TOKEN_FILE
-    try:
-        return _checked(path.read_text(encoding="utf-8").strip(), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        if not named and isinstance(error, FileNotFoundError):
-            raise UsageError(
-                f"no token yet at {path}: `dnsguard run` writes it when it starts; is it running, with the same"
-                " --state-dir or DNSGUARD_STATE_DIR?"
-            ) from None
-        reason = getattr(error, "strerror", None) or "is no text"
-        raise UsageError(f"no token: {path}: {reason}; name it with --token-file or DNSGUARD_TOKEN_FILE") from None
-
-
-def _checked(token: str, origin: str) -> str:
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise UsageError(f"{origin}: holds no token")
-    return token
 
 
 def _refusal(reply: Reply) -> ServerError:

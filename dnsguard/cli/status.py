@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.errors import REFUSED, UNWANTED
 from dnsguard.cli.output import add_output_flag, as_text
-from dnsguard.cli.server import Server, add_server_flags
+from dnsguard.cli.server import Server
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,18 +1,29 @@
 """The admin API inside the controller's event loop."""
 
+import asyncio
 import contextlib
+import functools
+import logging
+import resource
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from dnsguard.controller.serving.crowd import CONNECTIONS, Crowd
+from dnsguard.controller.serving.door import Door
 from dnsguard.errors import DnsguardError
 from dnsguard.settings import SocketAddress
 
 BACKLOG = 128
 GRACE_SECONDS = 2
 """How long requests that are under way may take at the end. A watch never ends by itself."""
+
+
+UNREAD_SECONDS = 120
 
 
 class ApiAddressError(DnsguardError):
@@ -26,6 +37,9 @@ def bind(listen: SocketAddress) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Inherited by connections. A peer that is gone, or that reads nothing of an answer, is not waited for longer.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1_000)
         listener.bind((str(listen.address), listen.port))
         listener.listen(BACKLOG)
     except OSError as error:
@@ -35,13 +49,28 @@ def bind(listen: SocketAddress) -> socket.socket:
     return listener
 
 
+def room() -> int:
+    """How many connections there may be: `CONNECTIONS`, where the system lets this process have twice as many files. It
+    is asked for them."""
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS
+    if files < wanted:
+        files = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return min(CONNECTIONS, files // 2)
+
+
 class ApiServer(uvicorn.Server):
     """Serves until ``should_exit``; leaves signals to the process."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, contexts: Callable[[], ssl.SSLContext] | None, crowd: Crowd | None = None) -> None:
+        """``contexts`` has the TLS context of each connection over TCP; None: without TLS."""
+        door = functools.partial(Door, contexts, crowd or Crowd(room()))
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # no stranger's noise fills our log
         super().__init__(
             uvicorn.Config(
                 app,
+                http=cast("type[asyncio.Protocol]", door),  # is only called
                 log_config=None,
                 access_log=False,
                 lifespan="off",

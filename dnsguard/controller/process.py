@@ -18,6 +18,7 @@ from importlib.metadata import version
 from api.app import create_app
 from api.services import ADMIN, Services
 from api.tokens import HashedTokens, token_digest
+from dnsguard import unixsocket
 from dnsguard.calc.compiled import Compiled
 from dnsguard.claim import claimed
 from dnsguard.controller.apiserver import ApiServer, bind
@@ -47,6 +48,7 @@ from dnsguard.controller.node import foundation_settings, watch_addresses
 from dnsguard.controller.plugs import Plugs
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.controller.revoking.revocation import Revocation
+from dnsguard.controller.serving.transport import in_the_clear, tls
 from dnsguard.controller.setuses import tell_uses
 from dnsguard.controller.statuses import StatusesModel
 from dnsguard.dataplane.counters import CounterTable
@@ -99,8 +101,12 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         stack.callback(audit.close)
         require_acknowledged(settings.state_dir / STORE_FILE, store.revision, audit)
         await catch_up(store, audit, "changes without a record, for dnsguard ended between the two or the log is new")
+        contexts = tls(settings)
         listener = bind(settings.api_listen)
         stack.callback(listener.close)
+        local = unixsocket.bind(settings.api_socket)
+        stack.callback(settings.api_socket.unlink, missing_ok=True)
+        stack.callback(local.close)
         kept = KeptInputs(settings.state_dir / LAST_VALID_FILE)
         inputs = kept.inputs
         rights = AskingRights(
@@ -152,6 +158,8 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 *bridge_hooks.problems,
                 kept.trouble,
                 audit.problem,
+                "" if contexts is None else contexts.problem,
+                in_the_clear(settings),
                 *diverting.problems,
                 *packets.problems,
             )
@@ -200,6 +208,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 audit=audit,
                 statuses=statuses,
                 version=VERSION,
+                api_rate=settings.api_rate,
             )
         )
         try:
@@ -207,7 +216,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             await catch_up(store, audit, "built-in objects were made")
         except StoreUnavailable as error:
             log.error("built-in objects cannot be stored now, enforcement starts without them: %s", error)
-        api = ApiServer(app)
+        api = ApiServer(app, contexts)
 
         def changed() -> None:
             kept.save_if_needed()
@@ -219,7 +228,13 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             loop.call_soon_threadsafe(enforcer.harmed, sighting)
 
         stack.enter_context(Lookout(sentinel, harmed))
-        log.info("API on %s, token in %s, state in %s", settings.api_url, settings.token_file, settings.state_dir)
+        log.info(
+            "API on %s and %s, token in %s, state in %s",
+            settings.api_url,
+            settings.api_socket,
+            settings.token_file,
+            settings.state_dir,
+        )
         work = {
             "enforcement": enforcer.run(),
             "access": app.state.access.follow(),
@@ -235,7 +250,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         }
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(each, name=name) for name, each in work.items()]
-            serving = tasks.create_task(api.serve(sockets=[listener]), name="api")
+            serving = tasks.create_task(api.serve(sockets=[local, listener]), name="api")
             await stopped.wait()
             log.info("stopping; %s", "removing the table" if settings.on_stop == "Remove" else "the table stays")
             for task in running:
@@ -274,4 +289,5 @@ def files_of(settings: Settings) -> dict[str, str]:
         **({} if settings.packet_log == "Off" else {"packets": str(settings.packet_log_path)}),
         "link": str(settings.link_socket),
         "api": settings.api_url,
+        "api socket": str(settings.api_socket),
     }

@@ -13,6 +13,12 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "node_name": "what endpoints call this machine; default: its host name",
         "api_listen": "address of the admin API",
         "audit": "Require or Try: is a change refused while the audit log cannot be written",
+        "api_tls": "On or Off: is the API served over TLS; its Unix socket never is",
+        "api_cert_file": "PEM file of the API's certificate; default: one of our own making, in the state directory",
+        "api_key_file": "PEM file of its key; default: that of our own making",
+        "api_client_ca_file": "PEM file of who may sign certificates of clients, where CN is the user and O the groups;"
+        " default: nobody",
+        "api_rate": "requests a second of one caller over TCP",
         "health_listen": "address of the forwarder's health and metrics",
         "metrics_series": "series that a metric of rules or of policies may have; with more there is none of them",
     },

@@ -274,6 +274,18 @@ def read_path(value: Any) -> Path:
     return Path(str(value)).expanduser().absolute()
 
 
+def read_file(value: Any) -> Path | None:
+    """A file that can be read, made absolute; `none` for none."""
+    if value is None or str(value).strip() == "none":
+        return None
+    path = read_path(value)
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    return path
+
+
 def read_certificates(value: Any) -> Path | None:
     """A file of certificates in PEM, made absolute; `none` for none of our own."""
     if value is None or str(value).strip() == "none":

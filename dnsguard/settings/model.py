@@ -10,6 +10,7 @@ from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, Fai
 from dnsguard.dataplane.canary import Canary
 from dnsguard.locations import (
     API_PORT,
+    API_SOCKET,
     DENIED_GROUP,
     DNS_LOG_FILE,
     HEALTH_PORT,
@@ -32,6 +33,7 @@ from dnsguard.settings.forms import (
     read_domain,
     read_fail_open,
     read_failsafe_port,
+    read_file,
     read_interface_prefix,
     read_log_group,
     read_mark_mask,
@@ -88,6 +90,23 @@ class Settings(Checked):
     audit: Literal["Require", "Try"] = "Require"
     """Whether a change is refused while the record of it cannot be written. Require: nothing is changed that no record
     tells of. Try: changes go on, and the status says that records are missing."""
+
+    api_tls: Literal["On", "Off"] = "On"
+    """Off sends tokens in the clear: for a proxy on the same machine that does TLS itself."""
+
+    api_cert_file: Annotated[Path | None, PlainValidator(read_certificates)] = None
+    """Certificate of the API with those that lead to its authority, in PEM. None: one of our own making, in the state
+    directory."""
+
+    api_key_file: Annotated[Path | None, PlainValidator(read_file)] = None
+    """The key of it, in PEM and without a password."""
+
+    api_client_ca_file: Annotated[Path | None, PlainValidator(read_certificates)] = None
+    """Who may sign certificates of clients. None: clients have tokens only."""
+
+    api_rate: Annotated[int, PlainValidator(read_count)] = 500
+    """Requests a second of one caller over TCP, and twice as many at once: more than any controller or script of one
+    person sends, and less than keeps the others waiting. Kubernetes' clients send 5 to 50."""
 
     health_listen: Annotated[SocketAddress, PlainValidator(lambda value: read_socket_address(value, HEALTH_PORT))] = (
         SocketAddress(IPv4Address("127.0.0.1"), HEALTH_PORT)
@@ -288,4 +307,9 @@ class Settings(Checked):
     @property
     def api_url(self) -> str:
         """The admin API's address."""
-        return f"http://{self.api_listen}"
+        return f"http{'s' if self.api_tls == 'On' else ''}://{self.api_listen}"
+
+    @property
+    def api_socket(self) -> Path:
+        """Where the administrator of this machine finds the API."""
+        return self.run_dir / API_SOCKET

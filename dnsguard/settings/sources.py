@@ -66,9 +66,22 @@ def settings_from(
     if needs_upstreams:
         settings, more = _with_upstreams(settings, given="upstreams" in given)
         problems += more
+    problems += _half_given(settings)
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def _half_given(settings: Settings) -> list[str]:
+    """What means nothing without something else."""
+    problems: list[str] = []
+    if (settings.api_cert_file is None) != (settings.api_key_file is None):
+        given, missing = ("api_cert_file", "api_key_file")[:: 1 if settings.api_cert_file else -1]
+        problems.append(f"{given}: is given without {missing}: write both, or none to have a certificate made")
+    if settings.api_tls == "Off":
+        files = ("api_cert_file", "api_client_ca_file")
+        problems += [f"{name}: means nothing with api_tls Off" for name in files if getattr(settings, name) is not None]
+    return problems
 
 
 def _problem(fault: Fault, origins: Mapping[str, str]) -> str:
@@ -105,7 +118,9 @@ def _from_file(path: str | None, problems: list[str]) -> list[tuple[str, str, An
 
 
 # Variables of the client commands and of the processes' environment, which are no settings.
-_OTHER_VARIABLES = frozenset({"CONFIG", "SERVER", "TOKEN", "TOKEN_FILE"})
+_OTHER_VARIABLES = frozenset(
+    {"CONFIG", "SERVER", "TOKEN", "TOKEN_FILE", "CERTIFICATE_AUTHORITY", "CLIENT_CERTIFICATE", "CLIENT_KEY"}
+)
 
 
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> list[tuple[str, str, str]]:

@@ -20,6 +20,7 @@ from loadtest.dns.site import LISTEN, UPSTREAM, Site, client, ended, started
 from loadtest.dns.usage import tree
 from loadtest.stored import store
 from tests.support.lab.guard import collection
+from tests.support.localapi import local_client
 
 API = "127.0.0.1:8053"
 PORT = 9000
@@ -51,7 +52,9 @@ class Product:
         self._settings = settings or {}
         self.state = place.directory / "state"
         self.log = place.directory / "dnsguard.log"
-        self._http = httpx.Client(base_url=f"http://{API}", timeout=30, trust_env=False)
+        self.socket = place.directory / "run" / "api.sock"
+        """Of its API."""
+        self._http = local_client(self.socket, 30)
         self._process: subprocess.Popen[bytes] | None = None
         self.changes = 0
         """Made by `changing`, and accepted."""
@@ -87,15 +90,9 @@ class Product:
 
     def tell(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
         """One request. Raises httpx.HTTPError where it is refused."""
-        with self._place.node.entered():
-            answer = self._http.request(method, path, json=body, headers={"Authorization": f"Bearer {self.token}"})
+        answer = self._http.request(method, path, json=body)
         if not answer.is_success:
             raise httpx.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}")
-
-    @property
-    def token(self) -> str:
-        """Of its API."""
-        return (self.state / "token").read_text().strip()
 
     def processes(self) -> dict[str, int]:
         """Process ids by name: the one that was started, ``controller`` and ``forwarder``."""

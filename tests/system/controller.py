@@ -24,9 +24,10 @@ from dnsguard.link.messages import (
     SetUses,
     Snapshot,
 )
+from tests.support.localapi import local_client
 from tests.support.netns import Namespace
 
-API = "http://127.0.0.1:18053"
+API = "127.0.0.1:18053"
 PATIENCE = 20.0
 
 
@@ -46,7 +47,7 @@ class Controller:
         flags = {
             "--state-dir": str(self.directory / "state"),
             "--run-dir": str(self.directory / "run"),
-            "--api-listen": API.removeprefix("http://"),
+            "--api-listen": API,
             "--upstreams": "192.0.2.99",
             "--listen": "192.0.2.53",
             "--node-name": "here",
@@ -54,6 +55,11 @@ class Controller:
         }
         words = [word for flag in flags.items() for word in flag] + list(self._flags)
         self._process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=self._log)
+
+    @property
+    def socket(self) -> Path:
+        """Where its API is, for the administrator."""
+        return self.directory / "run" / "api.sock"
 
     @property
     def pid(self) -> int:
@@ -90,8 +96,7 @@ class Controller:
         return self._answer("GET", path).text
 
     def _answer(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        token = (self.directory / "state" / "token").read_text().strip()
-        with httpx.Client(base_url=API, trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
+        with local_client(self.socket) as client:
             answer = client.request(method, path, json=body)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.support.lab.guard import PROGRAM
+from tests.support.localapi import local_client
 from tests.support.netns import Namespace, namespace
 
 pytestmark = [pytest.mark.xdist_group("attack on the state"), pytest.mark.timeout(120)]
@@ -60,8 +60,8 @@ def test_crafted_files_keep_nothing_from_starting(tmp_path: Path) -> None:
         (state / name).write_text(DEEP)
     with started(state, log):
         await_text(log, "learned.jsonl is ignored", "last-valid.json is ignored", "policy.last-good", "in sync with")
-        token = (state / "token").read_text().strip()
-        status = httpx.get("http://127.0.0.1:8053/v1/status", headers={"Authorization": f"Bearer {token}"}).json()
+        with local_client(state / "run" / "api.sock") as client:
+            status = client.get("/v1/status").json()
         assert status["ready"] or status["problems"]
         second = run_once(*PLACES, "--state-dir", state)
         assert second[0] == 1

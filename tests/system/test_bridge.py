@@ -36,7 +36,7 @@ class Whole(Controller):
         flags = {
             "--state-dir": str(self.directory / "state"),
             "--run-dir": str(self.directory / "run"),
-            "--api-listen": API.removeprefix("http://"),
+            "--api-listen": API,
             "--upstreams": UPSTREAM,
             "--listen": f"{NODE},{NODE6}",
             "--node-name": "here",

@@ -64,7 +64,7 @@ def until(look: Callable[[], Any]) -> Any:
 
 
 def command(guard: Guard, *words: str) -> list[str]:
-    return inside(topology.NODE, [str(PROGRAM), "denied", "--token-file", str(guard.state / "token"), *words])
+    return inside(topology.NODE, [str(PROGRAM), "denied", "--state-dir", str(guard.state), *words])
 
 
 def shown(guard: Guard, *words: str) -> list[dict[str, Any]]:

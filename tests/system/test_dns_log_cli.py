@@ -27,7 +27,7 @@ def lab() -> Iterator[tuple[Lab, Guard]]:
 
 
 def command(guard: Guard, *words: str) -> list[str]:
-    return inside(topology.NODE, [str(PROGRAM), "log", "--token-file", str(guard.state / "token"), *words])
+    return inside(topology.NODE, [str(PROGRAM), "log", "--state-dir", str(guard.state), *words])
 
 
 def shown(guard: Guard, *words: str) -> list[dict[str, Any]]:

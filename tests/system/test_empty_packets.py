@@ -6,13 +6,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.support.lab import topology
 from tests.support.lab.guard import Guard, Manifest
 from tests.support.lab.lab import Lab
 from tests.support.lab.topology import Workload
+from tests.support.localapi import local_client
 
 pytestmark = [pytest.mark.xdist_group("empty packets"), pytest.mark.timeout(180)]
 
@@ -123,9 +123,8 @@ def empty(guard: Guard, case: Case) -> None:
     if case.emptied is None:
         send(guard, "DELETE", path)
         return
-    token = (guard.state / "token").read_text().strip()
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json-patch+json"}
-    with guard.lab.in_node(), httpx.Client(base_url="http://127.0.0.1:8053") as client:
+    headers = {"Content-Type": "application/json-patch+json"}
+    with local_client(guard.socket) as client:
         answer = client.patch(path, content=json.dumps([case.emptied]), headers=headers)
     assert answer.is_success, answer.text
 

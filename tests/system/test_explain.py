@@ -183,7 +183,7 @@ def test_the_command_says_it_in_one_line_first(lab: Running) -> None:
     for family in (4, 6):
         built.agent("roll1").call("resolve", name="bob.example.com", family=family)
     roll1 = f"{built.workloads['roll1'].namespace}/roll1"
-    words = [str(PROGRAM), "explain", "--token-file", str(guard.state / "token"), "--exit-code", roll1]
+    words = [str(PROGRAM), "explain", "--state-dir", str(guard.state), "--exit-code", roll1]
     allowed = subprocess.run(
         inside(topology.NODE, [*words, "bob.example.com:443"]), capture_output=True, text=True, check=False
     )

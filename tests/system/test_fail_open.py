@@ -54,7 +54,7 @@ def test_it_is_said_loudly_and_closed_while_somebody_is_alive(lab: Running) -> N
     said = "fail_open_after: dnsguard fails open: everything passes 30 s after the last sign of life of the forwarder"
     assert said in guard.status()["warnings"]
     assert said in guard.log.read_text()
-    shown = run(topology.NODE, f"env DNSGUARD_TOKEN_FILE={guard.state / 'token'} {PROGRAM} status")
+    shown = run(topology.NODE, f"env DNSGUARD_STATE_DIR={guard.state} {PROGRAM} status")
     assert f"warning: {said}" in shown
 
 

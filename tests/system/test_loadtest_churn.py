@@ -17,7 +17,6 @@ from loadtest.phases import Change, Changer, Phase
 from loadtest.witness import NotSeen, Witness
 from loadtest.worlds import World, cluster_world, distinct_world
 from loadtest.writer import Refused, Writer, Written
-from tests.support.netns import namespace
 
 pytestmark = [pytest.mark.xdist_group("loadtest churn"), pytest.mark.timeout(300)]
 
@@ -111,7 +110,7 @@ def test_changes_that_nobody_makes_are_problems() -> None:
     witnessed(check)
 
 
-def test_what_the_api_refuses_is_said_and_connections_are_opened_anew() -> None:
+def test_what_the_api_refuses_is_said_and_connections_are_opened_anew(tmp_path: Path) -> None:
     opened = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -124,16 +123,13 @@ def test_what_the_api_refuses_is_said_and_connections_are_opened_anew() -> None:
         await writer.wait_closed()
 
     async def run() -> None:
-        with namespace() as place:
-            with place.entered():
-                server = await asyncio.start_server(answer, "127.0.0.1", 0)
-            async with server:
-                told = Writer(place, "secret", f"127.0.0.1:{server.sockets[0].getsockname()[1]}", count=1)
-                with pytest.raises(Refused, match=r"POST /x: 409 exists\."):
-                    await told.tell("POST", "/x", {})
-                await asyncio.sleep(0)
-                assert (await told.tell("POST", "/x", {})).sent > 0
-                await told.close()
+        async with await asyncio.start_unix_server(answer, tmp_path / "api.sock"):
+            told = Writer(tmp_path / "api.sock", count=1)
+            with pytest.raises(Refused, match=r"POST /x: 409 exists\."):
+                await told.tell("POST", "/x", {})
+            await asyncio.sleep(0)
+            assert (await told.tell("POST", "/x", {})).sent > 0
+            await told.close()
         assert len(opened) == 2
 
     asyncio.run(run())

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from dnsguard.dataplane.naming import COUNTER_REVOKED
@@ -16,7 +15,7 @@ from dnsguard.dataplane.settings import Settings
 from tests.support.netns import namespace
 from tests.support.road import Road, road
 from tests.support.talk import TCP, UDP, Talk, talk
-from tests.system.controller import API, Controller, until
+from tests.system.controller import Controller, until
 
 pytestmark = pytest.mark.xdist_group("revocation")
 
@@ -66,9 +65,8 @@ def edit(controller: Controller, kind: str, name: str, **changes: Any) -> None:
 
 
 def metric(controller: Controller, name: str) -> int:
-    token = (controller.directory / "state" / "token").read_text().strip()
-    answer = httpx.get(f"{API}/metrics", headers={"Authorization": f"Bearer {token}"}, trust_env=False)
-    return next(int(line.split()[1]) for line in answer.text.splitlines() if line.startswith(f"dnsguard_{name} "))
+    lines = controller.text("/metrics").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"dnsguard_{name} "))
 
 
 def cut(connection: Talk) -> bool:

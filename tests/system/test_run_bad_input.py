@@ -62,7 +62,7 @@ def test_a_bad_file_changes_nothing(lab: Running, wrong: str, tmp_path: Path) ->
     file = tmp_path / "bad.yaml"
     file.write_text(text)
     before = in_force(guard)
-    token = ["env", f"DNSGUARD_TOKEN_FILE={guard.state / 'token'}"]
+    token = ["env", f"DNSGUARD_STATE_DIR={guard.state}"]
     done = subprocess.run(
         inside("node", [*token, str(PROGRAM), "apply", "-f", str(file)]), capture_output=True, text=True, check=False
     )

@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.support.localapi import local_client
 from tests.support.netns import Namespace, namespace
 from tests.support.rights import NET_RAW, SYS_ADMIN, started_without
 
@@ -55,12 +55,11 @@ class Node:
     def readyz(self) -> tuple[int, str]:
         """Of the controller."""
         try:
-            with urllib.request.urlopen("http://127.0.0.1:8053/readyz", timeout=PATIENCE) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError as error:
+            with local_client(Path(self._environment["DNSGUARD_RUN_DIR"]) / "api.sock") as client:
+                answer = client.get("/readyz")
+        except httpx.TransportError as error:
             return 0, str(error)
+        return answer.status_code, answer.text
 
     def proven(self) -> str:
         """How it is proven, once it is."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.netns import Namespace, namespace
-from tests.system.controller import API, Controller, until
+from tests.system.controller import Controller, until
 from tests.unit.observe.test_exposition import check
 
 SHOP = "/apis/projectcalico.org/v3/namespaces/shop"
@@ -80,7 +80,17 @@ class Shop:
     def get(self, *words: str) -> str:
         """What `dnsguard get` prints."""
         state = str(self.controller.directory / "state")
-        command = [sys.executable, "-m", "dnsguard", "get", *words, "--server", API, "--state-dir", state]
+        command = [
+            sys.executable,
+            "-m",
+            "dnsguard",
+            "get",
+            *words,
+            "--state-dir",
+            state,
+            "--server",
+            f"unix:{self.controller.socket}",
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def edit(self, name: str, field: str, rules: list[dict[str, Any]]) -> None:

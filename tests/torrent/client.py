@@ -7,8 +7,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.lab.guard import API, Guard, GuardError, Manifest, collection
-from tests.support.lab.lab import Lab
+from tests.support.lab.guard import Guard, GuardError, Manifest, collection
 
 _PATIENCE = 60.0
 _PAUSE = 0.05
@@ -22,8 +21,7 @@ class Client:
     """For one thread, and a context manager. Objects are created, changed and deleted; each says to which revision of
     the store that led."""
 
-    def __init__(self, lab: Lab, guard: Guard) -> None:
-        self._lab = lab
+    def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._connection: http.client.HTTPConnection | None = None
 
@@ -83,13 +81,12 @@ class Client:
 
     def _asked(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         if self._connection is None:
-            host, _, port = API.partition(":")
-            self._connection = http.client.HTTPConnection(host, int(port), timeout=_WAIT)
-            with self._lab.in_node():
-                self._connection.connect()
-            self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._connection = http.client.HTTPConnection("localhost", timeout=_WAIT)
+            self._connection.sock = socket.socket(socket.AF_UNIX)
+            self._connection.sock.settimeout(_WAIT)
+            self._connection.sock.connect(str(self._guard.socket))
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        headers = {"Authorization": f"Bearer {(self._guard.state / 'token').read_text().strip()}", "Content-Type": kind}
+        headers = {"Content-Type": kind}
         self._connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = self._connection.getresponse()
         return answer.status, json.loads(answer.read() or b"null")

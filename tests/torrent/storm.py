@@ -44,7 +44,7 @@ class Storm:
         self._others = Others()
 
     def _client(self) -> Client:
-        return Client(self._lab, self._guard)
+        return Client(self._guard)
 
     # Of policy
 

@@ -15,6 +15,7 @@ import yaml
 from tests.support.lab import topology
 from tests.support.lab.lab import Lab
 from tests.support.lab.process import inside, run
+from tests.support.localapi import local_client
 
 API = "127.0.0.1:8053"
 PROGRAM = Path(sys.executable).parent / "dnsguard"
@@ -60,7 +61,9 @@ class Guard:
         self._arguments = list(arguments)
         self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._client = httpx.Client(base_url=f"http://{API}", timeout=10)
+        self.socket = self.state / "run" / "api.sock"
+        """Of its API, for the administrator."""
+        self._client = local_client(self.socket, 10)
 
     def __enter__(self) -> Self:
         try:
@@ -149,22 +152,16 @@ class Guard:
     # Its API
 
     def request(self, method: str, path: str, body: object = None, token: str = "") -> httpx.Response:
-        """One request; without a token, with the one that dnsguard made for its operator."""
-        with self.lab.in_node():
-            return self._client.request(method, path, json=body, headers=self._authorized(token))
+        """One request; without a token as the administrator."""
+        return self._client.request(method, path, json=body, headers=_authorized(token))
 
     def send_bytes(self, method: str, path: str, body: Iterator[bytes]) -> int | None:
         """Send a body piece by piece: the status of the answer, or ``None`` when the connection was cut."""
-        headers = {**self._authorized(), "Content-Type": "application/json"}
-        with self.lab.in_node():
-            try:
-                return self._client.request(method, path, content=body, headers=headers).status_code
-            except httpx.TransportError:
-                return None
-
-    def _authorized(self, token: str = "") -> dict[str, str]:
-        own = token or (self.state / "token").read_text().strip()
-        return {"Authorization": f"Bearer {own}"}
+        headers = {"Content-Type": "application/json"}
+        try:
+            return self._client.request(method, path, content=body, headers=headers).status_code
+        except httpx.TransportError:
+            return None
 
     def answer(self, method: str, path: str, body: object = None) -> Any:
         """The body of a good answer. Raises GuardError for any other."""
@@ -219,3 +216,7 @@ class Guard:
         listing = json.loads(run(topology.NODE, "nft -j list counters table inet dnsguard"))
         counters = [entry["counter"] for entry in listing["nftables"] if "counter" in entry]
         return {counter["name"]: int(counter["packets"]) for counter in counters}
+
+
+def _authorized(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}

@@ -80,19 +80,20 @@ async def test_liveness_needs_no_token_and_tells_nothing(client: httpx.AsyncClie
 
 
 @pytest.mark.parametrize(
-    ("report", "code", "said"),
+    ("report", "code", "stranger", "known"),
     [
-        ({}, 200, "ok\n"),
-        ({"enforcing": "enforcing, proven 1 s ago"}, 200, "enforcing, proven 1 s ago\n"),
-        ({"ready": False, "problems": ("it leaks",)}, 503, "not ready: dnsguard status says why\n"),
+        ({}, 200, "ok", "ok"),
+        ({"enforcing": "enforcing, proven 1 s ago"}, 200, "ok", "enforcing, proven 1 s ago"),
+        ({"ready": False, "problems": ("it leaks",)}, 503, "unready", "not ready: dnsguard status says why"),
     ],
 )
-async def test_readiness_needs_no_token_and_does_not_tell_what_is_wrong(
-    client: httpx.AsyncClient, world: World, report: dict[str, object], code: int, said: str
+async def test_readiness_needs_no_token_and_is_one_word_then(
+    client: httpx.AsyncClient, world: World, report: dict[str, object], code: int, stranger: str, known: str
 ) -> None:
     world.status_report = world.status_report.model_copy(update=report)
-    response = await client.get("/readyz", headers={"Authorization": ""})
-    assert (response.status_code, response.text) == (code, said)
+    for headers, said in (({"Authorization": ""}, stranger), ({}, known)):
+        response = await client.get("/readyz", headers=headers)
+        assert (response.status_code, response.text) == (code, f"{said}\n")
 
 
 async def test_no_page_of_another_origin_is_let_in(client: httpx.AsyncClient) -> None:

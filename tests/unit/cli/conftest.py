@@ -33,7 +33,7 @@ class Api:
         listener = bind(SocketAddress(IPv4Address("127.0.0.1"), 0))
         self.port: int = listener.getsockname()[1]
         self._app = app
-        self._server = ApiServer(app)
+        self._server = ApiServer(app, None)
         self._loop = asyncio.get_running_loop()
         self._listening.set()
         await self._server.serve(sockets=[listener])

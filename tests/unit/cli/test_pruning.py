@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 import yaml
 
+from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.sending import APPLYSET
-from dnsguard.cli.server import Server, add_server_flags
+from dnsguard.cli.server import Server
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.manifests import ALL, POLICY, SET, TIER
 

@@ -21,9 +21,10 @@ def settings(tmp_path: Path, *more: str) -> Settings:
 
 def test_it_says_where_everything_is(tmp_path: Path) -> None:
     said = whereabouts(settings(tmp_path))
-    for part in ("127.0.0.1:53, [::1]:53", "192.0.2.53:53", "http://127.0.0.1:8053", f"{tmp_path}/state/token"):
+    for part in ("127.0.0.1:53, [::1]:53", "192.0.2.53:53", "https://127.0.0.1:8053", f"{tmp_path}/state/token"):
         assert part in said
-    assert f"{tmp_path}/state/run/link.sock" in said
+    for name in ("link.sock", "api.sock"):
+        assert f"{tmp_path}/state/run/{name}" in said
 
 
 @pytest.mark.parametrize("command", ["run", "render", "uninstall"])

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dnsguard.cli.access import Access, add_server_flags
 from dnsguard.cli.errors import UsageError
-from dnsguard.cli.server import Server, ServerError, UnreachableError, add_server_flags, object_path
+from dnsguard.cli.server import Server, ServerError, UnreachableError, object_path
 from dnsguard.resources import kind_of
 from tests.unit.cli.scripted import Scripted, answer
 
@@ -23,7 +24,7 @@ def arguments(*words: str) -> argparse.Namespace:
 
 @contextlib.contextmanager
 def answering(octets: bytes) -> Iterator[Server]:
-    with Scripted([octets]) as scripted, Server(scripted.url, "token") as server:
+    with Scripted([octets]) as scripted, Server(Access(scripted.url, token="token")) as server:
         yield server
 
 
@@ -77,7 +78,7 @@ def test_which_token_is_used(tmp_path: Path) -> None:
         (("--token-file", "/nowhere/token"), "no token: /nowhere/token: No such file or directory"),
         (("--token", "a b"), "--token: holds no token"),
         (("--token", "b\u00fc"), "--token: holds no token"),
-        (("--token", "x", "--server", "dnsguard:8053"), "write http://HOST:PORT"),
+        (("--token", "x", "--server", "dnsguard:8053"), "write https://HOST:PORT, http://HOST:PORT or unix:PATH"),
         (("--token", "x", "--server", "http://[::1"), "--server http://[::1: "),
     ],
 )
@@ -91,9 +92,9 @@ def test_before_there_is_a_token_it_is_said_who_writes_it(tmp_path: Path) -> Non
     for words, environ in ((), {"DNSGUARD_STATE_DIR": str(tmp_path)}), (("--state-dir", str(tmp_path)), {}):
         with pytest.raises(UsageError) as caught:
             Server.of(arguments(*words), environ)
-        assert str(caught.value) == (
-            f"no token yet at {tmp_path}/token: `dnsguard run` writes it when it starts; is it running, with the same"
-            " --state-dir or DNSGUARD_STATE_DIR?"
+        assert str(caught.value).startswith(
+            f"no dnsguard found: neither a socket at {tmp_path}/run/api.sock nor a token at {tmp_path}/token, which"
+            " `dnsguard run` makes when it starts; is it running, with the same --state-dir or DNSGUARD_STATE_DIR?"
         )
 
 
@@ -149,5 +150,8 @@ def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     said = r"does not answer \(Connection refused\): is `dnsguard run`"
-    with Server(f"http://127.0.0.1:{port}", "token") as server, pytest.raises(UnreachableError, match=said):
+    with (
+        Server(Access(f"http://127.0.0.1:{port}", token="token")) as server,
+        pytest.raises(UnreachableError, match=said),
+    ):
         server.get("/x")

@@ -1,7 +1,7 @@
 from dnsguard.controller.process import files_of
 from tests.unit.controller.running import settings
 
-KEPT = {"state", "store", "token", "audit", "packets", "link", "api"}
+KEPT = {"state", "store", "token", "audit", "packets", "link", "api", "api socket"}
 
 
 def test_everything_that_is_kept_is_named() -> None:

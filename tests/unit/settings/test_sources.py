@@ -29,7 +29,7 @@ def problems(*words: str, **environ: str) -> list[str]:
 def test_without_any_setting_there_are_defaults() -> None:
     found = read(HOME="/home/someone")
     assert [str(address) for address in found.listen] == ["127.0.0.1:53", "[::1]:53"]
-    assert found.api_url == "http://127.0.0.1:8053"
+    assert found.api_url == "https://127.0.0.1:8053"
     assert str(found.health_listen) == "127.0.0.1:8054"
     assert found.workload_interfaces == ("cali",)
     assert (found.lease_scope, found.lease_floor, found.commit_deadline, found.on_stop) == (

@@ -1,6 +1,6 @@
 """Events of watches as lines of JSON, each written once for all watches that show it the same way."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from api.answers import as_json
@@ -13,8 +13,18 @@ from dnsguard.store.interface import ChangeType, Event, Object, Record
 MOST_TEXT = 16 * 1024 * 1024
 """Bytes of lines that are kept; the newest is, whatever its size."""
 
+MOST_PIECES = 64
+"""Runs of lines that are kept joined: what watches that keep up have before them."""
+
+PIECE = 64 * 1024
+"""Bytes written at once, or one event that is larger: what waits for a slow reader is no more than this and what the
+socket takes."""
+
 MOST_VALUES = 512
 """Objects that are kept taken apart, for watches that look into them."""
+
+Covered = tuple[str, str | None, str | None]
+"""Plural, namespace and name that a watch covers."""
 
 _LineKey = tuple[int, int, str]
 """View, revision, type of event."""
@@ -31,6 +41,9 @@ class EventLines:
         """The oldest first."""
 
         self._size = 0
+        self._pieces: dict[tuple[int, Covered, int, int], Sequence[bytes]] = {}
+        """View, scope, first and last revision → lines joined; the oldest first."""
+
         self._values: dict[int, Object] = {}
         """Revision → object as it is stored; the oldest first."""
 
@@ -74,8 +87,21 @@ class EventLines:
         while self._size > MOST_TEXT and len(self._lines) > 1:
             self._drop(next(iter(self._lines)))
 
+    def joined(self, view: "View", scope: Covered, events: Sequence[Event]) -> Sequence[bytes]:
+        """Changes that follow each other in a scope, as lines in as few pieces as may be."""
+        if not events:
+            return ()
+        key = (view.number, scope, events[0].revision, events[-1].revision)
+        found = self._pieces.get(key)
+        if found is None:
+            found = self._pieces[key] = tuple(pieces(view.event(event) for event in events))
+            if len(self._pieces) > MOST_PIECES:
+                del self._pieces[next(iter(self._pieces))]
+        return found
+
     def _forget(self, turned: Sequence[Turned]) -> None:
         """Their status is another one than the lines say."""
+        self._pieces.clear()
         for each in turned:
             for view in range(len(self._views)):
                 for type_ in (ChangeType.ADDED, ChangeType.MODIFIED):
@@ -90,7 +116,7 @@ class View:
 
     def __init__(self, lines: EventLines, number: int, kind: Kind, how: Representation) -> None:
         self._lines = lines
-        self._number = number
+        self.number = number
         self._kind = kind
         self._how = how
 
@@ -98,19 +124,19 @@ class View:
         """The object as it is stored, to be read only."""
         return self._lines.value(record)
 
+    def events(self, scope: Covered, events: Sequence[Event]) -> Sequence[bytes]:
+        """Changes that follow each other in a scope, for whoever sees all of them."""
+        return self._lines.joined(self, scope, events)
+
     def event(self, event: Event) -> bytes:
         """The line that a change is, for whoever sees all of them."""
-        key = (self._number, event.revision, event.type)
+        key = (self.number, event.revision, event.type)
         return self._lines.kept(key) or self._written(key, event.type, event.record)
 
     def line(self, type_: ChangeType, record: Record) -> bytes:
         """The line that says what became of an object."""
-        key = (self._number, record.revision, type_)
+        key = (self.number, record.revision, type_)
         return self._lines.kept(key) or self._written(key, type_, record)
-
-    def lines(self, type_: ChangeType, records: Iterable[Record]) -> bytes:
-        """Lines of several objects."""
-        return b"".join(self.line(type_, record) for record in records)
 
     def bookmark(self, revision: int, *, ends_beginning: bool = False) -> bytes:
         """The line that says how far a watch has come; and that all there was at its beginning has been told."""
@@ -129,3 +155,17 @@ class View:
 def event_line(type_: str, value: Object) -> bytes:
     """One event as it is sent."""
     return as_json({"type": type_, "object": value}) + b"\n"
+
+
+def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The same lines, as few pieces as may be."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        piece.append(line)
+        size += len(line)
+        if size >= PIECE:
+            yield b"".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield b"".join(piece)

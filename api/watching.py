@@ -1,7 +1,7 @@
 """One open watch: what it has to tell, in pieces, and the response that sends them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.answers import JSON
-from api.eventlines import View, event_line
+from api.eventlines import Covered, View, event_line, pieces
 from api.failures import failure_of
 from api.objects import Target
 from api.pacing import Pacer
@@ -24,10 +24,6 @@ FIRST = 100
 
 MOST_EVENTS = 256
 """Taken from the store at once."""
-
-PIECE = 64 * 1024
-"""Bytes written at once, or one event that is larger: what waits for a slow reader is no more than this and what the
-socket takes."""
 
 LONGEST_SEND = 60.0
 """Seconds that one piece may wait for its reader, who is left then."""
@@ -56,8 +52,8 @@ class Wishes:
     """Whose it is."""
 
     @property
-    def scope(self) -> tuple[str, str | None, str | None]:
-        """Plural, namespace and name that it covers."""
+    def scope(self) -> Covered:
+        """What it covers."""
         return self.target.kind.collection, self.target.namespace or self.wanted.namespace, self.wanted.name
 
 
@@ -80,7 +76,8 @@ class Stream:
         self._view = view
         self._wishes = wishes
         self._opened = opened
-        self._watch = around.store.watch(wishes.since, *wishes.scope)
+        self._scope = wishes.scope
+        self._watch = around.store.watch(wishes.since, *self._scope)
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.time() + wishes.seconds
         self._next_mark = self._loop.time() if wishes.bookmarks else float("inf")
@@ -114,14 +111,14 @@ class Stream:
         """Whole lines, some at a time."""
         self._opened.add(self)
         try:
-            self._turns = self._around.turns.watch(*self._wishes.scope, since=self._wishes.since, call=self.wake)
+            self._turns = self._around.turns.watch(*self._scope, since=self._wishes.since, call=self.wake)
             for start in range(0, len(self._wishes.first), FIRST):
                 records = self._wishes.first[start : start + FIRST]
-                for piece in _pieces(self._view.line(ChangeType.ADDED, record) for record in records):
+                for piece in pieces(self._view.line(ChangeType.ADDED, record) for record in records):
                     yield piece
                 await asyncio.sleep(0)
             while True:
-                for piece in _pieces(await self._news(self._turns)):
+                for piece in await self._news(self._turns):
                     yield piece
                 if self._is_over():
                     return
@@ -161,23 +158,23 @@ class Stream:
             self._turns.close()
         await self._watch.aclose()
 
-    async def _news(self, turns: TurnWatch) -> list[bytes]:
-        """The lines that there are to tell now. Raises Compacted."""
-        events = () if self._has_left else self._watch.take(MOST_EVENTS)
+    async def _news(self, turns: TurnWatch) -> Sequence[bytes]:
+        """The lines that there are to tell now, in pieces. Raises Compacted."""
+        events: Sequence[Event] = () if self._has_left else self._watch.take(MOST_EVENTS)
         self._may_have_more = len(events) == MOST_EVENTS
         if self._wishes.wanted.tests:
-            lines = [line for event in events if (line := self._line(event)) is not None]
+            told: Sequence[bytes] = tuple(pieces(line for event in events if (line := self._line(event)) is not None))
         else:
-            lines = [self._view.event(event) for event in events]
-        if self._may_have_more or self._has_left:
-            return lines
-        if turns:
-            lines += await self._turned(turns)
+            told = self._view.events(self._scope, events)
+        if self._may_have_more or self._has_left or not (turns or self._loop.time() >= self._next_mark):
+            return told
+        return (*told, *pieces([*await self._turned(turns), *self._marks()]))
+
+    def _marks(self) -> Iterator[bytes]:
         if self._loop.time() >= self._next_mark:
-            lines.append(self._view.bookmark(self._watch.revision, ends_beginning=self._marks_beginning))
+            yield self._view.bookmark(self._watch.revision, ends_beginning=self._marks_beginning)
             self._marks_beginning = False
             self._next_mark = self._loop.time() + self._around.interval
-        return lines
 
     def _line(self, event: Event) -> bytes | None:
         """What a client who wants some objects only is told: they come and go as they begin and cease to be wanted."""
@@ -201,20 +198,6 @@ class Stream:
                 if not self._wishes.wanted.tests or self._wishes.wanted.holds(self._view.value(record)):
                     lines.append(self._view.line(ChangeType.MODIFIED, record))
         return lines
-
-
-def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The same lines, as few pieces as may be."""
-    piece: list[bytes] = []
-    size = 0
-    for line in lines:
-        piece.append(line)
-        size += len(line)
-        if size >= PIECE:
-            yield b"".join(piece)
-            piece, size = [], 0
-    if piece:
-        yield b"".join(piece)
 
 
 class StreamResponse(Response):

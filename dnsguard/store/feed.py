@@ -42,6 +42,9 @@ class Feed:
         """Events at the start of the log that are below the floor and wait for being cut off."""
 
         self._text = 0
+        self._taken: dict[tuple[Scope, int, int], tuple[Sequence[Event], int]] = {}
+        """What was found since the last change: many watches ask the same."""
+
         self._waiting: defaultdict[Scope, set[FeedWatch]] = defaultdict(set)
         """Those that have seen everything, by what they ask for."""
 
@@ -65,6 +68,7 @@ class Feed:
     def publish(self, events: Sequence[Event]) -> None:
         """Add changes that are durable, the next revisions in order, and wake who waits for them."""
         seen = self.revision
+        self._taken.clear()
         self._log += events
         self._text += sum(len(event.text) for event in events)
         self._trim()
@@ -81,6 +85,13 @@ class Feed:
             raise Compacted(f"revision {revision} was never reached: list again and watch from there")
         start = self._dropped + revision - self._floor
         return self._log[start : start + most]
+
+    def found(self, scope: Scope, revision: int, most: int) -> tuple[Sequence[Event], int]:
+        """The next changes in a scope, and the revision up to which there are no others. Raises Compacted."""
+        found = self._taken.get((scope, revision, most))
+        if found is None:
+            found = self._taken[scope, revision, most] = self._look(scope, revision, most)
+        return found
 
     def undoing(self, revision: int, plural: str) -> dict[Key, Record | None]:
         """What stood at a revision where objects of a kind changed since; ``None`` where nothing did.
@@ -117,6 +128,17 @@ class Feed:
             for watch in tuple(waiting):
                 watch.wake(self.revision)
         self._waiting.clear()
+
+    def _look(self, scope: Scope, revision: int, most: int) -> tuple[Sequence[Event], int]:
+        events: list[Event] = []
+        while window := self.after(revision, WINDOW):
+            for event in window:
+                if len(events) == most:
+                    return events, revision
+                revision = event.revision
+                if event.key.is_within(*scope):
+                    events.append(event)
+        return events, revision
 
     def _trim(self) -> None:
         while self.revision - self._floor > max(1, self._bounds.changes) or (
@@ -175,20 +197,13 @@ class FeedWatch:
                 self._stop_waiting()
         raise StopAsyncIteration
 
-    def take(self, most: int) -> list[Event]:
+    def take(self, most: int) -> Sequence[Event]:
         """See Watch."""
         self._stop_waiting()
-        taken: list[Event] = []
         if self.has_ended:
-            return taken
-        while window := self._feed.after(self._revision, WINDOW):
-            for event in window:
-                if len(taken) == most:
-                    return taken
-                self._revision = event.revision
-                if event.key.is_within(*self.scope):
-                    taken.append(event)
-        return taken
+            return ()
+        events, self._revision = self._feed.found(self.scope, self._revision, most)
+        return events
 
     def call_when_ready(self, call: Callable[[], None]) -> None:
         """See Watch."""

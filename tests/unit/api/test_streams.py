@@ -320,7 +320,7 @@ async def test_what_came_together_is_told_together_and_much_in_pieces(
     pieces = stream.pieces()
     assert (await anext(pieces)).count(b"\n") == 3
     monkeypatch.setattr("api.watching.MOST_EVENTS", 2)
-    monkeypatch.setattr("api.watching.PIECE", 1)
+    monkeypatch.setattr("api.eventlines.PIECE", 1)
     for name in "defgh":
         await put(store, name)
     assert [(await anext(pieces)).count(b"\n") for _ in range(5)] == [1] * 5

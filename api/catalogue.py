@@ -11,6 +11,8 @@ from starlette.responses import Response
 from api import aggregated, discovery, openapi2
 from api.answers import answer, as_json
 from api.description import description
+from api.docs import listing, page
+from api.docstyle import POLICY
 from api.openapi import digest, document, index, tag_of
 from api.operations import Described
 from dnsguard.resources import groups
@@ -36,6 +38,7 @@ class CatalogueRoutes:
         router.add_api_route("/api", self.core_versions, methods=["GET"])
         router.add_api_route("/apis", self.named_groups, methods=["GET"])
         router.add_api_route("/openapi.json", self.whole, methods=["GET"])
+        router.add_api_route("/docs", self.docs, methods=["GET"])
         router.add_api_route("/openapi/v2", self.old_openapi, methods=["GET"])
         router.add_api_route("/openapi/v3", self.openapi_index, methods=["GET"])
         for each in discovery.API_VERSIONS:
@@ -57,6 +60,15 @@ class CatalogueRoutes:
     async def whole(self, request: Request) -> Response:
         """The whole API in one document."""
         return _unless_known(request, *await asyncio.to_thread(self._described))
+
+    async def docs(self, request: Request) -> Response:
+        """The same for people: a page for browsers, a list of operations for others."""
+        _, document = await asyncio.to_thread(self._described)
+        if "text/html" not in request.headers.get("accept", ""):
+            return Response(listing(document), media_type="text/plain; charset=utf-8")
+        text = await asyncio.to_thread(page, document)
+        headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+        return Response(text, media_type="text/html; charset=utf-8", headers=headers)
 
     def _described(self) -> tuple[str, Described]:
         if self._description is None:

@@ -1,6 +1,7 @@
 """The whole API in one OpenAPI 3.1 document: kinds, ``/v1``, discovery, metrics and health, with all that a request may
 be answered."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -85,7 +86,7 @@ def description(version: str, routes: Iterable[BaseRoute]) -> Described:
         },
     }
     made["security"] = [{"token": []}, {"certificate": []}]
-    made["servers"] = [{"url": "."}]  # also behind kubectl proxy
+    made["servers"] = [{"url": "/"}]
     made["tags"] = [{"name": name, "description": text} for name, text in _tags().items()]
     return made
 
@@ -132,6 +133,9 @@ def _example(summary: str, value: Any) -> Described:
 
 def _complete_view(path: str, operation: Described) -> None:
     asks = "requestBody" in operation
+    said = " ".join(operation["description"].split())
+    operation["description"] = said
+    operation["summary"] = re.split(r"[.;:(]", said)[0]
     operation["parameters"] = list(PARAMETERS.get(path, ()))
     operation["responses"] |= _refusals((*_ANY, 404, 503, *((408, 415, 422) if asks else ())))
     answers = operation["responses"]["200"]["content"]
@@ -159,6 +163,8 @@ def _plain_reads() -> dict[str, Described]:
     binary = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
     made["/openapi/v2"] = _read("OpenAPI v2 for old clients, in protocol buffers", binary)
     text = {"text/plain": {"schema": {"type": "string"}}}
+    made["/docs"] = _read("All of this for people", {**text, "text/html": {"schema": {"type": "string"}}})
+    made["/openapi.json"] = _read("All of this for programs", content(anything))
     for path, said in _HEALTH.items():
         made[path] = {
             "summary": said,

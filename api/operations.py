@@ -68,7 +68,7 @@ _MANAGER: Final = parameter("fieldManager", "Who sets the fields.", string(minLe
 _VALIDATION: Final = parameter(
     "fieldValidation",
     "What becomes of unknown fields and of those that stand there twice: `Strict` (if nothing is said) refuses them,"
-    " `Warn` leaves them out and warns, `Ignore` leaves them out.",
+    " `Warn` and `Ignore` leave them out, with a warning for each.",
     string(enum=["Strict", "Warn", "Ignore"]),
 )
 _WRITE: Final = (_DRY_RUN, _MANAGER, _VALIDATION)
@@ -98,8 +98,8 @@ def operations(kind: Kind) -> Iterator[Operation]:
     scope = (NAMESPACE,) if kind.namespaced else ()
     if kind.namespaced:
         everywhere = f"{root_of(kind.api_version)}/{kind.plural}"
-        yield _operation(kind, everywhere, "get", "list", f"{kind.plural} of all namespaces", _LIST, many)
-    yield _operation(kind, collection, "get", "list", f"{kind.plural}", (*scope, *_LIST), many)
+        yield _operation(kind, everywhere, "get", "list", f"List {kind.plural} of all namespaces", _LIST, many)
+    yield _operation(kind, collection, "get", "list", f"List {kind.plural}", (*scope, *_LIST), many)
     yield _operation(kind, collection, "post", "post", f"Create a {kind.kind}", (*scope, *_WRITE), one, one, made=True)
     yield _operation(
         kind, collection, "delete", "deletecollection", f"Delete {kind.plural} that selectors choose",
@@ -134,7 +134,7 @@ def _operation(
 ) -> Operation:
     described: Described = {
         "operationId": _identifier(kind, path, action),
-        "summary": summary[0].upper() + summary[1:],
+        "summary": summary,
         "tags": [kind.api_version],
         "parameters": list(parameters),
         "responses": {"201" if made else "200": {"description": "Done.", "content": content(answer)}},

@@ -112,6 +112,12 @@ class Access:
             raise not_loaded()
         return self.grants.rights_of(caller.name, caller.groups)
 
+    def rights_of(self, somebody: Caller) -> Rights:
+        """What another one may, by name and groups. Raises Failure 503 while that cannot be known."""
+        if not self.is_loaded:
+            raise not_loaded()
+        return self.grants.rights_of(somebody.name, somebody.groups)
+
     def _is_over(self, token: _Token) -> bool:
         return token.expires is not None and self._now() >= token.expires
 

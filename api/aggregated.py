@@ -2,8 +2,7 @@
 
 from typing import Any, Final
 
-from api.discovery import resources
-from dnsguard.resources import groups
+from api.discovery import resources, served_groups
 
 _VERSIONS: Final = ("v2", "v2beta1")
 _FORM: Final = "APIGroupDiscoveryList"
@@ -28,7 +27,7 @@ def media_type(version: str) -> str:
 
 def group_list(version: str, *, core: bool) -> dict[str, Any]:
     """The groups of ``/api`` (the core group alone), or those of ``/apis``."""
-    items = [_group(*each) for each in groups() if (each[0] == "") is core]
+    items = [_group(*each) for each in served_groups() if (each[0] == "") is core]
     return {"kind": _FORM, "apiVersion": f"apidiscovery.k8s.io/{version}", "metadata": {}, "items": items}
 
 

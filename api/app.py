@@ -18,6 +18,7 @@ from api.gate import Gate, caller_of
 from api.kinds import KindRoutes
 from api.objects import Objects
 from api.paths import Paths
+from api.reviews import ReviewRoutes
 from api.scraping import ScrapeRoute
 from api.services import ANONYMOUS, Services
 from api.sessions import Sessions
@@ -67,6 +68,7 @@ def create_app(services: Services) -> FastAPI:
     described = [
         ViewRoutes(services, followers).router(),
         SetUserRoutes(services.store).router(),
+        ReviewRoutes(access).router(),
         ScrapeRoute(services.metrics, traffic).router(),
     ]
     for router in (*described, CatalogueRoutes(services.version, described).router()):

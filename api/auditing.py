@@ -8,12 +8,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.audit import AuditRecord, shown
 from api.connection import address_of
+from api.discovery import REVIEWS, root_of
 from api.objects import Target, Written, key_of
 from api.services import Caller, Services
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
-QUESTIONS = frozenset({"/v1/explain"})
+QUESTIONS = frozenset({"/v1/explain", *(f"{root_of(each.api_version)}/{each.plural}" for each in REVIEWS.values())})
 """Sent as POST, and change nothing."""
 
 DENIED = frozenset({401, 403})

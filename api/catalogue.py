@@ -15,7 +15,6 @@ from api.docs import listing, page
 from api.docstyle import POLICY
 from api.openapi import digest, document, index, tag_of
 from api.operations import Described
-from dnsguard.resources import groups
 
 
 class CatalogueRoutes:
@@ -31,8 +30,13 @@ class CatalogueRoutes:
         """The routes; ``api.description`` describes them."""
         router = APIRouter(include_in_schema=False)
         fixed: dict[str, Any] = {"/version": discovery.version(self._version)}
-        fixed |= {f"/apis/{name}": discovery.group(name, version) for name, version in groups() if name}
-        fixed |= {discovery.root_of(each): discovery.resources(each) for each in discovery.API_VERSIONS}
+        fixed |= {
+            f"/apis/{name}": discovery.group(name, version) for name, version in discovery.served_groups() if name
+        }
+        fixed |= {
+            discovery.root_of(each): discovery.resources(each)
+            for each in (*discovery.API_VERSIONS, *discovery.REVIEW_VERSIONS)
+        }
         for path, value in fixed.items():
             _serve(router, path, value)
         router.add_api_route("/api", self.core_versions, methods=["GET"])

@@ -8,12 +8,12 @@ from typing import Any, Final
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from api.discovery import API_VERSIONS, root_of
+from api.discovery import API_VERSIONS, REVIEW_VERSIONS, root_of, served_groups
 from api.kindschemas import all_schemas
 from api.metaschemas import GROUP, GROUP_LIST, RESOURCE_LIST, STATUS, VERSIONS, reference
 from api.operations import Described, content, operations
 from api.viewparameters import PARAMETERS
-from dnsguard.resources import KINDS, groups
+from dnsguard.resources import KINDS
 
 _HEADERS: Final[Mapping[str, Described]] = {
     "WWW-Authenticate": {"description": "How to say who asks.", "schema": {"type": "string"}},
@@ -95,6 +95,7 @@ def _tags() -> dict[str, str]:
     return {
         "dnsguard": "What happens on this node, and why.",
         **{each: f"The kinds of {each}." for each in API_VERSIONS},
+        "authorization": "Who may what.",
         "discovery": "What there is.",
         "health": "Open to everybody.",
     }
@@ -138,12 +139,13 @@ def _complete_view(path: str, operation: Described) -> None:
     operation["summary"] = re.split(r"[.;:(]", said)[0]
     operation["parameters"] = list(PARAMETERS.get(path, ()))
     operation["responses"] |= _refusals((*_ANY, 404, 503, *((408, 415, 422) if asks else ())))
-    answers = operation["responses"]["200"]["content"]
+    answers = (operation["responses"].get("200") or operation["responses"]["201"])["content"]
     if "application/json" in answers:
         answers["application/yaml"] = answers["application/json"]
     if asks:
         bodies = operation["requestBody"]["content"]
-        bodies["application/json"] |= _example("Whether a workload reaches a name", _QUESTION)
+        if path == "/v1/explain":
+            bodies["application/json"] |= _example("Whether a workload reaches a name", _QUESTION)
         bodies["application/yaml"] = {"schema": bodies["application/json"]["schema"]}
 
 
@@ -151,8 +153,9 @@ def _plain_reads() -> dict[str, Described]:
     """Path → operation, of what is the same for everybody."""
     anything = {"type": "object"}
     listed = {"/api": (VERSIONS, "The versions of the core group"), "/apis": (GROUP_LIST, "The other groups")}
-    listed |= {f"/apis/{name}": (GROUP, f"The group {name}") for name, _ in groups() if name}
-    listed |= {root_of(each): (RESOURCE_LIST, f"The kinds of {each}") for each in API_VERSIONS}
+    listed |= {f"/apis/{name}": (GROUP, f"The group {name}") for name, _ in served_groups() if name}
+    every = (*API_VERSIONS, *REVIEW_VERSIONS)
+    listed |= {root_of(each): (RESOURCE_LIST, f"The kinds of {each}") for each in every}
     made = {path: _read(said, content(reference(name))) for path, (name, said) in listed.items()}
     made["/version"] = _read("Of the Kubernetes API that is spoken, and of dnsguard", content(anything))
     made["/openapi/v3"] = _read("Where the OpenAPI documents of each group are", content(anything))

@@ -1,7 +1,7 @@
 """What a client asks first: which groups, versions and kinds there are."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from dnsguard.resources import KINDS, Kind, groups
 from dnsguard.resources.apiversions import CORE, PROJECTCALICO
@@ -18,6 +18,33 @@ API_VERSIONS = tuple(f"{group}/{version}" if group else version for group, versi
 """Of every group that is served, in the order in which a bare name is looked for."""
 
 
+class Review(NamedTuple):
+    """A kind that asks who may what: it is sent, answered and not kept."""
+
+    kind: str
+    plural: str
+    api_version: str
+
+
+REVIEWS: Mapping[str, Review] = {
+    review.kind: review
+    for review in (
+        Review("SelfSubjectAccessReview", "selfsubjectaccessreviews", "authorization.k8s.io/v1"),
+        Review("SelfSubjectRulesReview", "selfsubjectrulesreviews", "authorization.k8s.io/v1"),
+        Review("SubjectAccessReview", "subjectaccessreviews", "authorization.k8s.io/v1"),
+        Review("SelfSubjectReview", "selfsubjectreviews", "authentication.k8s.io/v1"),
+    )
+}
+"""Kind → what it is called."""
+
+REVIEW_VERSIONS = tuple(dict.fromkeys(review.api_version for review in REVIEWS.values()))
+
+
+def served_groups() -> tuple[tuple[str, str], ...]:
+    """Every group with its version, those of reviews included."""
+    return (*groups(), *((group, version) for group, _, version in (each.partition("/") for each in REVIEW_VERSIONS)))
+
+
 def root_of(api_version: str) -> str:
     """Where the kinds of a group and version are served."""
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
@@ -30,7 +57,7 @@ def core_versions() -> dict[str, Any]:
 
 def named_groups() -> dict[str, Any]:
     """``/apis``: all but the core group."""
-    served = [_group(*each) for each in groups() if each[0]]
+    served = [_group(*each) for each in served_groups() if each[0]]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": served}
 
 
@@ -42,6 +69,7 @@ def group(name: str, version: str) -> dict[str, Any]:
 def resources(api_version: str) -> dict[str, Any]:
     """``/api/v1`` and ``/apis/{group}/{version}``."""
     served = [_resource(kind) for kind in KINDS if kind.api_version == api_version]
+    served += [_review(review) for review in REVIEWS.values() if review.api_version == api_version]
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": served}
 
 
@@ -53,6 +81,16 @@ def version(program: str) -> dict[str, str]:
 def _group(name: str, version: str) -> dict[str, Any]:
     served = {"groupVersion": f"{name}/{version}", "version": version}
     return {"name": name, "versions": [served], "preferredVersion": served}
+
+
+def _review(review: Review) -> dict[str, Any]:
+    return {
+        "name": review.plural,
+        "singularName": review.kind.lower(),
+        "namespaced": False,
+        "kind": review.kind,
+        "verbs": ["create"],
+    }
 
 
 def _resource(kind: Kind) -> dict[str, Any]:

@@ -14,6 +14,14 @@ _GLOBAL = ["tiers", "globalnetworksets", "hostendpoints", "profiles", "felixconf
 _TIERED = ["tier.networkpolicies", "tier.stagednetworkpolicies"]
 _GLOBAL_TIERED = ["tier.globalnetworkpolicies", "tier.stagedglobalnetworkpolicies"]
 
+_VIEWS = [
+    *(f"/v1/{view}" for view in (
+        "denied", "dns-log", "effective", "endpoints", "leases", "names", "set-users", "stats", "status",
+    )),
+    "/metrics",
+]  # fmt: skip
+"""Not the audit log, which holds what others wrote."""
+
 _Rule = dict[str, Any]
 
 
@@ -25,7 +33,7 @@ _VIEW = [
     _on(_CALICO, _READ, *_NAMESPACED, *_GLOBAL, *_TIERED, *_GLOBAL_TIERED),
     _on(_NETWORKING, _READ, "networkpolicies"),
     _on("", _READ, "namespaces"),
-    {"nonResourceURLs": ["/v1/*", "/metrics"], "verbs": ["get"]},
+    {"nonResourceURLs": _VIEWS, "verbs": ["get"]},
     {"nonResourceURLs": ["/v1/explain"], "verbs": ["post"]},
 ]
 _EDIT = [
@@ -46,6 +54,7 @@ _RULES: dict[str, list[_Rule]] = {
         _on(_CALICO, _WRITE, *_NAMESPACED, *_GLOBAL, *_TIERED, *_GLOBAL_TIERED),
         _on(_NETWORKING, _WRITE, "networkpolicies"),
         _on("", _WRITE, "namespaces"),
+        {"nonResourceURLs": ["/v1/*"], "verbs": ["get"]},
     ],
     "tigera-ui-user": _VIEW,
 }

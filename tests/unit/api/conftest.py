@@ -33,6 +33,9 @@ from api.statuses import NO_STATUSES, Statuses
 from api.tokens import HashedTokens, token_digest
 from dnsguard.observe.exposition import Metric
 from dnsguard.store.memory import MemoryStore
+from tests.unit.api.tenants import alice
+
+__all__ = ["alice"]
 
 TOKEN = "correct-horse-battery-staple"
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)

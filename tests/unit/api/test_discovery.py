@@ -13,11 +13,12 @@ from tests.unit.api.conftest import V3
 
 async def test_groups_and_versions(client: httpx.AsyncClient) -> None:
     assert (await client.get("/api")).json()["versions"] == ["v1"]
-    calico, networking, rbac, dnsguard = (await client.get("/apis")).json()["groups"]
+    calico, networking, rbac, dnsguard, *reviews = (await client.get("/apis")).json()["groups"]
     assert calico["preferredVersion"] == {"groupVersion": "projectcalico.org/v3", "version": "v3"}
     assert networking["preferredVersion"] == {"groupVersion": "networking.k8s.io/v1", "version": "v1"}
     assert (rbac["name"], dnsguard["name"]) == ("rbac.authorization.k8s.io", "dnsguard.io")
-    for group in (calico, networking, rbac, dnsguard):
+    assert [each["name"] for each in reviews] == ["authorization.k8s.io", "authentication.k8s.io"]
+    for group in (calico, networking, rbac, dnsguard, *reviews):
         assert (await client.get(f"/apis/{group['name']}")).json() == {"kind": "APIGroup", "apiVersion": "v1", **group}
     assert (await client.get("/version")).json()["dnsguard"] == "1.2.3"
 

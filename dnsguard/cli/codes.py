@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Sequence
 
 from dnsguard.cli.errors import UsageError
+from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.resources.codes import CODES
 
 
@@ -14,8 +15,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "codes", nargs="*", metavar="CODE", help="as it stands behind a message, as V-32 (default: all)"
     )
+    add_output_flag(parser)
     arguments = parser.parse_args(argv)
     codes = [code for word in arguments.codes for code in _meant(word)] or list(CODES)
+    if arguments.output:
+        print(as_text({code: CODES[code] for code in codes}, arguments.output))
+        return 0
     width = max(map(len, codes))
     for code in codes:
         print(f"{code.ljust(width)}  {CODES[code]}")

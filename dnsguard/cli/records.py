@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dnsguard.cli.access import add_server_flags
+from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.cli.server import Server
 
 USUAL = 20
@@ -21,7 +22,7 @@ def add_record_flags(parser: argparse.ArgumentParser) -> None:
         "-n", "--last", type=int, metavar="N", default=USUAL, help=f"begin with the newest N (default: {USUAL})"
     )
     parser.add_argument("--client", metavar="X", default="", help="only of this endpoint (NAMESPACE/NAME) or address")
-    parser.add_argument("-o", "--output", choices=("json",), help="the records themselves, a JSON object a line")
+    add_output_flag(parser, instead_of="text; json is an object a line, yaml a document each")
     add_server_flags(parser)
 
 
@@ -35,7 +36,13 @@ def show(path: str, arguments: argparse.Namespace, asked: Mapping[str, str], tex
     parameters = {key: value for key, value in {**common, **asked}.items() if value}
     with Server.of(arguments) as server:
         for line in server.lines(path, parameters, _say_following if arguments.follow else None):
-            print(line if arguments.output else text(json.loads(line)))
+            match arguments.output:
+                case "json":
+                    print(line)
+                case "yaml":
+                    print(f"---\n{as_text(json.loads(line), 'yaml')}")
+                case _:
+                    print(text(json.loads(line)))
             sys.stdout.flush()
 
 

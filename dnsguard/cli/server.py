@@ -27,9 +27,9 @@ class ServerError(CommandError):
     def __init__(self, status: int, message: str, causes: tuple[Cause, ...] = ()) -> None:
         self.status = status
         self.causes = causes
+        """What is wrong with the object, field by field; empty where it is something else."""
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             self.exit_code = FORBIDDEN
-        """What is wrong with the object, field by field; empty where it is something else."""
         super().__init__(message)
 
     def said_of(self, subject: str) -> str:

@@ -5,11 +5,19 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from dnsguard.cli.output import add_output_flag, as_text
+
 
 def main(argv: Sequence[str]) -> int:
     """Print the versions that matter for a bug report."""
-    argparse.ArgumentParser(prog="dnsguard version", description="Show the version.").parse_args(argv)
-    print(f"dnsguard {program_version()} (Python {platform.python_version()}, Linux {platform.release()})")
+    parser = argparse.ArgumentParser(prog="dnsguard version", description="Show the version.")
+    add_output_flag(parser)
+    arguments = parser.parse_args(argv)
+    versions = {"dnsguard": program_version(), "python": platform.python_version(), "linux": platform.release()}
+    if arguments.output:
+        print(as_text(versions, arguments.output))
+    else:
+        print(f"dnsguard {versions['dnsguard']} (Python {versions['python']}, Linux {versions['linux']})")
     return 0
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dnsguard.cli.main import COMMANDS, main
+from dnsguard.cli.commands import COMMANDS
+from dnsguard.cli.main import main
 from dnsguard.dataplane.settings import INTERCEPTED_MARK, OWN_MARK
 from dnsguard.dataplane.settings import Settings as PlaneSettings
 from dnsguard.locations import DENIED_GROUP, LOG_GROUP

@@ -9,7 +9,8 @@ from importlib import import_module
 import pytest
 
 from dnsguard.cli import main as command_line
-from dnsguard.cli.main import COMMANDS, Command
+from dnsguard.cli.commands import COMMANDS, Command
+from dnsguard.cli.errors import EXIT_CODES
 from dnsguard.settings import SettingsError
 from tests.unit.cli.conftest import Run
 
@@ -121,4 +122,4 @@ print(*sys.modules, file=sys.stderr)
 
 
 def test_the_command_table_is_what_runs() -> None:
-    assert command_line.usage().count("\n  ") == len(COMMANDS)
+    assert command_line.usage().count("\n  ") == len(COMMANDS) + len(EXIT_CODES)

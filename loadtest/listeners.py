@@ -24,6 +24,9 @@ PATIENCE = 20.0
 AT_ONCE = 32
 """Connections that are being opened."""
 
+ADDRESSES = 50
+"""Of loopback, that connections come from in turn: the API lets no single one bring a thousand in a moment."""
+
 _NUMBER = re.compile(rb'"%s":"(\d+)"' % LABEL.encode())
 _ERROR = re.compile(rb'"type":"ERROR".{0,300}')
 
@@ -119,19 +122,20 @@ async def listen(arguments: argparse.Namespace) -> Heard:
     context = ssl.create_default_context(cafile=arguments.ca) if arguments.ca else None
     opening = asyncio.Semaphore(AT_ONCE)
 
-    async def opened() -> None:
+    async def opened(number: int) -> None:
         async with opening:
             make = lambda: Listener(heard, request)  # noqa: E731
             if arguments.socket:
                 _, listener = await loop.create_unix_connection(make, arguments.socket)
             else:
+                source = (f"127.0.0.{2 + number % ADDRESSES}", 0)
                 host, _, port = arguments.where.rpartition(":")
-                _, listener = await loop.create_connection(make, host, int(port), ssl=context)
+                _, listener = await loop.create_connection(make, host, int(port), ssl=context, local_addr=source)
             await listener.is_open
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(arguments.count):
-            tasks.create_task(opened())
+        for number in range(arguments.count):
+            tasks.create_task(opened(number))
     print("ready", flush=True)
     made = int(await asyncio.to_thread(sys.stdin.readline) or 0)
     heard.expect(made)

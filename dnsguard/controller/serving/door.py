@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -14,6 +15,10 @@ from api.services import Caller
 from dnsguard.controller.serving.conversation import Conversation
 from dnsguard.controller.serving.crowd import Admission, Crowd
 from dnsguard.controller.serving.peers import certified_peer, local_peer
+
+# What asyncio reads of a connection over TLS at once. It keeps a buffer of that size for each, 256 KB by itself: a
+# thousand watches, of which nothing is read, took 250 MB. A record is no larger than this (RFC 8446 § 5.1).
+sslproto.SSLProtocol.max_size = 16 * 1024
 
 HANDSHAKE_SECONDS = 5.0
 GOODBYE_SECONDS = 2.0

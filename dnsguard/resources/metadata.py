@@ -94,6 +94,12 @@ Labels = Annotated[dict[str, str], reads(read_labels, LABELS)]
 Annotations = Annotated[dict[str, str], reads(read_annotations, {"type": "object", "additionalProperties": string()})]
 
 
+_PROMISES = {
+    "finalizers": "is not kept here: an object is deleted at once and waits for nobody; leave it out",
+    "ownerReferences": "is not kept here: nothing is deleted because its owner is; leave it out, and delete by label",
+}
+"""Fields of Kubernetes' metadata that say what shall happen, and would not."""
+
 _ENTRIES = list_of({"type": "object"})
 
 
@@ -121,6 +127,11 @@ class ObjectMeta(Model):
     """RFC 3339, set by the server."""
     managed_fields: Annotated[None, reads(lambda _: None, _ENTRIES)] = Field(default=None, exclude=True)
     """Who set which field. The API keeps that; what an object means does not hang on it, so it is not read here."""
+
+    @classmethod
+    def unknown_field(cls, key: str) -> str:
+        """What promises something is refused with the reason."""
+        return _PROMISES.get(key) or super().unknown_field(key)
 
     def problems(self, broken: frozenset[str]) -> Iterable[Problem]:  # noqa: ARG002 - part of the contract
         """A namespace must be a DNS label."""

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Self, cast
 
 from pydantic import (
@@ -17,6 +17,9 @@ from pydantic.alias_generators import to_camel
 
 from dnsguard.resources.causes import Path
 from dnsguard.resources.problems import Problem, problems_of, readable_parts, refused_all
+
+MAX_SAID = 100
+"""Unknown fields of one part of which it is said what may have been meant: that takes some time for each."""
 
 AS_TEXT = PlainSerializer(str, return_type=str)
 """For fields whose values are written as their `str()`."""
@@ -66,10 +69,9 @@ class Model(BaseModel):
     @classmethod
     def unknown_field(cls, key: str) -> str:
         """What to say about a field that is not there."""
-        known = sorted(cls.field_names())
-        if close := difflib.get_close_matches(key, known, n=1):
-            return f"unknown field; did you mean {close[0]}?"
-        return f"unknown field; the fields here are {', '.join(known)}"
+        if meant := _meant(key, cls):
+            return f"unknown field; did you mean {meant}?"
+        return f"unknown field; the fields here are {', '.join(sorted(cls.field_names()))}"
 
     @model_validator(mode="wrap")
     @classmethod
@@ -108,7 +110,8 @@ class Model(BaseModel):
         known: dict[str, Any] = {}
         for key, value in data.items():
             if key not in names:
-                problems.append(Problem((str(key),), "D-01", cls.unknown_field(str(key))))
+                said = cls.unknown_field(str(key)) if len(problems) < MAX_SAID else "unknown field"
+                problems.append(Problem((str(key),), "D-01", said))
             elif value is not None:
                 known[key] = value
             elif key not in cls.NULLABLE:
@@ -128,15 +131,24 @@ class Model(BaseModel):
 def _with_parts(data: Mapping[str, Any], parts: Mapping[Path, Any]) -> dict[str, Any]:
     """The data with readable parts in place of the fields, or items of fields, that they were read from."""
     mended = dict(data)
+    copied: dict[str, list[Any]] = {}
     for path, part in parts.items():
         match path:
             case (str(field),):
                 mended[field] = part
             case (str(field), int(index)):
-                mended[field] = [*mended[field][:index], part, *mended[field][index + 1 :]]
+                if field not in copied:
+                    mended[field] = copied[field] = list(mended[field])
+                copied[field][index] = part
             case _:
                 pass
     return mended
+
+
+@lru_cache(maxsize=1_024)  # a mistake that is made once is often made in every rule
+def _meant(key: str, model: type[Model]) -> str:
+    close = difflib.get_close_matches(key, sorted(model.field_names()), n=1)
+    return close[0] if close else ""
 
 
 @cache

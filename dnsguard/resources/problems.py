@@ -20,6 +20,19 @@ class Problem(NamedTuple):
     message: str
 
 
+class _Silent:
+    """Something that travels with an error, and whose text nobody reads: pydantic asks for it all the same, at every
+    level anew."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __str__(self) -> str:
+        return ""
+
+
 def refused(code: str, message: str) -> PydanticCustomError:
     """To raise where one value is wrong."""
     return PydanticCustomError("refused", "{message}", {"code": code, "message": message})
@@ -27,7 +40,9 @@ def refused(code: str, message: str) -> PydanticCustomError:
 
 def refused_all(problems: Iterable[Problem], readable: object = None) -> PydanticCustomError:
     """To raise where a value is wrong for several reasons; `readable` is what could be read of it all the same."""
-    return PydanticCustomError(_COLLECTED, "has problems", {_COLLECTED: tuple(problems), _READABLE: readable})
+    return PydanticCustomError(
+        _COLLECTED, "has problems", {_COLLECTED: _Silent(tuple(problems)), _READABLE: _Silent(readable)}
+    )
 
 
 def readable_parts(error: ValidationError) -> tuple[dict[Path, Any], frozenset[str]]:
@@ -37,8 +52,8 @@ def readable_parts(error: ValidationError) -> tuple[dict[Path, Any], frozenset[s
     for detail in error.errors(include_url=False):
         path: Path = detail["loc"]
         part = detail.get("ctx", {}).get(_READABLE)
-        if part is not None and len(path) <= 2:
-            parts[path] = part
+        if part is not None and part.value is not None and len(path) <= 2:
+            parts[path] = part.value
         elif path:
             lost.add(str(path[0]))
     return parts, frozenset(lost)
@@ -51,7 +66,7 @@ def problems_of(error: ValidationError) -> list[Problem]:
         path: Path = detail["loc"]
         context = detail.get("ctx", {})
         if detail["type"] == _COLLECTED:
-            problems += [Problem(path + inner.path, inner.code, inner.message) for inner in context[_COLLECTED]]
+            problems += [Problem(path + inner.path, inner.code, inner.message) for inner in context[_COLLECTED].value]
         elif detail["type"] == "refused":
             problems.append(Problem(path, context["code"], context["message"]))
         else:

@@ -1,6 +1,6 @@
 """The routes that serve every registered kind, at the paths of Kubernetes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -13,15 +13,16 @@ from starlette.responses import Response
 from api.access import Access
 from api.answers import answer, media_type
 from api.auditing import audit_note
-from api.bodies import Body, content_type, raw_body, read_body
+from api.bodies import Body, content_type, read_body
+from api.deletions import deletion
 from api.discovery import API_VERSIONS, root_of
 from api.entries import ENTRIES, EntriesPatch
-from api.failures import Failure, bad_request, details_of, failure_of
+from api.failures import Failure, details_of, failure_of
 from api.gate import caller_of
 from api.guard import Guard, asked, tier_wanted
 from api.listing import Lists
-from api.objects import Objects, Preconditions, Target, Written, key_of
-from api.options import WriteOptions, write_options
+from api.objects import Objects, Target, Written, key_of
+from api.options import WriteOptions, is_dry, write_options
 from api.patches import Change, json_patch, merge_patch, strategic_patch
 from api.representation import representation
 from api.selection import selection
@@ -164,9 +165,10 @@ class KindRoutes:
         """Remove an object."""
         target, dry_run = _changing(request)
         guard = self._guard(request, target, "delete")
-        preconditions, dry_run = await _delete_options(request, dry_run)
+        asked_for = await deletion(request, dry_run=dry_run)
+        dry_run = asked_for.dry_run
         try:
-            written = await self._objects.delete(target, preconditions, dry_run=dry_run, judge=guard)
+            written = await self._objects.delete(target, asked_for.preconditions, dry_run=dry_run, judge=guard)
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
         await self._in_force(target, written, dry_run=dry_run)
@@ -184,22 +186,26 @@ class KindRoutes:
         fields = query.get("fieldSelector", "")
         wanted = selection(target.kind, query.get("labelSelector", ""), fields)
         guard = self._guard(request, target, note.verb, wanted.name or "", tier_wanted(fields))
-        preconditions, dry_run = await _delete_options(request, dry_run)
+        asked_for = await deletion(request, dry_run=dry_run)
+        dry_run = asked_for.dry_run
         values, revision = await self._store.list_objects(target.kind.collection, target.namespace or None)
         gone: list[Object] = []
-        for value in guard.removable(filter(wanted, values)):
+        chosen = guard.removable(filter(wanted, values))
+        for value in chosen[: asked_for.limit or None]:
             key = key_of(target, value)
             one = replace(target, namespace=key.namespace, name=key.name)
             if gone:  # the first was admitted with the request
                 note.admit()
             try:
-                written = await self._objects.delete(one, preconditions, dry_run=dry_run, judge=guard)
+                written = await self._objects.delete(one, asked_for.preconditions, dry_run=dry_run, judge=guard)
             except DnsguardError as error:
                 raise failure_of(error, target.kind, key.name) from error
             await self._in_force(target, written, dry_run=dry_run)
             gone.append(written.object)
             await note.changed(one, written)
-        metadata = {"resourceVersion": str(revision)}
+        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+        if left := len(chosen) - len(gone):
+            metadata["remainingItemCount"] = left
         kind = f"{target.kind.kind}List"
         return _answer(
             request, {"apiVersion": target.kind.api_version, "kind": kind, "metadata": metadata, "items": gone}
@@ -268,31 +274,9 @@ def _changing(request: Request) -> tuple[Target, bool]:
     media_type(request.headers.get("accept", ""))  # who cannot read the answer must not find the change made
     note = audit_note(request.scope)
     note.target = target
-    note.dry_run = _is_dry(request.query_params.getlist("dryRun"))
+    note.dry_run = is_dry(request.query_params.getlist("dryRun"))
     note.admit()
     return target, note.dry_run
-
-
-def _is_dry(values: Iterable[Any]) -> bool:
-    stages = [stage for stage in values if stage != ""]
-    if any(stage != "All" for stage in stages):
-        raise bad_request(f"dryRun: {stages!r} is not supported: the only value is All")
-    return bool(stages)
-
-
-async def _delete_options(request: Request, dry_run: bool) -> tuple[Preconditions, bool]:
-    """What a ``DeleteOptions`` body asks for; an empty body asks for nothing."""
-    if not await raw_body(request):
-        return Preconditions(), dry_run
-    options = (await read_body(request)).value
-    if not isinstance(options, dict) or options.get("kind", "DeleteOptions") != "DeleteOptions":
-        raise bad_request("the body of a deletion is empty or a DeleteOptions object")
-    conditions = options.get("preconditions") or {}
-    stages = options.get("dryRun") or []
-    if not isinstance(conditions, dict) or not isinstance(stages, list):
-        raise bad_request("DeleteOptions: preconditions is a mapping, dryRun a list")
-    audit_note(request.scope).dry_run = dry_run = dry_run or _is_dry(stages)
-    return Preconditions(str(conditions.get("uid") or ""), str(conditions.get("resourceVersion") or "")), dry_run
 
 
 def _answer(request: Request, value: Any, code: int = 200, warnings: tuple[str, ...] = ()) -> Response:

@@ -1,12 +1,13 @@
 """How a change is to be made, as the query says it: for show, by whom, how strictly read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from api.failures import Failure
+from api.failures import Failure, bad_request
 from api.judging import ANYTHING, Judge
 from api.queries import is_true
 from dnsguard.resources import Cause
@@ -56,6 +57,14 @@ def write_options(query: QueryParams, user_agent: str, *, applying: bool = False
     return WriteOptions(
         dry_run, _manager(query, user_agent, applying=applying), _validation(query), _force(query, applying=applying)
     )
+
+
+def is_dry(values: Iterable[Any]) -> bool:
+    """Whether a change is for show, by all that ``dryRun`` is given. Raises Failure 400."""
+    stages = [stage for stage in values if stage != ""]
+    if any(stage != "All" for stage in stages):
+        raise bad_request(f"dryRun: {stages!r} is not supported: the only value is All")
+    return bool(stages)
 
 
 def _manager(query: Mapping[str, str], user_agent: str, *, applying: bool) -> str:

@@ -44,6 +44,8 @@ def json_patch(operations: Any) -> Change:
                 value = jsonpatch.JsonPatch([operation]).apply(value, in_place=True)
             except jsonpatch.InvalidJsonPatch as error:
                 raise bad_request(f"patch[{index}]: {error}", [Cause(f"patch[{index}]", str(error), "patch")]) from None
+            except jsonpatch.JsonPatchTestFailed:
+                raise _failed(index, f"{operation['path']} is not what the test expects") from None
             except (
                 jsonpatch.JsonPatchException,
                 jsonpointer.JsonPointerException,

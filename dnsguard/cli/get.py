@@ -10,7 +10,7 @@ from typing import Any
 from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.counted import COUNTED, add_counts, rule_lines
 from dnsguard.cli.errors import REFUSED, CommandError, UsageError
-from dnsguard.cli.output import add_output_flag, as_text
+from dnsguard.cli.output import add_output_flag, as_text, without_owners
 from dnsguard.cli.server import Object, Server, ServerError, object_path
 from dnsguard.cli.table import aligned, columns, rows
 from dnsguard.cli.words import kinds_and_names, kinds_text, meant_as_kinds
@@ -104,7 +104,7 @@ class _Getter:
         return {"labelSelector": self._selector} if self._selector else {}
 
     def _print(self, found: Sequence[tuple[Kind, Object]], *, single: bool) -> None:
-        values = [value for _, value in found]
+        values = [without_owners(value) for _, value in found]
         match self._output:
             case "json" | "yaml":
                 if values or not single:
@@ -152,6 +152,7 @@ class _Getter:
                         self._print_event(kind, "MODIFIED", value)
 
     def _print_event(self, kind: Kind, event: str, value: Object) -> None:
+        value = without_owners(value)
         match self._output:
             case "json":
                 print(as_text({"type": event, "object": value}, "json"))

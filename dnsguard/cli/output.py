@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -17,3 +18,9 @@ def as_text(value: Any, output: str) -> str:
     import yaml  # takes as long as everything else that most commands do
 
     return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
+
+
+def without_owners(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without who set which of its fields: that is longer than the object, and said by no manifest."""
+    metadata = {key: inner for key, inner in value.get("metadata", {}).items() if key != "managedFields"}
+    return {**value, "metadata": metadata}

@@ -25,6 +25,8 @@ V3 = "/apis/projectcalico.org/v3"
 POLICIES = collection("GlobalNetworkPolicy")
 SETS = collection("NetworkSet", "prod-x")
 YAML, JSON = "application/yaml", "application/json"
+APPLY, STRATEGIC = "application/apply-patch+yaml", "application/strategic-merge-patch+json"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 JSON_PATCH, MERGE = "application/json-patch+json", "application/merge-patch+json"
 PATIENCE = 10.0
 """Seconds for any answer, on a machine that is busy with other tests."""
@@ -326,8 +328,11 @@ PATCHES: dict[str, tuple[str, str, int]] = {
     "levels without end": (stacked(), JSON_PATCH, 422),
     "no name": ('{"metadata":{"name":null}}', MERGE, 422),
     "no list of nets": ('{"spec":[]}', MERGE, 422),
-    "a directive": ('{"spec":{"$patch":"replace"}}', "application/strategic-merge-patch+json", 400),
-    "apply": ("spec: {}", "application/apply-patch+yaml", 415),
+    "a directive that is none": ('{"spec":{"$patch":"explode"}}', STRATEGIC, 400),
+    "a directive in a list": ('{"spec":{"nets":[{"$patch":"delete"}]}}', STRATEGIC, 400),
+    "an object that is gone": ('{"$patch":"delete"}', STRATEGIC, 422),
+    "apply by nobody": ("spec: {}", APPLY, 422),
+    "apply in CBOR": ("spec: {}", "application/apply-patch+cbor", 415),
 }
 
 
@@ -344,6 +349,96 @@ def victim(lab: Running) -> str:
 def test_a_crafted_patch_is_refused_and_changes_nothing(lab: Running, wrong: str, victim: str) -> None:
     body, content, status = PATCHES[wrong]
     assert send(lab, "PATCH", victim, body, content).status_code == status
+
+
+APPLIES: dict[str, tuple[str, str, int, str]] = {
+    # what it is: query, body, HTTP status, what the answer says
+    "aliases of aliases": ("", alias_bomb(), 400, "aliases repeat more than"),
+    "deep YAML": ("", "- " * 500_000, 400, "nested deeper than 64"),
+    "deep JSON": ("", '{"a":' * 50_000 + "1" + "}" * 50_000, 400, "nested deeper than 64"),
+    "a doubled key": ("", "spec: {}\nspec: {nets: []}", 400, "duplicate key 'spec'"),
+    "a list": ("", "[]", 400, "an apply patch is an object"),
+    "a label of 1 MB": ("", json.dumps({"metadata": {"labels": {"a": "x" * 1_000_000}}}), 422, "metadata.labels.a"),
+    "owners": ("", '{"metadata":{"managedFields":[{"manager":"x"}]}}', 400, "must be nil"),
+    "null for nets": ("", "spec: {nets: null}", 422, "spec.nets: is null"),
+    "unknown fields by the thousand": (
+        "",
+        json.dumps({"spec": {f"net{n}": 1 for n in range(50_000)}}),
+        422,
+        "did you mean nets",
+    ),
+    "rules by the thousand, each mistyped": (
+        "",
+        json.dumps({"spec": {"allowedEgressDomains": [{"a": 1}] * 50_000}}),
+        422,
+        "spec.allowedEgressDomains",
+    ),
+    "a manager of 200 characters": ("&fieldManager=" + "x" * 200, "spec: {}", 422, "at most 128 characters"),
+    "a validation that is none": ("&fieldValidation=No", "spec: {}", 422, "Strict, Warn, Ignore"),
+    "force of a kind": ("&force=perhaps", "spec: {}", 400, "neither true nor false"),
+    "what is wrong beside what is dropped": (
+        "&fieldValidation=Ignore",
+        '{"spec":{"foo":1,"nets":["nonsense"]}}',
+        422,
+        "spec.nets[0]",
+    ),
+}
+
+
+@pytest.mark.usefixtures("victim", "untouched")
+@pytest.mark.parametrize("wrong", APPLIES)
+def test_a_crafted_apply_is_refused_in_time_and_changes_nothing(lab: Running, wrong: str, victim: str) -> None:
+    query, body, status, said = APPLIES[wrong]
+    path = f"{victim}?force=true&fieldManager=attack{query}"
+    response = send(lab, "PATCH", path, body, APPLY)
+    assert response.status_code == status
+    assert said in response.json()["message"]
+
+
+def enveloped(raw: bytes, kind: bytes = b"Namespace") -> bytes:
+    """A body of Kubernetes' protobuf, for core v1."""
+    types = b"\x0a\x02v1\x12" + bytes([len(kind)]) + kind
+    return b"k8s\x00\x0a" + bytes([len(types)]) + types + b"\x12" + length(raw) + raw
+
+
+def length(raw: bytes) -> bytes:
+    size, text = len(raw), b""
+    while size > 0x7F:
+        text += bytes([size & 0x7F | 0x80])
+        size >>= 7
+    return text + bytes([size])
+
+
+def field(number: int, raw: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + length(raw) + raw
+
+
+LABEL = field(11, field(1, b"a") + field(2, b"x" * 1_000_000))
+MESSAGES: dict[str, tuple[bytes, int, str]] = {
+    # what it is: body, HTTP status, what the answer says
+    "nothing": (b"", 400, "does not begin with"),
+    "JSON": (b"{}", 400, "does not begin with"),
+    "a length of 4 GB": (b"k8s\x00\x0a\xff\xff\xff\xff\x0f", 400, "ends early"),
+    "a number without end": (b"k8s\x00" + b"\xff" * 1_000_000, 400, "more than ten bytes"),
+    "another kind": (enveloped(b"", b"Pod"), 415, "v1 Pod is not read as"),
+    "a policy where a namespace belongs": (enveloped(b"", b"DeleteOptions"), 400, "this path takes"),
+    "messages in messages": (enveloped(field(1, b"\x0a" * 200_000)), 400, "Namespace.metadata"),
+    "a million empty fields": (enveloped(b"\x0a\x00" * 1_000_000), 400, "is there twice"),
+    "a label of 1 MB": (enveloped(field(1, field(1, b"a") + LABEL)), 422, "metadata.labels.a"),
+    "a doubled label": (enveloped(field(1, field(11, b"") * 2)), 400, "has a key twice"),
+    "a name that climbs": (enveloped(field(1, field(1, b"../../etc"))), 422, "metadata.name"),
+    "a name with NUL": (enveloped(field(1, field(1, b"a\0b"))), 422, "metadata.name"),
+    "a name without UTF-8": (enveloped(field(1, field(1, b"\xff"))), 400, "is not UTF-8"),
+}
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("wrong", MESSAGES)
+def test_a_crafted_message_is_refused_in_time_and_changes_nothing(lab: Running, wrong: str) -> None:
+    body, status, said = MESSAGES[wrong]
+    response = send(lab, "POST", "/api/v1/namespaces", body, PROTOBUF)
+    assert response.status_code == status
+    assert said in response.json()["message"]
 
 
 def test_writers_that_meet_lose_nothing(lab: Running) -> None:

@@ -57,6 +57,11 @@ def test_operations_that_fail_say_which(operation: dict[str, Any], code: int) ->
     assert caught.value.causes[0].field == "patch[1]"
 
 
+def test_a_test_that_fails_says_so_and_not_what_is_there() -> None:
+    with pytest.raises(Failure, match="operation 0: /spec/nets/0 is not what the test expects"):
+        patched({"op": "test", "path": "/spec/nets/0", "value": "b"})
+
+
 def test_copies_do_not_explode() -> None:
     doubling = {"op": "copy", "from": "/spec", "path": "/spec/more"}
     with pytest.raises(Failure, match="copies more than") as caught:

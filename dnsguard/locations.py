@@ -11,6 +11,12 @@ TOKEN_FILE = "token"  # noqa: S105 - a file name
 CA_FILE = "api-ca.pem"
 """Who signs the API's own certificate."""
 
+AUTHORITY_FILE = "api-ca.key"
+"""Its key and certificate in one file, so that they are replaced together."""
+
+SERVER_FILE = "api-server.pem"
+"""The same of the server."""
+
 API_SOCKET = "api.sock"
 DNS_LOG_FILE = "dns-log.jsonl"
 PACKET_LOG_FILE = "packet-log.jsonl"

@@ -85,6 +85,9 @@ class Access:
     is_verified: bool = True
     """Whether it must prove to be the server."""
 
+    is_given: bool = False
+    """Whether the URL was asked for; else it is the default."""
+
     hint: str = ""
     """What to look at where it does not answer."""
 
@@ -108,15 +111,18 @@ class Access:
         return context
 
 
-def access_of(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Access:
-    """What flags and environment ask for: first what flags say, whichever of them it is. Raises UsageError."""
+def access_of(
+    arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ, *, over_network: bool = False
+) -> Access:
+    """What flags and environment ask for: first what flags say, whichever of them it is. ``over_network``: not by the
+    Unix socket, unless it is asked for. Raises UsageError."""
     state_dir = _state_dir(arguments, environ)
     given = arguments.server or environ.get("DNSGUARD_SERVER") or ""
     own = _run_dir(arguments, environ, state_dir) / API_SOCKET
     token, origin = _given_token(arguments, environ)
     if given.startswith(UNIX):
-        return Access(LOCAL_URL, _socket_at(given), token, origin)
-    if not given and os.access(own, os.R_OK | os.W_OK):
+        return Access(LOCAL_URL, _socket_at(given), token, origin, is_given=True)
+    if not given and not over_network and os.access(own, os.R_OK | os.W_OK):
         return Access(LOCAL_URL, own, token, origin)
     url = (given or DEFAULT_URL).rstrip("/")
     if not url.startswith(("http://", "https://")):
@@ -135,6 +141,7 @@ def access_of(arguments: argparse.Namespace, environ: Mapping[str, str] = os.env
         certificate=certificate,
         key=_path(arguments.client_key or environ.get("DNSGUARD_CLIENT_KEY")),
         is_verified=not arguments.insecure_skip_tls_verify,
+        is_given=bool(given),
         hint="" if given else f"; there is no socket at {own} either",
     )
 

@@ -166,8 +166,8 @@ def _advice(reason: str, access: Access) -> str:
         return "speaks no TLS: write http:// if that is wanted"
     if access.url.startswith("http:") and access.socket is None and "without response" in reason:
         return "ended the connection without an answer: if it speaks TLS, write https://"
-    if "ALERT" in reason and access.certificate is not None:
-        return f"does not take the client certificate {access.certificate} ({reason}): who signed it?"
+    if access.certificate is not None and ("without response" in reason or "reset" in reason or "ALERT" in reason):
+        return f"ended the connection ({reason}): is {access.certificate} signed as its api_client_ca_file asks?"
     return ""
 
 

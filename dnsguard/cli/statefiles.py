@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from dnsguard.locations import SYSTEM_STATE, TOKEN_FILE, default_state_dir
+from dnsguard.locations import AUTHORITY_FILE, CA_FILE, SERVER_FILE, SYSTEM_STATE, TOKEN_FILE, default_state_dir
 
-SECRETS: Final = (TOKEN_FILE,)
+SECRETS: Final = (TOKEN_FILE, AUTHORITY_FILE, CA_FILE, SERVER_FILE)
 """Files in a backup with secrets."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from dnsguard.controller.serving.crowd import CONNECTIONS, Crowd
 from dnsguard.controller.serving.door import Door
@@ -63,7 +63,7 @@ def room() -> int:
 class ApiServer(uvicorn.Server):
     """Serves until ``should_exit``; leaves signals to the process."""
 
-    def __init__(self, app: FastAPI, contexts: Callable[[], ssl.SSLContext] | None, crowd: Crowd | None = None) -> None:
+    def __init__(self, app: ASGIApp, contexts: Callable[[], ssl.SSLContext] | None, crowd: Crowd | None = None) -> None:
         """``contexts`` has the TLS context of each connection over TCP; None: without TLS."""
         door = functools.partial(Door, contexts, crowd or Crowd(room()))
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # no stranger's noise fills our log

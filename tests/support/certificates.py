@@ -17,7 +17,8 @@ policy = any
 copy_extensions = copy
 unique_subject = no
 [any]
-commonName = supplied
+organizationName = optional
+commonName = optional
 """
 
 
@@ -52,11 +53,11 @@ class Authority:
         _openssl("req", "-x509", *_KEY, "-keyout", str(self._key), "-out", str(self.file), "-days", "2",
                  "-subj", f"/CN=Authority {home.name}")  # fmt: skip
 
-    def sign(self, *names: str, expired: bool = False) -> Certificate:
+    def sign(self, *names: str, expired: bool = False, subject: str = "/CN=server") -> Certificate:
         """A certificate for ``names``, as ``DNS:dns.example.org`` and ``IP:127.0.0.1``."""
         self._made += 1
         key, request, file = (self._home / f"{self._made}.{kind}" for kind in ("key", "csr", "pem"))
-        _openssl("req", "-new", *_KEY, "-keyout", str(key), "-out", str(request), "-subj", "/CN=server",
+        _openssl("req", "-new", *_KEY, "-keyout", str(key), "-out", str(request), "-subj", subject,
                  "-addext", f"subjectAltName={','.join(names)}")  # fmt: skip
         times = ("-startdate", "20200101000000Z", "-enddate", "20200102000000Z") if expired else ("-days", "2")
         _openssl("ca", "-batch", "-notext", "-config", str(self._home / "ca.conf"), "-cert", str(self.file),

@@ -20,14 +20,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from dnsguard.errors import DnsguardError
 from dnsguard.files import replace_file
-from dnsguard.locations import CA_FILE
+from dnsguard.locations import AUTHORITY_FILE, CA_FILE, SERVER_FILE
 from dnsguard.netlink.addresses import machine_addresses
-
-AUTHORITY_FILE = "api-ca.key"
-"""The authority's key and certificate in one file, so that they are replaced together."""
-
-SERVER_FILE = "api-server.pem"
-"""The same of the server."""
 
 AUTHORITY_DAYS = 3_650
 SERVER_DAYS = 365

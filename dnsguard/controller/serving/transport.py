@@ -5,6 +5,7 @@ import socket
 
 from dnsguard.controller.serving.certificates import CertificateError, OwnCertificate, served_names
 from dnsguard.controller.serving.contexts import Contexts
+from dnsguard.locations import CA_FILE
 from dnsguard.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ def tls(settings: Settings) -> Contexts | None:
             log.warning("%s", problem)
         return None
     if settings.api_cert_file is not None and settings.api_key_file is not None:
+        (settings.state_dir / CA_FILE).unlink(missing_ok=True)  # commands would take it for who signs
         return Contexts((settings.api_cert_file, settings.api_key_file), settings.api_client_ca_file)
     try:
         names = served_names(settings.api_listen.address, socket.gethostname())

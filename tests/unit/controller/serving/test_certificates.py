@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 
 from dnsguard.controller.serving.certificates import (
-    AUTHORITY_FILE,
-    SERVER_FILE,
     CertificateError,
     OwnCertificate,
     served_names,
 )
-from dnsguard.locations import CA_FILE
+from dnsguard.locations import AUTHORITY_FILE, CA_FILE, SERVER_FILE
 
 NOW = datetime.now(UTC)
 NAMES = ("localhost", "127.0.0.1", "::1", "guard.example.org")

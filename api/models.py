@@ -74,6 +74,52 @@ class LeaseStates(View):
     """More leases exist than are listed."""
 
 
+class NameAlias(View):
+    """Another name that a name is an alias for."""
+
+    target: str
+    seconds_left: float
+
+
+class NameAddress(View):
+    """An address that a name leads to."""
+
+    address: str
+    seconds_left: float
+    """Until the name has to be looked up again."""
+
+
+class NameClientState(View):
+    """What one client knows of a name."""
+
+    client: str
+    """Endpoint, or the address of a client that is no known endpoint; ``node`` for look-ups that count for all."""
+
+    aliases: tuple[NameAlias, ...] = ()
+    addresses: tuple[NameAddress, ...] = ()
+    """Through aliases, too."""
+
+    sets: tuple[str, ...] = ()
+    """Lease sets that its look-ups of the name feed; none where no policy of it asks for the name."""
+
+
+class NameState(View):
+    """A name that was learned."""
+
+    name: str
+    clients: tuple[NameClientState, ...]
+    clients_left_out: int = 0
+    """How many more know it."""
+
+
+class NameStates(View):
+    """Answer of ``GET /v1/names``, in the order of the names."""
+
+    names: tuple[NameState, ...]
+    truncated: bool = False
+    """There are more names than were asked for."""
+
+
 class ForwarderState(View):
     """One forwarder process as the controller sees it."""
 

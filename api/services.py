@@ -10,7 +10,7 @@ from api.audit import AuditQuestion, AuditRecord
 from api.counted import StatsReport
 from api.effective import Effective
 from api.explaining import ExplainQuery, Explanation
-from api.models import EndpointStates, LeaseStates, StatusReport
+from api.models import EndpointStates, LeaseStates, NameStates, StatusReport
 from api.statuses import NO_STATUSES, Statuses
 from dnsguard.access.grants import MASTERS
 from dnsguard.errors import DnsguardError
@@ -101,14 +101,36 @@ class Endpoints(Protocol):
         """``None`` for all. Raises ReadModelUnavailable."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeasesQuestion:
+    """Which leases are wanted; what is empty asks for all."""
+
+    client: str = ""
+    """Endpoint as ``namespace/name``, name of a host endpoint, or an address."""
+
+    name: str = ""
+    """A domain pattern that one of the names matches which led there."""
+
+    address: str = ""
+    set: str = ""
+    """Identifier of a lease set that holds the address."""
+
+    limit: int = 5_000
+
+
 class Leases(Protocol):
     """What was learned and leased."""
 
-    async def __call__(self, client: str, /) -> LeaseStates:
-        """Of one client (endpoint as ``namespace/name``, name of a host endpoint, or an address); empty for all.
+    async def __call__(self, question: LeasesQuestion, /) -> LeaseStates:
+        """Raises BadClient, UnknownEndpoint, ReadModelUnavailable."""
 
-        Raises BadClient, UnknownEndpoint, ReadModelUnavailable.
-        """
+
+class Names(Protocol):
+    """Names that were learned."""
+
+    async def __call__(self, pattern: str, limit: int, /) -> NameStates:
+        """Those that a domain pattern matches, or all where it is empty; at most so many. Raises
+        ReadModelUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +239,7 @@ class Services:
     status: Status
     endpoints: Endpoints
     leases: Leases
+    names: Names
     stats: Stats
     metrics: Metrics
     dns_log: DnsLog

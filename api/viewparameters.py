@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from api.learned import MOST as MOST_LEARNED
+from api.learned import USUAL_NAMES
 from api.lines import MOST, USUAL
 from api.operations import Described, parameter
 from api.packets import ACTIONS
@@ -17,6 +19,12 @@ _FOLLOW: Final = parameter("follow", "Go on with what comes; who takes `text/eve
 _RESUME: Final = parameter("Last-Event-ID", "Of a reader of events that comes back.", string(), place="header")
 _CLIENT: Final = parameter("client", "An endpoint as `namespace/name`, or an address.", string())
 
+
+def _limit(usual: int) -> Described:
+    bounds = {"type": "integer", "minimum": 1, "maximum": MOST_LEARNED, "default": usual}
+    return parameter("limit", "How many, at most.", bounds)
+
+
 PARAMETERS: Final[Mapping[str, tuple[Described, ...]]] = {
     "/v1/status": (_FOLLOW,),
     "/v1/endpoints": (parameter("namespace", "Only those of one namespace.", string()),),
@@ -28,7 +36,17 @@ PARAMETERS: Final[Mapping[str, tuple[Described, ...]]] = {
         parameter("name", "Of the network set.", string(minLength=1)) | {"required": True},
         parameter("namespace", "Of the network set; absent for a global one.", string()),
     ),
-    "/v1/leases": (_CLIENT,),
+    "/v1/leases": (
+        _CLIENT,
+        parameter("name", "Only those that a name led to which this domain pattern matches.", string()),
+        parameter("address", "Only this address.", string()),
+        parameter("set", "Only what this lease set holds.", string()),
+        _limit(MOST_LEARNED),
+    ),
+    "/v1/names": (
+        parameter("name", "Only names that this domain pattern matches.", string()),
+        _limit(USUAL_NAMES),
+    ),
     "/v1/stats": (
         parameter("kind", "Only what is of this kind.", string(enum=list(COUNTED_KINDS))),
         parameter("namespace", "Only what is in this namespace.", string()),

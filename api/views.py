@@ -19,8 +19,9 @@ from api.explaining import ExplainQuery, Explanation
 from api.failures import Failure, bad_request
 from api.followers import Followers
 from api.following import follow_value, is_followed
+from api.learned import leases_question, names_question
 from api.lines import LINES
-from api.models import EndpointStates, LeaseStates, StatusReport, View
+from api.models import EndpointStates, LeaseStates, NameStates, StatusReport, View
 from api.packets import answer_packets
 from api.queries import is_true
 from api.services import Services, StatsQuestion
@@ -54,6 +55,7 @@ class ViewRoutes:
         router.add_api_route("/status", self.status, methods=["GET"], response_model=StatusReport, responses=lines)
         router.add_api_route("/endpoints", self.endpoints, methods=["GET"], response_model=EndpointStates)
         router.add_api_route("/leases", self.leases, methods=["GET"], response_model=LeaseStates)
+        router.add_api_route("/names", self.names, methods=["GET"], response_model=NameStates)
         router.add_api_route("/stats", self.stats, methods=["GET"], response_model=StatsReport)
         router.add_api_route("/dns-log", self.dns_log, methods=["GET"], response_class=Response, responses=lines)
         router.add_api_route("/denied", self.denied, methods=["GET"], response_class=Response, responses=lines)
@@ -91,11 +93,20 @@ class ViewRoutes:
         return _answer(request, await self._services.endpoints(request.query_params.get("namespace")))
 
     async def leases(self, request: Request) -> Response:
-        """Addresses that were learned and who may reach them; ``?client=`` for one endpoint or address.
+        """Addresses that were learned and who may reach them; ``client=`` (an endpoint or address), ``name=`` (a domain
+        pattern), ``address=`` and ``set=`` choose among them, ``limit=`` says how many. ``truncated`` says that there
+        are more.
 
-        400 for what is neither, 404 for an endpoint that is not there.
+        400 for a client that is none, 404 for an endpoint that is not there.
         """
-        return _answer(request, await self._services.leases(request.query_params.get("client", "")))
+        return _answer(request, await self._services.leases(leases_question(request.query_params)))
+
+    async def names(self, request: Request) -> Response:
+        """Names that were learned, with what clients know of them: aliases, addresses, until when, and the sets that
+        their look-ups feed. ``name=`` (a domain pattern) chooses among them, ``limit=`` says how many (100).
+        ``truncated`` says that there are more."""
+        pattern, limit = names_question(request.query_params)
+        return await asyncio.to_thread(_answer, request, await self._services.names(pattern, limit))
 
     async def stats(self, request: Request) -> Response:
         """Packets and bytes that policies, tiers and profiles counted on this node; ``?kind=``, ``namespace=`` and

@@ -6,11 +6,14 @@ from typing import Protocol
 
 from dnsguard.calc.compiled import Address
 from dnsguard.controller.explain.learned import Learned
-from dnsguard.link.messages import LeasesReply
+from dnsguard.link.messages import LeasesReply, NamesFound
 from dnsguard.link.server import ForwarderState
 
 LEASES_SECONDS = 2.0
 """How long forwarders may take to list leases."""
+
+SEARCH_SECONDS = 10.0
+"""How long they may take to look through all that they learned, a million names between DNS answers."""
 
 
 class Forwarders(Protocol):
@@ -23,6 +26,12 @@ class Forwarders(Protocol):
     def listen(self) -> frozenset[str]: ...
 
     async def leases(self, client: str, seconds: float) -> tuple[LeasesReply, ...]: ...
+
+    async def search_leases(
+        self, client: str, name: str, address: str, lease_set: str, limit: int, seconds: float
+    ) -> tuple[LeasesReply, ...]: ...
+
+    async def search_names(self, pattern: str, limit: int, seconds: float) -> tuple[NamesFound, ...]: ...
 
 
 async def learned_by(link: Forwarders, addresses: Iterable[Address], notes: list[str], who: str) -> Learned:

@@ -44,6 +44,7 @@ from dnsguard.controller.following import follow
 from dnsguard.controller.keptinputs import KeptInputs
 from dnsguard.controller.lookout import Lookout
 from dnsguard.controller.metrics import MetricsModel
+from dnsguard.controller.namesmodel import NamesModel
 from dnsguard.controller.node import foundation_settings, watch_addresses
 from dnsguard.controller.plugs import Plugs
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
@@ -190,6 +191,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 ),
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=leases,
+                names=NamesModel(link),
                 stats=StatsModel(counting),
                 metrics=MetricsModel(
                     VERSION,

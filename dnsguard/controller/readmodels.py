@@ -14,11 +14,11 @@ from api.models import (
     LeaseStates,
     StatusReport,
 )
-from api.services import BadClient, ReadModelUnavailable, UnknownEndpoint
+from api.services import BadClient, LeasesQuestion, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, Direction, PolicyClass
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain.learned import Learned
-from dnsguard.controller.forwarders import LEASES_SECONDS, Forwarders
+from dnsguard.controller.forwarders import LEASES_SECONDS, SEARCH_SECONDS, Forwarders
 from dnsguard.controller.inputs import Inputs
 from dnsguard.controller.proven import proven
 from dnsguard.dataplane.rules import Plan
@@ -194,16 +194,27 @@ class LeasesModel:
         self._enforcer = enforcer
         self._link = link
 
-    async def __call__(self, client: str) -> LeaseStates:
-        questions = self.addresses_of(client) if client else ("",)
+    async def __call__(self, question: LeasesQuestion) -> LeaseStates:
+        clients = self.addresses_of(question.client) if question.client else ("",)
         if not self._link.forwarders:
             raise ReadModelUnavailable("no forwarder is connected: leases are known to forwarders only")
-        answers = await asyncio.gather(*(self._link.leases(question, LEASES_SECONDS) for question in questions))
+        searches = bool(question.name or question.address or question.set)
+        seconds = SEARCH_SECONDS if searches else LEASES_SECONDS
+        answers = await asyncio.gather(
+            *(
+                self._link.search_leases(client, question.name, question.address, question.set, question.limit, seconds)
+                if searches
+                else self._link.leases(client, seconds)
+                for client in clients
+            )
+        )
         if not all(answers):
-            raise ReadModelUnavailable(f"no forwarder answered within {LEASES_SECONDS:g} s")
+            raise ReadModelUnavailable(f"no forwarder answered within {seconds:g} s")
         # Of an endpoint with several addresses each answer holds all that is leased to any of them.
         learned = Learned.of(reply for answer in answers for reply in answer)
-        return LeaseStates(leases=tuple(map(lease_state, learned.leases)), truncated=learned.truncated)
+        states = tuple(map(lease_state, learned.leases))
+        truncated = learned.truncated or len(states) > question.limit
+        return LeaseStates(leases=states[: question.limit], truncated=truncated)
 
     def addresses_of(self, client: str) -> tuple[str, ...]:
         """The addresses of an endpoint, or the address itself. Raises BadClient, UnknownEndpoint,

@@ -56,6 +56,9 @@ class ForwarderCounters:
     names_asked: int = 0
     """Addresses that the controller asked names for. That it is counted tells the controller that it may ask."""
 
+    searches: int = 0
+    """Searches that the controller asked for; likewise."""
+
     commits: int = 0
     """Transactions that the kernel acknowledged."""
 

@@ -21,7 +21,9 @@ from dnsguard.link.messages import (
     DnsLogStop,
     Hello,
     LeasesQuery,
+    LeasesSearch,
     NamesQuery,
+    NamesSearch,
     RightsReply,
     SetUses,
     Snapshot,
@@ -101,6 +103,10 @@ class Linking:
     def on_names_query(self, query: NamesQuery) -> None:
         if self.naming is not None:
             self.naming.take(query)
+
+    def on_search(self, search: NamesSearch | LeasesSearch) -> None:
+        if self.naming is not None:
+            self.naming.take(search)
 
     def on_rights(self, reply: RightsReply) -> None:
         self.rights.answered(reply)

@@ -69,6 +69,7 @@ FORWARDER: Final[Mapping[str, str]] = {
     " own, and those of unleased_nets.",
     "leases_prolonged": "Elements that got more time because their client has a live connection.",
     "names_asked": "Addresses that the controller asked names for, of denied packets.",
+    "searches": "Searches in what was learned, by whoever asks the API.",
     "flow_looks": "Times that the kernel was asked for connections.",
     "flow_looks_failed": "Times that the kernel did not say which connections there are.",
     "commits": "Transactions that the kernel acknowledged.",

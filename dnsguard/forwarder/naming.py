@@ -1,4 +1,5 @@
-"""Which names led clients to addresses: answers the controller, a little at a time between DNS answers."""
+"""Which names led clients to addresses, and what else was learned: answers the controller, a little at a time between
+DNS answers."""
 
 import asyncio
 import logging
@@ -9,10 +10,19 @@ from typing import Final
 
 from dnsguard.domains import name_text
 from dnsguard.forwarder.counters import ForwarderCounters
+from dnsguard.forwarder.searching import search_leases, search_names
 from dnsguard.forwarder.withheld import Withheld
 from dnsguard.leases import NODE, LeaseBook, Scope
 from dnsguard.leases.naming import names_of
-from dnsguard.link.messages import NamesQuery, NamesReply, VisitedNames
+from dnsguard.link.messages import (
+    LeasesReply,
+    LeasesSearch,
+    NamesFound,
+    NamesQuery,
+    NamesReply,
+    NamesSearch,
+    VisitedNames,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +38,7 @@ class Naming:
         book: LeaseBook,
         scope: Callable[[bytes], Scope],
         withheld: Withheld,
-        reply: Callable[[NamesReply], None],
+        reply: Callable[[NamesReply | NamesFound | LeasesReply], None],
         counters: ForwarderCounters,
     ) -> None:
         """``scope``: in whose name a client's look-ups count; ``withheld``: names that led to what none may open."""
@@ -39,12 +49,19 @@ class Naming:
         self._counters = counters
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[NamesQuery] = deque(maxlen=MOST_WAITING)
+        self._searches: deque[NamesSearch | LeasesSearch] = deque(maxlen=MOST_WAITING)
+        """Of people, who wait longer: whatever is asked for the packet log comes between."""
+
         self._steps: Iterator[None] | None = None
 
-    def take(self, query: NamesQuery) -> None:
+    def take(self, query: NamesQuery | NamesSearch | LeasesSearch) -> None:
         """Answer it soon."""
-        self._counters.names_asked += len(query.visited)
-        self._waiting.append(query)
+        if isinstance(query, NamesQuery):
+            self._counters.names_asked += len(query.visited)
+            self._waiting.append(query)
+        else:
+            self._counters.searches += 1
+            self._searches.append(query)
         if self._steps is None:
             self._steps = self._work()
             self._loop.call_soon(self._step)
@@ -64,8 +81,21 @@ class Naming:
             self._loop.call_soon(self._step)
 
     def _work(self) -> Iterator[None]:
+        while self._waiting or self._searches:
+            yield from self._answers()
+            if self._searches:
+                for _ in self._searched(self._searches.popleft()):
+                    yield
+                    yield from self._answers()
+
+    def _answers(self) -> Iterator[None]:
         while self._waiting:
             yield from self._answer(self._waiting.popleft())
+
+    def _searched(self, search: NamesSearch | LeasesSearch) -> Iterator[None]:
+        if isinstance(search, NamesSearch):
+            return search_names(self._book, search, self._loop.time, self._reply)
+        return search_leases(self._book, search, self._loop.time, self._reply)
 
     def _answer(self, query: NamesQuery) -> Iterator[None]:
         wanted: dict[Scope, set[bytes]] = {}

@@ -18,15 +18,15 @@ def leases_reply(
     book: LeaseBook, request: int, client: str, now: float, withheld: Withheld | None = None
 ) -> LeasesReply:
     """The leases of one client, the node's among them, or of all where ``client`` is empty."""
-    kept = tuple(withheld.of(_scopes(book, client), now)) if withheld is not None and client else ()
+    kept = tuple(withheld.of(scopes_of(book, client), now)) if withheld is not None and client else ()
     leases: list[LearnedLease] = []
     aliases = _aliases(book, client, now)
-    for lease in book.leases(_scopes(book, client), now):
+    for lease in book.leases(scopes_of(book, client), now):
         if client and lease.client and str(ip_address(lease.client)) != client and lease.scope == NODE:
             continue
         if len(leases) == MAX_LEASES:
             return LeasesReply(request, tuple(leases), truncated=True, aliases=aliases, withheld=kept)
-        leases.append(_learned(lease, now))
+        leases.append(learned_lease(lease, now))
     return LeasesReply(request, tuple(leases), aliases=aliases, withheld=kept)
 
 
@@ -34,7 +34,7 @@ def _aliases(book: LeaseBook, client: str, now: float) -> tuple[LearnedAlias, ..
     """Those that still lead somewhere, as many as fit."""
     found = (
         LearnedAlias(name_text(owner), name_text(target), round(expires - now, 3))
-        for scope in (_scopes(book, client) if client else ())
+        for scope in (scopes_of(book, client) if client else ())
         if (graph := book.library.get(scope)) is not None
         for owner, targets in graph.aliases.items()
         for target, expires in targets.items()
@@ -43,7 +43,8 @@ def _aliases(book: LeaseBook, client: str, now: float) -> tuple[LearnedAlias, ..
     return tuple(islice(found, MAX_LEASES))
 
 
-def _scopes(book: LeaseBook, client: str) -> Iterable[Scope]:
+def scopes_of(book: LeaseBook, client: str) -> Iterable[Scope]:
+    """Where what counts for a client was learned; all scopes where ``client`` is empty, none of what is no address."""
     if not client:
         return book.library.scopes()
     try:
@@ -52,11 +53,15 @@ def _scopes(book: LeaseBook, client: str) -> Iterable[Scope]:
         return ()
 
 
-def _learned(lease: Lease, now: float) -> LearnedLease:
-    scope = lease.scope
-    whose = scope if isinstance(scope, str) else str(ip_address(scope)) if scope else "node"
+def scope_text(scope: Scope) -> str:
+    """Whose look-ups they are: an endpoint, an address, or ``node``."""
+    return scope if isinstance(scope, str) else str(ip_address(scope)) if scope else "node"
+
+
+def learned_lease(lease: Lease, now: float) -> LearnedLease:
+    """A lease in the words of the link."""
     return LearnedLease(
-        client=whose,
+        client=scope_text(lease.scope),
         client_address=str(ip_address(lease.client)) if lease.client else "",
         address=str(ip_address(lease.address)),
         lease_sets=lease.feeds,

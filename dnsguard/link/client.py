@@ -24,8 +24,11 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    LeasesSearch,
+    NamesFound,
     NamesQuery,
     NamesReply,
+    NamesSearch,
     RightsQuery,
     RightsReply,
     RightsVoid,
@@ -74,6 +77,9 @@ class LinkListener(Protocol):
     def on_names_query(self, query: NamesQuery) -> None:
         """Answer with ``LinkClient.reply``, at once or later."""
 
+    def on_search(self, search: NamesSearch | LeasesSearch) -> None:
+        """Answer with ``LinkClient.reply``, at once or later."""
+
     def on_rights(self, reply: RightsReply) -> None:
         """What was asked with ``LinkClient.ask_rights``."""
 
@@ -103,7 +109,7 @@ class LinkClient:
         self._acks: deque[Ack] = deque()
         """Of this connection; each has its own."""
 
-        self._ring: deque[LeasesReply | NamesReply | Stats | RightsQuery] = deque(maxlen=ring_size)
+        self._ring: deque[LeasesReply | NamesReply | NamesFound | Stats | RightsQuery] = deque(maxlen=ring_size)
         self._records: deque[DnsLogReply] = deque()
         self._wake = asyncio.Event()
         self._connected = False
@@ -117,7 +123,7 @@ class LinkClient:
     def connected(self) -> bool:
         return self._connected
 
-    def reply(self, reply: LeasesReply | NamesReply) -> None:
+    def reply(self, reply: LeasesReply | NamesReply | NamesFound) -> None:
         """Answer a query."""
         self._put(reply)
 
@@ -140,7 +146,7 @@ class LinkClient:
         self._records.append(reply)
         self._wake.set()
 
-    def _put(self, message: LeasesReply | NamesReply | Stats | RightsQuery) -> None:
+    def _put(self, message: LeasesReply | NamesReply | NamesFound | Stats | RightsQuery) -> None:
         if not self._connected:
             return
         if len(self._ring) == self._ring.maxlen:
@@ -223,13 +229,17 @@ class LinkClient:
                 self._listener.on_leases_query(message)
             case NamesQuery():
                 self._listener.on_names_query(message)
+            case NamesSearch() | LeasesSearch():
+                self._listener.on_search(message)
             case RightsReply():
                 self._listener.on_rights(message)
             case RightsVoid():
                 self._listener.on_rights_void()
             case DnsLogQuery() | DnsLogStop() | SetUses():
                 self._listener.on_dns_log(message)
-            case Hello() | Ack() | LeasesReply() | NamesReply() | DnsLogReply() | Stats() | RightsQuery():
+            case LeasesReply() | NamesReply() | NamesFound() | DnsLogReply():
+                raise LinkProtocolError(type(message).__name__, "is for the controller")
+            case Hello() | Ack() | Stats() | RightsQuery():
                 raise LinkProtocolError(type(message).__name__, "is for the controller")
             case _:
                 assert_never(message)

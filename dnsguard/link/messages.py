@@ -1,12 +1,12 @@
 """What the controller and a forwarder say to each other.
 
-Controller to forwarder: a ``Snapshot`` after connecting, then ``Delta``s; ``LeasesQuery``, ``NamesQuery`` and
-``DnsLogQuery`` when somebody asks, ``DnsLogStop`` when nobody listens any more; ``SetUses`` for the log;
-``RightsReply``, and ``RightsVoid`` where policy is another one now.
+Controller to forwarder: a ``Snapshot`` after connecting, then ``Delta``s; ``LeasesQuery``, ``NamesQuery``,
+``LeasesSearch``, ``NamesSearch`` and ``DnsLogQuery`` when somebody asks, ``DnsLogStop`` when nobody listens any more;
+``SetUses`` for the log; ``RightsReply``, and ``RightsVoid`` where policy is another one now.
 Forwarder to controller: ``Hello`` first, ``Ack`` for every snapshot or delta once it is in force (the lease sets it
 adds are filled from what was already learned, what it stops using is no longer written), ``LeasesReply``,
-``NamesReply``, ``DnsLogReply``, ``Stats``, ``RightsQuery`` where an endpoint asks a server that ``may_query`` says
-nothing of.
+``NamesReply``, ``NamesFound``, ``DnsLogReply``, ``Stats``, ``RightsQuery`` where an endpoint asks a server that
+``may_query`` says nothing of.
 
 A forwarder keeps the last snapshot (deltas folded in) on disk and starts from it when the controller is away.
 
@@ -238,6 +238,36 @@ class NamesQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class LeasesSearch:
+    """Ask for the leases that meet every condition that is not empty; answered by a ``LeasesReply`` without aliases.
+
+    For forwarders alone whose ``Stats`` count ``searches``.
+    """
+
+    request: int
+    client: str
+    """An address of it."""
+
+    name: str
+    """A domain pattern: one of the names that led there matches it."""
+
+    address: str
+    lease_set: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamesSearch:
+    """Ask for names that were learned. For forwarders alone whose ``Stats`` count ``searches``."""
+
+    request: int
+    pattern: str
+    """A domain pattern; empty for all names."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """A forwarder introduces itself."""
 
@@ -334,6 +364,50 @@ class NamesReply:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownAddress:
+    """Where a name leads a client."""
+
+    address: str
+    seconds_left: float
+    """Until the name has to be looked up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameClient:
+    """What a client knows of a name."""
+
+    client: str
+    """Endpoint name, or the address of a client that is no known endpoint; ``node`` for look-ups that count for all."""
+
+    aliases: tuple[LearnedAlias, ...]
+    """Of the name itself: their owner is it."""
+
+    addresses: tuple[KnownAddress, ...]
+    """Through aliases, too; the first so many."""
+
+    lease_sets: tuple[str, ...]
+    """Identifiers of the sets that its look-ups of the name feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownName:
+    """A name that was learned."""
+
+    name: str
+    clients: tuple[NameClient, ...]
+    clients_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NamesFound:
+    """Answer to a ``NamesSearch``; ``truncated``: there are more than were asked for."""
+
+    request: int
+    names: tuple[KnownName, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DnsLogReply:
     """Records for one ``DnsLogQuery``, each a line of JSON. Bounded: what does not fit is dropped, oldest first."""
 
@@ -365,6 +439,16 @@ class Stats:
 
 
 ToForwarder = (
-    Snapshot | Delta | LeasesQuery | NamesQuery | DnsLogQuery | DnsLogStop | SetUses | RightsReply | RightsVoid
+    Snapshot
+    | Delta
+    | LeasesQuery
+    | NamesQuery
+    | LeasesSearch
+    | NamesSearch
+    | DnsLogQuery
+    | DnsLogStop
+    | SetUses
+    | RightsReply
+    | RightsVoid
 )
-ToController = Hello | Ack | LeasesReply | NamesReply | DnsLogReply | Stats | RightsQuery
+ToController = Hello | Ack | LeasesReply | NamesReply | NamesFound | DnsLogReply | Stats | RightsQuery

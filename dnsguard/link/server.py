@@ -21,8 +21,11 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    LeasesSearch,
+    NamesFound,
     NamesQuery,
     NamesReply,
+    NamesSearch,
     RightsQuery,
     RightsReply,
     RightsVoid,
@@ -50,7 +53,10 @@ HELLO_SECONDS = 5.0
 NAMES_ASKED = "names_asked"
 """Among the counters of a forwarder that takes a ``NamesQuery``."""
 
-_Reply = LeasesReply | NamesReply
+SEARCHES = "searches"
+"""Among those of one that takes a ``LeasesSearch`` and a ``NamesSearch``."""
+
+_Reply = LeasesReply | NamesReply | NamesFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +212,22 @@ class LinkServer:
         """Which names led there, by each forwarder; those that do not answer in time, or cannot, are left out."""
         replies = await self._ask(lambda request: NamesQuery(request, visited), seconds, NAMES_ASKED)
         return tuple(reply for reply in replies if isinstance(reply, NamesReply))
+
+    async def search_leases(
+        self, client: str, name: str, address: str, lease_set: str, limit: int, seconds: float
+    ) -> tuple[LeasesReply, ...]:
+        """The leases that meet each of these conditions that is not empty, by each forwarder; those that do not answer
+        in time, or cannot, are left out."""
+        replies = await self._ask(
+            lambda request: LeasesSearch(request, client, name, address, lease_set, limit), seconds, SEARCHES
+        )
+        return tuple(reply for reply in replies if isinstance(reply, LeasesReply))
+
+    async def search_names(self, pattern: str, limit: int, seconds: float) -> tuple[NamesFound, ...]:
+        """The names that were learned and match, by each forwarder; those that do not answer in time, or cannot, are
+        left out."""
+        replies = await self._ask(lambda request: NamesSearch(request, pattern, limit), seconds, SEARCHES)
+        return tuple(reply for reply in replies if isinstance(reply, NamesFound))
 
     async def _ask(self, question: Callable[[int], Message], seconds: float, counts: str = "") -> list[_Reply]:
         """``counts``: what forwarders count that can answer."""
@@ -370,7 +392,7 @@ class LinkServer:
                 acked = max(state.acked_revision, message.revision)
                 connection.state = replace(state, acked_revision=acked, problem=message.problem)
                 self._progress.set()
-            case LeasesReply() | NamesReply():
+            case LeasesReply() | NamesReply() | NamesFound():
                 future = connection.requests.get(message.request)
                 if future is not None and not future.done():
                     future.set_result(message)

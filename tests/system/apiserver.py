@@ -31,7 +31,7 @@ async def main():
     store = await SqliteStore.open(folder / "store.db")
     app = create_app(Services(
         store=store, tokens=HashedTokens({ADMIN: token_digest(token)}), explain=nobody, effective=nobody, status=nobody,
-        endpoints=nobody, leases=nobody, stats=nobody, metrics=nobody, dns_log=None, packets=None,
+        endpoints=nobody, leases=nobody, names=nobody, stats=nobody, metrics=nobody, dns_log=None, packets=None,
         audit=AuditLog(folder / "audit.jsonl"), version="0",
         bookmark_interval=0.1,
     ))

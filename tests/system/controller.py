@@ -19,7 +19,9 @@ from dnsguard.link.messages import (
     Hello,
     LeasesQuery,
     LeasesReply,
+    LeasesSearch,
     NamesQuery,
+    NamesSearch,
     RightsReply,
     SetUses,
     Snapshot,
@@ -162,6 +164,9 @@ class FakeForwarder:
         """Nobody asks for it here."""
 
     def on_names_query(self, query: NamesQuery) -> None:
+        pass
+
+    def on_search(self, search: NamesSearch | LeasesSearch) -> None:
         pass
 
     def on_leases_query(self, query: LeasesQuery) -> None:

@@ -48,6 +48,7 @@ def application(store: Store, audit: AuditLog) -> Any:
             status=_nobody,
             endpoints=_nobody,
             leases=_nobody,
+            names=_nobody,
             stats=_nobody,
             metrics=_nobody,
             dns_log=cast("Any", None),

@@ -17,12 +17,22 @@ from api.audit import AuditQuestion, AuditRecord, AuditUnavailable
 from api.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
 from api.effective import Effective, EffectiveStage, ImplicitRule
 from api.explaining import ExplainQuery, Explanation
-from api.models import EndpointStates, LeaseState, LeaseStates, StatusReport
+from api.models import (
+    EndpointStates,
+    LeaseState,
+    LeaseStates,
+    NameAddress,
+    NameClientState,
+    NameState,
+    NameStates,
+    StatusReport,
+)
 from api.services import (
     ADMIN,
     BadClient,
     CannotExplain,
     DnsLogQuestion,
+    LeasesQuestion,
     PacketQuestion,
     ReadModelUnavailable,
     Services,
@@ -61,13 +71,26 @@ async def endpoints(namespace: str | None) -> EndpointStates:
     raise ReadModelUnavailable(f"nothing is compiled yet in {namespace}")
 
 
-async def leases(client: str) -> LeaseStates:
+async def names(pattern: str, limit: int) -> NameStates:
+    client = NameClientState(client="shop/a", addresses=(NameAddress(address="198.51.100.1", seconds_left=59.5),))
+    return NameStates(names=(NameState(name=pattern or "api.example.org", clients=(client,)),), truncated=limit == 1)
+
+
+async def leases(question: LeasesQuestion) -> LeaseStates:
+    client = question.client
     if client == "junk":
         raise BadClient("client 'junk' is no address")
     if client == "shop/nobody":
         raise UnknownEndpoint("there is no endpoint 'shop/nobody'")
-    lease = LeaseState(client=client, client_address="192.0.2.1", address="198.51.100.1", seconds_left=59.5)
-    return LeaseStates(leases=(lease,))
+    lease = LeaseState(
+        client=client,
+        client_address="192.0.2.1",
+        address=question.address or "198.51.100.1",
+        names=(question.name,) if question.name else (),
+        sets=(question.set,) if question.set else (),
+        seconds_left=59.5,
+    )
+    return LeaseStates(leases=(lease,), truncated=question.limit == 1)
 
 
 async def stats(question: StatsQuestion) -> StatsReport:
@@ -193,6 +216,7 @@ class World:
             status=self.status,
             endpoints=endpoints,
             leases=leases,
+            names=names,
             stats=stats,
             metrics=metrics,
             dns_log=FakeDnsLog(),

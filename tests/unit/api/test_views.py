@@ -54,6 +54,39 @@ async def test_leases_of_what_is_no_client(client: httpx.AsyncClient, asked: str
     assert asked in response.json()["message"]
 
 
+async def test_leases_are_chosen_by_name_address_and_set(client: httpx.AsyncClient) -> None:
+    asked = "name=*.EXAMPLE.org&address=2001:DB8::1&set=s:a&limit=1"
+    answer = (await client.get(f"/v1/leases?{asked}")).json()
+    (lease,) = answer["leases"]
+    assert (lease["names"], lease["address"], lease["sets"]) == (["*.example.org"], "2001:db8::1", ["s:a"])
+    assert answer["truncated"] is True
+
+
+async def test_names_with_what_clients_know_of_them(client: httpx.AsyncClient) -> None:
+    answer = (await client.get("/v1/names?name=api.EXAMPLE.net&limit=1")).json()
+    assert (answer["names"][0]["name"], answer["truncated"]) == ("api.example.net", True)
+    answer = (await client.get("/v1/names")).json()
+    assert (answer["names"][0]["name"], answer["truncated"]) == ("api.example.org", False)
+    assert answer["names"][0]["clients"][0]["addresses"] == [{"address": "198.51.100.1", "secondsLeft": 59.5}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("leases?names=a", "names: there are client, name, address, set and limit"),
+        ("leases?name=*.*", "name: bad domain '*.*'"),
+        ("leases?address=junk", "address: 'junk' is no address"),
+        ("leases?limit=0", "limit: '0' is no number of them: write 1 to 5000"),
+        ("names?limit=many", "limit: 'many' is no number"),
+        ("names?client=a", "client: there are name and limit"),
+    ],
+)
+async def test_what_cannot_be_asked_of_what_was_learned(client: httpx.AsyncClient, asked: str, said: str) -> None:
+    answer = await client.get(f"/v1/{asked}")
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith(said)
+
+
 async def test_what_applies_to_an_endpoint(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/effective?endpoint=shop/web")
     assert (answer.status_code, answer.json()["stages"][0]["end"]["by"]) == (200, "no profile")
@@ -82,6 +115,7 @@ async def test_the_views_are_described(client: httpx.AsyncClient) -> None:
                 "endpoints",
                 "explain",
                 "leases",
+                "names",
                 "set-users",
                 "stats",
                 "status",

@@ -9,7 +9,7 @@ from dnsguard.controller.computing import Computing
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.inputs import Inputs
 from dnsguard.dataplane.rules import Plan
-from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply, WithheldAddress
+from dnsguard.link.messages import LearnedAlias, LearnedLease, LeasesReply, NamesFound, WithheldAddress
 from dnsguard.link.server import ForwarderState
 from dnsguard.resources import manifest
 from dnsguard.settings import Settings
@@ -84,6 +84,8 @@ class FakeForwarders:
         self._withheld = withheld
         self._answers = answers
         self.asked: list[str] = []
+        self.searched: list[tuple[str | int, ...]] = []
+        self.found: tuple[NamesFound, ...] = ()
         state = ForwarderState("f1", tuple(LISTEN), 3, 2, "", None)
         self.forwarders: tuple[ForwarderState, ...] = (state,) if connected else ()
         self.listen = LISTEN
@@ -93,6 +95,16 @@ class FakeForwarders:
         self.asked.append(client)
         reply = LeasesReply(1, self._leases, aliases=self._aliases, withheld=self._withheld)
         return (reply,) if self._answers else ()
+
+    async def search_leases(
+        self, client: str, name: str, address: str, lease_set: str, limit: int, seconds: float
+    ) -> tuple[LeasesReply, ...]:
+        self.searched.append((client, name, address, lease_set, limit))
+        return await self.leases(client, seconds)
+
+    async def search_names(self, pattern: str, limit: int, seconds: float) -> tuple[NamesFound, ...]:
+        self.searched.append((pattern, limit))
+        return self.found if seconds > 0 and self._answers else ()
 
 
 def lease(address: str, *lease_sets: str, names: tuple[str, ...] = ("api.example.org",)) -> LearnedLease:

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.models import EndpointState
-from api.services import BadClient, ReadModelUnavailable, UnknownEndpoint
+from api.services import BadClient, LeasesQuestion, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.controller.inputs import key_of
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.dataplane.sentinel import Harm, Sighting
@@ -125,7 +125,7 @@ async def test_endpoints_and_how_they_are_enforced() -> None:
 )
 async def test_leases_of_a_client(in_force: InForce, client: str, asked: list[str]) -> None:
     forwarders = FakeForwarders(lease("203.0.113.9", "s:names"))
-    (state,) = (await LeasesModel(in_force.enforcer, forwarders)(client)).leases
+    (state,) = (await LeasesModel(in_force.enforcer, forwarders)(LeasesQuestion(client))).leases
     assert (state.address, state.sets, state.names) == ("203.0.113.9", ("s:names",), ("api.example.org",))
     assert forwarders.asked == asked
 
@@ -141,7 +141,17 @@ async def test_leases_that_cannot_be_known(
     in_force: InForce, forwarders: FakeForwarders, client: str, message: str
 ) -> None:
     with pytest.raises(ReadModelUnavailable, match=message):
-        await LeasesModel(in_force.enforcer, forwarders)(client)
+        await LeasesModel(in_force.enforcer, forwarders)(LeasesQuestion(client))
+
+
+async def test_leases_are_searched_for_by_forwarders_and_cut_to_what_is_asked_for(in_force: InForce) -> None:
+    forwarders = FakeForwarders(lease("203.0.113.9", "s:names"), lease("203.0.113.10", "s:names"))
+    question = LeasesQuestion("10.0.0.7", "*.example.org", "203.0.113.9", "s:names", 1)
+    found = await LeasesModel(in_force.enforcer, forwarders)(question)
+    assert forwarders.searched == [("10.0.0.7", "*.example.org", "203.0.113.9", "s:names", 1)]
+    assert ([each.address for each in found.leases], found.truncated) == (["203.0.113.9"], True)
+    found = await LeasesModel(in_force.enforcer, forwarders)(LeasesQuestion("10.0.0.7", limit=2))
+    assert (len(found.leases), found.truncated, len(forwarders.searched)) == (2, False, 1)
 
 
 async def test_status_shows_the_configuration_and_what_of_it_is_not_followed() -> None:
@@ -180,9 +190,9 @@ async def test_leases_of_what_is_no_client(
     in_force: InForce, client: str, error: type[Exception], message: str, connected: bool
 ) -> None:
     with pytest.raises(error, match=message):
-        await LeasesModel(in_force.enforcer, FakeForwarders(connected=connected))(client)
+        await LeasesModel(in_force.enforcer, FakeForwarders(connected=connected))(LeasesQuestion(client))
 
 
 async def test_an_endpoint_without_address_has_no_leases() -> None:
     in_force = InForce(SHOP + NO_ADDRESS)
-    assert (await LeasesModel(in_force.enforcer, FakeForwarders())("shop/starting")).leases == ()
+    assert (await LeasesModel(in_force.enforcer, FakeForwarders())(LeasesQuestion("shop/starting"))).leases == ()

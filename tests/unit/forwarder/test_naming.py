@@ -9,7 +9,7 @@ from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.naming import Naming
 from dnsguard.forwarder.withheld import Withheld
 from dnsguard.leases import LeaseBook, Scope, Terms
-from dnsguard.link.messages import NamesQuery, NamesReply, Visited, VisitedNames
+from dnsguard.link.messages import LeasesReply, NamesFound, NamesQuery, NamesReply, Visited, VisitedNames
 from tests.unit.leases.naive import answer, packed
 
 CLIENT = "10.0.0.2"
@@ -21,7 +21,7 @@ async def test_all_that_is_asked_is_answered_in_order() -> None:
     book.learn(packed(CLIENT), answer("www.example.org A 192.0.2.1 300"), now)
     metadata = answer("metadata.example.org A 169.254.169.254 300")
     withheld.take(book.scope_of(packed(CLIENT)), metadata, Terms(), now, 0.0)
-    replies: asyncio.Queue[NamesReply] = asyncio.Queue()
+    replies: asyncio.Queue[NamesReply | NamesFound | LeasesReply] = asyncio.Queue()
     naming = Naming(book, book.scope_of, withheld, replies.put_nowait, counters)
     visited = [(CLIENT, "192.0.2.1"), (CLIENT, "192.0.2.9"), (CLIENT, "169.254.169.254"), ("10.0.0.3", "192.0.2.1")]
     naming.take(NamesQuery(7, tuple(Visited(*each) for each in visited)))
@@ -37,7 +37,7 @@ async def test_all_that_is_asked_is_answered_in_order() -> None:
 
 async def test_a_mistake_of_ours_leaves_one_query_unanswered_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
     book = LeaseBook()
-    replies: asyncio.Queue[NamesReply] = asyncio.Queue()
+    replies: asyncio.Queue[NamesReply | NamesFound | LeasesReply] = asyncio.Queue()
     faults = [IndexError("of ours"), None, IndexError("of ours")]
 
     def scope(client: bytes) -> Scope:

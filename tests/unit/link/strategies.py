@@ -13,13 +13,19 @@ from dnsguard.link.messages import (
     DnsLogStop,
     Hello,
     Identity,
+    KnownAddress,
+    KnownName,
     LearnedAlias,
     LearnedLease,
     LeaseSetFeed,
     LeasesQuery,
     LeasesReply,
+    LeasesSearch,
+    NameClient,
+    NamesFound,
     NamesQuery,
     NamesReply,
+    NamesSearch,
     RightsQuery,
     RightsReply,
     RightsVoid,
@@ -64,6 +70,24 @@ withheld = st.builds(
     WithheldAddress, address=text, names=texts, reason=text, seconds_left=st.floats(0, 1e6, allow_nan=False)
 )
 aliases = st.builds(LearnedAlias, owner=text, target=text, seconds_left=st.floats(0, 1e6, allow_nan=False))
+known_addresses = st.builds(KnownAddress, address=text, seconds_left=st.floats(0, 1e6, allow_nan=False))
+known_names = st.builds(
+    KnownName,
+    name=text,
+    clients=st.lists(
+        st.builds(
+            NameClient,
+            client=text,
+            aliases=st.lists(aliases, max_size=2).map(tuple),
+            addresses=st.lists(st.builds(KnownAddress, text, st.floats(0, 1e6, allow_nan=False)), max_size=2).map(
+                tuple
+            ),
+            lease_sets=texts,
+        ),
+        max_size=2,
+    ).map(tuple),
+    clients_left_out=numbers,
+)
 
 
 def unique_feeds() -> st.SearchStrategy[tuple[LeaseSetFeed, ...]]:
@@ -121,6 +145,9 @@ messages = st.one_of(
         request=numbers,
         visited=st.lists(st.builds(VisitedNames, text, text, texts), max_size=3).map(tuple),
     ),
+    st.builds(LeasesSearch, request=numbers, client=text, name=text, address=text, lease_set=text, limit=numbers),
+    st.builds(NamesSearch, request=numbers, pattern=text, limit=numbers),
+    st.builds(NamesFound, request=numbers, names=st.lists(known_names, max_size=3).map(tuple), truncated=st.booleans()),
     st.builds(RightsQuery, request=numbers, asked=st.lists(st.builds(AskedServer, text, text), max_size=3).map(tuple)),
     st.builds(
         RightsReply,

@@ -18,11 +18,15 @@ from dnsguard.link.messages import (
     DnsLogQuery,
     DnsLogStop,
     Hello,
+    KnownName,
     LearnedLease,
     LeasesQuery,
     LeasesReply,
+    LeasesSearch,
+    NamesFound,
     NamesQuery,
     NamesReply,
+    NamesSearch,
     RightsQuery,
     RightsReply,
     SetUses,
@@ -31,7 +35,7 @@ from dnsguard.link.messages import (
     Visited,
     VisitedNames,
 )
-from dnsguard.link.server import NAMES_ASKED, LinkServer
+from dnsguard.link.server import NAMES_ASKED, SEARCHES, LinkServer
 from tests.unit.link.strategies import feed, identity, snapshot
 
 ONE = snapshot(0, (feed("s1", "example.org"),), (identity("shop/cart", "192.0.2.7"),))
@@ -63,6 +67,14 @@ class Forwarder:
 
     def on_dns_log(self, message: DnsLogQuery | DnsLogStop | SetUses) -> None:
         self.asked.put_nowait(message)
+
+    def on_search(self, search: NamesSearch | LeasesSearch) -> None:
+        if isinstance(search, NamesSearch):
+            known = KnownName(search.pattern, (), search.limit)
+            self.client.reply(NamesFound(search.request, (known,), truncated=True))
+        else:
+            lease = LearnedLease(search.client, "", search.address, (search.lease_set,), (search.name,), 5.0)
+            self.client.reply(LeasesReply(search.request, (lease,)))
 
     def on_names_query(self, query: NamesQuery) -> None:
         names = [VisitedNames(each.client, each.address, ("www.example.org",)) for each in query.visited]
@@ -278,6 +290,21 @@ async def test_names_are_asked_of_forwarders_that_say_they_know_them(tmp_path: P
             await made.server.leases("", 5)  # whose answers come after it
         (reply,) = await made.server.names(visited, 5)
         assert reply.visited == (VisitedNames("192.0.2.7", "198.51.100.1", ("www.example.org",)),)
+
+
+async def test_searches_are_asked_of_forwarders_that_take_them(tmp_path: Path) -> None:
+    async with link(tmp_path) as made:
+        for name, counted in (("f1", NAMES_ASKED), ("f2", SEARCHES)):
+            forwarder = Forwarder(made.path, name)
+            await made.join(forwarder)
+            made.server.publish(ONE)
+            assert await made.server.search_names("*.example.org", 3, 5) == ()
+            forwarder.client.report(Stats({counted: 0}, {}))
+            await made.server.leases("", 5)  # whose answers come after it
+        (names,) = await made.server.search_names("*.example.org", 3, 5)
+        assert (names.names, names.truncated) == ((KnownName("*.example.org", (), 3),), True)
+        (leases,) = await made.server.search_leases("192.0.2.7", "example.org", "198.51.100.1", "s:a", 3, 5)
+        assert leases.leases == (LearnedLease("192.0.2.7", "", "198.51.100.1", ("s:a",), ("example.org",), 5.0),)
 
 
 @pytest.mark.parametrize(

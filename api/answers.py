@@ -31,9 +31,13 @@ def _represent_string(dumper: _Dumper, text: str) -> yaml.Node:
 _Dumper.add_representer(str, _represent_string)
 
 
+# Made once: json.dumps makes one for each value, which takes as long as a small value itself.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 def as_json(value: Any) -> bytes:
     """Compact JSON, ASCII only: any string survives."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
 
 
 def as_yaml(value: Any) -> bytes:

@@ -18,7 +18,8 @@
 #                  twenty minutes
 #   make loadtest  make scale, and how long each kind of change takes. Then look-ups: what one costs beside other
 #                  forwarders (which are installed for it), how long it takes, what is lost of a million, and over 100
-#                  restarts; more than an hour
+#                  restarts; how soon a change reaches a thousand watches, and what ten thousand policies in pages take;
+#                  more than an hour
 
 BIN := .venv/bin
 
@@ -64,6 +65,8 @@ loadtest: peers compiled scale
 	$(BIN)/python -m loadtest.latency
 	$(BIN)/python -m loadtest.promise
 	$(BIN)/python -m loadtest.restarts
+	$(BIN)/python -m loadtest.watchers
+	$(BIN)/python -m loadtest.pages
 
 compiled: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compile.txt

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import cast
 
 from api.failures import Failure
-from api.services import Caller, TokenExpired
+from api.services import AUTHENTICATED, Caller, TokenExpired
 from api.tokens import token_digest
 from dnsguard.access.grants import MASTERS, Binding, Grants
 from dnsguard.access.rights import Rights
@@ -93,11 +93,13 @@ class Access:
         return None
 
     def is_good(self, caller: Caller) -> bool:
-        """Whether the access token with which a caller came is still the one that it was; true for who came without."""
+        """Whether the access token with which a caller came is still as it was; true for who came without."""
+        if not caller.token:
+            return True
         found = self._tokens.get(caller.name)
-        return not caller.token or (
-            found is not None and found.caller.token == caller.token and not self._is_over(found)
-        )
+        if found is None or found.caller.token != caller.token or self._is_over(found):
+            return False
+        return set(caller.groups) - {AUTHENTICATED} == set(found.caller.groups)
 
     def seconds_left(self, caller: Caller) -> float:
         """Until the caller's token ends by itself; infinite where it does not."""

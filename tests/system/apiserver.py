@@ -36,6 +36,8 @@ async def main():
         bookmark_interval=0.1,
     ))
     await app.state.objects.ensure_builtins()
+    following = asyncio.create_task(app.state.access.follow())
+    await app.state.access.loaded()
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, log_level="warning", ssl_keyfile=folder / "key.pem", ssl_certfile=folder / "cert.pem",
@@ -107,18 +109,20 @@ def certified(folder: Path) -> Path:
 class Kubectl:
     """The real one, with a configuration for the server."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, token: str = TOKEN) -> None:
+        """``token``: whose it is; the local administrator's unless another one's is given."""
         cluster = {"server": api.url, "certificate-authority": str(api.folder / "cert.pem")}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "a", "cluster": cluster}],
-            "users": [{"name": "a", "user": {"token": TOKEN}}],
+            "users": [{"name": "a", "user": {"token": token}}],
             "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
             "current-context": "a",
         }
-        (api.folder / "kubeconfig").write_text(json.dumps(config))
-        self._environment = {**os.environ, "HOME": str(api.folder), "KUBECONFIG": str(api.folder / "kubeconfig")}
+        path = api.folder / ("kubeconfig" if token == TOKEN else f"kubeconfig-{token[-8:]}")
+        path.write_text(json.dumps(config))
+        self._environment = {**os.environ, "HOME": str(api.folder), "KUBECONFIG": str(path)}
 
     def __call__(self, arguments: str, stdin: str = "") -> tuple[int, str]:
         """Exit code and all output."""

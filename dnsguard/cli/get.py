@@ -4,12 +4,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
 from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.counted import COUNTED, add_counts, rule_lines
-from dnsguard.cli.errors import REFUSED, CommandError, UsageError
+from dnsguard.cli.errors import UsageError
+from dnsguard.cli.listing import CHUNK, Following, listed
+from dnsguard.cli.names import is_missing, meant_instead
 from dnsguard.cli.output import add_output_flag, as_text, without_owners
 from dnsguard.cli.server import Object, Server, ServerError, object_path
 from dnsguard.cli.table import aligned, columns, rows
@@ -25,6 +26,14 @@ def main(argv: Sequence[str]) -> int:
     scope.add_argument("-n", "--namespace", help="default: default")
     scope.add_argument("-A", "--all-namespaces", action="store_true", help="objects of all of them")
     parser.add_argument("-l", "--selector", help="label selector, as app=web,tier in (a,b)")
+    parser.add_argument("--field-selector", metavar="FIELDS", help="as metadata.name=web or spec.tier!=default")
+    parser.add_argument(
+        "--chunk-size",
+        type=_chunk,
+        default=CHUNK,
+        metavar="N",
+        help=f"objects to ask for at once (default: {CHUNK}); 0: all",
+    )
     add_output_flag(parser, "wide", "name", instead_of="a table")
     parser.add_argument("-w", "--watch", action="store_true", help="go on showing changes")
     parser.add_argument(
@@ -36,8 +45,9 @@ def main(argv: Sequence[str]) -> int:
     asked = list(kinds_and_names(arguments.words))
     if arguments.watch and len(asked) > 1:
         raise UsageError("--watch takes one kind, or one object")
-    if arguments.selector and any(name for _, name in asked):
-        raise UsageError("--selector and a name exclude each other")
+    for flag, given in (("--selector", arguments.selector), ("--field-selector", arguments.field_selector)):
+        if given and any(name for _, name in asked):
+            raise UsageError(f"{flag} and a name exclude each other")
     if arguments.all_namespaces and any(kind.namespaced and name for kind, name in asked):
         raise UsageError(f"a name needs its namespace: write -n instead of -A{meant_as_kinds(arguments.words)}")
     if arguments.stats:
@@ -62,7 +72,15 @@ class _Getter:
         self._output: str | None = arguments.output
         self._namespace = "" if arguments.all_namespaces else arguments.namespace or "default"
         self._all_namespaces: bool = arguments.all_namespaces
-        self._selector: str | None = arguments.selector
+        self._choosing = {
+            field: value
+            for field, value in (
+                ("labelSelector", arguments.selector),
+                ("fieldSelector", arguments.field_selector),
+            )
+            if value
+        }
+        self._chunk: int = arguments.chunk_size
         self._watch: bool = arguments.watch
         self._stats: bool = arguments.stats
         self._title_printed = False
@@ -84,24 +102,22 @@ class _Getter:
                 found += [(kind, value) for value in values]
             except ServerError as error:
                 subject = f"{kind.singular} {name}" if name else kind.collection
-                print(f"dnsguard get: {error.said_of(subject)}", file=sys.stderr)
-                code = REFUSED
+                meant = meant_instead(self._server, kind, self._namespace, name) if name and is_missing(error) else ""
+                print(f"dnsguard get: {error.said_of(subject)}{meant}", file=sys.stderr)
+                code = error.exit_code
         self._print(found, single=len(asked) == 1 and asked[0][1] is not None)
         if not found and code == 0 and self._output in (None, "wide") and not self._watch:
             where = "" if self._all_namespaces or not asked[0][0].namespaced else f" in namespace {self._namespace}"
             elsewhere = "; -A shows those of all namespaces" if where else ""
             print(f"no {asked[0][0].collection}{where}{elsewhere}", file=sys.stderr)
         if self._watch and code == 0:
-            self._follow(*asked[0], version)
+            Following(self._server, asked[0][0], self._namespace, asked[0][1], self._choosing, self._print_event).run(
+                [value for _, value in found], version
+            )
         return code
 
     def _list(self, kind: Kind) -> tuple[list[Object], str]:
-        answer = self._server.get(object_path(kind, self._namespace), self._parameters())
-        values = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in answer.get("items", [])]
-        return values, str(answer.get("metadata", {}).get("resourceVersion", ""))
-
-    def _parameters(self) -> dict[str, str]:
-        return {"labelSelector": self._selector} if self._selector else {}
+        return listed(self._server, kind, self._namespace, self._choosing, self._chunk)
 
     def _print(self, found: Sequence[tuple[Kind, Object]], *, single: bool) -> None:
         values = [without_owners(value) for _, value in found]
@@ -131,26 +147,6 @@ class _Getter:
         for line in aligned([*titles, *lines]):
             print(f"{event}{line}")
 
-    def _follow(self, kind: Kind, name: str | None, version: str) -> None:
-        while True:
-            try:
-                for event in self._server.watch(
-                    object_path(kind, self._namespace), {**self._parameters(), "resourceVersion": version}
-                ):
-                    value = event["object"]
-                    if event["type"] == "ERROR":
-                        raise ServerError(int(value.get("code", 0)), str(value.get("message", "the watch ended")))
-                    version = str(value.get("metadata", {}).get("resourceVersion", version))
-                    if event["type"] != "BOOKMARK" and name in (None, value["metadata"]["name"]):
-                        self._print_event(kind, event["type"], value)
-            except ServerError as error:
-                if error.status != HTTPStatus.GONE:
-                    raise CommandError(str(error)) from None
-                values, version = self._list(kind)
-                for value in values:
-                    if name in (None, value["metadata"]["name"]):
-                        self._print_event(kind, "MODIFIED", value)
-
     def _print_event(self, kind: Kind, event: str, value: Object) -> None:
         value = without_owners(value)
         match self._output:
@@ -163,3 +159,9 @@ class _Getter:
             case _:
                 self._print_table(kind, [value], event=f"{event.lower():<10}")
         sys.stdout.flush()
+
+
+def _chunk(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of objects")
+    return int(text)

@@ -35,8 +35,12 @@ class Api:
         self._app = app
         self._server = ApiServer(app, None)
         self._loop = asyncio.get_running_loop()
+        following = asyncio.create_task(app.state.access.follow())
+        await app.state.access.loaded()
         self._listening.set()
         await self._server.serve(sockets=[listener])
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
         await self.world.store.close()
 
     @property

@@ -1,7 +1,8 @@
 """`dnsguard get`."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +14,7 @@ from dnsguard.cli.table import aligned
 from dnsguard.resources.columns import age
 from tests.unit.cli.conftest import Api, Run
 from tests.unit.cli.manifests import ALL
+from tests.unit.cli.scripted import Scripted, answer
 
 Write = Callable[[str, str], str]
 
@@ -120,7 +122,7 @@ def test_bad_usage(run: Run, words: tuple[str, ...], said: str) -> None:
 
 def test_a_wrong_token(run: Run) -> None:
     code, out, err = run("get", "tiers", "--token", "wrong")
-    assert (code, out) == (1, "")
+    assert (code, out) == (5, "")
     assert err
 
 
@@ -157,18 +159,105 @@ def test_a_watch_goes_on_from_the_list(run: Run, monkeypatch: pytest.MonkeyPatch
     assert int(calls[1]) > int(calls[0])
 
 
-def test_a_watch_that_fell_behind_lists_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter(
-        [
-            [{"type": "ERROR", "object": {"code": 410, "message": "too old"}}],
-            [{"type": "ERROR", "object": {"code": 500, "message": "broken"}}],
-        ]
-    )
-    monkeypatch.setattr(Server, "watch", lambda *_: iter(next(answers)))
-    code, out, err = run("get", "tier", "security", "-w", "-o", "name")
+def test_a_watch_that_fell_behind_compares(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = []
+
+    def behind(self: Server, path: str, _: object) -> Iterator[dict[str, object]]:
+        turns.append(path)
+        if len(turns) == 1:
+            self.delete(f"{path}/security")
+            self.send("POST", path, {"metadata": {"name": "later"}, "spec": {"order": 7}})
+            return iter([{"type": "ERROR", "object": {"code": 410, "message": "too old"}}])
+        return iter([{"type": "ERROR", "object": {"code": 500, "message": "broken"}}])
+
+    run("delete", "np", "security.partners", "-n", "shop")
+    monkeypatch.setattr(Server, "watch", behind)
+    code, out, err = run("get", "tiers", "-w", "-o", "name")
     assert code == 1
-    assert out.splitlines() == ["tier.projectcalico.org/security", "modified tier.projectcalico.org/security"]
+    assert out.splitlines()[-2:] == ["deleted tier.projectcalico.org/security", "added tier.projectcalico.org/later"]
+    assert not [line for line in out.splitlines() if line.startswith("modified")], (
+        "what is as it was is not shown again"
+    )
     assert "broken" in err
+
+
+def listing(name: str, version: str) -> bytes:
+    value = {"metadata": {"resourceVersion": version}, "items": [tier(name, version)]}
+    return answer(json.dumps(value))
+
+
+def tier(name: str, version: str) -> dict[str, object]:
+    return {"kind": "Tier", "metadata": {"name": name, "resourceVersion": version}, "spec": {"order": 1}}
+
+
+def event(name: str, version: str) -> bytes:
+    """The begin of a watch: one event, and no end."""
+    line = json.dumps({"type": "ADDED", "object": tier(name, version)}).encode() + b"\n"
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(line), line)
+
+
+def test_a_watch_waits_for_a_server_that_restarts_and_goes_on_where_it_was(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def slept(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", slept)
+    with Scripted([listing("a", "5"), event("b", "6")], [event("c", "9")]) as server:
+        code, out, err = run("get", "tiers", "-w", "-o", "name", "--server", server.url, "--token", "x")
+    assert (code, out.splitlines()) == (
+        130,
+        [
+            "tier.projectcalico.org/a",
+            "added tier.projectcalico.org/b",
+            "added tier.projectcalico.org/c",
+        ],
+    )
+    assert [re.findall(rb"resourceVersion=([0-9]+)", request) for request in server.requests] == [[], [b"5"], [b"6"]]
+    assert err.count("does not answer") == 2, "once each time"
+    assert pauses[0] == pauses[1] < pauses[2]
+
+
+def test_long_lists_come_in_pages(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, str]] = []
+    get = Server.get
+
+    def noted(self: Server, path: str, parameters: dict[str, str], **more: str) -> object:
+        asked.append(dict(parameters))
+        return get(self, path, parameters, **more)
+
+    monkeypatch.setattr(Server, "get", noted)
+    whole = run("get", "tiers", "-o", "name", "--chunk-size", "0")[1]
+    assert run("get", "tiers", "-o", "name", "--chunk-size", "2")[1] == whole
+    assert [each.get("limit") for each in asked] == [None, *["2"] * ((len(whole.splitlines()) + 1) // 2)]
+    assert [bool(each.get("continue")) for each in asked[:3]] == [False, False, True]
+
+
+def test_field_selectors(run: Run) -> None:
+    assert run("get", "np", "-A", "--field-selector", "spec.tier=security", "-o", "name")[1] == (
+        "networkpolicy.projectcalico.org/security.partners\n"
+    )
+    assert run("get", "np", "-A", "--field-selector", "spec.tier=default", "-o", "name")[1] == ""
+    assert run("get", "tier", "a", "--field-selector", "metadata.name=a")[0] == 2
+
+
+def test_who_mistypes_a_name_is_helped(run: Run) -> None:
+    assert run("get", "tier", "securty")[2] == "dnsguard get: tiers/securty does not exist; did you mean security?\n"
+    assert run("delete", "netset", "partners")[2] == (
+        "dnsguard delete: networksets/default/partners does not exist; there is one in namespace shop: -n shop\n"
+    )
+
+
+def test_a_deletion_for_show(run: Run) -> None:
+    assert run("delete", "netset", "partners", "-n", "shop", "--dry-run")[:2] == (
+        0,
+        "networkset.projectcalico.org/partners deleted (dry run)\n",
+    )
+    assert run("get", "netset", "partners", "-n", "shop")[0] == 0
 
 
 def test_events_as_text(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

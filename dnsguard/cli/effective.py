@@ -16,7 +16,6 @@ def main(argv: Sequence[str]) -> int:
         description="Everything that applies to one endpoint, in the order in which it is asked: what the node decides"
         " itself, tiers, policies and their rules with what selectors and names stand for now, profiles, and the end."
         " What is staged is shown where it would stand, marked.",
-        epilog="examples: dnsguard effective shop/web; dnsguard effective uplink -o json",
     )
     parser.add_argument("endpoint", metavar="NAMESPACE/NAME", help="a workload; or the name of a host endpoint")
     add_output_flag(parser)

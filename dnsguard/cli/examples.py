@@ -79,10 +79,11 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
     "leases": _rows(
         ("dnsguard leases", "which addresses are open to whom, because of which name"),
         ("dnsguard leases shop/web -o json", "of one endpoint, for programs"),
+        ("dnsguard leases --address 198.51.100.7", "who reaches this address, and why"),
     ),
     "names": _rows(
         ("dnsguard names", "names that were looked up, and what they led to"),
-        ("dnsguard names shop/web -o json", "of one endpoint, for programs"),
+        ("dnsguard names '*.example.org' -o wide", "such names, with their aliases"),
     ),
     "log": _rows(
         ("dnsguard log --denied", "look-ups that were refused or failed"),

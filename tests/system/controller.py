@@ -26,7 +26,7 @@ from dnsguard.link.messages import (
     SetUses,
     Snapshot,
 )
-from tests.support.localapi import local_client
+from tests.support.localapi import BASE, local_client
 from tests.support.netns import Namespace
 
 API = "127.0.0.1:18053"
@@ -102,6 +102,14 @@ class Controller:
             answer = client.request(method, path, json=body)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
+
+    def client(self) -> httpx.Client:
+        """Of its API, for the administrator."""
+        return local_client(self.socket)
+
+    def async_client(self) -> httpx.AsyncClient:
+        """Of its API, for the administrator."""
+        return httpx.AsyncClient(base_url=BASE, transport=httpx.AsyncHTTPTransport(uds=str(self.socket)), timeout=20)
 
     def create(self, path: str, kind: str, name: str, spec: Any, labels: Any = None, **metadata: Any) -> Any:
         version = "v1" if kind == "Namespace" else "projectcalico.org/v3"

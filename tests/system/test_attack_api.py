@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -488,7 +489,8 @@ def test_many_half_requests_keep_nobody_out(lab: Running) -> None:
     with built.in_node():
         held = [socket.create_connection((host, int(port))) for _ in range(500)]
     for connection in held:
-        connection.sendall(b"POST /apis HTTP/1.1\r\nHost: a\r\n")
+        with suppress(OSError):  # most of them are turned away: one address has 64 places for strangers
+            connection.sendall(b"POST /apis HTTP/1.1\r\nHost: a\r\n")
     started = time.monotonic()
     assert send(lab, "GET", POLICIES).status_code == 200
     assert time.monotonic() - started < PATIENCE

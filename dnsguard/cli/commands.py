@@ -32,6 +32,7 @@ COMMANDS = (
     Command("denied", "dnsguard.cli.denied", "whose packets were denied, to what, and by which rule"),
     Command("audit", "dnsguard.cli.audit", "who changed what, and what was denied; whether the log is whole"),
     Command("status", "dnsguard.cli.status", "how the controller, its forwarders and the rules are"),
+    Command("token", "dnsguard.cli.token", "tokens for users of the API: create, list, revoke"),
     Command("kubeconfig", "dnsguard.cli.kubeconfig", "write what kubectl needs to speak to a server"),
     Command("backup", "dnsguard.cli.backup", "write everything that is stored into one file, while it runs"),
     Command("restore", "dnsguard.cli.restore", "put a backup in place of what is stored"),

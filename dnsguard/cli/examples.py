@@ -100,7 +100,8 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dnsguard audit --verify", "whether the log is whole"),
     ),
     "token": _rows(
-        ("dnsguard token create ci --expires 90d", "a token for a pipeline, shown once"),
+        ("dnsguard token create ci --role edit -n shop --expires 30d > ci.token", "for a pipeline, shown this once"),
+        ("dnsguard token create ann --group netops", "for somebody whose group has roles"),
         ("dnsguard token list", "who has one, and until when"),
         ("dnsguard token revoke ci", "ends it at once"),
     ),

@@ -26,6 +26,9 @@ MOST_VALUES = 512
 Covered = tuple[str, str | None, str | None]
 """Plural, namespace and name that a watch covers."""
 
+TurnedKey = tuple[Covered, int, int, int]
+"""What is covered, the place among the turns, and the revision up to which all changes were told."""
+
 _LineKey = tuple[int, int, str]
 """View, revision, type of event."""
 
@@ -43,6 +46,9 @@ class EventLines:
         self._size = 0
         self._pieces: dict[tuple[int, Covered, int, int], Sequence[bytes]] = {}
         """View, scope, first and last revision → lines joined; the oldest first."""
+
+        self.turned: dict[tuple[int, TurnedKey], bytes] = {}
+        """View and place → what turned; until more turns."""
 
         self._values: dict[int, Object] = {}
         """Revision → object as it is stored; the oldest first."""
@@ -102,6 +108,7 @@ class EventLines:
     def _forget(self, turned: Sequence[Turned]) -> None:
         """Their status is another one than the lines say."""
         self._pieces.clear()
+        self.turned.clear()
         for each in turned:
             for view in range(len(self._views)):
                 for type_ in (ChangeType.ADDED, ChangeType.MODIFIED):
@@ -137,6 +144,14 @@ class View:
         """The line that says what became of an object."""
         key = (self.number, record.revision, type_)
         return self._lines.kept(key) or self._written(key, type_, record)
+
+    def turned(self, key: TurnedKey) -> bytes | None:
+        """What another watch told at the same place."""
+        return self._lines.turned.get((self.number, key))
+
+    def keep_turned(self, key: TurnedKey, lines: bytes) -> None:
+        """For the others at the same place."""
+        self._lines.turned[self.number, key] = lines
 
     def bookmark(self, revision: int, *, ends_beginning: bool = False) -> bytes:
         """The line that says how far a watch has come; and that all there was at its beginning has been told."""

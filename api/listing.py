@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
 from api.answers import JSON, as_json, as_yaml
+from api.handfuls import MOST, chosen_of, in_handfuls
 from api.objects import Target
 from api.paging import Asked, Place, asked, expired, token_of, too_new
 from api.representation import Representation
@@ -15,9 +17,6 @@ from api.selection import Selection
 from api.statuses import Statuses, shown_record
 from api.tables import Shown
 from dnsguard.store.interface import Compacted, Key, Object, Page, Record, Store
-
-PIECE = 100
-"""Objects read or written before other requests get their turn: a millisecond or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +51,16 @@ class Lists:
             if found.remaining is not None:
                 metadata["remainingItemCount"] = found.remaining
         shown = Shown(target.kind, how, self._now())
+        handfuls = list(in_handfuls(found.records))
         if how.media == JSON:
-            pieces = self._pieces(shown, metadata, found.records)
-            if len(found.records) > PIECE:
+            pieces = self._pieces(shown, metadata, handfuls)
+            if len(handfuls) > 1:
                 return StreamingResponse(pieces, media_type=JSON)
             return Response(b"".join([piece async for piece in pieces]), media_type=JSON)
-        items = [shown.item(shown_record(self._statuses, record)) for record in found.records]
+        items: list[Any] = []
+        for handful in handfuls:
+            items += [shown.item(shown_record(self._statuses, record)) for record in handful]
+            await asyncio.sleep(0)
         whole = {**shown.head(metadata), shown.items_field: items}
         return Response(await asyncio.to_thread(as_yaml, whole), media_type=how.media)
 
@@ -84,31 +87,27 @@ class Lists:
         """What is wanted of a page and, until the limit is reached, of those after it."""
         chosen: list[Record] = []
         while True:
-            for index, record in enumerate(page.records):
-                if index % PIECE == PIECE - 1:
-                    await asyncio.sleep(0)
-                if not wanted.may_be(record.key) or (wanted.tests and not wanted.holds(record.value())):
-                    continue
+            async for record in chosen_of(page.records, wanted):
                 chosen.append(record)
                 if len(chosen) == limit:
-                    more = page.remaining > 0 or index + 1 < len(page.records)
+                    more = page.remaining > 0 or record is not page.records[-1]
                     return _Found(chosen, page.revision, more, None)
             if not page.remaining:
                 return _Found(chosen, page.revision, False, None)
             page = await self._page(target, wanted, page.revision, page.records[-1].key, limit)
 
     async def _page(self, target: Target, wanted: Selection, at: int | None, after: Key | None, limit: int) -> Page:
-        size = limit if wanted == Selection() or not limit else max(limit, PIECE)
+        size = limit if wanted == Selection() or not limit else max(limit, MOST)
         scope = target.namespace or wanted.namespace
         return await self._store.page(target.kind.collection, scope, at=at, after=after, limit=size)
 
-    async def _pieces(self, shown: Shown, metadata: Object, records: Sequence[Record]) -> AsyncIterator[bytes]:
+    async def _pieces(
+        self, shown: Shown, metadata: Object, handfuls: Sequence[Sequence[Record]]
+    ) -> AsyncIterator[bytes]:
         """A list as JSON, piece by piece."""
         yield as_json(shown.head(metadata))[:-1] + f',"{shown.items_field}":['.encode()
-        for start in range(0, len(records), PIECE):
-            items = (
-                as_json(shown.item(shown_record(self._statuses, record))) for record in records[start : start + PIECE]
-            )
-            yield (b"," if start else b"") + b",".join(items)
+        for number, handful in enumerate(handfuls):
+            items = [shown.item(shown_record(self._statuses, record)) for record in handful]
+            yield (b"," if number else b"") + as_json(items)[1:-1]
             await asyncio.sleep(0)
         yield b"]}"

@@ -1,12 +1,12 @@
 """All watches that clients have open: how many there may be, and what they share."""
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from api.eventlines import EventLines
 from api.failures import Failure, bad_request
+from api.handfuls import chosen_of
 from api.objects import Target
 from api.pacing import Pacer
 from api.paging import NOT_OLDER, count, forbidden, stated_version, too_new
@@ -14,7 +14,7 @@ from api.representation import Representation
 from api.selection import Selection
 from api.statuses import Statuses
 from api.turns import Turns
-from api.watching import FIRST, Stream, Surroundings, Wishes
+from api.watching import Stream, Surroundings, Wishes
 from dnsguard.store.interface import Record, Store
 
 MOST_STREAMS = 4_000
@@ -102,18 +102,12 @@ class Streams:
         )
         return Stream(self._around, view, wishes, self._open)
 
-    async def _first(self, target: Target, wanted: Selection, revision: int) -> list[Record]:
+    async def _first(self, target: Target, wanted: Selection, revision: int) -> Sequence[Record]:
         scope = target.namespace or wanted.namespace
         page = await self._around.store.page(target.kind.collection, scope, at=revision, limit=0)
         if wanted == Selection():
-            return list(page.records)
-        found: list[Record] = []
-        for index, record in enumerate(page.records):
-            if index % FIRST == FIRST - 1:
-                await asyncio.sleep(0)
-            if wanted.may_be(record.key) and (not wanted.tests or wanted.holds(record.value())):
-                found.append(record)
-        return found
+            return page.records
+        return [record async for record in chosen_of(page.records, wanted)]
 
     def _require_room(self, caller: str) -> None:
         if self._closed:

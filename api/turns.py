@@ -1,10 +1,13 @@
 """What watches are told besides changes: objects whose status turned."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from api.statuses import Statuses, Turned
-from dnsguard.store.interface import Key
+from dnsguard.store.interface import Compacted, Key
+
+REMEMBERED = 20_000
+"""Turns of one kind that are kept for slow watches, as many as changes are."""
 
 
 class Turns:
@@ -12,8 +15,8 @@ class Turns:
 
     def __init__(self, statuses: Statuses) -> None:
         self._statuses = statuses
-        self._watches: defaultdict[str, set[TurnWatch]] = defaultdict(set)
-        """Plural → who covers it; none for what nobody covers."""
+        self._logs: dict[str, _Log] = {}
+        """By plural; none for what nobody covers."""
 
         statuses.follow(self._hear)
 
@@ -24,58 +27,99 @@ class Turns:
 
         ``call`` is called, at once, when there is something to take. Raises Compacted.
         """
-        watch = TurnWatch(namespace, name, call, lambda: self._drop(plural, watch))
-        watch.offer(self._statuses.turned_since(since, plural))
-        self._watches[plural].add(watch)
+        missed = [
+            each for each in self._statuses.turned_since(since, plural) if each.key.is_within(None, namespace, name)
+        ]
+        log = self._logs.setdefault(plural, _Log())
+        watch = TurnWatch(log, namespace, name, missed, call)
+        if missed:
+            call()
         return watch
 
-    def _drop(self, plural: str, watch: "TurnWatch") -> None:
-        watches = self._watches[plural]
-        watches.discard(watch)
-        if not watches:
-            del self._watches[plural]
-
     def _hear(self, turned: Sequence[Turned]) -> None:
-        if not self._watches:
-            return
         of_plural: defaultdict[str, list[Turned]] = defaultdict(list)
         for each in turned:
-            if each.key.plural in self._watches:
-                of_plural[each.key.plural].append(each)
+            of_plural[each.key.plural].append(each)
         for plural, several in of_plural.items():
-            for watch in self._watches[plural]:
-                watch.offer(several)
+            log = self._logs.get(plural)
+            if log is not None and log.watches:
+                log.add(several)
+            else:
+                self._logs.pop(plural, None)
+
+
+class _Log:
+    """The turns of one kind, which all its watches read, each at its own place."""
+
+    def __init__(self) -> None:
+        self.turned: list[Turned] = []
+        self.dropped = 0
+        """How many were before the first of them."""
+
+        self.watches: set[TurnWatch] = set()
+
+    @property
+    def end(self) -> int:
+        """How many there were."""
+        return self.dropped + len(self.turned)
+
+    def add(self, turned: Sequence[Turned]) -> None:
+        """Take what turned at one moment, and tell whoever covers some of it."""
+        before = self.end
+        self.turned += turned
+        if len(self.turned) > 2 * REMEMBERED:  # in large pieces: each costs a copy of what remains
+            self.dropped += len(self.turned) - REMEMBERED
+            del self.turned[:-REMEMBERED]
+        namespaces, names = {each.key.namespace for each in turned}, {each.key.name for each in turned}
+        for watch in self.watches:
+            if watch.namespace in (None, *namespaces) and watch.name in (None, *names):
+                watch.call()
+            elif watch.position == before:
+                watch.position = self.end
 
 
 class TurnWatch:
-    """The turns that one watch has not told of yet: one of each object at most, however slow its reader is."""
+    """The turns that one watch has not told of yet."""
 
     def __init__(
-        self, namespace: str | None, name: str | None, call: Callable[[], None], close: Callable[[], None]
+        self, log: _Log, namespace: str | None, name: str | None, missed: Sequence[Turned], call: Callable[[], None]
     ) -> None:
-        self._namespace = namespace
-        self._name = name
-        self._call = call
-        self._close = close
-        self._turned: dict[Key, int] = {}
+        self.namespace = namespace
+        self.name = name
+        self.call = call
+        self.position = log.end
+        self._log = log
+        self._missed = missed
+        log.watches.add(self)
 
     def __bool__(self) -> bool:
-        return bool(self._turned)
+        return bool(self._missed) or self.position < self._log.end
 
-    def offer(self, turned: Iterable[Turned]) -> None:
-        found = [each for each in turned if each.key.is_within(None, self._namespace, self._name)]
-        if found:
-            self._turned.update(found)
-            self._call()
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """Watches that cover the same, and are told the same now, have the same place; None where it is this one's
+        own."""
+        return None if self._missed else (self.position, self._log.end)
 
     def take(self, told: int) -> list[Turned]:
-        """What turned, of objects whose last change is told; the change of the others is still to come, and shows it.
+        """What turned, of objects whose last change is told, each once; the change of the others is still to come, and
+        shows it.
 
-        ``told``: the revision up to which all changes were told.
+        ``told``: the revision up to which all changes were told. Raises Compacted for who was too slow.
         """
-        turned, self._turned = self._turned, {}
-        return [Turned(key, revision) for key, revision in turned.items() if revision <= told]
+        if self.position < self._log.dropped:
+            raise Compacted("what came into force since then is no longer known: list again and watch from there")
+        found: dict[Key, int] = {}
+        for key, revision in (*self._missed, *self._log.turned[self.position - self._log.dropped :]):
+            if key.is_within(None, self.namespace, self.name):
+                found[key] = revision
+        self.skip()
+        return [Turned(key, revision) for key, revision in found.items() if revision <= told]
+
+    def skip(self) -> None:
+        """All that is there has been told."""
+        self._missed, self.position = (), self._log.end
 
     def close(self) -> None:
         """Hear no more. May be repeated."""
-        self._close()
+        self._log.watches.discard(self)

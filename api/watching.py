@@ -1,7 +1,7 @@
 """One open watch: what it has to tell, in pieces, and the response that sends them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,17 +10,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.answers import JSON
-from api.eventlines import Covered, View, event_line, pieces
+from api.eventlines import PIECE, Covered, View, event_line, pieces
 from api.failures import failure_of
+from api.handfuls import in_handfuls
 from api.objects import Target
 from api.pacing import Pacer
 from api.selection import Selection
 from api.turns import Turns, TurnWatch
 from dnsguard.errors import DnsguardError
 from dnsguard.store.interface import ChangeType, Event, NotFound, Record, Store
-
-FIRST = 100
-"""Objects of the beginning that are written before others get their turn."""
 
 MOST_EVENTS = 256
 """Taken from the store at once."""
@@ -112,9 +110,8 @@ class Stream:
         self._opened.add(self)
         try:
             self._turns = self._around.turns.watch(*self._scope, since=self._wishes.since, call=self.wake)
-            for start in range(0, len(self._wishes.first), FIRST):
-                records = self._wishes.first[start : start + FIRST]
-                for piece in pieces(self._view.line(ChangeType.ADDED, record) for record in records):
+            for handful in in_handfuls(self._wishes.first):
+                for piece in pieces(self._view.line(ChangeType.ADDED, record) for record in handful):
                     yield piece
                 await asyncio.sleep(0)
             while True:
@@ -166,15 +163,22 @@ class Stream:
             told: Sequence[bytes] = tuple(pieces(line for event in events if (line := self._line(event)) is not None))
         else:
             told = self._view.events(self._scope, events)
-        if self._may_have_more or self._has_left or not (turns or self._loop.time() >= self._next_mark):
+        if self._may_have_more or self._has_left:
             return told
-        return (*told, *pieces([*await self._turned(turns), *self._marks()]))
-
-    def _marks(self) -> Iterator[bytes]:
+        more = await self._turned(turns) if turns else b""
         if self._loop.time() >= self._next_mark:
-            yield self._view.bookmark(self._watch.revision, ends_beginning=self._marks_beginning)
-            self._marks_beginning = False
-            self._next_mark = self._loop.time() + self._around.interval
+            more += self._mark()
+        if not more:
+            return told
+        if told and len(told[-1]) + len(more) <= PIECE:  # each piece costs a system call and a record of TLS
+            return *told[:-1], told[-1] + more
+        return *told, more
+
+    def _mark(self) -> bytes:
+        mark = self._view.bookmark(self._watch.revision, ends_beginning=self._marks_beginning)
+        self._marks_beginning = False
+        self._next_mark = self._loop.time() + self._around.interval
+        return mark
 
     def _line(self, event: Event) -> bytes | None:
         """What a client who wants some objects only is told: they come and go as they begin and cease to be wanted."""
@@ -187,17 +191,28 @@ class Stream:
         # As it was when it was last wanted: what it is now may be none of this client's business.
         return self._view.line(ChangeType.DELETED, Record(event.key, replaced.text, event.revision))
 
-    async def _turned(self, turns: TurnWatch) -> list[bytes]:
+    async def _turned(self, turns: TurnWatch) -> bytes:
         """Of objects whose status is another one than this watch has told."""
+        told, place = self._watch.revision, turns.place
+        if self._wishes.wanted.tests or place is None:
+            return await self._turned_lines(turns, told)
+        key = (self._scope, *place, told)
+        found = self._view.turned(key)
+        if found is None:
+            found = await self._turned_lines(turns, told)
+            self._view.keep_turned(key, found)
+        else:
+            turns.skip()
+        return found
+
+    async def _turned_lines(self, turns: TurnWatch, told: int) -> bytes:
         lines: list[bytes] = []
-        for key, revision in turns.take(self._watch.revision):
+        for key, revision in turns.take(told):
             with suppress(NotFound):
                 record = await self._around.store.record(key)
-                if record.revision != revision:
-                    continue
-                if not self._wishes.wanted.tests or self._wishes.wanted.holds(self._view.value(record)):
+                if record.revision == revision and self._wishes.wanted.holds(self._view.value(record)):
                     lines.append(self._view.line(ChangeType.MODIFIED, record))
-        return lines
+        return b"".join(lines)
 
 
 class StreamResponse(Response):

@@ -1,6 +1,8 @@
+import pytest
+
 from api.statuses import Turned
 from api.turns import Turns
-from dnsguard.store.interface import Key
+from dnsguard.store.interface import Compacted, Key
 from tests.unit.api.statuses import FakeStatuses
 
 A, B = (Key("networksets", "shop", name) for name in "ab")
@@ -22,13 +24,42 @@ def test_a_watch_hears_what_it_covers_and_of_each_object_the_last() -> None:
     assert shop.take(9) == [Turned(A, 5), Turned(B, 4)]
     assert everything.take(4) == [Turned(OPS, 1), Turned(B, 4)]  # the change of the other is still to come
     assert everything.take(9) == []
+    calls.clear()
     shop.close()
     shop.close()
     statuses.turn(Turned(A, 6))
-    assert not shop
     everything.close()
     statuses.turn(Turned(A, 7))
-    assert everything.take(9) == [Turned(A, 6)]
+    assert calls == ["all"]
+
+
+def test_watches_that_are_as_far_have_the_same_place() -> None:
+    statuses = FakeStatuses()
+    turns = Turns(statuses)
+    one, two, named = (
+        turns.watch("networksets", None, name, since=5, call=lambda: None) for name in (None, None, "other")
+    )
+    statuses.turn(Turned(A, 1))
+    assert one.place == two.place
+    assert (bool(one), bool(named)) == (True, False)
+    assert one.take(9) == [Turned(A, 1)]
+    assert one.place != two.place
+    two.skip()
+    assert (one.place, bool(two)) == (two.place, False)
+    statuses.turned = [Turned(A, 1)]
+    assert turns.watch("networksets", None, None, since=5, call=lambda: None).place is None
+
+
+def test_who_is_too_slow_lists_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.turns.REMEMBERED", 2)
+    statuses = FakeStatuses()
+    turns = Turns(statuses)
+    slow, quick = (turns.watch("networksets", None, None, since=5, call=lambda: None) for _ in range(2))
+    for revision in range(1, 6):
+        statuses.turn(Turned(A, revision))
+        assert quick.take(9) == [Turned(A, revision)]
+    with pytest.raises(Compacted):
+        slow.take(9)
 
 
 def test_a_watch_begins_with_what_it_may_have_missed() -> None:

@@ -41,5 +41,6 @@ COMMANDS = (
     Command("render", "dnsguard.cli.render", "show the nftables rules that files make, without a server"),
     Command("uninstall", "dnsguard.cli.uninstall", "remove our nftables table: enforcement ends"),
     Command("completion", "dnsguard.cli.completion", "make a shell complete commands and names"),
+    Command("help", "dnsguard.cli.help", "say more of one command, with examples"),
     Command("version", "dnsguard.cli.version", "show the version"),
 )

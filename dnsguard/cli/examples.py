@@ -145,6 +145,10 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dnsguard completion zsh > ~/.zfunc/_dnsguard", "zsh, with ~/.zfunc in fpath"),
         ("dnsguard completion fish > ~/.config/fish/completions/dnsguard.fish", "fish"),
     ),
+    "help": _rows(
+        ("dnsguard help allow", "one command"),
+        ("dnsguard help", "all of them, and what exit codes say"),
+    ),
     "version": _rows(
         ("dnsguard version", "for a bug report"),
         ("dnsguard version -o json", "for programs"),

@@ -34,8 +34,6 @@ def usage() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Errors are said on stderr, one line each."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == ["help"]:
-        words = [*words[1:], "--help"]
     if words[:1] in (["-h"], ["--help"]):
         print(usage())
         return 0

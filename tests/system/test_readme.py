@@ -21,6 +21,7 @@ SAID = {
     "dnsguard get networkpolicies -A": r"rollout-test +allow-egress-to-domains ",
     "dnsguard explain rollout-test/roll1 bob.example.com:443": r"Allow: .* allowed by rule 0 of GlobalNetworkPolicy",
     "dnsguard explain rollout-test/roll1 example.com:443": r"Deny: [\s\S]*\nNearest rule that allows\n",
+    "dnsguard allow": r"example\.com added to[^\n]*\n[\s\S]* NetworkPolicy/rollout-test/allow-egress-to-domain \(",
     "nsenter -t $workload -n timeout": r"",
     "dnsguard denied": r"roll1 \(10\.65\.0\.2:\d+\) → 192\.0\.2\.80:443 .*TCP: denied by end of tier default",
     "dnsguard get tiers --stats": r"default +1000000 +4 +0 +\d+ +0 +0 +- +[1-9]",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dnsguard.cli.commands import COMMANDS
+from dnsguard.cli.errors import EXIT_CODES
 from dnsguard.cli.main import main
 from dnsguard.dataplane.settings import INTERCEPTED_MARK, OWN_MARK
 from dnsguard.dataplane.settings import Settings as PlaneSettings
@@ -95,6 +96,11 @@ def test_what_is_taken_of_the_machine_is_what_the_document_says() -> None:
     ):
         assert said in text, said
     assert own == ((1 << own.bit_length()) - 1) >> low(own) << low(own), "without gaps"
+
+
+def test_exit_codes_are_what_commands_say() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", (ROOT / "deploy" / "api.md").read_text(), re.MULTILINE)
+    assert {int(code): text for code, text in rows} == EXIT_CODES
 
 
 def low(bits: int) -> int:

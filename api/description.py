@@ -40,7 +40,7 @@ _REFUSALS: Final[Mapping[int, tuple[str, str, tuple[str, ...]]]] = {
 _ANY: Final = (400, 401, 403, 406, 413, 429)
 """What any request may be answered."""
 
-_READ: Final = (404, 410, 503)
+_READ: Final = (404, 410, 422, 503)
 _WRITTEN: Final = (404, 408, 409, 410, 415, 422, 503)
 
 _ABOUT: Final = """\
@@ -176,7 +176,8 @@ def _plain_reads() -> dict[str, Described]:
             "security": [],
             "responses": {"200": {"description": "So it is.", "content": text}},
         }
-    made["/readyz"]["responses"]["503"] = {"description": "It is not.", "content": text}
+    told = {**text, "application/json": {"schema": reference(STATUS)}}
+    made["/readyz"]["responses"]["503"] = {"description": "It is not, or it is not known.", "content": told}
     return made
 
 

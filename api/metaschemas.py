@@ -86,7 +86,8 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     ),
     DELETE_OPTIONS: _object(
         "What a deletion asks for. What has no meaning here is taken and passed over.",
-        **_of("DeleteOptions"),
+        kind=_said("`DeleteOptions`.", enum=["DeleteOptions"]),
+        apiVersion=_said("`v1`, or of the kind."),
         preconditions=reference(_PRECONDITIONS, "What must hold of the object."),
         dryRun=list_of(string(enum=["All"]), description="`All`: answer as if it were done, and do nothing."),
         gracePeriodSeconds={"type": "integer", "description": "Passed over."},

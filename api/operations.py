@@ -8,7 +8,6 @@ from api.kinds import APPLY, PATCHES
 from api.kindschemas import identity, list_name
 from api.metaschemas import DELETE_OPTIONS, JSON_PATCH, PATCH, STATUS, reference
 from dnsguard.resources import Kind
-from dnsguard.resources.metadata import LABEL
 from dnsguard.resources.reading import Schema, string
 from dnsguard.resources.schemas import schema_name
 
@@ -41,7 +40,7 @@ def content(schema: Schema, types: tuple[str, ...] = TYPES) -> Described:
 _BOOLEAN: Final = {"type": "boolean"}
 _NUMBER: Final = {"type": "integer", "minimum": 0}
 
-NAMESPACE: Final = parameter("namespace", "The namespace.", string(LABEL, maxLength=63), "path")
+NAMESPACE: Final = parameter("namespace", "The namespace.", string(minLength=1, maxLength=63), "path")
 NAME: Final = parameter("name", "The name of the object.", string(minLength=1, maxLength=253), "path")
 
 _SELECTORS: Final = (

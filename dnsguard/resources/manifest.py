@@ -154,7 +154,7 @@ def _items(value: Any) -> list[Any] | None:
 def _documents(
     text: str, source: str, faults: list[Fault], doubled: list[Path] | None = None
 ) -> Iterator[YamlDocument]:
-    if text.lstrip().startswith("{"):
+    if text.lstrip().startswith(("{", "[")):
         try:
             yield _json_document(text, doubled)
         except _DuplicateKeyError as error:
@@ -162,7 +162,7 @@ def _documents(
         except RecursionError:
             faults.append(_syntax(source, 1, 0, f"nested deeper than {MAX_DEPTH} levels"))
         except ValueError:
-            pass  # a YAML document may begin with a brace too, and its reader says where it goes wrong
+            pass  # a YAML document may begin like that too, and its reader says where it goes wrong
         else:
             return
         if faults:

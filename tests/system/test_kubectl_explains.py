@@ -62,7 +62,7 @@ def test_what_there_is(kubectl: Kubectl) -> None:
     assert ("networksets", "all,calico") in rows
     assert {row[0] for row in rows} >= {kind.plural for kind in KINDS}
     code, output = kubectl("api-versions")
-    assert (code, output.split()) == (0, sorted({kind.api_version for kind in KINDS}))
+    assert (code, {kind.api_version for kind in KINDS} <= set(output.split())) == (0, True)
     code, output = kubectl("version")
     assert (code, "Server Version: v1.32.0+dnsguard" in output) == (0, True)
     assert kubectl("get calico")[0] == 0

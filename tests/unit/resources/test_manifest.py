@@ -58,7 +58,7 @@ def test_a_field_that_is_missing_is_said_at_what_misses_it() -> None:
         ('{"a": ' * 100 + "1" + "}" * 100, "x.yaml: document 1: nested deeper than 64 levels"),
         ('{"a": ' * 100_000, "x.yaml: document 1: nested deeper"),
         ('{"kind": NaN}', "x.yaml: document 1, line 1: NaN: kind: unknown kind"),
-        ("[]", "x.yaml: document 1, line 1: the object: must be a mapping"),
+        ("[]", "x.yaml: document 1: the object: must be a mapping"),
         ("just text", "x.yaml: document 1, line 1: the object: must be a mapping"),
         ("x" * (MAX_BYTES + 1), "x.yaml: document 1: is larger than"),
     ],
@@ -130,6 +130,7 @@ def test_a_fault_that_is_found_later_gets_its_line_too() -> None:
 def test_one_value_unchecked() -> None:
     assert load_value("a: no\n", "-") == {"a": "no"}
     assert load_value('{"a": [1]}', "-") == {"a": [1]}
+    assert load_value('["\\ud83d\\ude00"]', "-") == ["\N{GRINNING FACE}"]  # JSON, and no YAML
     for text in ("", "a: 1\n---\nb: 2\n", "a: [\n"):
         with pytest.raises(ManifestError):
             load_value(text, "-")

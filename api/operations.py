@@ -40,8 +40,8 @@ def content(schema: Schema, types: tuple[str, ...] = TYPES) -> Described:
 _BOOLEAN: Final = {"type": "boolean"}
 _NUMBER: Final = {"type": "integer", "minimum": 0}
 
-NAMESPACE: Final = parameter("namespace", "The namespace.", string(minLength=1, maxLength=63), "path")
-NAME: Final = parameter("name", "The name of the object.", string(minLength=1, maxLength=253), "path")
+NAMESPACE: Final = parameter("namespace", "The namespace.", string(minLength=1), "path")
+NAME: Final = parameter("name", "The name of the object.", string(minLength=1), "path")
 
 _SELECTORS: Final = (
     parameter("labelSelector", "Only objects with such labels: `app=web,env in (prod,test),!old`.", string()),

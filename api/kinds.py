@@ -171,8 +171,8 @@ class KindRoutes:
             written = await self._objects.delete(target, asked_for.preconditions, dry_run=dry_run, judge=guard)
         except DnsguardError as error:
             raise failure_of(error, target.kind, target.name) from error
-        await self._in_force(target, written, dry_run=dry_run)
         audit_note(request.scope).written = written
+        await self._in_force(target, written, dry_run=dry_run)
         details = details_of(target.kind, target.name) | {"uid": written.object["metadata"].get("uid", "")}
         return _answer(request, {**_SUCCESS, "details": details})
 
@@ -200,9 +200,9 @@ class KindRoutes:
                 written = await self._objects.delete(one, asked_for.preconditions, dry_run=dry_run, judge=guard)
             except DnsguardError as error:
                 raise failure_of(error, target.kind, key.name) from error
+            await note.changed(one, written)
             await self._in_force(target, written, dry_run=dry_run)
             gone.append(written.object)
-            await note.changed(one, written)
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if left := len(chosen) - len(gone):
             metadata["remainingItemCount"] = left
@@ -236,6 +236,9 @@ class KindRoutes:
 
     def _guard(self, request: Request, target: Target, verb: str, name: str = "", tier: str = "") -> Guard:
         """Who asks may do this with some object at least. Raises Failure 403, 503."""
+        note = audit_note(request.scope)
+        if note.target is None:  # of who may not even read it the audit tells what
+            note.target, note.verb = target, verb
         guard = Guard(self._access, caller_of(request.scope), asked(target, verb, name), target)
         guard.enter(tier)
         held_while(request.scope, guard.stands)

@@ -1,6 +1,7 @@
 """The state directory is full, or cannot be written: what is in force stays in force, and who is asked says why."""
 
 import contextlib
+import json
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dnsguard.controller.auditing.chain import verified
 from tests.support.netns import namespace
 from tests.system.controller import Controller
 from tests.system.forwarder import WORKLOAD, Rig, feed, identity, policy, rig
@@ -83,6 +85,60 @@ def test_a_full_disk_refuses_changes_and_nothing_else(disk: Disk, controller: Co
     allow(controller, "after")
     controller.until_in_sync()
     assert controller.stop() == 0
+    assert "Traceback" not in controller.log
+
+
+def test_a_watch_goes_on_while_the_disk_is_full(disk: Disk, controller: Controller) -> None:
+    controller.start()
+    controller.until_in_sync()
+    now = controller.request("GET", POLICIES)["metadata"]["resourceVersion"]
+    asked = {"watch": "true", "resourceVersion": now}
+    with controller.client() as client, client.stream("GET", POLICIES, params=asked) as stream:
+        disk.fill()
+        with pytest.raises(AssertionError, match="503"):
+            allow(controller, "meanwhile")
+        disk.free()
+        allow(controller, "after")
+        event = json.loads(next(stream.iter_lines()))
+    assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "after")
+
+
+def test_no_change_is_made_that_no_record_can_tell_of(disk: Disk, controller: Controller, tmp_path: Path) -> None:
+    with contextlib.closing(Disk(tmp_path / "small")) as small:
+        log = small.directory / "audit.jsonl"
+        (disk.directory / "audit.jsonl").symlink_to(log)
+        controller.start()
+        controller.until_in_sync()
+        allow(controller, "before")
+        controller.until_in_sync()
+        rules = controller.rules()
+        small.fill()
+        made, refused = ["before"], ""
+        while not refused:  # there is room for the records of some
+            name, note = f"p{len(made)}", {"a": "x" * 12_000}
+            try:
+                controller.create(POLICIES, "GlobalNetworkPolicy", name, {}, annotations=note)
+            except AssertionError as error:
+                refused = str(error)
+            else:
+                made.append(name)
+        assert "503" in refused
+        assert "has no room for the record of this change: No space left on device. Nothing was" in refused
+        assert len(made) > 1
+        assert {each["metadata"]["name"] for each in controller.request("GET", POLICIES)["items"]} == set(made)
+        assert controller.status()["dataplane"]["inSync"]
+        assert controller.rules().count("before") == rules.count("before") > 0
+        small.free()
+        allow(controller, "after")
+        assert controller.stop() == 0
+        events = [json.loads(line) for line in log.read_text().splitlines()]
+        written = [
+            each["objectRef"]["name"]
+            for each in events
+            if each["verb"] == "create" and each["responseStatus"]["code"] == 201
+        ]
+        assert written == [*made, "after"]
+        assert verified(log).faults == ()
     assert "Traceback" not in controller.log
 
 

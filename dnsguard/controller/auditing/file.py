@@ -50,8 +50,7 @@ class AuditFile:
             self._end = self._take_over()
         except OSError as error:
             raise UnusableStateError(f"{path} cannot be written: {error.strerror}") from error
-        with suppress(OSError):
-            self.keep(0)
+        self.keep(0)
 
     @property
     def revision(self) -> int:
@@ -73,17 +72,22 @@ class AuditFile:
         os.fdatasync(self._fd)
         if self._size >= self._full:
             self._rotate()
-        with suppress(OSError):  # who changes something next is told
-            self.keep(0)
+        self.keep(0)
         return [line.decode("ascii") for line in lines]
 
     def keep(self, needed: int) -> None:
         """Have room for so many bytes beyond what is written. Raises OSError where the disk has none."""
         with self._lock:
-            if self._room - self._size < max(needed, AHEAD // 2):
+            left = self._room - self._size
+            if left < max(needed, AHEAD // 2):
                 room = self._size + needed + AHEAD
-                _allocate(self._fd, self._size, room - self._size)
-                self._room = room
+                try:
+                    _allocate(self._fd, self._size, room - self._size)
+                except OSError:
+                    if left < needed:
+                        raise
+                else:
+                    self._room = room
 
     def close(self) -> None:
         """Give back the room that was kept."""

@@ -16,7 +16,7 @@ MOST_TEXT = 16 * 1024 * 1024
 MOST_PIECES = 64
 """Runs of lines that are kept joined: what watches that keep up have before them."""
 
-PIECE = 64 * 1024
+PIECE = 32 * 1024
 """Bytes written at once, or one event that is larger: what waits for a slow reader is no more than this and what the
 socket takes."""
 

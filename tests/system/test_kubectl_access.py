@@ -1,6 +1,7 @@
 """Roles with the real ``kubectl``: made by it, asked about by it, and obeyed; what is open ends with its right."""
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -17,37 +18,12 @@ pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl
 
 TOKENS = "/apis/dnsguard.io/v1/accesstokens"
 
-TIER_ADMIN = """\
-# Calico's: https://docs.tigera.io/calico-enterprise/latest/network-policy/policy-tiers/rbac-tiered-policies
-kind: ClusterRole
-apiVersion: rbac.authorization.k8s.io/v1
-metadata:
-  name: net-sec-tier-policy-cruder
-rules:
-  # To access Calico policy in a tier, the user requires "get" access to that tier.
-  - apiGroups: ["projectcalico.org"]
-    resources: ["tiers"]
-    resourceNames: ["net-sec"]
-    verbs: ["get"]
-  # This allows configuration of the Calico NetworkPolicy resources in the "net-sec" tier.
-  - apiGroups: ["projectcalico.org"]
-    resources: ["tier.networkpolicies"]
-    resourceNames: ["net-sec.*"]
-    verbs: ["*"]
----
-kind: ClusterRoleBinding
-apiVersion: rbac.authorization.k8s.io/v1
-metadata:
-  name: read-net-sec-tier
-subjects:
-- kind: User
-  name: john
-  apiGroup: rbac.authorization.k8s.io
-roleRef:
-  kind: ClusterRole
-  name: net-sec-tier-policy-cruder
-  apiGroup: rbac.authorization.k8s.io
-"""
+DOCUMENT = Path(__file__).parents[2] / "deploy" / "api.md"
+
+TIER_ADMIN = next(
+    block for block in re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL) if "net-sec.*" in block
+)
+"""Calico's example, as the document shows it."""
 
 POLICY = """\
 apiVersion: projectcalico.org/v3

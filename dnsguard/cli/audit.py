@@ -1,7 +1,6 @@
 """`dnsguard audit`: who changed what, and what was denied."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +9,8 @@ from typing import Any
 
 from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.errors import REFUSED, CommandError, UsageError
-from dnsguard.cli.records import USUAL, one_line
+from dnsguard.cli.output import add_output_flag
+from dnsguard.cli.records import INSTEAD, USUAL, one_line, print_record
 from dnsguard.cli.server import Server
 from dnsguard.locations import AUDIT_FILE, default_state_dir
 
@@ -20,8 +20,6 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="dnsguard audit",
         description="Who changed what, from where, and with which result; denied attempts, too.",
-        epilog="examples: `dnsguard audit -f`, `dnsguard audit --user admin -n 5 -o json`, `dnsguard audit --verify`."
-        " Exit codes: 0 done, 1 no answer, or the log is not whole, 2 bad input.",
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until interrupted")
     parser.add_argument(
@@ -29,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--user", default="", metavar="NAME", help="only what this user did or tried")
     parser.add_argument("--denied", action="store_true", help="only what was refused")
-    parser.add_argument("-o", "--output", choices=("json",), help="the records themselves, a JSON object a line")
+    add_output_flag(parser, instead_of=INSTEAD)
     parser.add_argument(
         "--verify",
         nargs="?",
@@ -51,8 +49,7 @@ def main(argv: Sequence[str]) -> int:
     with Server.of(arguments) as server:
         parameters = {key: value for key, value in asked.items() if value}
         for line in server.lines("/v1/audit", parameters, _say_following if arguments.follow else None):
-            print(line if arguments.output else audit_text(json.loads(line)))
-            sys.stdout.flush()
+            print_record(line, arguments.output, audit_text)
     return 0
 
 

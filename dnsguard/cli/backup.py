@@ -25,8 +25,6 @@ def main(argv: Sequence[str]) -> int:
         prog="dnsguard backup",
         description="Write everything that is stored into one file, as it is at one moment, while dnsguard runs; then"
         " read it back and compare. Logs are not in it, the audit log neither.",
-        epilog="examples: `dnsguard backup /backup/d.tar`, `dnsguard backup - | ssh elsewhere 'cat > d.tar'`. Exit"
-        " codes: 0 done and verified, 1 not done, 2 bad input.",
     )
     parser.add_argument(
         "file", metavar="FILE", help="what is written, readable by its owner only; - for standard output"

@@ -12,6 +12,9 @@ from dnsguard.cli.server import Server
 
 USUAL = 20
 
+INSTEAD = "text; json is an object a line, yaml a document each"
+"""Of which `-o` makes something else."""
+
 Record = dict[str, Any]
 
 
@@ -22,7 +25,7 @@ def add_record_flags(parser: argparse.ArgumentParser) -> None:
         "-n", "--last", type=int, metavar="N", default=USUAL, help=f"begin with the newest N (default: {USUAL})"
     )
     parser.add_argument("--client", metavar="X", default="", help="only of this endpoint (NAMESPACE/NAME) or address")
-    add_output_flag(parser, instead_of="text; json is an object a line, yaml a document each")
+    add_output_flag(parser, instead_of=INSTEAD)
     add_server_flags(parser)
 
 
@@ -36,14 +39,19 @@ def show(path: str, arguments: argparse.Namespace, asked: Mapping[str, str], tex
     parameters = {key: value for key, value in {**common, **asked}.items() if value}
     with Server.of(arguments) as server:
         for line in server.lines(path, parameters, _say_following if arguments.follow else None):
-            match arguments.output:
-                case "json":
-                    print(line)
-                case "yaml":
-                    print(f"---\n{as_text(json.loads(line), 'yaml')}")
-                case _:
-                    print(text(json.loads(line)))
-            sys.stdout.flush()
+            print_record(line, arguments.output, text)
+
+
+def print_record(line: str, output: str | None, text: Callable[[Record], str]) -> None:
+    """One record that came as JSON; ``text`` makes it a line for people."""
+    match output:
+        case "json":
+            print(line)
+        case "yaml":
+            print(f"---\n{as_text(json.loads(line), 'yaml')}")
+        case _:
+            print(text(json.loads(line)))
+    sys.stdout.flush()
 
 
 def one_line(parts: Iterator[str]) -> str:

@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
         " before are told to list again: the revision goes up by a thousand million and the history before it counts as"
         " compacted, so that nobody takes the old history for the new one.",
         epilog="FILE may be a store.db too, also the one in place: that accepts what it lacks of acknowledged changes."
-        " Stop dnsguard first. Exit codes: 0 done, 1 refused and nothing changed, 2 bad input.",
+        " Stop dnsguard first. Where it is refused, nothing has changed.",
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="a backup, or a store.db")
     parser.add_argument("--with-secrets", action="store_true", help="the backup's token and keys, too")

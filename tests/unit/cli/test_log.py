@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from dnsguard.cli.log import record_text
 from tests.unit.cli.conftest import Api, Run
@@ -21,6 +22,13 @@ def test_records_as_they_are(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("api")
+def test_records_as_documents(run: Run) -> None:
+    code, out, err = run("log", "-n", "3", "-o", "yaml")
+    assert (code, err) == (0, "")
+    first, *_ = yaml.safe_load_all(out)
+    assert (first["type"], first["last"]) == ("LOG", 3)
+
+
 def test_nobody_who_does_not_follow_is_told_so(run: Run) -> None:
     assert run("log")[::2] == (0, "")
 

@@ -19,6 +19,7 @@ from api.failures import Failure
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import Cause
 from dnsguard.resources.manifest import load_value
+from dnsguard.resources.metadata import MAX_ANNOTATION_BYTES, annotation_bytes
 from dnsguard.store.interface import Object
 
 KUBECTL = "kubectl"
@@ -129,11 +130,20 @@ def _with_last_applied(value: Object, config: Object, manager: str) -> Object:
     annotations = value["metadata"].get("annotations", {})
     if manager != KUBECTL or LAST_APPLIED not in annotations:
         return value
-    metadata = dict(config["metadata"])
-    if LAST_APPLIED in metadata.get("annotations", {}):
-        metadata["annotations"] = {key: each for key, each in metadata["annotations"].items() if key != LAST_APPLIED}
-    text_ = json.dumps({**config, "metadata": metadata}, separators=(",", ":"), sort_keys=True) + "\n"
-    return {**value, "metadata": {**value["metadata"], "annotations": {**annotations, LAST_APPLIED: text_}}}
+    said = {key: each for key, each in config["metadata"].get("annotations", {}).items() if key != LAST_APPLIED}
+    written = _as_go_writes({**config, "metadata": {**config["metadata"], "annotations": said}})
+    annotations = {**annotations, LAST_APPLIED: written}
+    if annotation_bytes(annotations) > MAX_ANNOTATION_BYTES:  # without it the object can still be changed
+        del annotations[LAST_APPLIED]
+    return {**value, "metadata": {**value["metadata"], "annotations": annotations}}
+
+
+def _as_go_writes(value: Object) -> str:
+    """JSON as ``kubectl`` itself would have written it, which compares texts."""
+    text_ = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    for sign in "<>&\u2028\u2029":
+        text_ = text_.replace(sign, f"\\u{ord(sign):04x}")
+    return text_.encode("utf-8", "backslashreplace").decode() + "\n"  # half a character stays as it was escaped
 
 
 def _conflict(conflicts: Sequence[Conflict]) -> Failure:

@@ -74,13 +74,20 @@ def read_labels(value: Any) -> dict[str, str]:
     return labels
 
 
+def annotation_bytes(annotations: Mapping[str, str]) -> int:
+    """What annotations take, as V-07 counts it."""
+    return sum(len(text.encode("utf-8", "surrogatepass")) for pair in annotations.items() for text in pair)
+
+
 def read_annotations(value: Any) -> dict[str, str]:
     """Annotations as a mapping, or everything wrong with them (V-07); keys are judged in lower case."""
     annotations, problems = _string_map(value, "V-07")
-    for key in annotations:
+    for key, text in annotations.items():
         if fault := label_key_fault(key.lower()):
             problems.append(Problem((key,), "V-07", f"bad annotation key: {fault}"))
-    size = sum(len(key.encode()) + len(text.encode()) for key, text in annotations.items())
+        if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+            problems.append(Problem((key,), "V-07", "holds half of a surrogate pair, which is no character"))
+    size = annotation_bytes(annotations)
     if size > MAX_ANNOTATION_BYTES:
         problems.append(Problem((), "V-07", f"keys and values take {size} bytes, of at most {MAX_ANNOTATION_BYTES}"))
     if problems:

@@ -173,6 +173,23 @@ async def test_what_kubectl_applied_from_the_client_it_may_apply_here(client: ht
     assert (await apply(client, changed, "kubectl")).status_code == 409
 
 
+async def test_what_was_applied_last_is_kept_only_while_it_fits(client: httpx.AsyncClient) -> None:
+    body = network_set(nets=[])
+    body["metadata"]["annotations"] = {LAST_APPLIED: "{}"}
+    await client.post(SETS, json=body)
+    small = await apply(client, {"spec": {"nets": ["192.0.2.1"]}}, "kubectl", force="true")
+    assert LAST_APPLIED in small.json()["metadata"]["annotations"]
+    many = {"spec": {"nets": [f"10.{n // 250}.{n % 250}.0/24" for n in range(20_000)]}}
+    large = await apply(client, many, "kubectl", force="true")
+    assert LAST_APPLIED not in large.json()["metadata"].get("annotations", {})
+    assert (await client.patch(SET, content='{"spec":{"nets":[]}}', headers=MERGE)).status_code == 200
+
+
+async def test_an_annotation_holds_characters(client: httpx.AsyncClient) -> None:
+    refused = await apply(client, '{"metadata":{"annotations":{"a":"\\ud800"}}}')
+    assert (refused.status_code, "half of a surrogate pair" in refused.text) == (422, True)
+
+
 async def test_an_object_of_an_older_version_has_an_owner_once_it_is_applied(
     client: httpx.AsyncClient, world: World
 ) -> None:

@@ -29,6 +29,7 @@ def test_records_as_documents(run: Run) -> None:
     assert (first["type"], first["last"]) == ("LOG", 3)
 
 
+@pytest.mark.usefixtures("api")
 def test_nobody_who_does_not_follow_is_told_so(run: Run) -> None:
     assert run("log")[::2] == (0, "")
 

@@ -15,12 +15,15 @@ TOKEN = "tests-may-know-this-token-0123456789"
 V3 = "/apis/projectcalico.org/v3"
 
 SERVER = """
-import asyncio, pathlib, socket, sys
-import uvicorn
+import asyncio, pathlib, signal, sys
+from ipaddress import ip_address
 from api.app import create_app
 from api.services import ADMIN, ReadModelUnavailable, Services
 from api.tokens import HashedTokens, token_digest
 from dnsguard.controller.auditing.log import AuditLog
+from dnsguard.controller.apiserver import ApiServer, bind
+from dnsguard.controller.serving.contexts import Contexts
+from dnsguard.settings import SocketAddress
 from dnsguard.store.sqlite import SqliteStore
 
 folder, token = pathlib.Path(sys.argv[1]), sys.argv[2]
@@ -38,13 +41,11 @@ async def main():
     await app.state.objects.ensure_builtins()
     following = asyncio.create_task(app.state.access.follow())
     await app.state.access.loaded()
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, log_level="warning", ssl_keyfile=folder / "key.pem", ssl_certfile=folder / "cert.pem",
-        timeout_graceful_shutdown=2,
-    )
+    listener = bind(SocketAddress(ip_address("127.0.0.1"), 0))
+    server = ApiServer(app, Contexts((folder / "cert.pem", folder / "key.pem")))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, setattr, server, "should_exit", True)
     print(listener.getsockname()[1], flush=True)
-    await uvicorn.Server(config).serve([listener])
+    await server.serve([listener])
 
 asyncio.run(main())
 """

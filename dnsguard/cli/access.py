@@ -160,7 +160,7 @@ def _run_dir(arguments: argparse.Namespace, environ: Mapping[str, str], state_di
 
 def _socket_at(server: str) -> Path:
     path = server.removeprefix(UNIX)
-    path = path.removeprefix("//") if path.startswith("///") else path
+    path = path.removeprefix("//")
     if not path.startswith("/"):
         raise UsageError(f"--server {server}: write the socket's whole path, as in unix:/run/dnsguard/{API_SOCKET}")
     return Path(path)

@@ -1,5 +1,6 @@
 """Who gets in, with how much, and what is written down about it."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -7,8 +8,9 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from api.auditing import Auditing
 from api.gate import Gate, caller_of
-from api.services import Caller
+from api.services import Caller, Services, TokenExpired
 from api.traffic import Traffic
 from tests.unit.api.conftest import SETS, TOKEN, V3, World, network_set
 
@@ -179,3 +181,76 @@ async def test_a_change_is_in_the_audit_before_its_answer_leaves(world: World) -
         refused = await client.delete(f"{SETS}/nowhere")
     assert (made.status_code, refused.status_code) == (201, 404)
     assert records_when_answered == [1, 2]
+
+
+class Linked:
+    """A connection that proves something."""
+
+    def __init__(self, peer: Caller | None, *, is_local: bool = False) -> None:
+        self.peer = peer
+        self.is_local = is_local
+        self.requests = 0
+
+    def known(self) -> None:
+        self.requests += 1
+
+
+async def through(services: Services, connection: Linked, requests: list[dict[str, str]]) -> list[tuple[int, str]]:
+    """Codes and bodies of what a gate answers to requests over a connection, each a set of headers."""
+
+    async def routes(scope: Scope, receive: Receive, send: Send) -> None:
+        caller = caller_of(scope)
+        await PlainTextResponse(" ".join((caller.name, *caller.groups)))(scope, receive, send)
+
+    inner = Auditing(Gate(routes, services, Traffic()), services)
+
+    async def linked(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"] = {"connection": connection}
+        await inner(scope, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(linked), base_url="http://localhost") as client:
+        answers = [await client.get("/v1/status", headers=headers) for headers in requests]
+    return [(answer.status_code, answer.text) for answer in answers]
+
+
+ANN = Caller("ann", ("readers",))
+
+
+async def test_the_connection_says_who_it_is_where_no_token_does(world: World) -> None:
+    connection = Linked(ANN)
+    headers = [{}, {"Authorization": f"Bearer {TOKEN}"}, {"Authorization": "Bearer wrong"}, {"Authorization": ""}]
+    first, second, third, fourth = await through(world.services(), connection, headers)
+    assert first == (200, "ann readers system:authenticated")
+    assert second == (200, "admin system:masters system:authenticated")
+    assert (third[0], fourth[0]) == (401, 401)  # who tries a token is not somebody else when it fails
+    assert connection.requests == 2
+
+
+async def test_a_token_that_has_expired_is_told_so(world: World) -> None:
+    def expired(_: str) -> Caller | None:
+        raise TokenExpired("the token of ann has expired: have another one made")
+
+    ((code, body),) = await through(
+        replace(world.services(), tokens=expired), Linked(None), [{"Authorization": "Bearer x"}]
+    )
+    assert (code, "the token of ann has expired" in body) == (401, True)
+
+
+async def test_a_caller_is_limited_but_at_the_socket(world: World) -> None:
+    services = replace(world.services(), api_rate=2)
+    codes = [code for code, _ in await through(services, Linked(ANN), [{}] * 8)]
+    assert codes[:4] == [200] * 4
+    assert 429 in codes[4:]
+    codes = [code for code, _ in await through(services, Linked(ANN, is_local=True), [{}] * 8)]
+    assert codes == [200] * 8
+
+
+async def test_strangers_are_told_to_wait_and_who_is_known_is_not(world: World) -> None:
+    services = world.services()
+    wrong, right = {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {TOKEN}"}
+    answers = await through(services, Linked(None), [*[wrong] * 25, right])
+    codes = [code for code, _ in answers]
+    assert codes[:20] == [401] * 20
+    assert 429 in codes[20:25]
+    assert "without a valid token: try again in 1 s" in answers[codes.index(429)][1]
+    assert codes[25] == 200

@@ -272,3 +272,23 @@ def test_bounds_are_whole_numbers() -> None:
         "--leases-per-client: '0' is no such number: write 1 to 1000000000",
         "--leases-in-total: '1e6' is no such number: write 1 to 1000000000",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("cert",), "api_cert_file: is given without api_key_file"),
+        (("key",), "api_key_file: is given without api_cert_file"),
+        (("cert", "key", "off"), "api_cert_file: means nothing with api_tls Off"),
+        (("ca", "off"), "api_client_ca_file: means nothing with api_tls Off"),
+    ],
+)
+def test_files_of_certificates_go_together(tmp_path: Path, given: tuple[str, ...], said: str) -> None:
+    file = tmp_path / "a.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----")
+    variables = {
+        "cert": ("DNSGUARD_API_CERT_FILE", str(file)), "key": ("DNSGUARD_API_KEY_FILE", str(file)),
+        "ca": ("DNSGUARD_API_CLIENT_CA_FILE", str(file)), "off": ("DNSGUARD_API_TLS", "Off"),
+    }  # fmt: skip
+    with pytest.raises(SettingsError, match=said):
+        read(**dict(variables[each] for each in given))

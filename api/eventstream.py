@@ -4,15 +4,22 @@ A record's id is when it was, and which of that moment it is: so a reader that c
 process it was told by.
 """
 
+import re
 from typing import Final, NamedTuple, Self
 
 EVENTS: Final = "text/event-stream"
 RETRY_MILLISECONDS: Final = 2_000
 """How long a reader waits before it comes back."""
 
-_BEGINNING: Final = '{"time":"'
-_TIME: Final = len("2026-01-02T03:04:05.678Z")
-_GAP: Final = '"type":"UNLOGGED"'
+_TIME: Final = r"[0-9]{4}-[0-9T:.+-]{15,34}Z?"
+_TIMED: Final = re.compile(rf'"(?:time|stageTimestamp)":"({_TIME})"')
+"""Records say first when they were, those of the audit as Kubernetes' events do."""
+
+_HEAD: Final = 200
+"""Characters of a line that are looked at for it: what follows may be of anybody's making."""
+
+_GAP: Final = ',"type":"UNLOGGED"'
+_POSITION: Final = re.compile(rf"({_TIME})/([0-9]{{1,9}})")
 
 
 class Position(NamedTuple):
@@ -27,10 +34,8 @@ class Position(NamedTuple):
     @classmethod
     def read(cls, text: str) -> Self | None:
         """That of a ``Last-Event-ID``; None for what is none of ours."""
-        time, slash, number = text.partition("/")
-        if not slash or len(time) != _TIME or not number.isdecimal() or not number.isascii() or len(number) > 9:
-            return None
-        return cls(time, int(number))
+        found = _POSITION.fullmatch(text)
+        return None if found is None else cls(found[1], int(found[2]))
 
     def following(self, time: str) -> "Position":
         """That of a record that comes next."""
@@ -61,11 +66,6 @@ def event(name: str, data: str, identifier: str = "") -> str:
     return f"{told}event: {name}\ndata: {data}\n\n"
 
 
-def time_of(line: str) -> str:
-    """When a record was, as it says at its beginning; empty where it says nothing."""
-    return line[len(_BEGINNING) : len(_BEGINNING) + _TIME] if line.startswith(_BEGINNING) else ""
-
-
 class RecordEvents:
     """Lines of one log as events. A line that stands for what is missing is a ``gap``, and no place to come back to."""
 
@@ -83,10 +83,10 @@ class RecordEvents:
 
     def __call__(self, line: str) -> str:
         """What to send for it; may be empty."""
-        time = time_of(line)
-        if not time or line.startswith(_GAP, len(_BEGINNING) + _TIME + 2):
+        timed = _TIMED.search(line, 0, _HEAD)
+        if timed is None or line.startswith(_GAP, timed.end()):
             return event("gap", line)
-        self._told = self._told.following(time)
+        self._told = self._told.following(timed[1])
         missing = ""
         if self._had is not None and self._last is not None:
             if self._told <= self._last:

@@ -57,6 +57,12 @@ def test_a_reader_that_comes_back_goes_on_where_it_was(last: str, told: list[str
     assert ids(RecordEvents("denied", Position.read(last)), ALL) == told
 
 
+def test_records_of_the_audit_say_when_they_were_in_kubernetes_way() -> None:
+    line = '{"kind":"Event","stageTimestamp":"2026-01-02T03:04:05.000678+00:00","message":"\\"time\\":\\"x\\""}'
+    assert ids(RecordEvents("audit"), [line]) == ["2026-01-02T03:04:05.000678+00:00/1"]
+    assert ids(RecordEvents("audit", Position.read("2026-01-02T03:04:05.000678+00:00/1")), [line]) == []
+
+
 @pytest.mark.parametrize("text", ["", "7", "/", "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678Z/x", "x/1"])
 def test_what_is_no_position(text: str) -> None:
     assert Position.read(text) is None

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Match, Route
 
 from api.access import Access
 from api.answers import JSON, as_json
@@ -63,7 +64,6 @@ def create_app(services: Services) -> FastAPI:
     app.state.streams = streams
     app.state.followers = followers
     app.state.access = access
-    app.include_router(KindRoutes(services.store, objects, streams, services.statuses, access, services.now).router())
     traffic = Traffic()
     described = [
         ViewRoutes(services, followers).router(),
@@ -71,8 +71,11 @@ def create_app(services: Services) -> FastAPI:
         ReviewRoutes(access).router(),
         ScrapeRoute(services.metrics, traffic).router(),
     ]
-    for router in (*described, CatalogueRoutes(services.version, described).router()):
-        app.include_router(router)
+    kinds = KindRoutes(services.store, objects, streams, services.statuses, access, services.now)
+    routers = [*described, CatalogueRoutes(services.version, described).router(), kinds.router()]
+    for router in routers:
+        app.include_router(router)  # the first route that suits is taken, and those of kinds suit much
+    app.state.routes = [route for router in routers for route in router.routes]
     _add_health(app, services)
     app.add_exception_handler(DnsguardError, _refused)
     app.add_exception_handler(HTTPException, _not_served)
@@ -114,7 +117,16 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _not_served(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - by registration
     message = f"{request.method} {request.url.path[:200]}: {error.detail}"
-    return _failed(request, Failure(error.status_code, REASONS.get(error.status_code, "BadRequest"), message))
+    reason = REASONS.get(error.status_code, "BadRequest")
+    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else {}
+    return _failed(request, Failure(error.status_code, reason, message, headers=headers))
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path takes, by all of its routes (RFC 9110 § 15.5.6)."""
+    routes = [each for each in (*request.app.state.routes, *request.app.routes) if isinstance(each, Route)]
+    suiting = [each for each in routes if each.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for each in suiting for method in each.methods or ()})
 
 
 async def _broken(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api import aggregated, discovery, openapi2
 from api.answers import answer, as_json
-from api.description import description
+from api.description import SERVICE_PATHS, description
 from api.docs import listing, page
 from api.docstyle import POLICY
 from api.openapi import digest, document, index, tag_of
@@ -37,6 +37,7 @@ class CatalogueRoutes:
             discovery.root_of(each): discovery.resources(each)
             for each in (*discovery.API_VERSIONS, *discovery.REVIEW_VERSIONS)
         }
+        fixed |= dict.fromkeys(SERVICE_PATHS, discovery.services())
         for path, value in fixed.items():
             _serve(router, path, value)
         router.add_api_route("/api", self.core_versions, methods=["GET"])

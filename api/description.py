@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from api.discovery import API_VERSIONS, REVIEW_VERSIONS, root_of, served_groups
 from api.kindschemas import all_schemas
 from api.metaschemas import GROUP, GROUP_LIST, RESOURCE_LIST, STATUS, VERSIONS, reference
-from api.operations import Described, content, operations
+from api.operations import NAMESPACE, Described, content, operations
 from api.viewparameters import PARAMETERS
 from dnsguard.resources import KINDS
 
@@ -39,6 +39,8 @@ _REFUSALS: Final[Mapping[int, tuple[str, str, tuple[str, ...]]]] = {
 }
 _ANY: Final = (400, 401, 403, 406, 413, 429)
 """What any request may be answered."""
+
+SERVICE_PATHS: Final = ("/api/v1/services", "/api/v1/namespaces/{namespace}/services")
 
 _READ: Final = (404, 410, 422, 503)
 _WRITTEN: Final = (404, 408, 409, 410, 415, 422, 503)
@@ -157,6 +159,9 @@ def _plain_reads() -> dict[str, Described]:
     every = (*API_VERSIONS, *REVIEW_VERSIONS)
     listed |= {root_of(each): (RESOURCE_LIST, f"The kinds of {each}") for each in every}
     made = {path: _read(said, content(reference(name))) for path, (name, said) in listed.items()}
+    for path in SERVICE_PATHS:
+        made[path] = _read("Always an empty list: there is no registry of services", content(anything))
+    made[SERVICE_PATHS[1]]["parameters"] = [NAMESPACE]
     made["/version"] = _read("Of the Kubernetes API that is spoken, and of dnsguard", content(anything))
     made["/openapi/v3"] = _read("Where the OpenAPI documents of each group are", content(anything))
     for each in API_VERSIONS:

@@ -23,13 +23,14 @@ async def described(client: httpx.AsyncClient) -> dict[str, Any]:
 
 
 async def test_all_that_is_served_is_described(described: dict[str, Any], world: World) -> None:
-    kinds = re.compile(r"\{plural\}")
+    app = world.app()
     served = {
         (route.path, method.lower())
-        for route in world.app().routes
-        if isinstance(route, Route) and not kinds.search(route.path)
+        for route in (*app.state.routes, *app.routes)
+        if isinstance(route, Route) and "{plural}" not in route.path
         for method in (route.methods or set()) - {"HEAD"}
     }
+    assert len(served) > 30
     told = {(path, method) for path, item in described["paths"].items() for method in item}
     assert served <= told
     assert {path_of(kind) for kind in KINDS} <= described["paths"].keys()
@@ -88,3 +89,14 @@ async def test_examples_are_good(described: dict[str, Any], client: httpx.AsyncC
         "examples"
     ].values()
     assert (await client.post("/v1/explain", json=example["value"])).status_code == 200
+
+
+async def test_a_method_that_is_not_there_is_answered_with_those_that_are(client: httpx.AsyncClient) -> None:
+    for path, allowed in (
+        ("/v1/status", "GET"),
+        ("/apis/projectcalico.org/v3/tiers", "DELETE, GET, POST"),
+        ("/apis/projectcalico.org/v3/tiers/default", "DELETE, GET, PATCH, PUT"),
+        ("/livez", "GET, HEAD"),
+    ):
+        answer = await client.request("BREW", path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)

@@ -60,7 +60,7 @@ class Transitions:
 
     def since(self, key: Key) -> str:
         """When the version of an object that is in force, or the one that waits, became what it is."""
-        waiting = self.waiting.get(key)
+        waiting = self.waiting.get(key) if self.waiting else None
         return waiting.since if waiting is not None else self._since.get(key) or self.now()
 
     def now(self) -> str:

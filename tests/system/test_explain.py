@@ -208,3 +208,36 @@ def test_leases_of_nobody(lab: Running, client: str, status: int) -> None:
     response = guard.request("GET", f"/v1/leases?client={client}")
     assert response.status_code == status
     assert client in response.json()["message"]
+
+
+def test_what_was_learned_is_found_by_name_address_and_set(lab: Running) -> None:
+    built, guard = lab
+    built.agent("prod1").call("resolve", name="cdn.example.com", family=4)
+    prod1 = f"{built.workloads['prod1'].namespace}/prod1"
+    found = guard.answer("GET", "/v1/names?name=cdn.example.com")
+    (name,) = found["names"]
+    (client,) = [each for each in name["clients"] if each["client"] == prod1]
+    assert (name["name"], found["truncated"]) == ("cdn.example.com", False)
+    assert client["aliases"]
+    address, (lease_set, *_) = client["addresses"][0]["address"], client["sets"]
+    by_name = guard.answer("GET", f"/v1/leases?client={prod1}&name=cdn.example.com")["leases"]
+    assert {each["address"] for each in by_name} == {each["address"] for each in client["addresses"]}
+    by_address = guard.answer("GET", f"/v1/leases?address={address}&set={lease_set}")["leases"]
+    assert by_address
+    assert all((each["address"], lease_set in each["sets"]) == (address, True) for each in by_address)
+    assert guard.answer("GET", "/v1/leases?address=192.0.2.250")["leases"] == []
+
+
+def test_what_applies_to_an_endpoint_is_told_with_what_names_led_it_to(lab: Running) -> None:
+    built, guard = lab
+    built.agent("prod1").call("resolve", name="cdn.example.com", family=4)
+    prod1 = f"{built.workloads['prod1'].namespace}/prod1"
+    found = guard.answer("GET", f"/v1/effective?endpoint={prod1}")
+    assert (found["problem"], found["interface"][:4]) == ("", "cali")
+    assert [stage["direction"] for stage in found["stages"]] == ["egress", "ingress"]
+    learned = {each["name"] for group in found["sets"] for each in group["learned"]}
+    assert "cdn.example.com" in learned
+    words = [str(PROGRAM), "effective", prod1, "--server", f"unix:{guard.socket}"]
+    shown = subprocess.run(inside(topology.NODE, words), capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "cdn.example.com →" in shown.stdout

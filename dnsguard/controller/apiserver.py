@@ -63,9 +63,9 @@ def room() -> int:
 class ApiServer(uvicorn.Server):
     """Serves until ``should_exit``; leaves signals to the process."""
 
-    def __init__(self, app: ASGIApp, contexts: Callable[[], ssl.SSLContext] | None, crowd: Crowd | None = None) -> None:
+    def __init__(self, app: ASGIApp, contexts: Callable[[], ssl.SSLContext] | None, crowd: Crowd) -> None:
         """``contexts`` has the TLS context of each connection over TCP; None: without TLS."""
-        door = functools.partial(Door, contexts, crowd or Crowd(room()))
+        door = functools.partial(Door, contexts, crowd)
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # no stranger's noise fills our log
         super().__init__(
             uvicorn.Config(

@@ -21,7 +21,7 @@ from api.tokens import HashedTokens, token_digest
 from dnsguard import unixsocket
 from dnsguard.calc.compiled import Compiled
 from dnsguard.claim import claimed
-from dnsguard.controller.apiserver import ApiServer, bind
+from dnsguard.controller.apiserver import ApiServer, bind, room
 from dnsguard.controller.askingrights import AskingRights
 from dnsguard.controller.auditing.catchingup import catch_up, require_acknowledged
 from dnsguard.controller.auditing.log import AuditLog
@@ -49,6 +49,7 @@ from dnsguard.controller.node import foundation_settings, watch_addresses
 from dnsguard.controller.plugs import Plugs
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.controller.revoking.revocation import Revocation
+from dnsguard.controller.serving.crowd import Crowd
 from dnsguard.controller.serving.transport import in_the_clear, tls
 from dnsguard.controller.setuses import tell_uses
 from dnsguard.controller.statuses import StatusesModel
@@ -103,6 +104,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         require_acknowledged(settings.state_dir / STORE_FILE, store.revision, audit)
         await catch_up(store, audit, "changes without a record, for dnsguard ended between the two or the log is new")
         contexts = tls(settings)
+        crowd = Crowd(room())
         listener = bind(settings.api_listen)
         stack.callback(listener.close)
         local = unixsocket.bind(settings.api_socket)
@@ -203,6 +205,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                     settings.metrics_series,
                     packets.metrics,
                     deadman.metrics,
+                    crowd.metrics,
                     *(() if revocation is None else (revocation.metrics,)),
                 ),
                 dns_log=dns_log,
@@ -218,7 +221,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             await catch_up(store, audit, "built-in objects were made")
         except StoreUnavailable as error:
             log.error("built-in objects cannot be stored now, enforcement starts without them: %s", error)
-        api = ApiServer(app, contexts)
+        api = ApiServer(app, contexts, crowd)
 
         def changed() -> None:
             kept.save_if_needed()

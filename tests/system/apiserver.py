@@ -23,6 +23,7 @@ from api.tokens import HashedTokens, token_digest
 from dnsguard.controller.auditing.log import AuditLog
 from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.serving.contexts import Contexts
+from dnsguard.controller.serving.crowd import Crowd
 from dnsguard.settings import SocketAddress
 from dnsguard.store.sqlite import SqliteStore
 
@@ -42,7 +43,7 @@ async def main():
     following = asyncio.create_task(app.state.access.follow())
     await app.state.access.loaded()
     listener = bind(SocketAddress(ip_address("127.0.0.1"), 0))
-    server = ApiServer(app, Contexts((folder / "cert.pem", folder / "key.pem")))
+    server = ApiServer(app, Contexts((folder / "cert.pem", folder / "key.pem")), Crowd())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, setattr, server, "should_exit", True)
     print(listener.getsockname()[1], flush=True)
     await server.serve([listener])

@@ -58,7 +58,7 @@ class Door(asyncio.Protocol):
         except OSError:  # it is gone already
             transport.abort()
             return
-        self._place = place = self._crowd.admit(address, monotonic())
+        self._place = place = self._crowd.admit(address, monotonic(), transport.abort)
         if place is None:
             transport.abort()
         elif self._contexts is None:

@@ -10,6 +10,7 @@ import pytest
 
 from dnsguard.cli.main import main
 from dnsguard.controller.apiserver import ApiServer, bind
+from dnsguard.controller.serving.crowd import Crowd
 from dnsguard.settings import SocketAddress
 from tests.unit.api.conftest import TOKEN, World
 
@@ -33,7 +34,7 @@ class Api:
         listener = bind(SocketAddress(IPv4Address("127.0.0.1"), 0))
         self.port: int = listener.getsockname()[1]
         self._app = app
-        self._server = ApiServer(app, None)
+        self._server = ApiServer(app, None, Crowd())
         self._loop = asyncio.get_running_loop()
         following = asyncio.create_task(app.state.access.follow())
         await app.state.access.loaded()

@@ -1,9 +1,11 @@
+import resource
 import socket
 from ipaddress import ip_address
 
 import pytest
 
-from dnsguard.controller.apiserver import ApiAddressError, bind
+from dnsguard.controller.apiserver import ApiAddressError, bind, room
+from dnsguard.controller.serving.crowd import CONNECTIONS
 from dnsguard.settings import SocketAddress
 
 
@@ -14,6 +16,16 @@ def test_a_listener_of_either_family(address: str) -> None:
         socket.create_connection((address, listener.getsockname()[1]), timeout=5),
     ):
         assert listener.proto == socket.IPPROTO_TCP  # asyncio looks at it before it sets TCP_NODELAY
+
+
+def test_there_is_room_for_as_many_connections_as_files_allow() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        assert room() == min(CONNECTIONS, before[1] // 2)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 2 * room()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_an_address_in_use_is_named() -> None:

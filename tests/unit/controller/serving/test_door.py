@@ -184,23 +184,23 @@ def test_an_answered_connection_may_be_used_again(served: Served) -> None:
             assert "peer" in asked(connection)
 
 
-def test_strangers_take_their_own_places_only(served: Served) -> None:
+def test_strangers_take_places_of_strangers_only(served: Served) -> None:
+    known_path = GET.replace(b"/ ", b"/known ", 1)
     with contextlib.ExitStack() as held:
-        for _ in range(2):
-            held.enter_context(served.connect("127.0.0.2"))
-        with served.connect("127.0.0.2") as third:
-            assert is_ended(third)
         known = held.enter_context(served.secured())
-        with served.connect("127.0.0.3") as fourth:
-            assert is_ended(fourth)  # three strangers are here
-        assert "peer" in asked(known, GET.replace(b"/ ", b"/known ", 1))
-        another = held.enter_context(served.secured())
-        assert "peer" in asked(another, GET.replace(b"/ ", b"/known ", 1))
-        with served.connect("127.0.0.4") as fifth:
-            assert is_ended(fifth)  # four in all
-        with socket.socket(socket.AF_UNIX) as local:
-            local.connect(str(served.socket))
-            assert '"local":true' in asked(local)
+        assert "peer" in asked(known, known_path)
+        first, second, third = (held.enter_context(served.connect("127.0.0.2")) for _ in range(3))
+        assert is_ended(first)  # one address has two places
+        for number in (3, 4):
+            held.enter_context(served.connect(f"127.0.0.{number}"))
+        assert is_ended(second)  # three are there for all strangers
+        assert "peer" in asked(known, known_path)
+        with served.secured() as another:  # and four in all
+            assert is_ended(third)
+            assert "peer" in asked(another, known_path)
+            with socket.socket(socket.AF_UNIX) as local:
+                local.connect(str(served.socket))
+                assert '"local":true' in asked(local)
 
 
 def test_all_leave_their_places(served: Served) -> None:

@@ -1,14 +1,17 @@
 """Turns for many tasks that are woken by the same event, so that neither they nor anybody else is kept waiting long.
 
 A round lets everybody go on who waits, a few at a time: between two handfuls the event loop serves whoever else wants
-something. After a round that took long there is a rest of the same length, in which more comes together for the next:
-the busier the server, the more each task finds when it wakes.
+something. After a round there is a rest twice as long, in which more comes together for the next: the busier the
+server, the more each task finds when it wakes, and all of them together leave most of the processor to others.
 """
 
 import asyncio
 
 HANDFUL = 16
 """Tasks that go on in one step: with what they write, about a millisecond."""
+
+REST = 2
+"""How many times as long as the round."""
 
 LONGEST_REST = 0.25
 """Seconds. Who follows changes does not wait longer than this, and a round."""
@@ -53,7 +56,7 @@ class Pacer:
     def _end(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        self._rested = now + min(now - self._began, LONGEST_REST)
+        self._rested = now + min(REST * (now - self._began), LONGEST_REST)
         if self._waiting:
             loop.call_at(self._rested, self._begin)
         else:

@@ -82,7 +82,10 @@ class Row:
 
     problems: Sequence[str]
     cpu: float
-    """Of the controller, as a share of one processor."""
+    """Seconds of a processor that the controller used, from the first change until all were told of the last."""
+
+    seconds: float
+    """How long that was."""
 
     megabytes: float
     idle: float
@@ -122,11 +125,11 @@ async def _row(watches: int, options: Options, place: Site, product: Product) ->
         with _listeners(watches, options, place, product) as listeners:
             await asyncio.gather(*(asyncio.to_thread(each.until_ready) for each in listeners))
             opened = monotonic() - began
-            used = usage.cpu_seconds(controller)
-            written, seconds = await _changed(writer, options)
-            cpu = (usage.cpu_seconds(controller) - used) / seconds
+            used, began = usage.cpu_seconds(controller), monotonic()
+            written = await _changed(writer, options)
             megabytes = usage.resident_megabytes(controller)
             heard = await asyncio.gather(*(asyncio.to_thread(each.heard, len(written)) for each in listeners))
+            seconds, cpu = monotonic() - began, usage.cpu_seconds(controller) - used
     finally:
         await writer.close()
     last = [max(each["last"][number] for each in heard) for number in range(len(written))]
@@ -140,14 +143,15 @@ async def _row(watches: int, options: Options, place: Site, product: Product) ->
         sum(watches - count for count in counts),
         [problem for each in heard for problem in each["problems"]],
         cpu,
+        seconds,
         megabytes,
         idle,
         sum(each["bytes"] for each in heard),
     )
 
 
-async def _changed(writer: Writer, options: Options) -> tuple[list[Written], float]:
-    """All changes, each when it is due, and how long that took."""
+async def _changed(writer: Writer, options: Options) -> list[Written]:
+    """All changes, each when it is due."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     changing: list[asyncio.Task[Written]] = []
@@ -156,8 +160,7 @@ async def _changed(writer: Writer, options: Options) -> tuple[list[Written], flo
         value = _set(number, options)
         path = f"{SETS}/{value['metadata']['name']}"
         changing.append(asyncio.create_task(writer.tell("PUT", path, value), name=f"change {number}"))
-    written = await asyncio.gather(*changing)
-    return written, loop.time() - began
+    return await asyncio.gather(*changing)
 
 
 def _set(number: int, options: Options, *, labelled: bool = True) -> dict[str, Any]:
@@ -236,12 +239,13 @@ def _listeners(watches: int, options: Options, place: Site, product: Product) ->
 
 _TITLES = (
     "watches", "opened s", "changes", "write p50", "p99", "last p50", "p99", "max", "+last p50", "p99", "lost",
-    "contr. %", "contr. MB", "MB before", "MB heard",
+    "contr. %", "µs each", "contr. MB", "MB before", "MB heard",
 )  # fmt: skip
 LEGEND = (
     "ms. write: from sending a change to its acknowledgement; last: from sending it until the last watch had read it,\n"
-    "+: from the acknowledgement on. lost: how often a watch was not told of a change. %: of a processor, while\n"
-    "changes were made; MB before: of the controller before the watches were opened; MB heard: by all watches together."
+    "+: from the acknowledgement on. lost: how often a watch was not told of a change. %: of a processor, until\n"
+    "all were told; µs each: the same for each change and watch; MB before: of the controller before the watches were\n"
+    "opened; MB heard: by all watches together."
 )
 
 
@@ -250,8 +254,9 @@ def _cells(row: Row) -> list[str]:
     found += [_ms(quantile(row.write, share)) for share in (0.5, 0.99)]
     found += [_ms(quantile(row.whole, share)) for share in (0.5, 0.99, 1.0)]
     found += [_ms(quantile(row.after, share)) for share in (0.5, 0.99)]
-    found += [str(row.lost), f"{100 * row.cpu:.0f}"]
-    return found + [f"{each:.0f}" for each in (row.megabytes, row.idle, row.received / 1e6)]
+    each = row.cpu / (row.watches * len(row.write)) if row.write else 0.0
+    found += [str(row.lost), f"{100 * row.cpu / row.seconds:.0f}", f"{each * 1e6:.1f}"]
+    return found + [f"{size:.0f}" for size in (row.megabytes, row.idle, row.received / 1e6)]
 
 
 def _ms(seconds: float) -> str:

@@ -25,7 +25,7 @@ def test_every_watch_is_told_of_every_change(by: str) -> None:
 
 def found(**differing: object) -> Row:
     same = {"watches": 2, "opened": 1.0, "write": [0.1], "whole": [0.2], "after": [0.1], "lost": 0, "problems": ()}
-    return Row(**{**same, "cpu": 0.5, "megabytes": 9.0, "idle": 8.0, "received": 1, **differing})  # type: ignore[arg-type]
+    return Row(**{**same, "cpu": 0.5, "seconds": 2.0, "megabytes": 9.0, "idle": 8.0, "received": 1, **differing})  # type: ignore[arg-type]
 
 
 def test_a_watch_that_was_not_told_fails_the_run(

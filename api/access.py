@@ -94,6 +94,7 @@ class Access:
 
     def is_good(self, caller: Caller) -> bool:
         """Whether the access token with which a caller came is still as it was; true for who came without."""
+        caller = caller.impersonator or caller
         if not caller.token:
             return True
         found = self._tokens.get(caller.name)
@@ -103,6 +104,7 @@ class Access:
 
     def seconds_left(self, caller: Caller) -> float:
         """Until the caller's token ends by itself; infinite where it does not."""
+        caller = caller.impersonator or caller
         found = self._tokens.get(caller.name) if caller.token else None
         if found is None or found.expires is None:
             return float("inf")

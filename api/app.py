@@ -16,6 +16,7 @@ from api.catalogue import CatalogueRoutes
 from api.failures import Failure, failure_of
 from api.followers import Followers
 from api.gate import Gate, caller_of
+from api.impersonation import Impersonation
 from api.kinds import KindRoutes
 from api.objects import Objects
 from api.paths import Paths
@@ -82,6 +83,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(Exception, _broken)
     app.add_middleware(Paths, access=access)
     app.add_middleware(Sessions, access=access)
+    app.add_middleware(Impersonation, access=access)
     app.add_middleware(Gate, services=services, traffic=traffic)
     app.add_middleware(Auditing, services=services)  # the last that is added is the first to be asked
     return app

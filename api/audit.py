@@ -78,6 +78,9 @@ class AuditRecord:
     revision: int = 0
     """That the change took; 0 for none."""
 
+    acting_as: str = ""
+    """The user that ``user`` acted as."""
+
     dry_run: bool = False
     alike: int = 0
     """Attempts like this one that are not written each for itself."""
@@ -116,6 +119,8 @@ class AuditRecord:
             "objectRef": {key: text for key, text in reference.items() if text},
             "responseStatus": {key: value for key, value in status.items() if value},
         }
+        if self.acting_as:
+            event["impersonatedUser"] = {"username": self.acting_as}
         if self.dry_run:
             event["dryRun"] = True
         if self.alike:

@@ -60,6 +60,8 @@ class AuditNote:
     def _record(self, verb: str, target: Target | None, written: Written | None, code: int) -> AuditRecord:
         headers = Headers(scope=self.scope)
         caller: Caller | None = self.scope["state"].get("caller")
+        other = caller if caller and caller.impersonator else None
+        caller = other.impersonator if other else caller
         query = self.scope.get("query_string", b"").decode("latin-1")
         namespace, name = (target.namespace, target.name) if target else ("", "")
         if target and written:
@@ -71,6 +73,7 @@ class AuditNote:
             id=self.id,
             user=caller.name if caller else "",
             groups=caller.groups if caller else (),
+            acting_as=other.name if other else "",
             source=address_of(self.scope) or "unix",
             agent=headers.get("user-agent", "")[:200],
             uri=(self.scope["path"] + (f"?{query}" if query else ""))[:500],

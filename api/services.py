@@ -48,6 +48,9 @@ class Caller:
     token: str = ""
     """The uid of the access token that it showed; empty for who came in another way."""
 
+    impersonator: "Caller | None" = None
+    """Who acts as this one."""
+
 
 AUTHENTICATED = "system:authenticated"
 """The group of everybody whom the gate knows; it adds it."""

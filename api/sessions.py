@@ -90,4 +90,4 @@ class Sessions:
 
 def _is_local_master(caller: Caller) -> bool:
     """Whom no role or token of the store can be taken from."""
-    return MASTERS in caller.groups and not caller.token
+    return MASTERS in caller.groups and not caller.token and caller.impersonator is None

@@ -77,6 +77,8 @@ def test_calicos_tier_admin(api: Api) -> None:
     assert john("auth can-i --list -n shop")[0] == 0
     assert "net-sec.*" in john("auth can-i --list -n shop")[1]
     assert "john" in john("auth whoami")[1]
+    assert admin("auth can-i get tiers.projectcalico.org/net-sec --as john")[0] == 0
+    assert admin("auth can-i get tiers.projectcalico.org/platform --as john")[0] == 1
     assert john("delete networkpolicies.p net-sec.web -n shop")[0] == 0
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from api.deletions import PROPAGATION
 from api.discovery import root_of
 from api.kinds import APPLY, PATCHES
 from api.kindschemas import identity, list_name
@@ -75,7 +76,11 @@ _FORCE: Final = parameter("force", "Of server-side apply: take fields over from 
 _DELETE: Final = (
     _DRY_RUN,
     parameter("gracePeriodSeconds", "Passed over.", _NUMBER),
-    parameter("propagationPolicy", "Passed over.", string()),
+    parameter("propagationPolicy", "Passed over.", string(enum=list(PROPAGATION))),
+)
+_DELETE_MANY: Final = (
+    *_DELETE,
+    parameter("limit", "Remove at most so many; `metadata.remainingItemCount` says how many are left.", _NUMBER),
 )
 
 
@@ -102,7 +107,7 @@ def operations(kind: Kind) -> Iterator[Operation]:
     yield _operation(kind, collection, "post", "post", f"Create a {kind.kind}", (*scope, *_WRITE), one, one, made=True)
     yield _operation(
         kind, collection, "delete", "deletecollection", f"Delete {kind.plural} that selectors choose",
-        (*scope, *_SELECTORS, *_DELETE), many, reference(DELETE_OPTIONS),
+        (*scope, *_SELECTORS, *_DELETE_MANY), many, reference(DELETE_OPTIONS),
     )  # fmt: skip
     named = (*scope, NAME)
     yield _operation(kind, path, "get", "get", f"One {kind.kind}", (*named, _INCLUDE), one)

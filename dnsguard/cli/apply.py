@@ -193,6 +193,9 @@ class Run:
         where = "" if document is None else f"{document.source}: document {document.number}: "
         for warning in applied.warnings:
             print(f"warning: {where}{warning}", file=sys.stderr)
+        secret = (applied.after or {}).get("status", {}).get("token")
+        if secret and not self._dry_run:
+            print(f"{applied.called}: its token, shown this once: {secret}", file=sys.stderr)
         if self._output in ("json", "yaml"):
             self._listed.append(_listed(applied))
         elif self._output == "name":

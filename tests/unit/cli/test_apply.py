@@ -271,3 +271,15 @@ def test_a_server_that_goes_away_is_told_of_once(run: Run, write: Write, monkeyp
         4,
         "dnsguard apply: the server went away: 2 of 3 were sent\ndnsguard apply: gone\n",
     )
+
+
+def test_the_token_of_an_access_token_is_shown_once(run: Run, write: Write) -> None:
+    path = write("token.yaml", "apiVersion: dnsguard.io/v1\nkind: AccessToken\nmetadata: {name: ci}\nspec: {}\n")
+    assert run("apply", "--dry-run", "-f", path)[2] == ""
+    code, out, err = run("apply", "-f", path)
+    assert (code, out) == (0, "accesstoken.dnsguard.io/ci created\n")
+    said, _, secret = err.strip().rpartition(" ")
+    assert said == "accesstoken.dnsguard.io/ci: its token, shown this once:"
+    code, _, err = run("get", "tiers", "--token", secret)
+    assert (code, "ci" in err) == (5, True), "it is known, and may nothing"
+    assert run("apply", "-f", path)[1:] == ("accesstoken.dnsguard.io/ci unchanged\n", "")

@@ -17,11 +17,11 @@ MOST_PIECES = 64
 """Runs of lines that are kept joined: what watches that keep up have before them."""
 
 PIECE = 32 * 1024
-"""Bytes written at once, or one event that is larger: what waits for a slow reader is no more than this and what the
-socket takes."""
+"""Bytes written at once: what waits for a slow reader is no more than this and what the socket takes."""
 
-MOST_VALUES = 512
-"""Objects that are kept taken apart, for watches that look into them."""
+MOST_VALUES_TEXT = 4 * 1024 * 1024
+"""Characters of all objects that are kept taken apart, for watches that look into them; the newest is, whatever its
+size. Taken apart they are some ten times as large."""
 
 Covered = tuple[str, str | None, str | None]
 """Plural, namespace and name that a watch covers."""
@@ -50,9 +50,10 @@ class EventLines:
         self.turned: dict[tuple[int, TurnedKey], bytes] = {}
         """View and place → what turned; until more turns."""
 
-        self._values: dict[int, Object] = {}
-        """Revision → object as it is stored; the oldest first."""
+        self._values: dict[int, tuple[Object, int]] = {}
+        """Revision → object as it is stored, and the length of its text; the oldest first."""
 
+        self._values_text = 0
         statuses.follow(self._forget)
 
     def view(self, kind: Kind, how: Representation) -> "View":
@@ -64,11 +65,14 @@ class EventLines:
 
     def value(self, record: Record) -> Object:
         """The object, to be read only."""
-        value = self._values.get(record.revision)
-        if value is None:
-            value = self._values[record.revision] = record.value()
-            if len(self._values) > MOST_VALUES:
-                del self._values[next(iter(self._values))]
+        kept = self._values.get(record.revision)
+        if kept is not None:
+            return kept[0]
+        value, length = record.value(), len(record.text)
+        self._values[record.revision] = value, length
+        self._values_text += length
+        while self._values_text > MOST_VALUES_TEXT and len(self._values) > 1:
+            self._values_text -= self._values.pop(next(iter(self._values)))[1]
         return value
 
     def shown(self, type_: str, record: Record) -> Object:

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from api.answers import JSON
 from api.eventlines import PIECE, Covered, View, event_line, pieces
 from api.failures import failure_of
-from api.handfuls import in_handfuls
+from api.handfuls import MOST, in_handfuls
 from api.objects import Target
 from api.pacing import Pacer
 from api.selection import Selection
@@ -207,10 +207,13 @@ class Stream:
 
     async def _turned_lines(self, turns: TurnWatch, told: int) -> bytes:
         lines: list[bytes] = []
-        for key, revision in turns.take(told):
+        for number, (key, revision) in enumerate(turns.take(told), 1):
+            if number % MOST == 0:
+                await asyncio.sleep(0)
             with suppress(NotFound):
                 record = await self._around.store.record(key)
-                if record.revision == revision and self._wishes.wanted.holds(self._view.value(record)):
+                wanted = self._wishes.wanted
+                if record.revision == revision and (not wanted.tests or wanted.holds(self._view.value(record))):
                     lines.append(self._view.line(ChangeType.MODIFIED, record))
         return b"".join(lines)
 
@@ -227,18 +230,25 @@ class StreamResponse(Response):
         """Returns, its answer without an end, where the client reads nothing: the server then cuts the connection."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         leaving = asyncio.create_task(_left(receive), name="watch whether a client leaves")
-        leaving.add_done_callback(lambda _: self._stream.leave())
+        leaving.add_done_callback(self._leave)
         pieces = self._stream.pieces()
         try:
             async for piece in pieces:
-                async with asyncio.timeout(LONGEST_SEND):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                for start in range(0, len(piece), PIECE):  # of an object that is larger, too
+                    async with asyncio.timeout(LONGEST_SEND):
+                        body = piece[start : start + PIECE]
+                        await send({"type": "http.response.body", "body": body, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             return
         finally:
             leaving.cancel()
             await pieces.aclose()
+
+    def _leave(self, leaving: asyncio.Task[None]) -> None:
+        if not leaving.cancelled():
+            leaving.exception()  # whatever it was: there is nobody to tell any more
+        self._stream.leave()
 
 
 async def _left(receive: Receive) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
+from api.eventlines import EventLines
 from api.failures import Failure
 from api.objects import Target
 from api.representation import Form, Representation
@@ -16,7 +17,8 @@ from api.statuses import NO_STATUSES, Statuses, Turned
 from api.streams import Streams, WatchRequest
 from api.watching import Stream, StreamResponse
 from dnsguard.resources import kind_of
-from dnsguard.store.interface import AlreadyExists, Key, Object
+from dnsguard.store.encoding import encoded
+from dnsguard.store.interface import AlreadyExists, Key, Object, Record
 from dnsguard.store.memory import MemoryStore
 from tests.unit.api.conftest import NOW
 from tests.unit.api.statuses import FakeStatuses
@@ -411,3 +413,32 @@ async def test_a_client_that_goes_or_reads_nothing_is_left(
     async with asyncio.timeout(5):
         await serving
     assert streams.count == 0
+
+
+async def test_what_is_large_is_sent_as_its_reader_takes_it(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.watching.PIECE", 40)
+    client = Client()
+    response = StreamResponse(await streams_of(store).stream(SHOP, EVERYTHING, WHOLE, WatchRequest(0)))
+    serving = asyncio.create_task(response({}, client.receive, client.send))
+    await client.sent.get()
+    await put(store, "a")
+    parts: list[bytes] = []
+    while not b"".join(parts).endswith(b"\n"):
+        parts.append((await client.sent.get())["body"])
+        assert len(parts[-1]) <= 40
+    assert len(parts) > 1
+    assert json.loads(b"".join(parts))["object"]["metadata"]["name"] == "a"
+    client.left.set()
+    async with asyncio.timeout(5):
+        await serving
+
+
+def test_objects_are_taken_apart_once_for_all_who_look_into_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.eventlines.MOST_VALUES_TEXT", 1)
+    lines = EventLines(NO_STATUSES, lambda: NOW)
+    one, two = (Record(key(name), encoded(network_set(name)), number) for number, name in enumerate("ab", 1))
+    assert lines.value(one) is lines.value(one)
+    assert lines.value(two) is lines.value(two)
+    assert lines.value(one) == one.value()

@@ -265,6 +265,15 @@ def test_kubectl_with_what_dnsguard_writes(running: Running, tmp_path: Path) -> 
     assert running.kubectl(config, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}") == (0, "ann")
 
 
+def test_a_kubeconfig_leads_where_the_server_says_that_it_listens(running: Running) -> None:
+    places = {"DNSGUARD_STATE_DIR": str(running.state), "DNSGUARD_RUN_DIR": str(running.controller.socket.parent)}
+    code, out, _ = running.dnsguard("kubeconfig", **places)
+    assert code == 0
+    config = yaml.safe_load(out)
+    assert config["clusters"][0]["cluster"]["server"] == URL
+    assert config["users"][0]["user"] == {"token": running.token}
+
+
 def test_commands_find_their_way_by_themselves(running: Running, tmp_path: Path) -> None:
     state = {"DNSGUARD_STATE_DIR": str(running.state)}
     run_dir = {"DNSGUARD_RUN_DIR": str(running.controller.socket.parent)}

@@ -73,6 +73,9 @@ class Contexts:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
+        # No session goes on in another connection: each verifies the client's certificate anew.
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
         try:
             # An empty password: OpenSSL would ask for it at the terminal.
             context.load_cert_chain(certificate, key, password="")

@@ -18,7 +18,7 @@ STRANGERS_OF_ONE = 64
 """The same of one address."""
 
 ARRIVALS = 50.0
-"""A second from one address, and ``ARRIVAL_BURST`` at once: a handshake costs us half a millisecond."""
+"""A second from one address, and ``ARRIVAL_BURST`` at once: a handshake costs us a millisecond or two."""
 
 ARRIVAL_BURST = 200.0
 

@@ -119,6 +119,7 @@ def test_whom_a_connection_proves(served: Served, clients: Authority) -> None:
     with served.secured() as plain:
         assert (plain.selected_alpn_protocol(), plain.version()) == ("http/1.1", "TLSv1.3")
         assert '"peer":null,"local":false,"client":["127.0.0.1"' in asked(plain)
+        assert plain.session is None or not plain.session.has_ticket  # each connection is verified anew
     with served.secured(clients.sign("DNS:ann", subject="/O=ops/O=readers/CN=ann")) as certified:
         assert '"peer":["ann","ops","readers"]' in asked(certified)
     with served.secured(clients.sign("DNS:ann", subject="/O=ops")) as nameless:

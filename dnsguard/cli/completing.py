@@ -156,7 +156,7 @@ def _positional(
         yield from _beginning(current, map(str, first.choices))
     elif command in ("get", "delete", "edit"):
         yield from _objects(words, given, current)
-    elif command in ("explain", "effective", "leases", "names"):
+    elif command in ("explain", "effective", "leases"):
         yield from _endpoints(words, current)
     elif command == "codes":
         from dnsguard.resources.codes import CODES

@@ -37,6 +37,8 @@ def then(
     endpoint: CompiledEndpoint, stage: Stage, direction: Direction, hosts: Iterable[CompiledEndpoint]
 ) -> list[str]:
     """What else judges a packet that passes. ``hosts``: the host endpoints of this node."""
+    if stage not in _STATEFUL and (stage, direction) in endpoint.classes:
+        return ["nothing of this endpoint: what a rule of this stage decides, no later one of it judges"]
     if not endpoint.is_workload or stage is not Stage.NORMAL:
         return []
     way, verb = ("egress", "leaves") if direction is Direction.EGRESS else ("ingress", "arrives")

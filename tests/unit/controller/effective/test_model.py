@@ -173,6 +173,10 @@ async def test_a_host_endpoint_has_all_its_stages_and_failsafe_ports() -> None:
         "default: GlobalNetworkPolicy/forwarded Deny Allow", "default: Deny", "Allow: what no policy there denies",
     ]  # fmt: skip
     assert outline(stages["ingress", "forward"]) == ["Allow: everything: no policy of it is about forwarded packets"]
+    assert stages["ingress", "pre-dnat"].then == (
+        "nothing of this endpoint: what a rule of this stage decides, no later one of it judges",
+    )
+    assert stages["ingress", "untracked"].then == ()
     assert outline(stages["ingress", "pre-dnat"])[-1] == "Next: what no policy there decides"
     failsafe = [rule.text for rule in stages["ingress", "normal"].before if rule.by == "failsafe"]
     assert failsafe[0].startswith("to failsafe ports: tcp:22, udp:68")

@@ -18,6 +18,20 @@ PROPAGATION = ("Background", "Foreground", "Orphan")
 """What becomes of objects that are owned by the one that is deleted. There are none here, so it makes no difference."""
 
 
+_CONDITIONS: Mapping[str, tuple[type, str]] = {"uid": (str, "a string"), "resourceVersion": (str, "a string")}
+_FIELDS: Mapping[str, tuple[type, str]] = {
+    "apiVersion": (str, "a string"),
+    "kind": (str, "a string"),
+    "dryRun": (list, "a list"),
+    "preconditions": (dict, "a mapping"),
+    "propagationPolicy": (object, ""),
+    "gracePeriodSeconds": (int, "a number of seconds"),
+    "orphanDependents": (bool, "true or false"),
+    "ignoreStoreReadErrorWithClusterBreakingPotential": (bool, "true or false"),
+}
+"""Field → its type, and what that is called."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deletion:
     """What a client asks for."""
@@ -41,20 +55,23 @@ async def deletion(request: Request, *, dry_run: bool) -> Deletion:
     options = (await read_body(request)).value
     if not isinstance(options, dict) or options.get("kind", "DeleteOptions") != "DeleteOptions":
         raise bad_request("the body of a deletion is empty or a DeleteOptions object")
+    _check_fields("DeleteOptions", options, _FIELDS)
     _check_propagation(options.get("propagationPolicy"))
     stages = options.get("dryRun") or []
-    if not isinstance(stages, list):
-        raise bad_request("DeleteOptions: dryRun is a list")
     audit_note(request.scope).dry_run = dry_run = dry_run or is_dry(stages)
-    return Deletion(_preconditions(options.get("preconditions", {})), dry_run, limit)
+    conditions = options.get("preconditions") or {}
+    _check_fields("DeleteOptions: preconditions", conditions, _CONDITIONS)
+    return Deletion(Preconditions(conditions.get("uid") or "", conditions.get("resourceVersion") or ""), dry_run, limit)
 
 
-def _preconditions(conditions: Any) -> Preconditions:
-    if conditions is None:
-        return Preconditions()
-    if not isinstance(conditions, Mapping):
-        raise bad_request("DeleteOptions: preconditions is a mapping")
-    return Preconditions(str(conditions.get("uid") or ""), str(conditions.get("resourceVersion") or ""))
+def _check_fields(what: str, given: Mapping[str, Any], known: Mapping[str, tuple[type, str]]) -> None:
+    """Raises Failure 400: a condition that is mistyped must not delete what it was to save. Null is as if absent."""
+    for field, value in given.items():
+        if field not in known:
+            raise bad_request(f"{what}: {str(field)[:40]}: unknown field; there are {', '.join(known)}")
+        of, said = known[field]
+        if value is not None and (not isinstance(value, of) or (of is int and isinstance(value, bool))):
+            raise bad_request(f"{what}: {field} is {said}")
 
 
 def _check_propagation(value: Any) -> None:

@@ -92,7 +92,10 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         dryRun=list_of(string(enum=["All"]), description="`All`: answer as if it were done, and do nothing."),
         gracePeriodSeconds={"type": "integer", "description": "Passed over."},
         orphanDependents={"type": "boolean", "description": "Passed over."},
-        propagationPolicy=_said("Passed over."),
+        propagationPolicy=_said(
+            "Makes no difference: nothing is owned here.", enum=["Background", "Foreground", "Orphan"]
+        ),
+        ignoreStoreReadErrorWithClusterBreakingPotential={"type": "boolean", "description": "Passed over."},
     ),
     _PRECONDITIONS: _object(
         "What must hold of an object that is deleted.",

@@ -33,11 +33,13 @@ _REFUSALS: Final[Mapping[int, tuple[str, str, tuple[str, ...]]]] = {
     410: ("Expired", "The revision, or the page, is no longer known: list again.", ()),
     413: ("RequestEntityTooLarge", "The body is too large.", ()),
     415: ("UnsupportedMediaType", "The body is in a form that is not read here.", ()),
+    421: ("MisdirectedRequest", "Over the Unix socket the server has another name.", ()),
     422: ("Invalid", "What is sent breaks rules; `details.causes` names each field.", ()),
     429: ("TooManyRequests", "The caller, or all of them, ask too much.", ("Retry-After",)),
+    431: ("RequestHeaderFieldsTooLarge", "The request's line and headers are too large.", ()),
     503: ("ServiceUnavailable", "It cannot be done or known now.", ("Retry-After",)),
 }
-_ANY: Final = (400, 401, 403, 406, 413, 429)
+_ANY: Final = (400, 401, 403, 406, 413, 421, 429, 431)
 """What any request may be answered."""
 
 SERVICE_PATHS: Final = ("/api/v1/services", "/api/v1/namespaces/{namespace}/services")

@@ -109,7 +109,8 @@ class Gate:
         """Why a request does not get in; None where it does."""
         is_local = connection_of(scope).is_local
         if _head_size(scope) > MAX_HEAD:
-            return Failure(431, "BadRequest", f"the request's line and headers are larger than {MAX_HEAD} bytes")
+            said = f"the request's line and headers are larger than {MAX_HEAD} bytes"
+            return Failure(431, "RequestHeaderFieldsTooLarge", said)
         if caller is None:
             is_open = scope["path"] in OPEN_PATHS and scope["method"] in READING
             site = site_of(address_of(scope))

@@ -47,7 +47,9 @@ def foreign_name(headers: Headers) -> Failure | None:
     name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.rpartition(":")[0] or host
     if "." not in name.rstrip(".") or _is_address(name):
         return None
-    return Failure(421, "BadRequest", f"over the Unix socket there is no server {name[:100]!r}: call it localhost")
+    return Failure(
+        421, "MisdirectedRequest", f"over the Unix socket there is no server {name[:100]!r}: call it localhost"
+    )
 
 
 def _is_own(origin: str, headers: Headers) -> bool:

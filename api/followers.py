@@ -6,8 +6,9 @@ from typing import Final
 
 from api.failures import Failure
 
-MOST: Final = 16
-"""Of one log. What they are sent is made for each of them."""
+MOST: Final = 12
+"""Of one log. What they are sent is made for each of them; forwarders serve 16 readers of the DNS log, and those who
+only want to know what was are among them."""
 
 OF_ONE: Final = 4
 """Of one caller at one log."""

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from api.followers import MOST as MOST_FOLLOWERS
 from api.services import DnsLogQuestion, ReadModelUnavailable, UnknownEndpoint
-from dnsguard.controller.dnslog import DnsLogModel
+from dnsguard.controller.dnslog import MOST, DnsLogModel
+from dnsguard.forwarder.tails import MAX_TAILS
 from dnsguard.link.messages import DnsLogQuery, DnsLogReply, DnsLogStop
 from tests.unit.link.test_server import Forwarder, link
 from tests.unit.link.test_tails import line
@@ -123,3 +125,7 @@ async def test_without_a_forwarder_or_with_a_client_that_is_none_nothing_is_aske
             await DnsLogModel(made.server, lambda _: None).recent(QUESTION)
         with pytest.raises(UnknownEndpoint, match="shop/cart"):
             await DnsLogModel(made.server, nobody).follow(QUESTION)
+
+
+def test_those_who_follow_leave_room_for_those_who_only_ask() -> None:
+    assert MOST_FOLLOWERS < MOST <= MAX_TAILS

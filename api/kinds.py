@@ -24,6 +24,7 @@ from api.listing import Lists
 from api.objects import Objects, Target, Written, key_of
 from api.options import WriteOptions, is_dry, write_options
 from api.patches import Change, json_patch, merge_patch, strategic_patch
+from api.queries import is_true
 from api.representation import representation
 from api.selection import selection
 from api.sessions import held_while
@@ -97,7 +98,7 @@ class KindRoutes:
         query = request.query_params
         fields = query.get("fieldSelector", "")
         wanted = selection(target.kind, query.get("labelSelector", ""), fields)
-        watching = query.get("watch", "") in ("1", "true")
+        watching = bool(query.get("watch")) and is_true(query, "watch")
         guard = self._guard(request, target, "watch" if watching else "list", wanted.name or "", tier_wanted(fields))
         if guard.judges_each:
             wanted = wanted.also(guard.sees)

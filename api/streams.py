@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.eventlines import EventLines
-from api.failures import Failure, bad_request
+from api.failures import Failure
 from api.handfuls import chosen_of
 from api.objects import Target
 from api.pacing import Pacer
 from api.paging import NOT_OLDER, count, forbidden, stated_version, too_new
+from api.queries import is_true
 from api.representation import Representation
 from api.selection import Selection
 from api.statuses import Statuses
@@ -42,18 +43,16 @@ class WatchRequest:
 
 def watch_request(query: Mapping[str, str], caller: str) -> WatchRequest:
     """What a query asks for. Raises Failure 400, InvalidResource (422), both as Kubernetes does."""
-    initial = query.get("sendInitialEvents", "")
+    initial = is_true(query, "sendInitialEvents") if query.get("sendInitialEvents") else None
     match = query.get("resourceVersionMatch", "")
-    if initial not in ("", "true", "false", "1", "0"):
-        raise bad_request(f"sendInitialEvents: {initial[:40]!r} is neither true nor false")
-    if initial and match != NOT_OLDER:
+    if initial is not None and match != NOT_OLDER:
         raise forbidden("resourceVersionMatch", f"with sendInitialEvents it must be {NOT_OLDER}")
-    if match and not initial:
+    if match and initial is None:
         raise forbidden("resourceVersionMatch", "it is forbidden for watches unless sendInitialEvents is given")
     return WatchRequest(
         stated_version(query.get("resourceVersion", "")),
-        initial in ("true", "1") if initial else None,
-        query.get("allowWatchBookmarks") in ("1", "true"),
+        initial,
+        bool(query.get("allowWatchBookmarks")) and is_true(query, "allowWatchBookmarks"),
         float(count(query.get("timeoutSeconds", ""), "timeoutSeconds")) or float("inf"),
         caller,
     )

@@ -60,13 +60,20 @@ def room() -> int:
     return min(CONNECTIONS, files // 2)
 
 
+def is_news(record: logging.LogRecord) -> bool:
+    """False of what is done on purpose: whoever reads nothing of an answer that goes on is left without its end."""
+    return record.msg != "ASGI callable returned without completing response."
+
+
 class ApiServer(uvicorn.Server):
     """Serves until ``should_exit``; leaves signals to the process."""
 
     def __init__(self, app: ASGIApp, contexts: Callable[[], ssl.SSLContext] | None, crowd: Crowd) -> None:
         """``contexts`` has the TLS context of each connection over TCP; None: without TLS."""
         door = functools.partial(Door, contexts, crowd)
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # no stranger's noise fills our log
+        logger = logging.getLogger("uvicorn.error")
+        logger.setLevel(logging.ERROR)  # no stranger's noise fills our log
+        logger.addFilter(is_news)
         super().__init__(
             uvicorn.Config(
                 app,

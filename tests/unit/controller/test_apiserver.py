@@ -1,10 +1,13 @@
+import inspect
+import logging
 import resource
 import socket
 from ipaddress import ip_address
 
 import pytest
+from uvicorn.protocols.http import h11_impl
 
-from dnsguard.controller.apiserver import ApiAddressError, bind, room
+from dnsguard.controller.apiserver import ApiAddressError, bind, is_news, room
 from dnsguard.controller.serving.crowd import CONNECTIONS
 from dnsguard.settings import SocketAddress
 
@@ -26,6 +29,13 @@ def test_there_is_room_for_as_many_connections_as_files_allow() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 2 * room()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_answers_that_are_left_without_an_end_are_no_news() -> None:
+    message = "ASGI callable returned without completing response."
+    assert message in inspect.getsource(h11_impl)  # as that version says it
+    said = [logging.makeLogRecord({"msg": text}) for text in (message, "Exception in ASGI application\n")]
+    assert list(map(is_news, said)) == [False, True]
 
 
 def test_an_address_in_use_is_named() -> None:

@@ -30,7 +30,7 @@ from tests.support.localapi import BASE, local_client
 from tests.support.netns import Namespace
 
 API = "127.0.0.1:18053"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Controller:

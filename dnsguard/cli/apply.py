@@ -12,7 +12,7 @@ from dnsguard.cli.errors import BAD_INPUT, REFUSED, UsageError, code_hint
 from dnsguard.cli.files import add_file_flags, object_name, read_files
 from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.cli.progress import FROM, Progress
-from dnsguard.cli.pruning import Identity, left_over, pruned
+from dnsguard.cli.pruning import Identity, LeftOver, pruned
 from dnsguard.cli.sending import CONFIGURED, CREATED, PRUNED, UNCHANGED, Applied, Applier
 from dnsguard.cli.server import Server, ServerError, UnreachableError, object_path
 from dnsguard.resources import kind_of_resource
@@ -170,11 +170,17 @@ class Run:
             for resource in (document.resource for document in self._documents)
         }
         try:
-            left = list(left_over(self._server, self._applyset, kept))
+            looking = LeftOver(self._server, self._applyset, kept)
+            left = list(looking.found())
         except ServerError as error:
             self._refused.append(error)
             self._complain(f"nothing is pruned, since not all that there is can be seen: {error}")
             return
+        if looking.unseen:
+            print(
+                f"warning: nothing of these is pruned, since you may not list them: {', '.join(looking.unseen)}",
+                file=sys.stderr,
+            )
         for identity, metadata in left:
             kind, _, name = identity
             try:

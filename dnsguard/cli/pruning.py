@@ -13,19 +13,47 @@ Identity = tuple[Kind, str, str]
 """Kind, namespace, name."""
 
 
-def left_over(server: Server, applyset: str, kept: Collection[Identity]) -> Iterator[tuple[Identity, Object]]:
-    """Objects of the applyset that are not to be kept, what refers to others first; with their metadata.
+class LeftOver:
+    """Finds objects of an applyset that are not to be kept."""
 
-    Only what an apply has put there: the label alone proves nothing, since who copies an object copies it. Raises
-    ServerError.
-    """
-    for kind in reversed(KINDS):
-        answer = server.get(object_path(kind, ""), {"labelSelector": f"{APPLYSET}={applyset}"}, accept=METADATA)
-        for item in answer.get("items") or ():
-            metadata = item["metadata"]
-            identity = kind, metadata.get("namespace", ""), metadata["name"]
-            if identity not in kept and was_applied(metadata):
-                yield identity, metadata
+    def __init__(self, server: Server, applyset: str, kept: Collection[Identity]) -> None:
+        self._server = server
+        self._asked = {"labelSelector": f"{APPLYSET}={applyset}"}
+        self._kept = kept
+        self._namespaces = sorted({namespace for _, namespace, _ in kept if namespace})
+        self.unseen: list[str] = []
+        """Kinds that who asks may not list: of these nothing is found."""
+
+    def found(self) -> Iterator[tuple[Identity, Object]]:
+        """What refers to others first; with their metadata. Raises ServerError.
+
+        Only what an apply has put there: the label alone proves nothing, since who copies an object copies it.
+        """
+        for kind in reversed(KINDS):
+            for metadata in self._listed(kind):
+                identity = kind, metadata.get("namespace", ""), metadata["name"]
+                if identity not in self._kept and was_applied(metadata):
+                    yield identity, metadata
+
+    def _listed(self, kind: Kind) -> list[Object]:
+        """Those of all namespaces; for who may not list these, of the namespaces that are in the files."""
+        found = self._in(kind, "")
+        if found is None and kind.namespaced:
+            parts = [self._in(kind, namespace) for namespace in self._namespaces]
+            found = None if None in parts or not parts else [item for part in parts for item in part or ()]
+        if found is None:
+            self.unseen.append(kind.collection)
+        return found or []
+
+    def _in(self, kind: Kind, namespace: str) -> list[Object] | None:
+        """None where who asks may not know."""
+        try:
+            answer = self._server.get(object_path(kind, namespace), self._asked, accept=METADATA)
+        except ServerError as error:
+            if error.status == HTTPStatus.FORBIDDEN:
+                return None
+            raise
+        return [item["metadata"] for item in answer.get("items") or ()]
 
 
 def pruned(server: Server, identity: Identity, metadata: Object, *, dry_run: bool) -> Applied | None:

@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         description="Tokens for users of the API. Only a hash of each is kept: the token itself is shown once, when it"
         " is made.",
     )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", help="one of:")
     create = actions.add_parser("create", help="make a token, print it, and say on stderr what it may do")
     create.add_argument("name", metavar="NAME", help="of its user")
     create.add_argument("--role", metavar="CLUSTERROLE", help="that the user gets, such as view, edit or cluster-admin")
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     )
     listing = actions.add_parser("list", help="show who has a token, until when, and with which roles")
     revoke = actions.add_parser("revoke", help="end tokens at once, with what is open by them")
-    revoke.add_argument("names", nargs="+", metavar="NAME")
+    revoke.add_argument("names", nargs="+", metavar="NAME", help="of their users")
     for each in (create, listing):
         add_output_flag(each)
     for each in (create, listing, revoke):

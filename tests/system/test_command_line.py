@@ -87,3 +87,22 @@ def test_who_may_not_is_told_apart_from_what_is_not_there(api: Api, run: Command
     assert run("get", "networksets", "-n", "shop", token="wrong")[0] == 5
     with api.client() as client:
         assert client.get(f"{SETS}/closed").json().get("spec", {}) == {}
+
+
+def test_a_pipeline_prunes_what_its_rights_are_for(run: Command, tmp_path: Path) -> None:
+    role, sets = tmp_path / "role.yaml", tmp_path / "sets.yaml"
+    role.write_text(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: sets}\n"
+        "rules: [{apiGroups: [projectcalico.org], resources: [networksets], verbs: ['*']}]\n"
+    )
+    one = "apiVersion: projectcalico.org/v3\nkind: NetworkSet\nmetadata: {name: %s, namespace: ci}\n"
+    assert run("apply", "-f", str(role))[0] == 0
+    token = run("token", "create", "pipeline", "--role", "sets", "-n", "ci")[1].strip()
+    words = ("apply", "-f", str(sets), "--applyset", "ci", "--prune")
+    sets.write_text(f"{one % 'first'}---\n{one % 'second'}")
+    assert run(*words, token=token)[0] == 0
+    sets.write_text(one % "second")
+    code, out, err = run(*words, token=token)
+    assert (code, out.splitlines()[-1]) == (0, "networkset.projectcalico.org/first pruned")
+    assert "warning: nothing of these is pruned, since you may not list them: " in err
+    assert " networksets" not in err

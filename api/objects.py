@@ -375,6 +375,12 @@ def _configuration(config: Any, target: Target) -> Object:
     metadata = config.get("metadata", {})
     if metadata.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil: an apply says what is set, the server by whom")
+    if (
+        metadata.get("name", target.name) != target.name
+    ):  # or an object of another name than was asked for would be made
+        raise bad_request(
+            f"metadata.name is {str(metadata['name'])[:253]!r}, the path says {target.name!r}: correct one"
+        )
     kind = {"apiVersion": target.kind.api_version, "kind": target.kind.kind}
     return {**kind, **config, "metadata": {"name": target.name, **metadata}}
 

@@ -98,7 +98,7 @@ def applied(owners: Owners, live: Value, after: Value, config: Value, manager: s
     )
     kept = within(without(others, taken | changes.removed), all_fields(after))
     fields = leaves(config) & all_fields(after)
-    if fields:
+    if fields or not kept:  # without any owner it would be taken for one from before there were owners
         kept[who] = mine if mine and mine.fields == fields else Owned(fields, str(after["apiVersion"]), now)
     return Applied(kept, conflicts)
 

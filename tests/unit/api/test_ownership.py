@@ -231,13 +231,13 @@ async def test_an_apply_that_is_refused_changes_nothing(
     assert (await client.get(SET)).json() == before
 
 
-@pytest.mark.parametrize(("field", "value"), [("uid", "some"), ("resourceVersion", "3")])
-async def test_an_apply_that_means_an_object_that_is_gone_makes_none(
-    client: httpx.AsyncClient, field: str, value: str
-) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"), [("uid", "some"), ("resourceVersion", "3"), ("name", "other"), ("name", None), ("name", 5)]
+)
+async def test_an_apply_that_means_another_object_makes_none(client: httpx.AsyncClient, field: str, value: str) -> None:
     refused = await apply(client, {"metadata": {field: value}})
     assert refused.status_code in (400, 409)
-    assert (await client.get(SET)).status_code == 404
+    assert (await client.get(SETS)).json()["items"] == []
 
 
 async def test_nulls_that_say_nothing_are_passed_over(client: httpx.AsyncClient) -> None:

@@ -46,6 +46,9 @@ PATCHES = {
 APPLY = "application/apply-patch+yaml"
 """Server-side apply; JSON is YAML, too."""
 
+SHOWN_ONCE = "status.token of this answer is the token, and is shown nowhere else: kubectl create -o yaml prints it"
+"""For who sees no more of an answer than that it is one."""
+
 
 class KindRoutes:
     """One generic set of routes: the path says which kind."""
@@ -224,6 +227,8 @@ class KindRoutes:
                 value = with_status(value, self._statuses.of(key, await self._store.get(key)))
         if written.secret:
             value = {**value, "status": {"token": written.secret}}
+            if request.headers.get("user-agent", "") != "dnsguard":  # our own commands print it
+                written = replace(written, warnings=(*written.warnings, SHOWN_ONCE))
         code = 201 if written.made else 200
         return _answer(request, value, code, (*body.warnings, *written.warnings))
 

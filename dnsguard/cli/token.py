@@ -74,9 +74,7 @@ def _create(server: Server, arguments: argparse.Namespace) -> None:
         _require_role(server, role)
     spec = {"groups": arguments.group} | ({} if expires is None else {"expires": expires})
     body = {"apiVersion": _TOKENS.api_version, "kind": _TOKENS.kind, "metadata": {"name": name}, "spec": spec}
-    made, warnings = server.send("POST", object_path(_TOKENS, ""), body)
-    for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    made, _ = server.send("POST", object_path(_TOKENS, ""), body)
     if role:
         try:
             _bind(server, name, role, namespace)

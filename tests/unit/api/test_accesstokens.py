@@ -39,7 +39,9 @@ async def test_the_secret_is_shown_once_and_kept_nowhere(client: httpx.AsyncClie
     audited = repr(world.audit)
     assert secret not in audited
     assert digest not in audited
-    assert (await made(client, TOKENS, token("carol")))["status"]["token"] != secret
+    another = await client.post(TOKENS, json=token("carol"))
+    assert another.json()["status"]["token"] != secret
+    assert "shown nowhere else" in another.headers["warning"]
 
 
 async def test_a_dry_run_makes_no_secret(client: httpx.AsyncClient) -> None:

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
 
 from dnsguard.errors import DnsguardError
 from dnsguard.files import replace_file
@@ -27,7 +27,7 @@ class UnusableStateError(DnsguardError):
 def token(path: Path) -> str:
     """The admin token; made of 256 random bits when there is none yet. Raises UnusableStateError."""
     try:
-        with _opened(path, os.O_RDONLY) as file:
+        with path.open(encoding="utf-8") as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
                 log.warning("%s was open to others; from now on only its owner may read it", path)
                 os.fchmod(file.fileno(), 0o600)
@@ -52,14 +52,6 @@ def _new_token(path: Path) -> str:
     return made
 
 
-def append_to(path: Path) -> TextIO:
-    """A log that only grows, 0600. Raises UnusableStateError."""
-    try:
-        return _opened(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    except OSError as error:
-        raise UnusableStateError(f"{path} cannot be written: {error.strerror}") from error
-
-
 def read_objects(path: Path) -> list[Object]:
     """A list of JSON objects; empty when there is no file, or none that can be used, which is said."""
     try:
@@ -79,8 +71,3 @@ def write_objects(path: Path, objects: Iterable[Object]) -> None:
         replace_file(path, (json.dumps(listed).encode(),))
     else:
         path.unlink(missing_ok=True)
-
-
-def _opened(path: Path, flags: int) -> TextIO:
-    mode = "r" if flags & os.O_ACCMODE == os.O_RDONLY else "a"
-    return cast("TextIO", os.fdopen(os.open(path, flags | os.O_CLOEXEC, 0o600), mode, encoding="utf-8"))

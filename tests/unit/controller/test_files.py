@@ -4,7 +4,6 @@ import pytest
 
 from dnsguard.controller.files import (
     UnusableStateError,
-    append_to,
     read_objects,
     token,
     write_objects,
@@ -35,16 +34,6 @@ def test_a_token_file_that_holds_no_token_is_refused_by_name(tmp_path: Path, con
     (tmp_path / "token").write_bytes(content)
     with pytest.raises(UnusableStateError, match=f"the token file {tmp_path / 'token'}"):
         token(tmp_path / "token")
-
-
-def test_a_log_grows(tmp_path: Path) -> None:
-    for line in ("one\n", "two\n"):
-        with append_to(tmp_path / "audit.jsonl") as file:
-            file.write(line)
-    assert (tmp_path / "audit.jsonl").read_text() == "one\ntwo\n"
-    assert mode(tmp_path / "audit.jsonl") == 0o600
-    with pytest.raises(UnusableStateError, match="cannot be written"):
-        append_to(tmp_path)
 
 
 def test_objects_are_written_and_read_and_their_file_goes_with_the_last(tmp_path: Path) -> None:

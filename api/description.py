@@ -52,7 +52,8 @@ Kinds are served as Kubernetes serves them: `kubectl`, `curl` and clients of the
 What Kubernetes has no word for is under `/v1`.
 
 Bodies are JSON or YAML, and so are answers, as `Accept` asks. A refusal is a `Status` that says what is wrong, where,
-and what to do. Callers say who they are by a token, or by a certificate; over the Unix socket nothing needs to be said.
+and what to do. A parameter without a value is as one that is not there. Callers say who they are by a token, or by a
+certificate; over the Unix socket nothing needs to be said.
 """
 
 _EXAMPLES: Final[Mapping[str, tuple[str, Any]]] = {

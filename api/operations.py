@@ -75,7 +75,7 @@ _WRITE: Final = (_DRY_RUN, _MANAGER, _VALIDATION)
 _FORCE: Final = parameter("force", "Of server-side apply: take fields over from other managers.", _BOOLEAN)
 _DELETE: Final = (
     _DRY_RUN,
-    parameter("gracePeriodSeconds", "Passed over.", _NUMBER),
+    parameter("gracePeriodSeconds", "Passed over.", string()),
     parameter("propagationPolicy", "Passed over.", string(enum=list(PROPAGATION))),
 )
 _DELETE_MANY: Final = (

@@ -4,8 +4,8 @@
 #   make test      everything: format, lint, types, import contracts, tests
 #   make soak      the long runs: 10 000 look-ups, each followed at once by a connection; millions of packets, allowed
 #                  and denied, while dnsguard is restarted, killed, edited and flushed; 25 000 packets through 500
-#                  random worlds, against what the evaluator says; the bugs of others for as long as they took, with
-#                  SOAK_SECONDS=3600 for an hour each; programs in C, Go, Java and JavaScript, whose languages it
+#                  random worlds, against what the evaluator says; the bugs of others for as long as they took, and
+#                  requests drawn from the API's description, with SOAK_SECONDS=3600 for an hour each; programs in C, Go, Java and JavaScript, whose languages it
 #                  installs, as clients; and make fuzz
 #   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour, and a whole
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
@@ -27,7 +27,7 @@ FUZZ_SECONDS ?= 3600
 SOAK_SECONDS ?= 600
 SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_others_leases.py \
 	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
-	tests/unit/leases/test_names_for_hours.py
+	tests/system/test_schemathesis.py tests/unit/leases/test_names_for_hours.py
 
 .PHONY: test demo ordinary soak fuzz compiled scale loadtest setup peers clients lint types contracts unit
 

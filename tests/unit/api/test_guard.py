@@ -233,3 +233,22 @@ async def test_nobody_but_masters_is_let_in_before_roles_are_known(world: World)
         assert (answer.status_code, answer.json()["reason"]) == (503, "ServiceUnavailable")
         assert answer.headers["retry-after"] == "1"
         assert (await client.get(SETS, headers={"Authorization": "Bearer correct-horse-battery-staple"})).is_success
+
+
+async def test_of_a_collection_all_is_removed_or_nothing(client: httpx.AsyncClient, alice: User) -> None:
+    """What may be seen and not removed ends it before anything is; what may not be seen stays."""
+    for name in ("net", "sec", "hidden"):
+        if name == "hidden":
+            await made(client, f"{V3}/tiers", tier(name))
+        await made(client, POLICIES, policy(f"{name}.web", name))
+    await made(
+        client,
+        f"{RBAC}/clusterroles",
+        role("seer", on("get", "tiers", "sec"), on("list", "tier.networkpolicies", "sec.*")),
+    )
+    await made(client, f"{RBAC}/clusterrolebindings", binding("seer", "seer", "User:alice"))
+    refused = await alice("DELETE", POLICIES)
+    assert message(refused) == in_tier("sec.web", "deletecollection", "sec")
+    assert len((await client.get(POLICIES)).json()["items"]) == 3
+    await client.delete(f"{RBAC}/clusterrolebindings/seer")
+    assert [each["metadata"]["name"] for each in (await alice("DELETE", POLICIES)).json()["items"]] == ["net.web"]

@@ -5,8 +5,8 @@
 #   make soak      the long runs: 10 000 look-ups, each followed at once by a connection; millions of packets, allowed
 #                  and denied, while dnsguard is restarted, killed, edited and flushed; 25 000 packets through 500
 #                  random worlds, against what the evaluator says; the bugs of others for as long as they took, and
-#                  requests drawn from the API's description, with SOAK_SECONDS=3600 for an hour each; programs in C, Go, Java and JavaScript, whose languages it
-#                  installs, as clients; and make fuzz
+#                  requests drawn from the API's description, with SOAK_SECONDS=3600 for an hour each; programs in C,
+#                  Go, Java and JavaScript, whose languages it installs, as clients; and make fuzz
 #   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour, and a whole
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
 #   make ordinary  the tests that need a kernel once more as an ordinary user, in user namespaces: what is left out then

@@ -9,26 +9,26 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Route
 
-from api.access import Access
 from api.answers import JSON, as_json
 from api.auditing import Auditing, failed
-from api.catalogue import CatalogueRoutes
+from api.authentication.impersonation import Impersonation
+from api.authentication.tokens import EitherToken
+from api.authorization.access import Access
+from api.authorization.paths import Paths
+from api.authorization.reviews import ReviewRoutes
+from api.authorization.sessions import Sessions
+from api.description.catalogue import CatalogueRoutes
 from api.failures import Failure, failure_of
-from api.followers import Followers
 from api.gate import Gate, caller_of
-from api.impersonation import Impersonation
 from api.kinds import KindRoutes
-from api.objects import Objects
-from api.paths import Paths
-from api.reviews import ReviewRoutes
+from api.reading.streams import Streams
 from api.scraping import ScrapeRoute
 from api.services import ANONYMOUS, Services
-from api.sessions import Sessions
-from api.setusers import SetUserRoutes
-from api.streams import Streams
-from api.tokens import EitherToken
 from api.traffic import Traffic
-from api.views import ViewRoutes
+from api.views.followers import Followers
+from api.views.routes import ViewRoutes
+from api.views.setusers import SetUserRoutes
+from api.writing.objects import Objects
 from dnsguard.errors import DnsguardError
 
 log = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.audit import AuditRecord, shown
-from api.connection import address_of
-from api.discovery import REVIEWS, root_of
-from api.objects import Target, Written, key_of
+from api.authentication.connection import address_of
+from api.description.discovery import REVIEWS, root_of
 from api.services import Caller, Services
+from api.writing.objects import Target, Written, key_of
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import JSON, as_json
 from api.auditing import READING, failed
-from api.connection import Connection, address_of, connection_of, site_of
+from api.authentication.connection import Connection, address_of, connection_of, site_of
+from api.authentication.origins import foreign_name, foreign_page
 from api.failures import Failure
-from api.origins import foreign_name, foreign_page
 from api.rates import Buckets
 from api.services import ANONYMOUS, AUTHENTICATED, Caller, Services, TokenExpired
 from api.traffic import Traffic

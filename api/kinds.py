@@ -10,29 +10,29 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access import Access
 from api.answers import answer, media_type
 from api.auditing import audit_note
-from api.bodies import Body, content_type, read_body
-from api.deletions import deletion
-from api.discovery import API_VERSIONS, root_of
-from api.entries import ENTRIES, EntriesPatch
+from api.authorization.access import Access
+from api.authorization.guard import Guard, asked, tier_wanted
+from api.authorization.sessions import held_while
+from api.description.discovery import API_VERSIONS, root_of
 from api.failures import Failure, details_of, failure_of
 from api.gate import caller_of
-from api.guard import Guard, asked, tier_wanted
-from api.listing import Lists
-from api.objects import Objects, Target, Written, key_of
-from api.options import WriteOptions, is_dry, write_options
-from api.patches import Change, json_patch, merge_patch, strategic_patch
 from api.queries import is_true
-from api.representation import representation
-from api.selection import selection
-from api.sessions import held_while
-from api.spelling import as_kept
-from api.statuses import Statuses, shown, with_status
-from api.streams import Streams, watch_request
-from api.tables import Shown
-from api.watching import StreamResponse
+from api.reading.listing import Lists
+from api.reading.representation import representation
+from api.reading.selection import selection
+from api.reading.statuses import Statuses, shown, with_status
+from api.reading.streams import Streams, watch_request
+from api.reading.tables import Shown
+from api.reading.watching import StreamResponse
+from api.writing.bodies import Body, content_type, read_body
+from api.writing.deletions import deletion
+from api.writing.entries import ENTRIES, EntriesPatch
+from api.writing.objects import Objects, Target, Written, key_of
+from api.writing.options import WriteOptions, is_dry, write_options
+from api.writing.patches import Change, json_patch, merge_patch, strategic_patch
+from api.writing.spelling import as_kept
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import kind_at
 from dnsguard.store.interface import NotFound, Object, Store

@@ -7,11 +7,11 @@ from typing import Protocol
 from uuid import uuid4
 
 from api.audit import AuditQuestion, AuditRecord
-from api.counted import StatsReport
-from api.effective import Effective
-from api.explaining import ExplainQuery, Explanation
-from api.models import EndpointStates, LeaseStates, NameStates, StatusReport
-from api.statuses import NO_STATUSES, Statuses
+from api.reading.statuses import NO_STATUSES, Statuses
+from api.views.counted import StatsReport
+from api.views.effective import Effective
+from api.views.explaining import ExplainQuery, Explanation
+from api.views.models import EndpointStates, LeaseStates, NameStates, StatusReport
 from dnsguard.access.grants import MASTERS
 from dnsguard.errors import DnsguardError
 from dnsguard.observe.exposition import Metric

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from api.models import NameAddress, NameAlias, NameClientState, NameState, NameStates
 from api.services import ReadModelUnavailable
+from api.views.models import NameAddress, NameAlias, NameClientState, NameState, NameStates
 from dnsguard.controller.forwarders import SEARCH_SECONDS, Forwarders
 from dnsguard.link.messages import KnownName, NameClient, NamesFound
 

@@ -16,8 +16,8 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 
 from api.app import create_app
+from api.authentication.tokens import HashedTokens, token_digest
 from api.services import ADMIN, Services
-from api.tokens import HashedTokens, token_digest
 from dnsguard import unixsocket
 from dnsguard.calc.compiled import Compiled
 from dnsguard.claim import claimed

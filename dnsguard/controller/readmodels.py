@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 
-from api.models import (
+from api.services import BadClient, LeasesQuestion, ReadModelUnavailable, UnknownEndpoint
+from api.views.models import (
     ConfigurationState,
     DataplaneState,
     EndpointState,
@@ -14,7 +15,6 @@ from api.models import (
     LeaseStates,
     StatusReport,
 )
-from api.services import BadClient, LeasesQuestion, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint, Direction, PolicyClass
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain.learned import Learned

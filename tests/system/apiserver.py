@@ -19,7 +19,7 @@ import asyncio, pathlib, signal, sys
 from ipaddress import ip_address
 from api.app import create_app
 from api.services import ADMIN, ReadModelUnavailable, Services
-from api.tokens import HashedTokens, token_digest
+from api.authentication.tokens import HashedTokens, token_digest
 from dnsguard.controller.auditing.log import AuditLog
 from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.serving.contexts import Contexts

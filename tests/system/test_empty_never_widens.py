@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from api.app import create_app
+from api.authentication.tokens import HashedTokens, token_digest
 from api.services import ADMIN, ReadModelUnavailable, Services
-from api.tokens import HashedTokens, token_digest
 from dnsguard.controller.auditing.log import AuditLog
 from dnsguard.controller.inputs import Inputs
 from dnsguard.resources import Resource, kind_of, to_dict

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Final
 
-from api.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
 from api.services import StatsQuestion
+from api.views.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
 from dnsguard.calc.compiled import Action, Direction
 from dnsguard.controller.counting.book import Counting
 from dnsguard.controller.counting.catalogue import CountedPolicy, CountedRule, Counters

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from api.effective import Effective
 from api.services import ReadModelUnavailable, UnknownEndpoint
+from api.views.effective import Effective
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint
 from dnsguard.controller.desired import Desired
 from dnsguard.controller.effective.rules import sets_of

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from api.explaining import ExplainedName, ExplainQuery, Explanation
 from api.services import ReadModelUnavailable
+from api.views.explaining import ExplainedName, ExplainQuery, Explanation
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.evaluator.node import Node
 from dnsguard.controller.desired import Desired

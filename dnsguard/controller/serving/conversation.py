@@ -22,7 +22,7 @@ REST_SECONDS = 5.0
 
 
 class Conversation(H11Protocol):
-    """Is the ``api.connection.Connection`` of its requests."""
+    """Is the ``api.authentication.connection.Connection`` of its requests."""
 
     def __init__(
         self,

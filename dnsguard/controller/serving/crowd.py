@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from api.connection import site_of
+from api.authentication.connection import site_of
 from api.rates import Buckets
 from dnsguard.observe.exposition import Metric, number
 

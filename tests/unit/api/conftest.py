@@ -14,19 +14,8 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.audit import AuditQuestion, AuditRecord, AuditUnavailable
-from api.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
-from api.effective import Effective, EffectiveStage, ImplicitRule
-from api.explaining import ExplainQuery, Explanation
-from api.models import (
-    EndpointStates,
-    LeaseState,
-    LeaseStates,
-    NameAddress,
-    NameClientState,
-    NameState,
-    NameStates,
-    StatusReport,
-)
+from api.authentication.tokens import HashedTokens, token_digest
+from api.reading.statuses import NO_STATUSES, Statuses
 from api.services import (
     ADMIN,
     BadClient,
@@ -39,8 +28,19 @@ from api.services import (
     StatsQuestion,
     UnknownEndpoint,
 )
-from api.statuses import NO_STATUSES, Statuses
-from api.tokens import HashedTokens, token_digest
+from api.views.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
+from api.views.effective import Effective, EffectiveStage, ImplicitRule
+from api.views.explaining import ExplainQuery, Explanation
+from api.views.models import (
+    EndpointStates,
+    LeaseState,
+    LeaseStates,
+    NameAddress,
+    NameClientState,
+    NameState,
+    NameStates,
+    StatusReport,
+)
 from dnsguard.observe.exposition import Metric
 from dnsguard.store.memory import MemoryStore
 from tests.unit.api.tenants import alice

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.effective import (
+from api.views.effective import (
     Effective,
     EffectiveEnd,
     EffectivePolicy,

@@ -14,7 +14,7 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from api.connection import connection_of
+from api.authentication.connection import connection_of
 from dnsguard import unixsocket
 from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.serving import conversation, door

@@ -1,0 +1,1 @@
+"""Who may do what: Kubernetes' roles, with Calico's tiers."""

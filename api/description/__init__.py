@@ -1,0 +1,1 @@
+"""What there is, told to programs and to people: discovery, OpenAPI, ``/docs``."""

@@ -1,0 +1,1 @@
+"""How objects are shown: lists, pages, tables, watches, and their status."""

@@ -1,0 +1,1 @@
+"""What Kubernetes has no word for: ``/v1/``."""

@@ -1,0 +1,37 @@
+"""Denied packets over HTTP, and what Log rules show."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.failures import bad_request
+from api.services import PacketQuestion, Packets
+from api.views.followers import Followers
+from api.views.following import follow_log, is_followed
+from api.views.lines import LINES, last_asked
+
+ACTIONS: Final = {"deny": "Deny", "log": "Log", "all": ""}
+
+
+async def answer_packets(packets: Packets, request: Request, followers: Followers) -> Response:
+    """One JSON object a line. ``?last=`` so many; ``client=`` and ``action=`` choose; ``follow=true`` goes on with what
+    comes, and nothing is missed once the head of the response is there."""
+    query = request.query_params
+    question = _question(query)
+    if is_followed(request):
+        return await follow_log(
+            request, followers, "denied", question.last, lambda last: packets.follow(replace(question, last=last))
+        )
+    return Response("".join(f"{line}\n" for line in await packets.recent(question)), media_type=LINES)
+
+
+def _question(query: Mapping[str, str]) -> PacketQuestion:
+    if unknown := query.keys() - {"last", "client", "action", "follow"}:
+        raise bad_request(f"{min(unknown)}: there are last, client, action and follow")
+    action = ACTIONS.get(query.get("action", "deny").lower())
+    if action is None:
+        raise bad_request(f"action: {query['action']!r} is none of Deny, Log and All")
+    return PacketQuestion(last_asked(query), query.get("client", ""), action)

@@ -1,0 +1,1 @@
+"""How objects are changed: bodies, patches, apply on the server, owners of fields."""

@@ -14,7 +14,7 @@ from api.description.docs import listing, page
 from api.description.docstyle import POLICY
 from api.description.openapi3 import digest, document, index, tag_of
 from api.description.operations import Described
-from api.description.whole import SERVICE_PATHS, description
+from api.description.whole import description
 
 
 class CatalogueRoutes:
@@ -37,7 +37,6 @@ class CatalogueRoutes:
             discovery.root_of(each): discovery.resources(each)
             for each in (*discovery.API_VERSIONS, *discovery.REVIEW_VERSIONS)
         }
-        fixed |= dict.fromkeys(SERVICE_PATHS, discovery.services())
         for path, value in fixed.items():
             _serve(router, path, value)
         router.add_api_route("/api", self.core_versions, methods=["GET"])

@@ -37,16 +37,6 @@ REVIEWS: Mapping[str, Review] = {
 }
 """Kind → what it is called."""
 
-SERVICES: Mapping[str, Any] = {
-    "name": "services",
-    "singularName": "service",
-    "namespaced": True,
-    "kind": "Service",
-    "verbs": ["list"],
-}
-"""There is no registry of services, and their list is empty: ``kubectl cluster-info`` asks for it before it says where
-the server is."""
-
 REVIEW_VERSIONS = tuple(dict.fromkeys(review.api_version for review in REVIEWS.values()))
 
 
@@ -79,14 +69,8 @@ def group(name: str, version: str) -> dict[str, Any]:
 def resources(api_version: str) -> dict[str, Any]:
     """``/api/v1`` and ``/apis/{group}/{version}``."""
     served = [_resource(kind) for kind in KINDS if kind.api_version == api_version]
-    served += [dict(SERVICES)] if api_version == CORE else []
     served += [_review(review) for review in REVIEWS.values() if review.api_version == api_version]
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": served}
-
-
-def services() -> dict[str, Any]:
-    """``/api/v1/services``."""
-    return {"apiVersion": CORE, "kind": "ServiceList", "metadata": {}, "items": []}
 
 
 def version(program: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from api.description.discovery import API_VERSIONS, REVIEW_VERSIONS, root_of, served_groups
 from api.description.kindschemas import all_schemas
 from api.description.metaschemas import GROUP, GROUP_LIST, RESOURCE_LIST, STATUS, VERSIONS, reference
-from api.description.operations import NAMESPACE, Described, content, operations
+from api.description.operations import Described, content, operations
 from api.description.viewparameters import PARAMETERS
 from dnsguard.resources import KINDS
 
@@ -42,8 +42,6 @@ _REFUSALS: Final[Mapping[int, tuple[str, str, tuple[str, ...]]]] = {
 _ANY: Final = (400, 401, 403, 406, 413, 421, 429, 431)
 """What any request may be answered."""
 
-SERVICE_PATHS: Final = ("/api/v1/services", "/api/v1/namespaces/{namespace}/services")
-
 _READ: Final = (404, 410, 422, 503)
 _WRITTEN: Final = (404, 408, 409, 410, 415, 422, 503)
 
@@ -67,7 +65,6 @@ _EXAMPLES: Final[Mapping[str, tuple[str, Any]]] = {
     ),
 }
 _QUESTION: Final = {"source": "shop/web", "destination": "api.example.org", "port": 443}
-
 
 def description(version: str, routes: Iterable[BaseRoute]) -> Described:
     """The document. ``version``: of the program; ``routes``: those that say themselves what they answer."""
@@ -95,7 +92,6 @@ def description(version: str, routes: Iterable[BaseRoute]) -> Described:
     made["tags"] = [{"name": name, "description": text} for name, text in _tags().items()]
     return made
 
-
 def _tags() -> dict[str, str]:
     return {
         "dnsguard": "What happens on this node, and why.",
@@ -105,19 +101,15 @@ def _tags() -> dict[str, str]:
         "health": "Open to everybody.",
     }
 
-
 def _refusal(text: str, headers: tuple[str, ...]) -> Described:
     described: Described = {"description": text, "content": {"application/json": {"schema": reference(STATUS)}}}
     return described | ({"headers": _headers(headers)} if headers else {})
 
-
 def _headers(names: Iterable[str]) -> Described:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
-
 def _refusals(codes: Iterable[int]) -> Described:
     return {str(code): {"$ref": f"#/components/responses/{_REFUSALS[code][0]}"} for code in sorted(codes)}
-
 
 def _complete_operation(path: str, method: str, described: Described) -> Described:
     refused = _READ if method == "get" else _WRITTEN
@@ -132,10 +124,8 @@ def _complete_operation(path: str, method: str, described: Described) -> Describ
         made["requestBody"] = {**made["requestBody"], "content": {**bodies, **shown}}
     return made
 
-
 def _example(summary: str, value: Any) -> Described:
     return {"examples": {"example": {"summary": summary, "value": value}}}
-
 
 def _complete_view(path: str, operation: Described) -> None:
     asks = "requestBody" in operation
@@ -153,7 +143,6 @@ def _complete_view(path: str, operation: Described) -> None:
             bodies["application/json"] |= _example("Whether a workload reaches a name", _QUESTION)
         bodies["application/yaml"] = {"schema": bodies["application/json"]["schema"]}
 
-
 def _plain_reads() -> dict[str, Described]:
     """Path → operation, of what is the same for everybody."""
     anything = {"type": "object"}
@@ -162,9 +151,6 @@ def _plain_reads() -> dict[str, Described]:
     every = (*API_VERSIONS, *REVIEW_VERSIONS)
     listed |= {root_of(each): (RESOURCE_LIST, f"The kinds of {each}") for each in every}
     made = {path: _read(said, content(reference(name))) for path, (name, said) in listed.items()}
-    for path in SERVICE_PATHS:
-        made[path] = _read("Always an empty list: there is no registry of services", content(anything))
-    made[SERVICE_PATHS[1]]["parameters"] = [NAMESPACE]
     made["/version"] = _read("Of the Kubernetes API that is spoken, and of dnsguard", content(anything))
     made["/openapi/v3"] = _read("Where the OpenAPI documents of each group are", content(anything))
     for each in API_VERSIONS:
@@ -188,13 +174,11 @@ def _plain_reads() -> dict[str, Described]:
     made["/readyz"]["responses"]["503"] = {"description": "It is not, or it is not known.", "content": told}
     return made
 
-
 _HEALTH: Final = {
     "/livez": "Whether the process lives",
     "/healthz": "Whether the process lives",
     "/readyz": "Whether all is enforced and answered",
 }
-
 
 def _read(summary: str, answers: Described) -> Described:
     return {

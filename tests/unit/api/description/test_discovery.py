@@ -35,14 +35,7 @@ async def test_every_kind_is_listed_under_its_version(client: httpx.AsyncClient)
         )
         for item in (await client.get(path)).json()["resources"]
     }
-    services = ("v1", "services", "Service", True)
-    assert listed == {services, *((kind.api_version, kind.plural, kind.kind, kind.namespaced) for kind in KINDS)}
-
-
-async def test_there_are_no_services(client: httpx.AsyncClient) -> None:
-    for path in ("/api/v1/services", "/api/v1/namespaces/kube-system/services"):
-        assert (await client.get(path)).json()["items"] == []
-        assert (await client.post(path, json={})).status_code == 404
+    assert listed == {*((kind.api_version, kind.plural, kind.kind, kind.namespaced) for kind in KINDS)}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.collection)

@@ -66,6 +66,7 @@ _EXAMPLES: Final[Mapping[str, tuple[str, Any]]] = {
 }
 _QUESTION: Final = {"source": "shop/web", "destination": "api.example.org", "port": 443}
 
+
 def description(version: str, routes: Iterable[BaseRoute]) -> Described:
     """The document. ``version``: of the program; ``routes``: those that say themselves what they answer."""
     made = get_openapi(title="dnsguard", version=version, description=_ABOUT, routes=list(routes))
@@ -92,6 +93,7 @@ def description(version: str, routes: Iterable[BaseRoute]) -> Described:
     made["tags"] = [{"name": name, "description": text} for name, text in _tags().items()]
     return made
 
+
 def _tags() -> dict[str, str]:
     return {
         "dnsguard": "What happens on this node, and why.",
@@ -101,15 +103,19 @@ def _tags() -> dict[str, str]:
         "health": "Open to everybody.",
     }
 
+
 def _refusal(text: str, headers: tuple[str, ...]) -> Described:
     described: Described = {"description": text, "content": {"application/json": {"schema": reference(STATUS)}}}
     return described | ({"headers": _headers(headers)} if headers else {})
 
+
 def _headers(names: Iterable[str]) -> Described:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
+
 def _refusals(codes: Iterable[int]) -> Described:
     return {str(code): {"$ref": f"#/components/responses/{_REFUSALS[code][0]}"} for code in sorted(codes)}
+
 
 def _complete_operation(path: str, method: str, described: Described) -> Described:
     refused = _READ if method == "get" else _WRITTEN
@@ -124,8 +130,10 @@ def _complete_operation(path: str, method: str, described: Described) -> Describ
         made["requestBody"] = {**made["requestBody"], "content": {**bodies, **shown}}
     return made
 
+
 def _example(summary: str, value: Any) -> Described:
     return {"examples": {"example": {"summary": summary, "value": value}}}
+
 
 def _complete_view(path: str, operation: Described) -> None:
     asks = "requestBody" in operation
@@ -142,6 +150,7 @@ def _complete_view(path: str, operation: Described) -> None:
         if path == "/v1/explain":
             bodies["application/json"] |= _example("Whether a workload reaches a name", _QUESTION)
         bodies["application/yaml"] = {"schema": bodies["application/json"]["schema"]}
+
 
 def _plain_reads() -> dict[str, Described]:
     """Path → operation, of what is the same for everybody."""
@@ -174,11 +183,13 @@ def _plain_reads() -> dict[str, Described]:
     made["/readyz"]["responses"]["503"] = {"description": "It is not, or it is not known.", "content": told}
     return made
 
+
 _HEALTH: Final = {
     "/livez": "Whether the process lives",
     "/healthz": "Whether the process lives",
     "/readyz": "Whether all is enforced and answered",
 }
+
 
 def _read(summary: str, answers: Described) -> Described:
     return {

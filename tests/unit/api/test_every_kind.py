@@ -30,7 +30,7 @@ async def test_every_kind_makes_the_round(client: httpx.AsyncClient, world: Worl
     name, place = sample["metadata"]["name"], collection(kind)
     made = await client.post(place, json=sample)
     assert made.status_code == 201, made.text
-    if kind.kind == "AccessToken":  # what of it is shown once is seen in test_tokens_of_users
+    if kind.kind == "AccessToken":  # what of it is shown once is seen in test_accesstokens
         made = await client.get(f"{place}/{name}")
         sample = {**sample, "spec": {**sample["spec"], "hash": made.json()["spec"]["hash"]}}
     assert {field: made.json().get(field) for field in sample.keys() - {"metadata"}} == {

@@ -68,9 +68,6 @@ class Written:
     """A change that was made (or would have been: dry run)."""
 
     object: Object
-    before: str = ""
-    """resourceVersion that it replaced."""
-
     warnings: tuple[str, ...] = ()
     previous: Object | None = None
     """What it replaced or deleted."""
@@ -240,8 +237,7 @@ class Objects:
     ) -> Written:
         for attempt in range(ATTEMPTS):
             current = await self.judged(target, options.judge)
-            before = str(current["metadata"]["resourceVersion"])
-            revision = int(before)
+            revision = int(current["metadata"]["resourceVersion"])
             changed = await _changed(change, current, size)
             data, stated = taken_apart(changed, target.kind, target.namespace)
             _require(target, current, stated.uid, stated.resource_version)
@@ -265,7 +261,7 @@ class Objects:
                 if attempt == ATTEMPTS - 1:
                     raise  # before that: read again, which also tells whether the client asked for one revision only
             else:
-                return replace(written, before=before, previous=current)
+                return replace(written, previous=current)
         raise AssertionError("the last attempt returns or raises")
 
     async def _referring(self, read: "_Read", write: Callable[[], Awaitable[Object]]) -> Written:
@@ -283,14 +279,14 @@ class Objects:
     async def _delete(self, target: Target, preconditions: Preconditions, judge: Judge, *, dry_run: bool) -> Written:
         for attempt in range(ATTEMPTS):
             current = await self.judged(target, judge)
-            before = str(current["metadata"]["resourceVersion"])
+            revision = int(current["metadata"]["resourceVersion"])
             _require(target, current, preconditions.uid, preconditions.resource_version)
             await self._refuse_deletion(target)
             if dry_run:
-                return Written(current, before, previous=current)
+                return Written(current, previous=current)
             try:
-                deleted = await self._store.delete(target.key, int(before))
-                return Written(deleted, before, previous=current)
+                deleted = await self._store.delete(target.key, revision)
+                return Written(deleted, previous=current)
             except Conflict:
                 if attempt == ATTEMPTS - 1:
                     raise

@@ -160,12 +160,10 @@ MESSAGES: Mapping[tuple[str, str], Message] = {
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"): BINDING,
     ("authorization.k8s.io/v1", "SelfSubjectAccessReview"): _review(ATTRIBUTES),
     ("authorization.k8s.io/v1", "SubjectAccessReview"): ACCESS_REVIEW,
-    ("authorization.k8s.io/v1", "LocalSubjectAccessReview"): ACCESS_REVIEW,
     ("authorization.k8s.io/v1", "SelfSubjectRulesReview"): _review({1: Field("namespace")}),
     ("authentication.k8s.io/v1", "SelfSubjectReview"): {
         1: Field("metadata", METADATA), 2: Field("status", Scalar.PASSED_OVER),
     },
-    ("authentication.k8s.io/v1", "TokenReview"): _review({1: Field("token"), 2: _many("audiences")}),
 }
 """apiVersion and kind → message. ``DeleteOptions`` is sent with the apiVersion of any group."""
 # fmt: on

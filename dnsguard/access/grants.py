@@ -43,8 +43,6 @@ class Grants:
         self._bindings: dict[tuple[str, str, str], Binding] = {}
         self._held: dict[_Holder, dict[tuple[str, str, str], Binding]] = {}
         self._rights: dict[tuple[str, tuple[str, ...]], Rights] = {}
-        self.version = 0
-        """Counts changes."""
 
     def put(self, resource: Role | ClusterRole | Binding) -> None:
         """Add it, or put it in the place of its earlier version."""
@@ -56,13 +54,13 @@ class Grants:
             self._bindings[key] = resource
             for subject in resource.subjects:
                 self._held.setdefault(_holder(subject), {})[key] = resource
-        self._changed()
+        self._rights.clear()
 
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """It is gone, or cannot be read: it grants nothing."""
         self._roles.pop(RoleKey(kind, namespace, name), None)
         self._unbind((kind, namespace, name))
-        self._changed()
+        self._rights.clear()
 
     def keys(self, kind: str) -> set[tuple[str, str]]:
         """Namespace and name of all that are held of a kind."""
@@ -110,10 +108,6 @@ class Grants:
                 held.pop(key, None)
                 if not held:
                     del self._held[holder]
-
-    def _changed(self) -> None:
-        self._rights.clear()
-        self.version += 1
 
 
 def _holder(subject: Subject) -> _Holder:

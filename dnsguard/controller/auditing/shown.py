@@ -11,9 +11,6 @@ from api.services import ReadModelUnavailable
 from dnsguard.controller.auditing.chain import files_of
 from dnsguard.observe.ring import Ring
 
-MOST: Final = 16
-"""Who may follow at a time."""
-
 WAITING: Final = 1_000
 """Lines that wait for one of them."""
 
@@ -49,8 +46,6 @@ class ShownAudit:
 
     async def follow(self, question: AuditQuestion) -> AsyncIterator[str]:
         """See api.services.Audit."""
-        if len(self._followers) >= MOST:
-            raise ReadModelUnavailable(f"{MOST} follow the audit log already")
         return self._following(question)
 
     async def _following(self, question: AuditQuestion) -> AsyncGenerator[str, None]:

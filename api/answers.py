@@ -1,7 +1,8 @@
 """Values as bodies: JSON, or YAML for who asks for it."""
 
 import json
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import yaml
 from starlette.responses import Response
@@ -12,8 +13,12 @@ from dnsguard.yamltext import plain_value
 JSON = "application/json"
 YAML = "application/yaml"
 
-_YAML_TYPES = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml"})
-_JSON_TYPES = frozenset({JSON, "application/*", "*/*", "text/*"})
+_MEDIA: Mapping[str, str] = {
+    **dict.fromkeys((JSON, "application/*", "*/*", "text/*"), JSON),
+    **dict.fromkeys((YAML, "application/x-yaml", "text/yaml", "text/x-yaml"), YAML),
+}
+
+Liked = TypeVar("Liked")
 
 MAX_WARNING_TEXT = 4_096
 """Characters of all ``Warning`` headers together, as Kubernetes bounds them."""
@@ -51,23 +56,33 @@ def media_type(accept: str) -> str:
 
     Raises Failure 406 where it likes neither.
     """
-    liked: list[tuple[float, str]] = []
-    for item in accept.lower().split(",") if accept.strip() else [JSON]:
-        name, *parameters = (part.strip() for part in item.split(";"))
-        quality = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    quality = float(parameter[2:])
-                except ValueError:
-                    quality = 0.0
-        if quality > 0 and name in _YAML_TYPES:
-            liked.append((quality, YAML))
-        elif quality > 0 and name in _JSON_TYPES:
-            liked.append((quality, JSON))
+    return liked_best(accept, lambda media, _: media)
+
+
+def liked_best(accept: str, made: Callable[[str, Mapping[str, str]], Liked | None]) -> Liked:
+    """What an ``Accept`` header likes best of what can be ``made``: of JSON or YAML and the parameters beside it.
+
+    Raises Failure 406 where it likes nothing of that.
+    """
+    liked: list[tuple[float, Liked]] = []
+    for item in accept.split(",") if accept.strip() else [JSON]:
+        name, *rest = (part.strip() for part in item.split(";"))
+        parameters = {key.strip().lower(): value.strip() for key, _, value in (part.partition("=") for part in rest)}
+        media = _MEDIA.get(name.lower())
+        found = None if media is None else made(media, parameters)
+        quality = _quality(parameters.get("q", "1"))
+        if found is not None and quality > 0:
+            liked.append((quality, found))
     if not liked:
         raise Failure(406, "NotAcceptable", f"answers are {JSON} or {YAML}, not {accept[:200]!r}")
     return max(liked, key=lambda one: one[0])[1]  # of equals the first
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def answer(accept: str, value: Any, code: int = 200, warnings: tuple[str, ...] = ()) -> Response:

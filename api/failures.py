@@ -70,6 +70,21 @@ def bad_request(message: str, causes: Sequence[Cause] = ()) -> Failure:
     return Failure(400, "BadRequest", message, causes=causes)
 
 
+def unavailable(message: str, seconds: int = 1) -> Failure:
+    """503: try again after so long."""
+    return _later(503, "ServiceUnavailable", message, seconds)
+
+
+def too_many(message: str, seconds: int = 5) -> Failure:
+    """429: the caller, or all of them, ask too much."""
+    return _later(429, "TooManyRequests", message, seconds)
+
+
+def _later(code: int, reason: str, message: str, seconds: int) -> Failure:
+    headers = {"Retry-After": str(seconds)}
+    return Failure(code, reason, message, details={"retryAfterSeconds": seconds}, headers=headers)
+
+
 def details_of(kind: Kind, name: str) -> dict[str, str]:
     """What ``Status.details`` says of the object that a request is about."""
     details = {"name": name, "kind": kind.kind}
@@ -78,47 +93,36 @@ def details_of(kind: Kind, name: str) -> dict[str, str]:
 
 def failure_of(error: DnsguardError, kind: Kind | None = None, name: str = "") -> Failure:
     """The refusal that an error stands for; ``kind`` and ``name`` say what the request was about."""
-    details = details_of(kind, name) if kind else {}
+    failure = _failure_of(error)
+    if kind is not None:
+        failure.details = details_of(kind, name) | failure.details
+    return failure
+
+
+def _failure_of(error: DnsguardError) -> Failure:
     match error:
         case Failure():
-            error.details = details | error.details
             return error
-        case NotFound():
-            return Failure(404, "NotFound", str(error), details=details)
+        case NotFound() | UnknownEndpoint():
+            return Failure(404, "NotFound", str(error))
         case AlreadyExists():
-            return Failure(409, "AlreadyExists", str(error), details=details)
+            return Failure(409, "AlreadyExists", str(error))
         case Conflict():
-            return Failure(409, "Conflict", str(error), details=details)
+            return Failure(409, "Conflict", str(error))
         case Compacted():
             return Failure(410, "Expired", str(error))
         case InvalidResource():
-            return Failure(422, "Invalid", str(error), causes=error.causes, details=details)
+            return Failure(422, "Invalid", str(error), causes=error.causes)
         case ManifestError():
             causes = [fault.cause for fault in error.faults]
             return bad_request(str(error), causes)
-        case StoreUnavailable():
-            return Failure(
-                503,
-                "ServiceUnavailable",
-                str(error),
-                details=details | {"retryAfterSeconds": 1},
-                headers={"Retry-After": "1"},
-            )
+        case StoreUnavailable() | ReadModelUnavailable():
+            return unavailable(str(error))
         case AuditUnavailable():
-            return Failure(
-                503,
-                "ServiceUnavailable",
-                str(error),
-                details=details | {"retryAfterSeconds": 5},
-                headers={"Retry-After": "5"},
-            )
-        case ReadModelUnavailable():
-            return Failure(503, "ServiceUnavailable", str(error), headers={"Retry-After": "1"})
+            return unavailable(str(error), 5)
         case BadClient():
             return bad_request(str(error))
-        case UnknownEndpoint():
-            return Failure(404, "NotFound", str(error))
         case CannotExplain():
             return Failure(422, "Invalid", str(error), causes=[Cause(error.field, str(error), "explain")])
         case _:
-            return Failure(500, "InternalError", str(error), details=details)
+            return Failure(500, "InternalError", str(error))

@@ -12,7 +12,7 @@ from api.answers import JSON, as_json
 from api.auditing import READING, failed
 from api.authentication.connection import Connection, address_of, connection_of, site_of
 from api.authentication.origins import foreign_name, foreign_page
-from api.failures import Failure
+from api.failures import Failure, too_many
 from api.rates import Buckets
 from api.services import ANONYMOUS, AUTHENTICATED, Caller, Services, TokenExpired
 from api.traffic import Traffic
@@ -170,13 +170,7 @@ def _unauthorized(message: str) -> Failure:
 
 def _too_many(message: str, wait: float) -> Failure:
     seconds = max(1, ceil(wait))
-    return Failure(
-        429,
-        "TooManyRequests",
-        f"{message}: try again in {seconds} s",
-        details={"retryAfterSeconds": seconds},
-        headers={"Retry-After": str(seconds)},
-    )
+    return too_many(f"{message}: try again in {seconds} s", seconds)
 
 
 async def refuse(failure: Failure, scope: Scope, send: Send) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import cast
 
 from api.authentication.tokens import token_digest
-from api.failures import Failure
+from api.failures import Failure, unavailable
 from api.services import AUTHENTICATED, Caller, TokenExpired
 from dnsguard.access.grants import MASTERS, Binding, Grants
 from dnsguard.access.rights import Rights
@@ -201,6 +201,4 @@ class Access:
 
 def not_loaded() -> Failure:
     """Nobody but the local administrator is let in yet."""
-    return Failure(
-        503, "ServiceUnavailable", "roles and tokens are not loaded yet: try again", headers={"Retry-After": "1"}
-    )
+    return unavailable("roles and tokens are not loaded yet: try again")

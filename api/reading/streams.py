@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from api.failures import Failure
+from api.failures import too_many, unavailable
 from api.queries import is_true
 from api.reading.eventlines import EventLines
 from api.reading.handfuls import chosen_of
@@ -110,9 +110,8 @@ class Streams:
 
     def _require_room(self, caller: str) -> None:
         if self._closed:
-            raise Failure(503, "ServiceUnavailable", "the server stops", headers={"Retry-After": "1"})
+            raise unavailable("the server stops")
         own = sum(stream.caller == caller for stream in self._open)
         for have, most, whose in ((len(self._open), MOST_STREAMS, ""), (own, MOST_OF_ONE, f" by {caller}")):
             if have >= most:
-                message = f"{have} watches are open{whose}: close some, or follow many objects by one"
-                raise Failure(429, "TooManyRequests", message, headers={"Retry-After": "5"})
+                raise too_many(f"{have} watches are open{whose}: close some, or follow many objects by one")

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from typing import Final
 
-from api.failures import Failure
+from api.failures import too_many, unavailable
 
 MOST: Final = 12
 """Of one log. What they are sent is made for each of them; forwarders serve 16 readers of the DNS log, and those who
@@ -50,18 +50,26 @@ class Followers:
     async def enter(self, log: str, caller: str) -> Place:
         """A place at a log. Raises Failure 429, and 503 where the server stops."""
         if self._closed:
-            raise Failure(503, "ServiceUnavailable", "the server stops", headers={"Retry-After": "1"})
+            raise unavailable("the server stops")
         places = self._present(log)
         held = Counter(each.caller for each in places)
         if held[caller] >= self._of_one:
-            raise _too_many(f"{caller} follows this {held[caller]} times already: end one of them")
+            raise too_many(f"{caller} follows this {held[caller]} times already: end one of them")
+        oldest: Place | None = None
         if len(places) >= self._most:
             greediest, most = held.most_common(1)[0]
             if most <= held[caller] + 1:
-                raise _too_many(f"{len(places)} follow this already: as many as may")
-            await self._make_room(next(each for each in places if each.caller == greediest))
+                raise too_many(f"{len(places)} follow this already: as many as may")
+            oldest = next(each for each in places if each.caller == greediest)
+            places.remove(oldest)
         place = Place(caller)
-        self._places[log].append(place)
+        places.append(place)  # before anybody else enters
+        if oldest is not None:
+            try:
+                await self._make_room(oldest)
+            except BaseException:
+                place.leave()
+                raise
         return place
 
     def close(self) -> None:
@@ -82,8 +90,4 @@ class Followers:
             async with asyncio.timeout(LEAVING_SECONDS):
                 await place.left.wait()
         except TimeoutError:
-            raise _too_many("no place became free in time") from None
-
-
-def _too_many(why: str) -> Failure:
-    return Failure(429, "TooManyRequests", why, headers={"Retry-After": "5"})
+            raise too_many("no place became free in time") from None

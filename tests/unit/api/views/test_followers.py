@@ -34,6 +34,20 @@ async def test_where_all_is_taken_who_has_most_gives_up_the_oldest() -> None:
     assert [place.called_away.is_set() for place in places] == [False, True, False, False]
 
 
+async def test_each_newcomer_waits_for_another_one_to_leave() -> None:
+    followers = Followers(most=4, of_one=4)
+    places = await entered(followers, "a", "a", "a", "a")
+    newcomers = [asyncio.create_task(followers.enter("denied", name)) for name in "bc"]
+    for place in places[:2]:
+        await asyncio.wait_for(place.called_away.wait(), 5)
+    assert [place.called_away.is_set() for place in places] == [True, True, False, False]
+    places[0].leave()
+    await newcomers[0]
+    assert not newcomers[1].done()
+    places[1].leave()
+    await newcomers[1]
+
+
 async def test_nobody_gives_way_to_who_would_have_as_many() -> None:
     followers = Followers(most=4, of_one=3)
     await entered(followers, "a", "a", "b", "b")

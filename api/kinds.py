@@ -101,7 +101,7 @@ class KindRoutes:
         query = request.query_params
         fields = query.get("fieldSelector", "")
         wanted = selection(target.kind, query.get("labelSelector", ""), fields)
-        watching = bool(query.get("watch")) and is_true(query, "watch")
+        watching = is_true(query, "watch")
         guard = self._guard(request, target, "watch" if watching else "list", wanted.name or "", tier_wanted(fields))
         if guard.judges_each:
             wanted = wanted.also(guard.sees)

@@ -13,8 +13,14 @@ SWITCHES: Final[Mapping[str, bool]] = {
 
 
 def is_true(query: Mapping[str, str], key: str) -> bool:
-    """Whether a switch is on; it is off where it is not there. Raises Failure 400 for what is neither."""
-    value = query.get(key, "false")
+    """Whether a switch is on; it is off where it is not there, or has no value. Raises Failure 400 for nonsense."""
+    value = query.get(key) or "false"
     if value not in SWITCHES:
         raise bad_request(f"{key}: {value[:40]!r} is neither true nor false")
     return SWITCHES[value]
+
+
+def require_known(query: Mapping[str, str], *known: str) -> None:
+    """Raises Failure 400 for a parameter that is none of these: what it was to choose would not be chosen."""
+    if unknown := query.keys() - set(known):
+        raise bad_request(f"{min(unknown)[:40]}: there are {', '.join(known[:-1])} and {known[-1]}")

@@ -52,7 +52,7 @@ def watch_request(query: Mapping[str, str], caller: str) -> WatchRequest:
     return WatchRequest(
         stated_version(query.get("resourceVersion", "")),
         initial,
-        bool(query.get("allowWatchBookmarks")) and is_true(query, "allowWatchBookmarks"),
+        is_true(query, "allowWatchBookmarks"),
         float(count(query.get("timeoutSeconds", ""), "timeoutSeconds")) or float("inf"),
         caller,
     )

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.failures import bad_request
-from api.queries import is_true
+from api.queries import is_true, require_known
 from api.services import DnsLog, DnsLogQuestion
 from api.views.followers import Followers
 from api.views.following import follow_log, is_followed
@@ -28,8 +28,7 @@ async def answer_dns_log(log: DnsLog, request: Request, followers: Followers) ->
 
 
 def _question(query: Mapping[str, str]) -> DnsLogQuestion:
-    if unknown := query.keys() - {"last", "client", "name", "denied", "follow"}:
-        raise bad_request(f"{min(unknown)}: there are last, client, name, denied and follow")
+    require_known(query, "last", "client", "name", "denied", "follow")
     last = last_asked(query)
     name = query.get("name", "")
     try:

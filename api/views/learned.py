@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from api.failures import bad_request
+from api.queries import require_known
 from api.services import LeasesQuestion
 from dnsguard.domains import DomainPattern, DomainPatternError
 
@@ -16,8 +17,7 @@ USUAL_NAMES: Final = 100
 
 def leases_question(query: Mapping[str, str]) -> LeasesQuestion:
     """What a query asks for. Raises Failure 400."""
-    if unknown := query.keys() - {"client", "name", "address", "set", "limit"}:
-        raise bad_request(f"{min(unknown)}: there are client, name, address, set and limit")
+    require_known(query, "client", "name", "address", "set", "limit")
     return LeasesQuestion(
         query.get("client", ""), _pattern(query), _address(query), query.get("set", ""), _limit(query, MOST)
     )
@@ -25,8 +25,7 @@ def leases_question(query: Mapping[str, str]) -> LeasesQuestion:
 
 def names_question(query: Mapping[str, str]) -> tuple[str, int]:
     """The pattern and how many. Raises Failure 400."""
-    if unknown := query.keys() - {"name", "limit"}:
-        raise bad_request(f"{min(unknown)}: there are name and limit")
+    require_known(query, "name", "limit")
     return _pattern(query), _limit(query, USUAL_NAMES)
 
 
@@ -47,7 +46,7 @@ def _address(query: Mapping[str, str]) -> str:
 
 
 def _limit(query: Mapping[str, str], usual: int) -> int:
-    text = query.get("limit", str(usual))
+    text = query.get("limit") or str(usual)
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MOST):
         raise bad_request(f"limit: {text[:40]!r} is no number of them: write 1 to {MOST}")
     return int(text)

@@ -13,7 +13,7 @@ MOST: Final = 1_024
 
 def last_asked(query: Mapping[str, str]) -> int:
     """How many of the newest records ``last`` asks for. Raises Failure."""
-    last = query.get("last", str(USUAL))
+    last = query.get("last") or str(USUAL)
     if not (last.isascii() and last.isdigit() and len(last) < 6 and int(last) <= MOST):
         raise bad_request(f"last: {last!r} is no number of records: write 0 to {MOST}")
     return int(last)

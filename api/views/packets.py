@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.failures import bad_request
+from api.queries import require_known
 from api.services import PacketQuestion, Packets
 from api.views.followers import Followers
 from api.views.following import follow_log, is_followed
@@ -29,9 +30,8 @@ async def answer_packets(packets: Packets, request: Request, followers: Follower
 
 
 def _question(query: Mapping[str, str]) -> PacketQuestion:
-    if unknown := query.keys() - {"last", "client", "action", "follow"}:
-        raise bad_request(f"{min(unknown)}: there are last, client, action and follow")
-    action = ACTIONS.get(query.get("action", "deny").lower())
+    require_known(query, "last", "client", "action", "follow")
+    action = ACTIONS.get((query.get("action") or "deny").lower())
     if action is None:
         raise bad_request(f"action: {query['action']!r} is none of Deny, Log and All")
     return PacketQuestion(last_asked(query), query.get("client", ""), action)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.answers import answer
 from api.failures import Failure, bad_request
-from api.queries import is_true
+from api.queries import is_true, require_known
 from api.services import Services, StatsQuestion
 from api.views.auditlines import answer_audit
 from api.views.counted import StatsReport
@@ -90,7 +90,7 @@ class ViewRoutes:
 
     async def endpoints(self, request: Request) -> Response:
         """Endpoints and how they are enforced on this node; ``?namespace=`` for those of one namespace."""
-        return _answer(request, await self._services.endpoints(request.query_params.get("namespace")))
+        return _answer(request, await self._services.endpoints(request.query_params.get("namespace") or None))
 
     async def leases(self, request: Request) -> Response:
         """Addresses that were learned and who may reach them; ``client=`` (an endpoint or address), ``name=`` (a domain
@@ -116,8 +116,7 @@ class ViewRoutes:
         made anew.
         """
         query = request.query_params
-        if unknown := query.keys() - {"kind", "namespace", "name", "rules"}:
-            raise bad_request(f"{min(unknown)}: there are kind, namespace, name and rules")
+        require_known(query, "kind", "namespace", "name", "rules")
         kind = query.get("kind", "")
         if kind not in ("", *COUNTED_KINDS):
             raise bad_request(f"kind: {kind!r} has no counters; {', '.join(COUNTED_KINDS)} have")

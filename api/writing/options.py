@@ -88,7 +88,7 @@ def _validation(query: Mapping[str, str]) -> FieldValidation:
 
 
 def _force(query: Mapping[str, str], *, applying: bool) -> bool:
-    if "force" not in query:
+    if not query.get("force"):
         return False
     if not applying:
         raise _invalid("force", "may not be specified for non-apply patch")

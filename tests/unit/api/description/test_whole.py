@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.routing import Route
 
 from api.description.operations import path_of
 from api.description.viewparameters import PARAMETERS
 from dnsguard.resources import KINDS
+from tests.unit.api.authorization.test_paths import routes
 from tests.unit.api.conftest import World
 from tests.unit.api.description.test_openapi3 import walk
 
@@ -23,11 +23,10 @@ async def described(client: httpx.AsyncClient) -> dict[str, Any]:
 
 
 async def test_all_that_is_served_is_described(described: dict[str, Any], world: World) -> None:
-    app = world.app()
     served = {
         (route.path, method.lower())
-        for route in (*app.state.routes, *app.routes)
-        if isinstance(route, Route) and "{plural}" not in route.path
+        for route in routes(world.app())
+        if "{plural}" not in route.path
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert len(served) > 30

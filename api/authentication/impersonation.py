@@ -3,12 +3,11 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.authorization.access import Access
+from api.authorization.access import Access, acting_as
 from api.authorization.refusals import forbidden, forbidden_because
 from api.failures import Failure, bad_request
 from api.gate import caller_of, refuse
 from api.services import AUTHENTICATED, Caller
-from dnsguard.access.ask import Ask
 from dnsguard.access.grants import MASTERS
 from dnsguard.resources.accesstoken import RESERVED
 
@@ -39,9 +38,7 @@ class Impersonation:
         if not user:
             raise bad_request("Impersonate-User is missing: there is nobody to act as")
         rights = self._access.rights(caller)
-        asked = [Ask("impersonate", "", "users", name=user)]
-        asked += [Ask("impersonate", "", "groups", name=group) for group in groups]
-        for ask in asked:
+        for ask in acting_as(user, groups):
             if not rights.allow(ask):
                 raise forbidden(caller, ask)
             if ask.name.startswith(RESERVED) and ask.name != AUTHENTICATED and MASTERS not in caller.groups:

@@ -5,14 +5,15 @@ Until they are loaded, and while they cannot be followed, nobody may anything bu
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from api.authentication.tokens import token_digest
 from api.failures import Failure, unavailable
 from api.services import AUTHENTICATED, Caller, TokenExpired
+from dnsguard.access.ask import Ask
 from dnsguard.access.grants import MASTERS, Binding, Grants
 from dnsguard.access.rights import Rights
 from dnsguard.errors import DnsguardError
@@ -77,26 +78,32 @@ class Access:
         while kind.is_access and self._reached.get(kind.collection, revision) < revision:
             await self._moved.wait()
 
-    async def moved(self) -> None:
-        """Return when somebody's rights may have become others."""
-        await self._moved.wait()
+    def moved(self) -> Coroutine[Any, Any, object]:
+        """Await it until somebody's rights may have become others than they were when this was called: whoever looks at
+        them before the next await misses nothing."""
+        return self._moved.wait()
 
     def caller_with(self, token: str) -> Caller | None:
-        """Who holds an access token that is good now. Raises TokenExpired, and Failure 503 while nothing is known."""
+        """Who holds an access token that is good now. Raises TokenExpired, and Failure 503 while nothing is known: one
+        that was known before may have been revoked since."""
+        if not self.is_loaded:
+            raise not_loaded()
         found = self._by_digest.get(token_digest(token))
         if found is not None and self._is_over(found):
             raise TokenExpired(f"the token of {found.caller.name} has expired: have another one made")
-        if found is not None:
-            return found.caller
-        if not self.is_loaded:
-            raise not_loaded()
-        return None
+        return None if found is None else found.caller
 
     def is_good(self, caller: Caller) -> bool:
-        """Whether the access token with which a caller came is still as it was; true for who came without."""
-        caller = caller.impersonator or caller
+        """Whether the access token with which a caller came is still as it was, and whether it may still act as whom it
+        acts as. Raises Failure 503 while nothing is known."""
+        if caller.impersonator is not None:
+            acting = self.rights(caller.impersonator)
+            asked = acting_as(caller.name, (group for group in caller.groups if group != AUTHENTICATED))
+            return self.is_good(caller.impersonator) and all(map(acting.allow, asked))
         if not caller.token:
             return True
+        if not self.is_loaded:
+            raise not_loaded()
         found = self._tokens.get(caller.name)
         if found is None or found.caller.token != caller.token or self._is_over(found):
             return False
@@ -197,6 +204,14 @@ class Access:
     def _wake(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
+
+
+def acting_as(user: str, groups: Iterable[str]) -> list[Ask]:
+    """What must be allowed to who acts as somebody in these groups."""
+    return [
+        Ask("impersonate", "", "users", name=user),
+        *(Ask("impersonate", "", "groups", name=group) for group in groups),
+    ]
 
 
 def not_loaded() -> Failure:

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from api.authentication.tokens import token_digest
 from api.authorization import access as module
 from api.authorization.access import Access
 from api.failures import Failure
-from api.services import ADMIN, Caller
+from api.services import ADMIN, AUTHENTICATED, Caller
 from dnsguard.access.ask import Ask
 from dnsguard.resources import kind_named
 from dnsguard.store.interface import Compacted, Key, Object, StoreUnavailable
@@ -114,6 +116,49 @@ async def test_what_is_not_understood_grants_nothing() -> None:
         await access.loaded()
         assert not access.rights(ALICE).allow(SETS)
         assert access.caller_with("") is None
+
+
+async def test_what_moves_before_it_is_awaited_is_not_missed() -> None:
+    store = Troubled()
+    async with followed(store) as access:
+        await access.loaded()
+        moved = access.moved()
+        revision = await store.put(binding("b", "view", "User:alice"))
+        await asyncio.wait_for(access.settled(BINDINGS, revision), 10)
+        await asyncio.wait_for(moved, 10)
+
+
+async def test_no_token_of_the_store_is_good_while_it_cannot_be_followed() -> None:
+    store = Troubled()
+    hashed = {"hash": token_digest("secret").hex(), "groups": ["system:masters"]}
+    value = {"apiVersion": "dnsguard.io/v1", "kind": "AccessToken", "metadata": {"name": "x", "uid": "1"}}
+    await store.put({**value, "spec": hashed})
+    async with followed(store) as access:
+        await access.loaded()
+        caller = access.caller_with("secret")
+        assert caller is not None
+        assert access.is_good(caller)
+        await store.close()
+        while access.is_loaded:
+            await access.moved()
+        for ask in (lambda: access.caller_with("secret"), lambda: access.is_good(caller)):
+            with pytest.raises(Failure, match="not loaded yet"):
+                ask()
+
+
+async def test_who_acts_as_another_does_so_while_that_is_allowed() -> None:
+    store = Troubled()
+    verb = "impersonate"
+    await store.put(role("acting", on(verb, "users", "carol", group=""), on(verb, "groups", "friends", group="")))
+    await store.put(binding("b", "acting", "User:alice"))
+    carol = Caller("carol", ("friends", AUTHENTICATED), impersonator=ALICE)
+    async with followed(store) as access:
+        await access.loaded()
+        assert access.is_good(carol)
+        assert not access.is_good(replace(carol, groups=("others", AUTHENTICATED)))
+        gone = await store.delete(Key(BINDINGS.collection, "", "b"), None)
+        await asyncio.wait_for(access.settled(BINDINGS, int(gone["metadata"]["resourceVersion"])), 10)
+        assert not access.is_good(carol)
 
 
 async def test_nobody_is_judged_once_the_store_is_closed() -> None:

@@ -76,9 +76,10 @@ class AuditFile:
         return [line.decode("ascii") for line in lines]
 
     def keep(self, needed: int) -> None:
-        """Have room for so many bytes beyond what is written. Raises OSError where the disk has none."""
+        """Have room for so many bytes beyond what is written. Raises OSError where the disk has none, and where 0 are
+        needed not even then."""
         with self._lock:
-            left = self._room - self._size
+            left = max(0, self._room - self._size)
             if left < max(needed, AHEAD // 2):
                 room = self._size + needed + AHEAD
                 try:

@@ -160,6 +160,19 @@ def test_what_was_promised_room_is_written_though_the_disk_is_full(disk: Path) -
     assert verified(path).faults == ()
 
 
+def test_a_log_is_opened_though_the_disk_is_full_and_takes_what_the_disk_then_has_room_for(disk: Path) -> None:
+    path = disk / "audit.jsonl"
+    with closing(opened(path)) as file:
+        file.write([(event(1), 1)])
+    fill(disk)
+    with closing(opened(path)) as file:
+        assert file.revision == 1
+        with pytest.raises(OSError, match="No space left on device"):
+            file.keep(100_000)
+        file.write([(event(2), 2)])  # where the block that is there has room
+    assert [each["number"] for each in lines(path)] == [1, 2]
+
+
 def test_what_finds_no_room_leaves_no_part_of_itself(disk: Path) -> None:
     path = disk / "audit.jsonl"
     with closing(opened(path, full=10_000_000)) as file:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from api.answers import as_json
 from api.reading.representation import Representation
@@ -14,7 +15,8 @@ MOST_TEXT = 16 * 1024 * 1024
 """Bytes of lines that are kept; the newest is, whatever its size."""
 
 MOST_PIECES = 64
-"""Runs of lines that are kept joined: what watches that keep up have before them."""
+"""Runs of lines that are kept joined, of changes and of what turned: what watches that keep up have before them. A run
+of changes is no larger than a handful."""
 
 PIECE = 32 * 1024
 """Bytes written at once: what waits for a slow reader is no more than this and what the socket takes."""
@@ -32,6 +34,9 @@ TurnedKey = tuple[Covered, int, int, int]
 _LineKey = tuple[int, int, str]
 """View, revision, type of event."""
 
+_Place = TypeVar("_Place")
+_Joined = TypeVar("_Joined")
+
 
 class EventLines:
     """What has been written lately. Belongs to one event loop."""
@@ -48,7 +53,7 @@ class EventLines:
         """View, scope, first and last revision → lines joined; the oldest first."""
 
         self.turned: dict[tuple[int, TurnedKey], bytes] = {}
-        """View and place → what turned; until more turns."""
+        """View and place → what turned, until more turns; the oldest first."""
 
         self._values: dict[int, tuple[Object, int]] = {}
         """Revision → object as it is stored, and the length of its text; the oldest first."""
@@ -99,14 +104,11 @@ class EventLines:
 
     def joined(self, view: "View", scope: Covered, events: Sequence[Event]) -> Sequence[bytes]:
         """Changes that follow each other in a scope, as lines in as few pieces as may be."""
-        if not events:
-            return ()
         key = (view.number, scope, events[0].revision, events[-1].revision)
         found = self._pieces.get(key)
         if found is None:
-            found = self._pieces[key] = tuple(pieces(view.event(event) for event in events))
-            if len(self._pieces) > MOST_PIECES:
-                del self._pieces[next(iter(self._pieces))]
+            found = tuple(pieces(view.event(event) for event in events))
+            _keep(self._pieces, key, found)
         return found
 
     def _forget(self, turned: Sequence[Turned]) -> None:
@@ -155,20 +157,31 @@ class View:
 
     def keep_turned(self, key: TurnedKey, lines: bytes) -> None:
         """For the others at the same place."""
-        self._lines.turned[self.number, key] = lines
+        _keep(self._lines.turned, (self.number, key), lines)
 
     def bookmark(self, revision: int, *, ends_beginning: bool = False) -> bytes:
         """The line that says how far a watch has come; and that all there was at its beginning has been told."""
-        metadata: Object = {"resourceVersion": str(revision), "creationTimestamp": None}
-        if ends_beginning:
-            metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
-        return event_line("BOOKMARK", Shown(self._kind, self._how, self._lines.now()).mark(metadata))
+        key = (self.number, revision, "END" if ends_beginning else "BOOKMARK")
+        line = self._lines.kept(key)
+        if line is None:
+            metadata: Object = {"resourceVersion": str(revision), "creationTimestamp": None}
+            if ends_beginning:
+                metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
+            line = event_line("BOOKMARK", Shown(self._kind, self._how, self._lines.now()).mark(metadata))
+            self._lines.keep(key, line)
+        return line
 
     def _written(self, key: _LineKey, type_: ChangeType, record: Record) -> bytes:
         shown = Shown(self._kind, self._how, self._lines.now())
         line = event_line(type_, shown.one(self._lines.shown(type_, record)))
         self._lines.keep(key, line)
         return line
+
+
+def _keep(kept: dict[_Place, _Joined], place: _Place, joined: _Joined) -> None:
+    kept[place] = joined
+    if len(kept) > MOST_PIECES:
+        del kept[next(iter(kept))]
 
 
 def event_line(type_: str, value: Object) -> bytes:

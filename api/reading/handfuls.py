@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TypeVar
 
 from api.reading.selection import Selection
-from dnsguard.store.interface import Record
+from dnsguard.store.interface import Event, Record
+
+Stored = TypeVar("Stored", Record, Event)
 
 MOST = 100
 MOST_TEXT = 128 * 1024
 """Characters: as long as that many objects take, a few milliseconds. One that is larger comes alone."""
 
 
-def in_handfuls(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+def in_handfuls(records: Sequence[Stored]) -> Iterator[Sequence[Stored]]:
     """All of them, in order."""
     first = text = 0
     for index, record in enumerate(records):

@@ -1,7 +1,7 @@
 """One open watch: what it has to tell, in pieces, and the response that sends them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -115,7 +115,17 @@ class Stream:
                     yield piece
                 await asyncio.sleep(0)
             while True:
-                for piece in await self._news(self._turns):
+                events: Sequence[Event] = () if self._has_left else self._watch.take(MOST_EVENTS)
+                self._may_have_more = len(events) == MOST_EVENTS
+                last = b""
+                for piece in self._told(events):
+                    if last:
+                        yield last
+                    last = piece
+                more = b"" if self._may_have_more or self._has_left else await self._besides(self._turns)
+                if len(last) + len(more) <= PIECE:  # each piece costs a system call and a record of TLS
+                    last, more = last + more, b""
+                for piece in filter(None, (last, more)):
                     yield piece
                 if self._is_over():
                     return
@@ -155,24 +165,22 @@ class Stream:
             self._turns.close()
         await self._watch.aclose()
 
-    async def _news(self, turns: TurnWatch) -> Sequence[bytes]:
-        """The lines that there are to tell now, in pieces. Raises Compacted."""
-        events: Sequence[Event] = () if self._has_left else self._watch.take(MOST_EVENTS)
-        self._may_have_more = len(events) == MOST_EVENTS
-        if self._wishes.wanted.tests:
-            told: Sequence[bytes] = tuple(pieces(line for event in events if (line := self._line(event)) is not None))
-        else:
-            told = self._view.events(self._scope, events)
-        if self._may_have_more or self._has_left:
-            return told
-        more = await self._turned(turns) if turns else b""
-        if self._loop.time() >= self._next_mark:
-            more += self._mark()
-        if not more:
-            return told
-        if told and len(told[-1]) + len(more) <= PIECE:  # each piece costs a system call and a record of TLS
-            return *told[:-1], told[-1] + more
-        return *told, more
+    def _told(self, events: Sequence[Event]) -> Iterator[bytes]:
+        """Changes as lines, in pieces; written as they are read, so that a slow reader holds no more than a handful."""
+        for handful in in_handfuls(events):
+            if self._wishes.wanted.tests:
+                yield from pieces(line for event in handful if (line := self._line(event)) is not None)
+            else:
+                yield from self._view.events(self._scope, handful)
+
+    async def _besides(self, turns: TurnWatch) -> bytes:
+        """Lines of what there is to tell now besides changes. Raises Compacted."""
+        turned = await self._turned(turns) if turns else b""
+        # What turned has an earlier version than what was told. Clients go on from the last one that they saw: with a
+        # bookmark behind it they are not told again what they know.
+        if (turned and self._wishes.bookmarks) or self._loop.time() >= self._next_mark:
+            return turned + self._mark()
+        return turned
 
     def _mark(self) -> bytes:
         mark = self._view.bookmark(self._watch.revision, ends_beginning=self._marks_beginning)

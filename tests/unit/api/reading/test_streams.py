@@ -229,6 +229,17 @@ async def test_bookmarks_say_how_far_a_quiet_watch_has_come(store: MemoryStore) 
     assert seen.index(("ADDED", "a")) < seen.index(("BOOKMARK", "2"))
 
 
+async def test_behind_what_turned_a_bookmark_says_what_was_told(store: MemoryStore) -> None:
+    statuses = FakeStatuses()
+    lines = await watched(streams_of(store, statuses=statuses), EVERYTHING, 0, bookmarks=True)
+    assert await told(lines, 1) == [("BOOKMARK", "0")]
+    await put(store, "a")
+    await put(store, "b")
+    assert await told(lines, 2) == [("ADDED", "a"), ("ADDED", "b")]
+    statuses.turn(Turned(key("a"), 1))
+    assert await told(lines, 2) == [("MODIFIED", "a"), ("BOOKMARK", "2")]
+
+
 async def test_bookmarks_come_to_those_who_ask(store: MemoryStore) -> None:
     lines = await watched(streams_of(store, 0.001), EVERYTHING, 0, bookmarks=False, seconds=0.05)
     assert await ended(lines)
@@ -328,6 +339,19 @@ async def test_what_came_together_is_told_together_and_much_in_pieces(
     assert [(await anext(pieces)).count(b"\n") for _ in range(5)] == [1] * 5
     await pieces.aclose()
     assert streams.count == 0
+
+
+@pytest.mark.parametrize("labels", ["", "env!=prod"])
+async def test_large_changes_are_written_down_as_they_are_read(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, labels: str
+) -> None:
+    monkeypatch.setattr("api.reading.handfuls.MOST_TEXT", 1)
+    for name in "abc":
+        await put(store, name)
+    stream = await streams_of(store).stream(SHOP, selection(KIND, labels, ""), WHOLE, WatchRequest(0))
+    pieces = stream.pieces()
+    assert [(await anext(pieces)).count(b"\n") for _ in range(3)] == [1] * 3
+    await pieces.aclose()
 
 
 async def test_who_reads_too_slowly_lists_again(store: MemoryStore) -> None:

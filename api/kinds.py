@@ -198,17 +198,19 @@ class KindRoutes:
         for value in chosen[: asked_for.limit or None]:
             key = key_of(target, value)
             one = replace(target, namespace=key.namespace, name=key.name)
-            if gone:  # the first was admitted with the request
+            if not note.admitted:  # the first was with the request
                 note.admit()
             try:
                 written = await self._objects.delete(one, asked_for.preconditions, dry_run=dry_run, judge=guard)
+            except NotFound:
+                continue  # somebody else removed it meanwhile
             except DnsguardError as error:
                 raise failure_of(error, target.kind, key.name) from error
             await note.changed(one, written)
             await self._in_force(target, written, dry_run=dry_run)
             gone.append(written.object)
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
-        if left := len(chosen) - len(gone):
+        if asked_for.limit and (left := len(chosen) - asked_for.limit) > 0:
             metadata["remainingItemCount"] = left
         kind = f"{target.kind.kind}List"
         return _answer(

@@ -10,7 +10,7 @@ import yaml
 
 from dnsguard.access.builtin import BUILTIN_ROLES
 from dnsguard.resources.references import BUILTINS
-from dnsguard.store.interface import Key, NotFound, StoreUnavailable
+from dnsguard.store.interface import Key, NotFound, Object, StoreUnavailable
 from tests.unit.api.conftest import SETS, V3, World, network_set, policy, tier
 
 POLICIES = f"{V3}/namespaces/shop/networkpolicies"
@@ -471,6 +471,27 @@ async def test_a_collection_is_deleted_as_chosen(client: httpx.AsyncClient) -> N
     response = await client.delete(f"{SETS}?labelSelector=gone%3Dtrue")
     assert [item["metadata"]["name"] for item in response.json()["items"]] == ["a", "c"]
     assert [item["metadata"]["name"] for item in (await client.get(SETS)).json()["items"]] == ["b"]
+
+
+async def test_what_of_a_collection_is_gone_already_holds_nothing_up(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        await client.post(SETS, json=network_set(name))
+    listed = world.store.list_objects
+
+    async def slowly(plural: str | None = None, namespace: str | None = None) -> tuple[list[Object], int]:
+        found = await listed(plural, namespace)
+        if plural == "networksets":
+            await world.store.delete(Key("networksets", "shop", "b"), None)
+        return found
+
+    monkeypatch.setattr(world.store, "list_objects", slowly)
+    response = await client.delete(SETS)
+    assert (response.status_code, response.json()["metadata"].keys()) == (200, {"resourceVersion"})
+    assert [item["metadata"]["name"] for item in response.json()["items"]] == ["a", "c"]
+    assert (await client.get(SETS)).json()["items"] == []
+    assert world.audit_admitted == 0
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,9 @@ def _label_tests(text: str) -> list[Test]:
 
 
 def _label_test(match: re.Match[str]) -> Test:
-    if absent := match["absent"]:
-        return lambda value: _checked_key(absent) not in _labels(value)
-    key = _checked_key(match["key"])
+    key = _checked_key(match["absent"] or match["key"])
+    if match["absent"]:
+        return lambda value: key not in _labels(value)
     if match["order"]:
         return _order_test(key, match["order"], match["bound"])
     if match["sign"]:

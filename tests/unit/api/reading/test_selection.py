@@ -75,6 +75,7 @@ def test_label_selectors(text: str, names: str) -> None:
         "a<1.5",
         "!",
         "!a=b",
+        "!-a",
         "a=b c",
         "-a",
         "a=-",

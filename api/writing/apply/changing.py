@@ -36,7 +36,7 @@ class Applied:
 
     owners: dict[Manager, Owned]
     conflicts: tuple[Conflict, ...]
-    """In the order of managers and fields. With any of them nothing may be written unless it is forced."""
+    """By the names of managers, then of fields. With any of them nothing may be written unless it is forced."""
 
 
 def updated(owners: Owners, changes: Difference, manager: str, api_version: str, now: str) -> dict[Manager, Owned]:
@@ -93,7 +93,7 @@ def applied(owners: Owners, live: Value, after: Value, config: Value, manager: s
     taken = changes.added | changes.modified
     conflicts = tuple(
         Conflict(each, owned.api_version, path)
-        for each, owned in sorted(others.items(), key=lambda item: item[0])
+        for each, owned in sorted(others.items(), key=lambda item: (item[0].name, item[0]))
         for path in sorted(owned.fields & taken)
     )
     kept = within(without(others, taken | changes.removed), all_fields(after))

@@ -16,6 +16,13 @@ from dnsguard.store.interface import Object
 IGNORED = ("selfLink", "generateName", "deletionTimestamp", "deletionGracePeriodSeconds")
 """Clients send these back as they once got them from some server."""
 
+_TYPES: Mapping[str, tuple[type, str]] = {
+    **dict.fromkeys(SERVER_SET + IGNORED, (str, "a string")),
+    **dict.fromkeys(("generation", "deletionGracePeriodSeconds"), (int, "an integer")),
+    "managedFields": (list, "a list"),
+}
+"""What both hold, where it is not null, and what that is called."""
+
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """No vowels, nothing that looks alike: what Kubernetes makes names of."""
 
@@ -37,8 +44,8 @@ class Stated:
 def taken_apart(data: Any, kind: Kind, namespace: str) -> tuple[Any, Stated]:
     """The object without server-set fields, its kind filled in where it was left out; and what it said in them.
 
-    Raises Failure 400 where it belongs to another path (another kind, another namespace), and where what it said is no
-    text.
+    Raises Failure 400 where it belongs to another path (another kind, another namespace), and where what it said is of
+    another type than such fields are.
     """
     if not isinstance(data, Mapping):
         return data, Stated("", "", "")
@@ -53,14 +60,16 @@ def taken_apart(data: Any, kind: Kind, namespace: str) -> tuple[Any, Stated]:
     metadata = data.get("metadata")
     if not isinstance(metadata, Mapping):
         return data, Stated("", "", "")
-    texts = (_text(metadata, field) for field in ("uid", "resourceVersion", "generateName"))
-    uid, resource_version, generate_name = texts
+    for field in _TYPES:
+        _check_type(metadata, field)
+    uid, resource_version, generate_name = (
+        metadata.get(field) or "" for field in ("uid", "resourceVersion", "generateName")
+    )
     stated = Stated(uid, resource_version, generate_name, metadata.get("managedFields"))
     given = metadata.get("namespace")
     if kind.namespaced and given and given != namespace:
         raise bad_request(f"metadata.namespace is {given!r}, the path says {namespace!r}: make them the same")
-    hidden = (*SERVER_SET, *IGNORED)
-    data["metadata"] = {key: value for key, value in metadata.items() if key not in hidden}
+    data["metadata"] = {key: value for key, value in metadata.items() if key not in _TYPES}
     return data, stated
 
 
@@ -114,11 +123,10 @@ def _belongs(api_version: Any, name: Any) -> str:
     return f"; send that to {root_of(served.api_version)}{scope}/{served.plural}"
 
 
-def _text(metadata: Mapping[str, Any], field: str) -> str:
-    """Empty where it is not said. A number is no revision: to pass it over would lose the update it guards against."""
+def _check_type(metadata: Mapping[str, Any], field: str) -> None:
+    """A number is no revision: to pass it over would lose the update it guards against."""
+    of, said = _TYPES[field]
     value = metadata.get(field)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise bad_request(f"metadata.{field}: must be a string, not {kind_of_value(value)}: put it in quotes")
-    return value
+    if value is not None and (not isinstance(value, of) or isinstance(value, bool)):
+        hint = ": put it in quotes" if of is str else ""
+        raise bad_request(f"metadata.{field}: must be {said}, not {kind_of_value(value)}{hint}")

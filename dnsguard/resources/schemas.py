@@ -152,8 +152,8 @@ def _complete_metadata(made: Schema) -> None:
     made["properties"] |= {
         "generateName": string(description="Instead of a name: what the name begins with that the server makes."),
         "selfLink": string(description="Passed over.", readOnly=True),
-        "deletionTimestamp": {"description": "Passed over.", "readOnly": True},
-        "deletionGracePeriodSeconds": {"description": "Passed over.", "readOnly": True},
+        "deletionTimestamp": string(description="Passed over.", readOnly=True),
+        "deletionGracePeriodSeconds": {"description": "Passed over.", "readOnly": True, "type": "integer"},
         "managedFields": {
             "description": "Set by the server: who set which fields.",
             "type": "array",

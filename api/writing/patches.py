@@ -115,7 +115,8 @@ def _strategically_merged(target: Any, patch: dict[str, Any]) -> dict[str, Any]:
         if key.startswith(_REMOVE):
             name = key.removeprefix(_REMOVE)
             if isinstance(result.get(name), list):
-                result[name] = [item for item in result[name] if item not in value]
+                gone = frozenset(value)
+                result[name] = [item for item in result[name] if isinstance(item, dict | list) or item not in gone]
         elif key.startswith("$"):
             continue  # the order of a list is that of the list that replaces it
         elif value is None:
@@ -144,6 +145,8 @@ def _check_directives(value: Any) -> None:
         elif key == _RETAIN or key.startswith((_REMOVE, _ORDER)):
             if not isinstance(inner, list):
                 raise bad_request(f"{key[:100]} is a list")
+            if key.startswith(_REMOVE) and any(isinstance(item, dict | list) for item in inner):
+                raise bad_request(f"{key[:100]} is a list of single values")
         elif key.startswith("$"):
             raise bad_request(f"{key[:100]} is not supported: send a merge patch or a JSON patch")
         else:

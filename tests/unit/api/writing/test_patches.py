@@ -141,6 +141,7 @@ def test_a_strategic_patch_takes_from_a_list_of_strings() -> None:
         ({"spec": {"$patch": []}}, "is replace, delete or merge"),
         ({"spec": {"$retainKeys": "a"}}, "retainKeys is a list"),
         ({"spec": {"$deleteFromPrimitiveList/nets": {}}}, "is a list"),
+        ({"spec": {"$deleteFromPrimitiveList/nets": [{}]}}, "is a list of single values"),
         ({"spec": {"egress": [{"$patch": "delete"}]}}, "send the list"),
         ([], "is a mapping"),
     ],

@@ -25,8 +25,7 @@ _TYPES = frozenset(
         "application/x-yaml",
         "text/yaml",
         "text/x-yaml",
-        # What `curl --data-binary @file` says where nobody tells it better. It cannot be a web form sent from a foreign
-        # page: no browser adds our Authorization header by itself.
+        # What `curl --data-binary @file` says where nobody tells it better. Of browsers the gate refuses it.
         "application/x-www-form-urlencoded",
     }
 )

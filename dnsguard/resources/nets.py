@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
+from weakref import WeakValueDictionary
 
 from dnsguard.resources.model import AS_TEXT
 from dnsguard.resources.problems import Problem, kind_of_value, refused
@@ -14,11 +15,14 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 REMEMBERED = 32_768
-"""Networks of sets, and of rules, that are read by a look-up when they come again: of a long list mostly one entry
-changes. Reading one takes some 10 us; one that is remembered takes some 600 bytes, mostly shared with its resource."""
+"""Networks of rules that are read by a look-up when they come again. Reading one takes some 10 us; one that is
+remembered takes some 600 bytes, mostly shared with its resource."""
+
+MOST_HELD = 1_048_576
+"""Networks of sets that are found again while anything holds them; what goes beyond is read anew."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Net:
     """A network, and how the user wrote it."""
 
@@ -46,14 +50,20 @@ def _rule_net(text: str) -> Net:
     return net
 
 
+_held: WeakValueDictionary[str, Net] = WeakValueDictionary()
+"""By text: those of sets that some resource holds. Of a long list mostly one entry changes; a cache of the newest ones
+finds none of a list that is longer than it."""
+
+
 def read_set_net(value: Any) -> Net:
     """A CIDR or bare address of a network set; bits beyond the prefix are masked off (V-18)."""
-    return _set_net(_text(value))
-
-
-@lru_cache(REMEMBERED)
-def _set_net(text: str) -> Net:
-    return Net(text, _network(text, "V-18"))
+    text = _text(value)
+    net = _held.get(text)
+    if net is None:
+        net = Net(text, _network(text, "V-18"))
+        if len(_held) < MOST_HELD:
+            _held[text] = net
+    return net
 
 
 def read_block(value: Any) -> Net:

@@ -1,3 +1,4 @@
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,18 @@ BEYOND = "192.0.2.1/24"
 
 def test_what_was_read_before_is_the_same_object() -> None:
     for read in (read_set_net, read_rule_net):
-        assert read("192.0.2.0/24") is read("192.0.2.0/24")
+        net = read("192.0.2.0/24")
+        assert read("192.0.2.0/24") is net
     assert read_set_net("192.0.2.0/24") is not read_set_net("192.0.2.7/24")
+
+
+def test_a_long_list_is_found_again_while_anything_holds_it() -> None:
+    texts = [f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}/32" for number in range(50_000)]
+    nets = [read_set_net(text) for text in texts]
+    assert all(read_set_net(text) is net for text, net in zip(texts, nets, strict=True))
+    first = weakref.ref(nets[0])
+    del nets
+    assert first() is None
 
 
 def test_what_one_field_takes_is_refused_in_another_each_time() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from api.reading.representation import Form, Representation
 from dnsguard.resources import Kind
-from dnsguard.resources.columns import LABELS, NAME, Column, age_column, cell_text, own_columns
+from dnsguard.resources.columns import NAME, Column, age_column, cell_text, own_columns
 from dnsguard.store.interface import Object
 
 
@@ -15,7 +15,7 @@ class Shown:
     def __init__(self, kind: Kind, how: Representation, now: datetime) -> None:
         self._kind = kind
         self._how = how
-        self._columns = (NAME, *own_columns(kind), LABELS, age_column(now))
+        self._columns = (NAME, *own_columns(kind), age_column(now))  # labels: `kubectl --show-labels` makes its own
 
     def one(self, value: Object) -> Any:
         """An object by itself: the answer to a get, or what an event of a watch is about."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.difference import coloured, difference
-from dnsguard.cli.errors import BAD_INPUT, REFUSED, UsageError, code_hint
+from dnsguard.cli.errors import BAD_INPUT, FORBIDDEN, REFUSED, UsageError, code_hint
 from dnsguard.cli.files import add_file_flags, object_name, read_files
 from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.cli.progress import FROM, Progress
@@ -143,7 +143,7 @@ class Run:
             self._prune()
         self._say_end()
         codes = {error.exit_code for error in self._refused}
-        return codes.pop() if len(codes) == 1 else REFUSED if codes else 0
+        return FORBIDDEN if codes == {FORBIDDEN} else REFUSED if codes else 0
 
     def _applied(self, applier: Applier, document: "Document") -> Applied:
         """Raises ServerError. A dry run keeps no tier, so a policy in a tier that comes with it is refused: that says

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dnsguard.cli.access import add_server_flags
-from dnsguard.cli.errors import BAD_INPUT, CommandError, UsageError
+from dnsguard.cli.errors import CommandError, UsageError
 from dnsguard.cli.names import is_missing, meant_instead
 from dnsguard.cli.output import add_output_flag, as_text
 from dnsguard.cli.server import Object, Server, ServerError, object_path
@@ -25,8 +25,7 @@ class _Refused(CommandError):
     """The server's words, a line each."""
 
     def __init__(self, error: ServerError, hint: str) -> None:
-        is_input = error.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
-        self.exit_code = BAD_INPUT if is_input else error.exit_code
+        self.exit_code = error.exit_code
         lines = [f"{cause.message} ({cause.code})" for cause in error.causes] or [str(error)]
         super().__init__("\n".join(lines) + hint)
 

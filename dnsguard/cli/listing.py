@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from dnsguard.cli.errors import CommandError
 from dnsguard.cli.server import Object, Server, ServerError, UnreachableError, object_path
 from dnsguard.resources import Kind
 
@@ -76,7 +75,7 @@ class Following:
                     self._take(event)
             except ServerError as error:
                 if error.status != HTTPStatus.GONE:
-                    raise CommandError(str(error)) from None
+                    raise
                 self._version = ""
             except UnreachableError as error:
                 if not pause:

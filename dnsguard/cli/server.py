@@ -10,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from dnsguard.cli.access import Access, access_of
-from dnsguard.cli.errors import FORBIDDEN, UNREACHABLE, CommandError, UsageError
+from dnsguard.cli.errors import BAD_INPUT, FORBIDDEN, REFUSED, UNREACHABLE, CommandError, UsageError
 from dnsguard.cli.transport import Address, BadAddress, NoAnswer, Reply, Transport
 from dnsguard.locations import CA_FILE
 from dnsguard.resources import Cause, Kind
@@ -18,6 +18,13 @@ from dnsguard.resources import Cause, Kind
 Object = dict[str, Any]
 
 TIMEOUT = 30.0
+
+_EXIT_CODES: Mapping[int, int] = {
+    HTTPStatus.BAD_REQUEST: BAD_INPUT,
+    HTTPStatus.UNPROCESSABLE_ENTITY: BAD_INPUT,
+    HTTPStatus.UNAUTHORIZED: FORBIDDEN,
+    HTTPStatus.FORBIDDEN: FORBIDDEN,
+}
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
@@ -28,8 +35,7 @@ class ServerError(CommandError):
         self.status = status
         self.causes = causes
         """What is wrong with the object, field by field; empty where it is something else."""
-        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            self.exit_code = FORBIDDEN
+        self.exit_code = _EXIT_CODES.get(status, REFUSED)
         super().__init__(message)
 
     def said_of(self, subject: str) -> str:

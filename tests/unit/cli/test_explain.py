@@ -75,12 +75,12 @@ def test_everything_that_can_be_said_is_sent(run: Run) -> None:
 def test_the_exit_code_tells_of_a_denial_where_it_is_asked_to(run: Run) -> None:
     assert run("explain", "shop/web", "example.org:443")[0] == 0
     assert run("explain", "shop/web", "example.org:443", "--exit-code")[0] == UNWANTED
-    assert run("explain", "nobody", "example.org:443", "--exit-code")[0] == 1
+    assert run("explain", "nobody", "example.org:443", "--exit-code")[0] == 2
 
 
 @pytest.mark.usefixtures("api")
 def test_what_the_server_does_not_understand_is_said(run: Run) -> None:
     code, out, err = run("explain", "nobody", "example.org:443")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert "there is no endpoint nobody" in err
     assert run("explain", "shop/web", "example.org:0")[0] == 2

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from dnsguard.cli.output import as_text
-from dnsguard.cli.server import Server
+from dnsguard.cli.server import Server, ServerError
 from dnsguard.cli.table import aligned
 from dnsguard.resources.columns import age
 from tests.unit.cli.conftest import Api, Run
@@ -179,6 +179,14 @@ def test_a_watch_that_fell_behind_compares(run: Run, monkeypatch: pytest.MonkeyP
         "what is as it was is not shown again"
     )
     assert "broken" in err
+
+
+def test_a_watch_that_may_not_go_on_ends_as_what_may_not_begin(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def revoked(*_: object) -> Iterator[dict[str, object]]:
+        raise ServerError(401, "the token is not known here")
+
+    monkeypatch.setattr(Server, "watch", revoked)
+    assert run("get", "tiers", "-w")[::2] == (5, "dnsguard get: the token is not known here\n")
 
 
 def listing(name: str, version: str) -> bytes:

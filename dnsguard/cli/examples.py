@@ -106,7 +106,7 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dnsguard token revoke ci", "ends it at once"),
     ),
     "kubeconfig": _rows(
-        ("dnsguard kubeconfig --output ~/.kube/config", "kubectl as this machine's administrator"),
+        ("dnsguard kubeconfig --into ~/.kube/config", "kubectl as this machine's administrator"),
         ("dnsguard kubeconfig --server https://guard.example.org:8053 --token-file ci.token > ci.yaml", "as another"),
         ("dnsguard kubeconfig --client-certificate ann.pem --client-key ann.key --user ann", "with a certificate"),
     ),

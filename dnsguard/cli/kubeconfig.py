@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--user", metavar="NAME", default=NAME, help=f"name of the user's entry; default: {NAME}")
     parser.add_argument("--context", metavar="NAME", default=NAME, help=f"of context and cluster; default: {NAME}")
     parser.add_argument(
-        "--output", metavar="FILE", help="merge it into a kubeconfig, which is made if it is not there, mode 0600"
+        "--into", metavar="FILE", help="merge it into a kubeconfig, which is made if it is not there, mode 0600"
     )
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
@@ -37,10 +37,10 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError(f"--server {access.url}: kubectl sends tokens over TLS only: name one with https://")
     url = access.url if access.is_given else _own_url(arguments, access)
     made = kubeconfig(access, url, arguments.context, arguments.user)
-    if not arguments.output:
+    if not arguments.into:
         print(as_text(made, "yaml"))
         return 0
-    path = Path(arguments.output).expanduser()
+    path = Path(arguments.into).expanduser()
     _write(path, merged(_read(path), made))
     print(f"context {arguments.context} written to {path}: kubectl --kubeconfig {path} get networkpolicies -A")
     return 0
@@ -110,15 +110,17 @@ def _read(path: Path) -> Config:
     """What the file holds; nothing where there is none. Raises UsageError."""
     import yaml  # takes time, and who writes to no file needs it only to print
 
+    if path.exists() and not path.is_file():  # what replaces a device would be no device any more
+        raise UsageError(f"--into {path}: is no file; without --into it goes to standard output")
     try:
         found = yaml.safe_load(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or "is no YAML"
-        raise UsageError(f"--output {path}: {reason}; nothing was written") from None
+        raise UsageError(f"--into {path}: {reason}; nothing was written") from None
     if found is not None and not _is_kubeconfig(found):
-        raise UsageError(f"--output {path}: is no kubeconfig; nothing was written")
+        raise UsageError(f"--into {path}: is no kubeconfig; nothing was written")
     return found or {}
 
 
@@ -137,4 +139,4 @@ def _write(path: Path, config: Config) -> None:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(target, [f"{as_text(config, 'yaml')}\n".encode()])
     except OSError as error:
-        raise CommandError(f"--output {path}: {error.strerror}") from None
+        raise CommandError(f"--into {path}: {error.strerror}") from None

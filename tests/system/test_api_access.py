@@ -247,7 +247,7 @@ def test_many_who_begin_and_say_nothing_keep_nobody_out(running: Running) -> Non
 def test_kubectl_with_what_dnsguard_writes(running: Running, tmp_path: Path) -> None:
     where = ("--state-dir", running.state, "--server", URL)
     config = tmp_path / "config"
-    code, out, err = running.dnsguard("kubeconfig", *where, "--output", config)
+    code, out, err = running.dnsguard("kubeconfig", *where, "--into", config)
     assert (code, err) == (0, ""), out
     assert (
         running.kubectl(config, "get", "tiers", "-o", "name")[1].splitlines()[-1].startswith("tier.projectcalico.org/")
@@ -260,7 +260,7 @@ def test_kubectl_with_what_dnsguard_writes(running: Running, tmp_path: Path) -> 
     assert running.kubectl(config, "delete", "-f", str(manifest))[0] == 0
     master = running.clients.sign("DNS:ann", subject="/O=system:masters/CN=ann")
     files = ("--client-certificate", master.file, "--client-key", master.key)
-    assert running.dnsguard("kubeconfig", *where, *files, "--user", "ann", "--output", config)[0] == 0
+    assert running.dnsguard("kubeconfig", *where, *files, "--user", "ann", "--into", config)[0] == 0
     assert running.kubectl(config, "get", "tiers")[0] == 0
     assert running.kubectl(config, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}") == (0, "ann")
 

@@ -39,7 +39,7 @@ def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]
 def client(controller: Controller) -> DynamicClient:
     file = controller.directory / "kubeconfig"
     words: list[str | Path] = ["--state-dir", controller.directory / "state", "--server", "https://127.0.0.1:18053"]
-    subprocess.run([PROGRAM, "kubeconfig", *words, "--output", file], check=True, capture_output=True)
+    subprocess.run([PROGRAM, "kubeconfig", *words, "--into", file], check=True, capture_output=True)
     return DynamicClient(config.new_client_from_config(str(file)))
 
 

@@ -87,7 +87,7 @@ class Kubectl:
             "--server",
             "https://127.0.0.1:18053",
         ]
-        subprocess.run([PROGRAM, *words, "--output", config], check=True, capture_output=True)
+        subprocess.run([PROGRAM, *words, "--into", config], check=True, capture_output=True)
         assert stat.S_IMODE(config.stat().st_mode) == 0o600
         self.environment = {**os.environ, "HOME": str(folder), "KUBECONFIG": str(config)}
 

@@ -1,5 +1,6 @@
 """`dnsguard kubeconfig`: what is in it, and what it leaves alone."""
 
+import os
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_a_client_certificate_takes_the_place_of_the_token(run: Run, write: Writ
 @pytest.mark.usefixtures("state")
 def test_into_a_file_with_others_it_changes_its_own_entries_only(run: Run, tmp_path: Path) -> None:
     path, link = tmp_path / "kube/config", tmp_path / "link"
-    assert run("kubeconfig", "--output", str(path), "--server", URL)[0] == 0
+    assert run("kubeconfig", "--into", str(path), "--server", URL)[0] == 0
     assert path.stat().st_mode & 0o777 == 0o600
     config = yaml.safe_load(path.read_text())
     other = {"name": "other", "cluster": {"server": "https://192.0.2.1"}}
@@ -62,7 +63,7 @@ def test_into_a_file_with_others_it_changes_its_own_entries_only(run: Run, tmp_p
     config |= {"current-context": "other", "preferences": {"colors": True}}
     path.write_text(yaml.safe_dump(config))
     link.symlink_to(path)
-    code, out, _ = run("kubeconfig", "--output", str(link), "--server", f"{URL}1")
+    code, out, _ = run("kubeconfig", "--into", str(link), "--server", f"{URL}1")
     assert (code, out.split(":")[0]) == (0, f"context dnsguard written to {link}")
     assert link.is_symlink()
     merged = yaml.safe_load(path.read_text())
@@ -75,9 +76,18 @@ def test_into_a_file_with_others_it_changes_its_own_entries_only(run: Run, tmp_p
 @pytest.mark.usefixtures("state")
 def test_what_is_no_kubeconfig_is_left_as_it_is(run: Run, write: Write, text: str) -> None:
     path = write("config", text)
-    code, _, err = run("kubeconfig", "--output", path)
+    code, _, err = run("kubeconfig", "--into", path)
     assert (code, Path(path).read_text()) == (2, text)
     assert "nothing was written" in err
+
+
+@pytest.mark.usefixtures("state")
+def test_nothing_takes_the_place_of_what_is_no_file(run: Run, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code, _, err = run("kubeconfig", "--into", str(pipe), "--server", URL)
+    assert (code, pipe.is_fifo()) == (2, True)
+    assert "is no file; without --into it goes to standard output" in err
 
 
 @pytest.mark.usefixtures("state")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dnsguard.cli.archive import Index, entry_of, read_archive, write_archive
-from dnsguard.cli.errors import CommandError
+from dnsguard.cli.errors import CommandError, UsageError
 from dnsguard.cli.statefiles import SECRETS, add_state_flag, state_dir
 from dnsguard.locations import STORE_FILE
 
@@ -37,7 +37,9 @@ def main(argv: Sequence[str]) -> int:
     add_state_flag(parser)
     arguments = parser.parse_args(argv)
     state = state_dir(arguments)
-    target = None if arguments.file == "-" else Path(arguments.file)
+    target = None if arguments.file == "-" else Path(arguments.file).resolve()  # a link stays one
+    if target is not None and target.exists() and not target.is_file():  # nothing takes the place of a device
+        raise UsageError(f"{arguments.file}: is no file; - writes to standard output")
     try:
         index = _back_up(state, target, with_secrets=arguments.with_secrets)
     except OSError as error:
@@ -58,7 +60,7 @@ def _back_up(state: Path, target: Path | None, *, with_secrets: bool) -> Index:
     from dnsguard.store.snapshot import take_snapshot
 
     store = state / STORE_FILE
-    where = state if target is None else target.absolute().parent
+    where = state if target is None else target.parent
     with tempfile.TemporaryDirectory(prefix=".dnsguard-backup-", dir=where) as made:
         folder = Path(made)
         large = store.exists() and store.stat().st_size >= LARGE

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -255,3 +256,21 @@ def test_where_nothing_is_there_that_is_said(tmp_path: Path, capsys: pytest.Capt
     assert "there is no store at" in capsys.readouterr().err
     assert run("restore", tmp_path / "nowhere", tmp_path / "state") == 1
     assert "nowhere: No such file or directory; nothing was restored" in capsys.readouterr().err
+
+
+def test_nothing_takes_the_place_of_what_is_no_file(
+    state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert run("backup", pipe, state) == 2
+    assert "is no file; - writes to standard output" in capsys.readouterr().err
+    assert pipe.is_fifo()
+
+
+def test_a_link_to_a_backup_stays_one(state: Path, tmp_path: Path) -> None:
+    newest = tmp_path / "newest.tar"
+    newest.symlink_to(tmp_path / "monday.tar")
+    assert run("backup", newest, state) == 0
+    assert newest.is_symlink()
+    assert tarfile.is_tarfile(tmp_path / "monday.tar")

@@ -59,6 +59,7 @@ class _Editing:
         live = self._live()
         original = as_text(_shown(live), "yaml") + "\n"
         text = original
+        shown = ""
         reasons: tuple[str, ...] = ()
         handle, place = tempfile.mkstemp(prefix=f"{self._name}-", suffix=".yaml")
         os.close(handle)
@@ -66,9 +67,10 @@ class _Editing:
         keep = False
         try:
             while True:
-                file.write_text(_with_reasons(text, reasons), encoding="utf-8")
+                shown = _with_reasons(text, reasons)
+                file.write_text(shown, encoding="utf-8")
                 _edit(file)
-                before, text = text, _without_comments(file.read_text(encoding="utf-8"))
+                before, text = text, _typed(file)
                 if not text.strip() or text == original or (reasons and text == before):
                     keep = bool(reasons and text.strip() and text != original)
                     return self._unchanged(file, keep=keep)
@@ -76,8 +78,10 @@ class _Editing:
                 if not reasons:
                     print(f"{self._kind.called(self._name)} edited")
                     return 0
+        except _GaveUp:
+            raise
         except BaseException:
-            keep = text != original
+            keep = text != original or (file.exists() and file.read_bytes() != shown.encode())
             if keep:
                 print(f"dnsguard edit: what was typed is in {file}", file=sys.stderr)
             raise
@@ -138,7 +142,7 @@ class _Editing:
 
 
 class _GaveUp(CommandError):
-    """Nothing was changed."""
+    """Nothing was changed; it says where the text is."""
 
 
 def _shown(live: Object) -> Object:
@@ -161,6 +165,16 @@ def _read(text: str) -> tuple[dict[str, Any], tuple[str, ...]]:
 def _with_reasons(text: str, reasons: Sequence[str]) -> str:
     said = "".join(f"# {line}\n" for reason in reasons for line in reason.splitlines())
     return f"{_HEAD}#\n{said}#\n{text}" if said else f"{_HEAD}{text}"
+
+
+def _typed(file: Path) -> str:
+    """Raises CommandError."""
+    try:
+        return _without_comments(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise CommandError(f"{file}: is no text in UTF-8; nothing was sent") from None
+    except OSError as error:
+        raise CommandError(f"{file}: cannot be read: {error.strerror}; nothing was sent") from None
 
 
 def _without_comments(text: str) -> str:

@@ -101,7 +101,7 @@ def test_who_gives_up_keeps_the_text(run: Run, editor: Callable[..., Path], tmp_
     code, _, err = run("edit", *IN)
     (kept,) = left(tmp_path)
     assert code == 1
-    assert f"given up; what was typed is in {kept}" in err
+    assert err.startswith(f"dnsguard edit: given up; what was typed is in {kept}")
     assert "192.0.2.0/33" in kept.read_text()
 
 
@@ -165,6 +165,22 @@ def test_editors_that_fail(run: Run, monkeypatch: pytest.MonkeyPatch, editor_lin
     code, out, err = run("edit", *IN)
     assert (code, out) == (1, "")
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("last_words", "said"), [("sys.exit(1)", "ended with 1"), ("file.write_bytes(b'\\xff')", "is no text in UTF-8")]
+)
+def test_what_an_editor_ended_badly_on_is_kept(
+    run: Run, editor: Callable[..., Path], tmp_path: Path, last_words: str, said: str
+) -> None:
+    editor(("192.0.2.0/24", "198.51.100.0/24"))
+    script = tmp_path / "editor.py"
+    script.write_text(f"{script.read_text()}{last_words}\n")
+    code, out, err = run("edit", *IN)
+    (kept,) = left(tmp_path)
+    assert (code, out, said in err) == (1, "", True)
+    assert f"what was typed is in {kept}" in err
+    assert held(run)["nets"] == ["192.0.2.0/24"]
 
 
 def test_another_name_is_another_object(run: Run, editor: Callable[..., Path]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.errors import CommandError, UsageError
-from dnsguard.cli.output import add_output_flag, as_text
+from dnsguard.cli.names import is_missing, meant_instead
+from dnsguard.cli.output import add_output_flag, as_text, without_owners
 from dnsguard.cli.server import Object, Server, ServerError, object_path
 from dnsguard.cli.table import aligned
 from dnsguard.resources import kind_named
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
             case "list":
                 _list(server, arguments.output)
             case _:
-                _revoke(server, arguments.names)
+                return _revoke(server, arguments.names)
     return 0
 
 
@@ -81,7 +82,7 @@ def _create(server: Server, arguments: argparse.Namespace) -> None:
         except CommandError as error:
             _undo(server, name, error)
             raise
-    print(as_text(made, arguments.output) if arguments.output else made["status"]["token"])
+    print(as_text(without_owners(made), arguments.output) if arguments.output else made["status"]["token"])
     print(_told(name, role, namespace, expires), file=sys.stderr)
 
 
@@ -149,7 +150,7 @@ def _told(name: str, role: str | None, namespace: str, expires: str | None) -> s
 def _list(server: Server, output: str | None) -> None:
     found = server.get(object_path(_TOKENS, ""))
     if output:
-        print(as_text(found, output))
+        print(as_text({**found, "items": [without_owners(each) for each in found["items"]]}, output))
         return
     if not found["items"]:
         print("no tokens: `dnsguard token create NAME` makes one", file=sys.stderr)
@@ -190,20 +191,33 @@ def _roles(bindings: Iterable[Object], holders: set[tuple[str, str]]) -> list[st
     return found
 
 
-def _revoke(server: Server, names: Sequence[str]) -> None:
-    """Bindings that were made with the token go, too: whoever gets one of that name must not find them."""
+def _revoke(server: Server, names: Sequence[str]) -> int:
+    """The exit code. A token that cannot be revoked does not keep back the others."""
+    code = 0
     for name in names:
-        server.delete(object_path(_TOKENS, "", name))
-        print(f"{_TOKENS.called(name)} revoked")
-        for kind in (_EVERYWHERE, _WITHIN):
-            try:
-                bindings = server.get(object_path(kind, ""))["items"]
-                for each in bindings:
-                    metadata = each["metadata"]
-                    if metadata["name"].startswith(_prefix(name)):
-                        server.delete(object_path(kind, metadata.get("namespace", ""), metadata["name"]))
-                        print(f"{kind.called(metadata['name'])} deleted")
-            except ServerError as error:
-                if error.status != HTTPStatus.FORBIDDEN:
-                    raise
-                print(f"warning: bindings of {name} may be left: {error}", file=sys.stderr)
+        try:
+            server.delete(object_path(_TOKENS, "", name))
+        except ServerError as error:
+            meant = meant_instead(server, _TOKENS, "", name) if is_missing(error) else ""
+            print(f"dnsguard token: {error.said_of(_TOKENS.called(name))}{meant}", file=sys.stderr)
+            code = error.exit_code
+        else:
+            print(f"{_TOKENS.called(name)} revoked")
+            _unbind(server, name)
+    return code
+
+
+def _unbind(server: Server, name: str) -> None:
+    """Bindings that were made with a token go with it: whoever gets one of that name must not find them."""
+    for kind in (_EVERYWHERE, _WITHIN):
+        try:
+            for each in server.get(object_path(kind, ""))["items"]:
+                metadata = each["metadata"]
+                users = [subject["name"] for subject in each.get("subjects") or () if subject["kind"] == "User"]
+                if metadata["name"].startswith(_prefix(name)) and users == [name]:
+                    server.delete(object_path(kind, metadata.get("namespace", ""), metadata["name"]))
+                    print(f"{kind.called(metadata['name'])} deleted")
+        except ServerError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            print(f"warning: bindings of {name} may be left: {error}", file=sys.stderr)

@@ -48,7 +48,11 @@ def test_everywhere_by_groups_and_without_an_end(run: Run) -> None:
     lines = [line.split() for line in run("token", "list")[1].splitlines()]
     assert lines[1] == ["ann", "never", "a,b", "view"]
     assert lines[2][0::2] == ["bob", "-"]
-    assert len(json.loads(run("token", "list", "-o", "json")[1])["items"]) == 2
+    items = json.loads(run("token", "list", "-o", "json")[1])["items"]
+    assert [(each["metadata"]["name"], "managedFields" in each["metadata"]) for each in items] == [
+        ("ann", False),
+        ("bob", False),
+    ]
     assert run("token", "revoke", "ann", "bob")[0] == 0
     assert "no tokens" in run("token", "list")[2]
 
@@ -78,7 +82,25 @@ def test_a_name_that_is_taken(run: Run) -> None:
     assert run("token", "create", "ci")[0] == 0
     code, out, err = run("token", "create", "ci")
     assert (code, out, "exists already" in err) == (1, "", True)
-    assert run("token", "revoke", "nobody")[0] == 1
+
+
+def test_whose_name_begins_alike_keeps_the_roles(run: Run) -> None:
+    for name in ("ann", "ann:ci"):
+        run("token", "create", name, "--role", "view")
+    assert run("token", "revoke", "ann")[0] == 0
+    assert run("token", "list")[1].splitlines()[1].split()[0::3] == ["ann:ci", "view"]
+
+
+def test_a_token_that_is_not_there_keeps_back_no_other(run: Run) -> None:
+    for name in ("ann", "bob"):
+        run("token", "create", name, "--role", "view")
+    code, out, err = run("token", "revoke", "an", "bob", "ann")
+    assert (code, err) == (1, "dnsguard token: accesstokens.dnsguard.io/an does not exist; did you mean ann?\n")
+    assert [line.split()[0] for line in out.splitlines() if line.endswith("revoked")] == [
+        "accesstoken.dnsguard.io/bob",
+        "accesstoken.dnsguard.io/ann",
+    ]
+    assert "no tokens" in run("token", "list")[2]
 
 
 @pytest.mark.parametrize(

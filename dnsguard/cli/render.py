@@ -9,7 +9,7 @@ from dnsguard.calc.compile import compile_policy
 from dnsguard.calc.compiled import Compiled
 from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.errors import UsageError
-from dnsguard.cli.files import read_files
+from dnsguard.cli.files import add_file_flags, read_files
 from dnsguard.cli.server import Server, object_path
 from dnsguard.controller.node import foundation_settings, interface_addresses, plan_settings
 from dnsguard.controller.plugs import plugged
@@ -28,10 +28,7 @@ def main(argv: Sequence[str]) -> int:
         allow_abbrev=False,
         description="Show the nftables rules that files make on this node, or those of a server's objects.",
     )
-    parser.add_argument(
-        "-f", "--filename", action="append", metavar="FILE", help="file, directory or -; may be repeated"
-    )
-    parser.add_argument("-n", "--namespace", help="for objects that name no namespace (default: default)")
+    add_file_flags(parser, required=False)
     parser.add_argument(
         "--at-boot",
         action="store_true",

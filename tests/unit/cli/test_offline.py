@@ -66,6 +66,12 @@ def test_render_says_where_no_policy_applies(run: Run, write: Write) -> None:
     assert err == "warning: no endpoint among these objects is on node other: no policy applies here\n"
 
 
+def test_render_takes_several_files(run: Run, write: Write) -> None:
+    both = run("render", "-f", write("tier.yaml", TIER), write("policy.yaml", POLICY), "--node-name", "n")
+    assert both == run("render", "-f", write("all.yaml", TIER + "---\n" + POLICY), "--node-name", "n")
+    assert both[0] == 0
+
+
 def test_render_takes_settings(run: Run, write: Write, tmp_path: Path) -> None:
     config = write("config.yaml", "table: guarded\nworkload_interfaces: [veth]\n")
     out = run("render", "-f", write("tier.yaml", TIER), "--config", config, "--state-dir", str(tmp_path))[1]

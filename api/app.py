@@ -73,9 +73,10 @@ def create_app(services: Services) -> FastAPI:
         ScrapeRoute(services.metrics, traffic).router(),
     ]
     kinds = KindRoutes(services.store, objects, streams, services.statuses, access, services.now)
-    routers = [*described, CatalogueRoutes(services.version, described).router(), kinds.router()]
+    app.router.routes += kinds.routes()  # first: most requests are for them
+    routers = [*described, CatalogueRoutes(services.version, described).router()]
     for router in routers:
-        app.include_router(router)  # the first route that suits is taken, and those of kinds suit much
+        app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
     _add_health(app, services)
     app.add_exception_handler(DnsguardError, _refused)

@@ -1,14 +1,14 @@
 """The routes that serve every registered kind, at the paths of Kubernetes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from api.answers import answer, media_type
 from api.auditing import audit_note
@@ -18,6 +18,7 @@ from api.authorization.sessions import held_while
 from api.description.discovery import API_VERSIONS, root_of
 from api.failures import Failure, details_of, failure_of
 from api.gate import caller_of
+from api.methods import MethodsRoute
 from api.queries import is_true
 from api.reading.listing import Lists
 from api.reading.representation import representation
@@ -70,19 +71,14 @@ class KindRoutes:
         self._now = now
         self._lists = Lists(store, statuses, now)
 
-    def router(self) -> APIRouter:
+    def routes(self) -> Iterator[Route]:
         """The routes of all groups. They are described by the OpenAPI documents of the kinds, not by FastAPI."""
-        router = APIRouter(include_in_schema=False)
+        collection = {"GET": self.list_or_watch, "POST": self.create, "DELETE": self.delete_collection}
+        one = {"GET": self.get, "PUT": self.replace, "PATCH": self.patch, "DELETE": self.delete}
         for root in map(root_of, API_VERSIONS):
-            for collection in (f"{root}/namespaces/{{namespace}}/{{plural}}", f"{root}/{{plural}}"):
-                router.add_api_route(collection, self.list_or_watch, methods=["GET"])
-                router.add_api_route(collection, self.create, methods=["POST"])
-                router.add_api_route(collection, self.delete_collection, methods=["DELETE"])
-                router.add_api_route(f"{collection}/{{name}}", self.get, methods=["GET"])
-                router.add_api_route(f"{collection}/{{name}}", self.replace, methods=["PUT"])
-                router.add_api_route(f"{collection}/{{name}}", self.patch, methods=["PATCH"])
-                router.add_api_route(f"{collection}/{{name}}", self.delete, methods=["DELETE"])
-        return router
+            for path in (f"{root}/namespaces/{{namespace}}/{{plural}}", f"{root}/{{plural}}"):
+                yield MethodsRoute(path, collection)
+                yield MethodsRoute(f"{path}/{{name}}", one)
 
     async def get(self, request: Request) -> Response:
         """One object."""

@@ -109,7 +109,8 @@ def _owners(current: Object) -> Owners:
 
 def _stated(managed_fields: Any, value: Object) -> Owners:
     """What a client says of owners, as far as the fields are there."""
-    return within(owners_of(managed_fields) or {}, all_fields(value))
+    owners = owners_of(managed_fields)
+    return within(owners, all_fields(value)) if owners else {}
 
 
 def _owned(value: Object, owners: Owners) -> Object:

@@ -40,9 +40,14 @@ _Dumper.add_representer(str, _represent_string)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
-def as_json(value: Any) -> bytes:
+def as_text(value: Any) -> str:
     """Compact JSON, ASCII only: any string survives."""
-    return _ENCODER.encode(value).encode("ascii")
+    return _ENCODER.encode(value)
+
+
+def as_json(value: Any) -> bytes:
+    """The same as bytes."""
+    return as_text(value).encode("ascii")
 
 
 def as_yaml(value: Any) -> bytes:

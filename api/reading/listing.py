@@ -8,14 +8,15 @@ from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
-from api.answers import JSON, as_json, as_yaml
+from api.answers import JSON, as_json, as_text, as_yaml
 from api.reading.handfuls import MOST, chosen_of, in_handfuls
 from api.reading.paging import Asked, Place, asked, expired, token_of, too_new
 from api.reading.representation import Representation
 from api.reading.selection import Selection
-from api.reading.statuses import Statuses, shown_record
+from api.reading.statuses import Statuses, shown_record, with_status
 from api.reading.tables import Shown
 from api.writing.objects import Target
+from dnsguard.store.encoding import with_revision
 from dnsguard.store.interface import Compacted, Key, Object, Page, Record, Store
 
 
@@ -107,7 +108,20 @@ class Lists:
         """A list as JSON, piece by piece."""
         yield as_json(shown.head(metadata))[:-1] + f',"{shown.items_field}":['.encode()
         for number, handful in enumerate(handfuls):
-            items = [shown.item(shown_record(self._statuses, record)) for record in handful]
-            yield (b"," if number else b"") + as_json(items)[1:-1]
+            if shown.is_whole:
+                items = ",".join([_text(self._statuses, record) for record in handful])
+            else:
+                items = as_text([shown.item(shown_record(self._statuses, record)) for record in handful])[1:-1]
+            yield f"{',' if number else ''}{items}".encode("ascii")
             await asyncio.sleep(0)
         yield b"]}"
+
+
+def _text(statuses: Statuses, record: Record) -> str:
+    """A stored object as readers see it, as JSON: only its status is written anew."""
+    value = record.value()
+    status = statuses.of(record.key, value)
+    if "status" in value:
+        return as_text(with_status(value, status))
+    text = with_revision(record.text, record.revision)
+    return text if status is None else f'{text[:-1]},"status":{as_text(status)}}}'

@@ -34,6 +34,11 @@ class Shown:
             case Form.TABLE:
                 return self._row(value)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether objects are shown as they are."""
+        return self._how.form is Form.WHOLE
+
     def head(self, metadata: Object) -> Object:
         """A list without its items, which come last, under ``items_field``."""
         match self._how.form:

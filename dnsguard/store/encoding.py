@@ -23,3 +23,10 @@ def decoded(text: str, revision: int) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(text)
     value["metadata"]["resourceVersion"] = str(revision)
     return value
+
+
+def with_revision(text: str, revision: int) -> str:
+    """The same as JSON, put together from the stored text."""
+    head, name, rest = text.partition('"metadata":{')  # the first one: no kind has such a mapping before its own
+    separator = "" if rest.startswith("}") else ","
+    return f'{head}{name}"resourceVersion":"{revision}"{separator}{rest}'

@@ -112,6 +112,13 @@ def test_a_conflict_names_each_owner_and_field() -> None:
     assert (fields(forced, "one"), fields(forced, "two"), fields(forced, "three")) == ({"spec.c"}, set(), {"spec.a"})
 
 
+def test_conflicts_come_by_the_names_of_managers_whatever_they_do() -> None:
+    world = apply(update((EMPTY, {}), {"a": 1}, "alice"), {"b": 1}, "bob")
+    after = thing({"a": 2, "b": 2})
+    found = applied(world[1], world[0], after, after, "carol", NOW).conflicts
+    assert [(each.manager.name, each.manager.operation) for each in found] == [("alice", UPDATE), ("bob", APPLY)]
+
+
 def test_one_name_that_updates_and_applies_is_two() -> None:
     world = made({"a": 1}, "kubectl")
     with pytest.raises(AssertionError, match="Conflict"):

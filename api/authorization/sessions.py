@@ -15,6 +15,9 @@ from api.gate import caller_of
 from api.services import Caller
 from dnsguard.access.grants import MASTERS
 
+LOOK_SECONDS = 30.0
+"""After so long it is looked again whether a token has ended: the clock may have been set meanwhile."""
+
 Standing = Callable[[], bool]
 """Whether a request that was let in would be let in now."""
 
@@ -68,7 +71,7 @@ class Sessions:
                 try:
                     await asyncio.wait(
                         {coming, moved},
-                        timeout=None if left == float("inf") else left,
+                        timeout=None if left == float("inf") else min(left, LOOK_SECONDS),
                         return_when=asyncio.FIRST_COMPLETED,
                     )
                 finally:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from api.authorization import sessions
 from api.authorization.access import Access
 from api.authorization.sessions import Sessions, held_while
 from api.failures import Failure
@@ -118,6 +119,23 @@ async def test_it_ends_when_its_token_does() -> None:
     await followed.begun.wait()
     assert not serving.done()
     now[0] = NOW + timedelta(seconds=1)
+    await asyncio.wait_for(serving, 10)
+    assert followed.was_ended
+    following.cancel()
+
+
+async def test_it_ends_when_the_clock_is_set_beyond_the_end_of_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "LOOK_SECONDS", 0.05)
+    store = MemoryStore()
+    now = [NOW]
+    access = Access(store, lambda: now[0])
+    following = asyncio.create_task(access.follow())
+    await access.loaded()
+    caller = await made(store, access, expires=(NOW + timedelta(days=30)).isoformat())
+    followed = Followed(access, lambda: access.is_good(caller))
+    serving = asyncio.create_task(followed.serve(caller))
+    await followed.begun.wait()
+    now[0] = NOW + timedelta(days=31)
     await asyncio.wait_for(serving, 10)
     assert followed.was_ended
     following.cancel()

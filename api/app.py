@@ -113,13 +113,13 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, DnsguardError)  # noqa: S101 - by registration
     failure = failure_of(error)
     if failure.code == 500:
-        log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
+        log.error("%s %s: %s", request.method, request.scope["path"], error, exc_info=error)
     return _failed(request, failure)
 
 
 async def _not_served(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - by registration
-    message = f"{request.method} {request.url.path[:200]}: {error.detail}"
+    message = f"{request.method} {request.scope['path'][:200]}: {error.detail}"
     reason = REASONS.get(error.status_code, "BadRequest")
     headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else {}
     return _failed(request, Failure(error.status_code, reason, message, headers=headers))

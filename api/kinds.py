@@ -263,10 +263,11 @@ _SUCCESS = {"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Suc
 def _target(request: Request) -> Target:
     """What the path names. Raises Failure 404 for a kind that is not served there."""
     parameters = request.path_params
-    _, root, group, *_ = request.url.path.split("/")
+    path = request.scope["path"]  # not request.url, of which the header Host is a part
+    _, root, group, *_ = path.split("/")
     kind = kind_at(group if root == "apis" else "", parameters["plural"])
     if kind is None or ("namespace" in parameters and not kind.namespaced):
-        raise Failure(404, "NotFound", f"there is nothing at {request.url.path[:200]}; GET /apis lists what there is")
+        raise Failure(404, "NotFound", f"there is nothing at {path[:200]}; GET /apis lists what there is")
     namespace, name = parameters.get("namespace", ""), parameters.get("name", "")
     if name and kind.namespaced and not namespace:
         raise Failure(404, "NotFound", f"name the namespace: …/namespaces/NAMESPACE/{kind.plural}/{name}")

@@ -78,6 +78,7 @@ class ApiServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=cast("type[asyncio.Protocol]", door),  # is only called
+                ws="none",  # where such a library happens to be installed, it would take connections out of our hands
                 log_config=None,
                 access_log=False,
                 lifespan="off",

@@ -4,6 +4,6 @@
 
     listener ─► Door ─► (TLS) ─► Conversation ─► uvicorn ─► api.gate
                  │        │           └ peer, limits of time
-                 │        └ Contexts ─► certificates
+                 │        └ Contexts ─► certificates; Vouching: is a client's still good
                  └ Crowd: how many, and how many strangers
 """

@@ -4,6 +4,7 @@ uvicorn by itself limits only how long a connection may be idle: one octet ends 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -16,6 +17,9 @@ from dnsguard.controller.serving.crowd import Admission
 
 HEAD_SECONDS = 10.0
 """From the first octet of a request, or of the connection, to the end of its headers."""
+
+LOOK_SECONDS = 10.0
+"""After so long it is looked again whether the client's certificate is good."""
 
 REST_SECONDS = 5.0
 """For the rest of a body that nobody reads any more, because the request was answered before."""
@@ -41,6 +45,19 @@ class Conversation(H11Protocol):
         """What came before we knew the transport: TLS hands over a request that came with the end of its handshake."""
         self._is_lost = False
         self._debt: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
+
+    def lasts_while(self, is_good: Callable[[], bool]) -> None:
+        """End the connection, and what is followed over it, once its client's certificate would not be taken any more:
+        who has another one connects again."""
+
+        def look() -> None:
+            if is_good():
+                self._looking = self.loop.call_later(LOOK_SECONDS, look)
+            else:
+                self.transport.abort()
+
+        self._looking = self.loop.call_later(LOOK_SECONDS, look)
 
     def known(self) -> None:
         """See ``Connection``."""
@@ -58,6 +75,8 @@ class Conversation(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._settled()
+        if self._looking is not None:
+            self._looking.cancel()
         if self._place is not None:
             self._place.left()
         self._is_lost = True

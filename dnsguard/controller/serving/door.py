@@ -15,6 +15,7 @@ from api.services import Caller
 from dnsguard.controller.serving.conversation import Conversation
 from dnsguard.controller.serving.crowd import Admission, Crowd
 from dnsguard.controller.serving.peers import certified_peer, local_peer
+from dnsguard.controller.serving.vouching import Vouching
 
 # What asyncio reads of a connection over TLS at once. It keeps a buffer of that size for each, 256 KB by itself: a
 # thousand watches, of which nothing is read, took 250 MB. A record is no larger than this (RFC 8446 § 5.1).
@@ -65,12 +66,15 @@ class Door(asyncio.Protocol):
             self._begin(transport, self._conversation(None, place))
         else:
             transport.pause_reading()
-            shaking = self._shake_hands(transport, place, self._contexts())
+            shaking = self._shake_hands(transport, place, self._contexts)
             self._shaking = asyncio.get_running_loop().create_task(shaking, name="API handshake")
             self._state.tasks.add(self._shaking)
             self._shaking.add_done_callback(self._state.tasks.discard)
 
-    async def _shake_hands(self, transport: asyncio.Transport, place: Admission, context: ssl.SSLContext) -> None:
+    async def _shake_hands(
+        self, transport: asyncio.Transport, place: Admission, contexts: Callable[[], ssl.SSLContext]
+    ) -> None:
+        context = contexts()
         conversation = self._conversation(None, place)
         try:
             secured = await asyncio.get_running_loop().start_tls(
@@ -87,7 +91,10 @@ class Door(asyncio.Protocol):
             transport.abort()
             place.left()
             return
-        conversation.peer = certified_peer(secured.get_extra_info("peercert"))
+        certificate = secured.get_extra_info("peercert")
+        conversation.peer = certified_peer(certificate)
+        if certificate:
+            conversation.lasts_while(Vouching(certificate, contexts, context))
         conversation.connection_made(secured)
 
     def _conversation(self, peer: Caller | None, place: Admission | None) -> Conversation:

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from dnsguard.controller.serving import conversation, door
 from dnsguard.controller.serving.certificates import OwnCertificate
 from dnsguard.controller.serving.contexts import Contexts
 from dnsguard.controller.serving.crowd import Crowd
+from dnsguard.controller.serving.vouching import Vouching
 from dnsguard.settings import SocketAddress
 from tests.support.certificates import Authority, Certificate
 
@@ -143,6 +145,30 @@ def test_old_tls_and_no_tls_get_nothing(served: Served) -> None:
     with served.connect() as connection:
         connection.sendall(GET)
         assert is_ended(connection)
+
+
+def test_who_is_no_longer_vouched_for_is_left(
+    served: Served, clients: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "LOOK_SECONDS", 0.05)
+    ann = clients.sign("DNS:ann", subject="/CN=ann")
+    with served.secured(ann) as certified, served.secured() as plain:
+        assert '"peer":["ann"]' in asked(certified)
+        Authority(tmp_path / "others").file.replace(clients.file)
+        assert is_ended(certified)
+        assert '"peer":null' in asked(plain)  # which shows none
+    with served.secured(ann) as again, contextlib.suppress(OSError):
+        assert asked(again) == ""
+
+
+def test_a_connection_lasts_no_longer_than_its_certificate(clients: Authority) -> None:
+    shown = {"notAfter": "Jan  2 00:00:00 2026 GMT"}
+    context = ssl.create_default_context(cafile=clients.file)
+    now = [datetime(2026, 1, 2, tzinfo=UTC).timestamp()]
+    vouching = Vouching(shown, lambda: context, context, lambda: now[0])
+    assert vouching()
+    now[0] += 1
+    assert not vouching()
 
 
 @pytest.mark.usefixtures("hurried")

@@ -89,11 +89,14 @@ class Gate:
     def _authenticated(self, headers: Headers, connection: Connection) -> tuple[Caller | None, str]:
         """Who sends it; if nobody knows, what to say of that. Who sends a token is its holder or nobody: a wrong one
         does not fall back to whom the connection proves."""
-        given = headers.get("authorization")
+        every = headers.getlist("authorization")
         complaint = "say who you are: send the header 'Authorization: Bearer TOKEN'"
-        if given is None:
+        if not every:
             caller = connection.peer
+        elif len(every) > 1:  # a proxy in between may have judged another one than we would
+            caller = None
         else:
+            given = every[0]
             scheme, _, token = given.partition(" ")
             caller = None
             if given.strip():

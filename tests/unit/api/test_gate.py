@@ -1,5 +1,6 @@
 """Who gets in, with how much, and what is written down about it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -195,7 +196,9 @@ class Linked:
         self.requests += 1
 
 
-async def through(services: Services, connection: Linked, requests: list[dict[str, str]]) -> list[tuple[int, str]]:
+async def through(
+    services: Services, connection: Linked, requests: Sequence[Mapping[str, str]]
+) -> list[tuple[int, str]]:
     """Codes and bodies of what a gate answers to requests over a connection, each a set of headers."""
 
     async def routes(scope: Scope, receive: Receive, send: Send) -> None:
@@ -224,6 +227,14 @@ async def test_the_connection_says_who_it_is_where_no_token_does(world: World) -
     assert second == (200, "admin system:masters system:authenticated")
     assert (third[0], fourth[0]) == (401, 401)  # who tries a token is not somebody else when it fails
     assert connection.requests == 2
+
+
+async def test_who_sends_two_tokens_is_nobody(world: World) -> None:
+    """A proxy in between may have judged another one than we would."""
+    right, wrong = ("Authorization", f"Bearer {TOKEN}"), ("Authorization", "Bearer wrong")
+    for pair in ([right, wrong], [wrong, right], [right, right]):
+        ((code, _),) = await through(world.services(), Linked(ANN), [httpx.Headers(pair)])
+        assert code == 401
 
 
 async def test_a_token_that_has_expired_is_told_so(world: World) -> None:

@@ -38,7 +38,9 @@ _VIEW = [
 ]
 _EDIT = [
     *_VIEW,
-    _on(_CALICO, _WRITE, *_NAMESPACED, *_TIERED),
+    # Not endpoints: who writes one says whose an interface and an address are, those of other namespaces, too, and by
+    # its profiles of which namespace it is.
+    _on(_CALICO, _WRITE, "stagedkubernetesnetworkpolicies", "networksets", *_TIERED),
     _on(_NETWORKING, _WRITE, "networkpolicies"),
 ]
 _RULES: dict[str, list[_Rule]] = {

@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from dnsguard.cli.errors import CommandError
+from dnsguard.cli.statefiles import SECRETS
+from dnsguard.locations import STORE_FILE
 
 FORMAT: Final = 1
+KNOWN: Final = frozenset({STORE_FILE, *SECRETS})
+"""All files that a backup may hold."""
+
 INDEX: Final = "dnsguard-backup.json"
 LARGEST_INDEX: Final = 1024 * 1024
 PIECE: Final = 1024 * 1024
@@ -93,6 +98,8 @@ def read_archive(source: IO[bytes], into: Path | None) -> Index:
                 raise BadBackup("is no backup that dnsguard made")
             index = Index.read(_opened(archive, first).read())
             left = dict(index.files)
+            if strange := left.keys() - KNOWN:  # SQLite would do what a journal beside the store says, also to others
+                raise BadBackup(f"is damaged: {min(strange)!r} does not belong into it")
             for member in members:
                 wanted = left.pop(member.name, None)
                 if wanted is None or not member.isreg() or Path(member.name).name != member.name:

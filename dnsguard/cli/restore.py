@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from dnsguard.cli.archive import BadBackup, read_archive
@@ -110,6 +111,11 @@ def _unpacked(source: Path, folder: Path) -> str:
 def _set_aside(state: Path, stamp: str) -> str:
     """Where what is there now is kept; empty where nothing is."""
     kept = state / f"{STORE_FILE}.replaced-{stamp}"
+    place = state / STORE_FILE
+    if place.exists() and not any((state / (STORE_FILE + end)).exists() for end in ("-wal", "-journal")):
+        with suppress(OSError):  # a file system without links
+            os.link(place, kept)  # killed at any moment, there is the old store or the new one
+            return str(kept)
     for end in ("", "-wal", "-shm"):
         if (part := state / (STORE_FILE + end)).exists():
             part.replace(kept.with_name(kept.name + end))

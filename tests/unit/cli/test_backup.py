@@ -9,10 +9,12 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from dnsguard.cli import restore
 from dnsguard.cli.archive import INDEX, Index, entry_of, write_archive
 from dnsguard.cli.main import main
 from dnsguard.store.interface import Key
@@ -170,6 +172,15 @@ def escaping(_: bytes) -> bytes:
     return out.getvalue()
 
 
+def beside(_: bytes) -> bytes:
+    """What SQLite would take for the journal of a transaction that was cut off: it names files that SQLite removes."""
+    out = io.BytesIO()
+    here = Path(__file__)
+    files = {"store.db": here, "store.db-journal": here}
+    write_archive(out, Index("1", "2026-01-02T03:04:05Z", "node", 1, 1, dict.fromkeys(files, entry_of(here))), files)
+    return out.getvalue()
+
+
 def newer(content: bytes) -> bytes:
     return content.replace(b'"backup": 1', b'"backup": 2')
 
@@ -183,6 +194,7 @@ def newer(content: bytes) -> bytes:
         (foreign, "is no backup, or damaged"),
         (another_tar, "is no backup that dnsguard made"),
         (escaping, "is damaged: '../token' does not belong into it"),
+        (beside, "is damaged: 'store.db-journal' does not belong into it"),
         (newer, "is a backup of format 2, this version reads format 1: use the dnsguard that made it"),
         (lambda _: b"", "is no backup"),
     ],
@@ -237,6 +249,23 @@ def test_nothing_is_restored_that_no_record_can_tell_of(
     assert run("restore", tmp_path / "backup.tar", state) == 1
     assert "audit.jsonl cannot be written: Is a directory" in capsys.readouterr().err
     assert stored(state) == ({"a": 1, "b": 1}, 2)
+
+
+def test_killed_between_the_two_it_leaves_the_store_that_was(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("backup", tmp_path / "backup.tar", state)
+    store(state, "c")
+    set_aside = restore._set_aside
+
+    def killed(*words: object) -> str:
+        set_aside(*words)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(restore, "_set_aside", killed)
+    with suppress(KeyboardInterrupt):
+        run("restore", tmp_path / "backup.tar", state)
+    assert stored(state) == ({"a": 1, "b": 1, "c": 1}, 3)
 
 
 def test_a_damaged_store_makes_no_backup(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.applying import listing
-from dnsguard.cli.output import add_output_flag, as_text
+from dnsguard.cli.output import add_output_flag, as_text, harmless
 from dnsguard.cli.server import Server
 
 
@@ -23,5 +23,5 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     with Server.of(arguments) as server:
         found = server.get("/v1/effective", {"endpoint": arguments.endpoint})
-    print(as_text(found, arguments.output) if arguments.output else "\n".join(listing(found)))
+    print(as_text(found, arguments.output) if arguments.output else "\n".join(map(harmless, listing(found))))
     return 0

@@ -75,9 +75,11 @@ def _run(command: Command, argv: Sequence[str]) -> int:
         code = _started(start, command.name, argv)
         sys.stdout.flush()
     except DnsguardError as error:
+        from dnsguard.cli.output import harmless  # only here: it takes longer than what most commands do by themselves
+
         hint = code_hint(fault.cause.code for fault in getattr(error, "faults", ()))
         for line in (*str(error).splitlines(), *([hint] if hint else ())):
-            print(f"dnsguard {command.name}: {line}", file=sys.stderr)
+            print(f"dnsguard {command.name}: {harmless(line)}", file=sys.stderr)
         return int(getattr(error, "exit_code", REFUSED))
     except KeyboardInterrupt:
         return INTERRUPTED

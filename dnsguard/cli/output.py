@@ -20,6 +20,11 @@ def as_text(value: Any, output: str) -> str:
     return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
 
 
+def harmless(text: str) -> str:
+    """Text of anybody's making for one line of a terminal: it stays one line, and does nothing to the terminal."""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
 def without_owners(value: Mapping[str, Any]) -> dict[str, Any]:
     """An object without who set which of its fields: that is longer than the object, and said by no manifest."""
     metadata = {key: inner for key, inner in value.get("metadata", {}).items() if key != "managedFields"}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dnsguard.cli.access import add_server_flags
-from dnsguard.cli.output import add_output_flag, as_text
+from dnsguard.cli.output import add_output_flag, as_text, harmless
 from dnsguard.cli.server import Server
 
 USUAL = 20
@@ -56,7 +56,7 @@ def print_record(line: str, output: str | None, text: Callable[[Record], str]) -
 
 def one_line(parts: Iterator[str]) -> str:
     """A record for people; whatever is in it, it is one line and does nothing to a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in " ".join(parts))
+    return harmless(" ".join(parts))
 
 
 def _say_following() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
+from dnsguard.cli.output import harmless
 from dnsguard.resources import Kind
 from dnsguard.resources.columns import (
     LABELS,
@@ -61,6 +62,7 @@ def rows(shown: Sequence[Column], values: Iterable[Object]) -> list[list[str]]:
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of text with their columns below each other."""
+    """Lines of text with their columns below each other, whatever cells hold."""
+    lines = [[harmless(cell) for cell in line] for line in lines]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     return ["   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

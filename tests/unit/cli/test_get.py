@@ -291,3 +291,22 @@ def test_columns_stand_below_each_other() -> None:
 
 def test_text_keeps_the_order_of_fields() -> None:
     assert as_text({"b": 1, "a": "b\u00fccher"}, "yaml") == "b: 1\na: b\u00fccher"
+
+
+def test_what_somebody_wrote_does_nothing_to_a_terminal(run: Run, write: Write) -> None:
+    evil = {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "security.evil", "namespace": "shop"},
+        "spec": {
+            "tier": "security",
+            "order": 6,
+            "selector": "app == '\x1b[2J\x1b]0;x\x07\x9b8m\nforged'",
+            "types": ["Egress"],
+        },
+    }
+    code, out, err = run("apply", "-f", write("evil.json", json.dumps(evil)))
+    assert code == 0, err
+    out = run("get", "networkpolicies", "-n", "shop")[1]
+    assert "app == '?[2J?]0;x??8m?forged'" in out
+    assert len(out.splitlines()) == 3

@@ -16,6 +16,12 @@ from dnsguard.resources.resource import NameRule, Resource
 RESERVED = "system:"
 """Users and groups that begin so are not for people to make."""
 
+MAX_GROUPS = 100
+"""Of one user: each of its requests is judged by all of them, and its records in the audit log name them."""
+
+LONGEST_GROUP = 253
+"""Characters."""
+
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -35,9 +41,13 @@ class AccessTokenSpec(Model):
             text = f"{self.expires!r} is no time: write it as 2031-12-31T00:00:00Z"
             yield Problem(("expires",), "A-05", text)
         if "groups" not in broken:
-            for index, group in enumerate(self.groups or ()):
+            if len(self.groups or ()) > MAX_GROUPS:
+                yield Problem(("groups",), "A-05", f"names {len(self.groups or ())} groups: at most {MAX_GROUPS}")
+            for index, group in enumerate((self.groups or ())[:MAX_GROUPS]):
                 if not group:
                     yield Problem(("groups", index), "A-05", "is empty: name the group, or leave it out")
+                elif len(group) > LONGEST_GROUP:
+                    yield Problem(("groups", index), "A-05", f"is longer than {LONGEST_GROUP} characters")
         if "hash" not in broken and self.hash is not None and not _HASH.fullmatch(self.hash):
             yield Problem(("hash",), "A-05", "is set by the server: leave it out")
 
@@ -70,9 +80,9 @@ def moment(text: str) -> datetime | None:
     """The time that RFC 3339 text says, or None where it says none."""
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
+        return read.astimezone(UTC) if read.tzinfo is not None else None
+    except (ValueError, OverflowError):  # the latter of the first and the last day that there is
         return None
-    return read.astimezone(UTC) if read.tzinfo is not None else None
 
 
 def without_hash(value: Mapping[str, Any]) -> dict[str, Any]:

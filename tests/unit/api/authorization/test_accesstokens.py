@@ -65,6 +65,22 @@ async def test_nobody_chooses_the_hash(client: httpx.AsyncClient, world: World) 
     assert (await bob("GET", V3)).status_code == 200
 
 
+async def test_no_patch_sees_the_hash(client: httpx.AsyncClient, world: World) -> None:
+    bob = await user(client, "bob")
+    before = await world.store.get(KEY)
+    digest = before["spec"]["hash"]
+    how = {"Content-Type": "application/json-patch+json"}
+    label = {"op": "copy", "from": "/spec/hash", "path": "/metadata/annotations"}
+    for operation in (label, {"op": "test", "path": "/spec/hash", "value": digest}):
+        answer = await client.patch(f"{TOKENS}/bob", json=[operation], headers=how)
+        assert answer.status_code == 422, answer.text
+        assert digest not in answer.text
+    for body, kind in (({}, MERGE), ([], how)):
+        assert (await client.patch(f"{TOKENS}/bob", json=body, headers=kind)).status_code == 200
+    assert await world.store.get(KEY) == before
+    assert (await bob("GET", V3)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
@@ -75,7 +91,11 @@ async def test_nobody_chooses_the_hash(client: httpx.AsyncClient, world: World) 
         (token(expires="tomorrow"), "is no time"),
         (token(expires="2031-12-31"), "is no time"),
         (token(expires="2031-12-31T00:00:00"), "is no time"),
+        (token(expires="9999-12-31T23:59:59-23:59"), "is no time"),
+        (token(expires="0001-01-01T00:00:00+10:00"), "is no time"),
         (token(groups=[""]), "is empty"),
+        (token(groups=["g" * 254]), "is longer than 253 characters"),
+        (token(groups=["g"] * 101), "names 101 groups: at most 100"),
         (token(hash="x"), "is set by the server"),
         (token(secret="x"), "unknown field"),
     ],

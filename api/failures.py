@@ -35,7 +35,7 @@ class Failure(DnsguardError):
         ``metadata`` of the ``Status``."""
         self.code = code
         self.reason = reason
-        self.message = message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " …"
+        self.message = _bounded(message)
         self.causes = tuple(causes)
         self.details = dict(details or {})
         self.headers = dict(headers or {})
@@ -47,7 +47,9 @@ class Failure(DnsguardError):
         details = dict(self.details)
         if self.causes:
             told = self.causes[:MAX_CAUSES]
-            details["causes"] = [{"reason": c.code, "message": c.message, "field": c.field} for c in told]
+            details["causes"] = [
+                {"reason": c.code, "message": _bounded(c.message), "field": _bounded(c.field)} for c in told
+            ]
             if len(self.causes) > MAX_CAUSES:
                 more = f"and {len(self.causes) - MAX_CAUSES} more"
                 details["causes"].append({"reason": "limit", "message": more, "field": ""})
@@ -63,6 +65,11 @@ class Failure(DnsguardError):
         if details:
             status["details"] = details
         return status
+
+
+def _bounded(text: str) -> str:
+    """What a client sent is not sent back to it at any length."""
+    return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + " …"
 
 
 def bad_request(message: str, causes: Sequence[Cause] = ()) -> Failure:
@@ -87,7 +94,7 @@ def _later(code: int, reason: str, message: str, seconds: int) -> Failure:
 
 def details_of(kind: Kind, name: str) -> dict[str, str]:
     """What ``Status.details`` says of the object that a request is about."""
-    details = {"name": name, "kind": kind.kind}
+    details = {"name": _bounded(name), "kind": kind.kind}
     return details | {"group": kind.group} if kind.group else details
 
 

@@ -1,7 +1,7 @@
 """Kubernetes' label and field selectors, as query parameters choose objects with them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +9,9 @@ from api.failures import bad_request
 from dnsguard.resources import Kind
 from dnsguard.resources.metadata import label_key_fault, label_value_fault
 from dnsguard.store.interface import Key, Object
+
+MOST_REQUIREMENTS = 100
+"""Of both selectors together: each is asked of each object of a list, and of each change while a watch is open."""
 
 Labels = Mapping[str, str]
 Test = Callable[[Object], bool]
@@ -70,6 +73,7 @@ def selection(kind: Kind, label_selector: str, field_selector: str) -> Selection
     for requirement in field_selector.split(","):
         if requirement.strip():
             found = _narrowed(found, kind, requirement.strip())
+            _check_number(found.tests)
     return found
 
 
@@ -81,8 +85,14 @@ def _label_tests(text: str) -> list[Test]:
         if match is None:
             raise bad_request(f"labelSelector: cannot read {text!r} from character {position + 1} on")
         tests.append(_label_test(match))
+        _check_number(tests)
         position = match.end()
     return tests
+
+
+def _check_number(tests: Sequence[Test]) -> None:
+    if len(tests) > MOST_REQUIREMENTS:
+        raise bad_request(f"labelSelector, fieldSelector: more than {MOST_REQUIREMENTS} requirements: ask for less")
 
 
 def _label_test(match: re.Match[str]) -> Test:

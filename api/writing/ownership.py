@@ -40,6 +40,9 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 MAX_APPLIERS = 100
 """Of one object."""
 
+MAX_OWNED = 50_000
+"""Fields of one object, each counted for everybody who applies it: a list is one."""
+
 _NULLABLE = ("labels", "annotations", "creationTimestamp")
 
 
@@ -92,6 +95,11 @@ def owned_after_apply(value: Object, current: Object, config: Object, manager: s
         conflicts = tuple(conflict for conflict in conflicts if conflict.path not in allowed)
     if conflicts and not force:
         raise _conflict(conflicts)
+    count = sum(len(owned.fields) for owned in result.owners.values())
+    if count > MAX_OWNED:
+        raise Failure(
+            422, "Invalid", f"managers own {count} fields of this object together, of at most {MAX_OWNED}: apply less"
+        )
     return _owned(_with_last_applied(value, config, manager), result.owners)
 
 

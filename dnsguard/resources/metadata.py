@@ -14,6 +14,7 @@ LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = rf"{LABEL}(?:\.{LABEL})*"
 MAX_NAME = 253
 MAX_ANNOTATION_BYTES = 262_144
+MAX_LABEL_BYTES = 262_144
 
 SERVER_SET = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
 """Fields of `metadata` that a server fills in, whatever a client writes there."""
@@ -69,13 +70,16 @@ def read_labels(value: Any) -> dict[str, str]:
             problems.append(Problem((key,), "V-05", f"bad label key: {fault}"))
         if fault := label_value_fault(text):
             problems.append(Problem((key,), "V-05", f"bad label value {text!r}: {fault}"))
+    size = annotation_bytes(labels)
+    if size > MAX_LABEL_BYTES:
+        problems.append(Problem((), "V-05", f"keys and values take {size} bytes, of at most {MAX_LABEL_BYTES}"))
     if problems:
         raise refused_all(problems)
     return labels
 
 
 def annotation_bytes(annotations: Mapping[str, str]) -> int:
-    """What annotations take, as V-07 counts it."""
+    """What annotations or labels take, as V-07 counts it."""
     return sum(len(text.encode("utf-8", "surrogatepass")) for pair in annotations.items() for text in pair)
 
 

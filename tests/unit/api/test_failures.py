@@ -37,5 +37,11 @@ def test_details_name_the_object() -> None:
     assert "group" not in failure_of(NotFound("x"), kind_of("Namespace"), "shop").as_status()["details"]
 
 
+def test_what_was_sent_is_not_sent_back_at_any_length() -> None:
+    cause = Cause("metadata." + "f" * 100_000, "m" * 100_000, "type")
+    status = failure_of(InvalidResource("Tier x", [cause]), kind_of("Tier"), "n" * 100_000).as_status()
+    assert len(repr(status)) < 40_000
+
+
 def test_a_message_is_bounded() -> None:
     assert len(Failure(400, "BadRequest", "x" * 100_000).message) < 9_000

@@ -52,6 +52,13 @@ def test_annotation_keys_may_be_upper_case_in_the_prefix() -> None:
     assert faults(obj("NetworkSet", annotations={"Example.ORG/x": "anything at all"})) == set()
 
 
+def test_labels_are_limited_together() -> None:
+    assert faults(obj("NetworkSet", labels={f"k{number:05}": "x" for number in range(37_449)})) == set()
+    assert faults(obj("NetworkSet", labels={f"k{number:05}": "x" for number in range(37_450)})) == {
+        ("metadata.labels", "V-05")
+    }
+
+
 def test_annotations_are_limited_together() -> None:
     assert faults(obj("NetworkSet", annotations={"a": "x" * 262_143})) == set()
     assert faults(obj("NetworkSet", annotations={"a": "x" * 262_144})) == {("metadata.annotations", "V-07")}

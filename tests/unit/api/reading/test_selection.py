@@ -1,5 +1,7 @@
 """Label and field selectors of Kubernetes."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from api.failures import Failure
@@ -85,6 +87,22 @@ def test_label_selectors_that_are_none(text: str) -> None:
     with pytest.raises(Failure, match="labelSelector") as caught:
         chosen(labels=text)
     assert caught.value.code == 400
+
+
+@pytest.mark.parametrize(
+    ("labels", "fields", "is_too_much"),
+    [
+        (",".join(["!x"] * 100), "", False),
+        (",".join(["!x"] * 101), "", True),
+        ("", ",".join(["metadata.name!=x"] * 101), True),
+        (",".join(["!x"] * 60), ",".join(["metadata.name!=x"] * 41), True),
+        (f"env in ({','.join(['x'] * 200)})", "", False),
+    ],
+)
+def test_a_selector_is_no_long_programme(labels: str, fields: str, is_too_much: bool) -> None:
+    expected = pytest.raises(Failure, match="more than 100 requirements") if is_too_much else nullcontext()
+    with expected:
+        chosen(labels=labels, fields=fields)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.writing import ownership
 from dnsguard.store.interface import Key
 from tests.unit.api.conftest import NOW, SETS, World, network_set
 
@@ -263,6 +264,19 @@ async def test_appliers_of_one_object_are_bounded(client: httpx.AsyncClient) -> 
         assert (await apply(client, {"spec": {"nets": []}}, f"m{number}")).status_code < 300
     assert (await apply(client, {"spec": {"nets": []}}, "one more")).status_code == 422
     assert (await apply(client, {"spec": {"nets": []}}, "m7")).status_code == 200
+
+
+async def test_what_managers_own_together_is_bounded(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ownership, "MAX_OWNED", 20)
+    body = {"metadata": {"annotations": {f"a{number}": "x" for number in range(10)}}}
+    for manager in ("one", "two"):
+        assert (await apply(client, body, manager)).status_code < 300
+    refused = await apply(client, body, "three")
+    assert refused.status_code == 422
+    assert "managers own 30 fields of this object together, of at most 20" in refused.text
+    assert (await apply(client, body, "two")).status_code == 200
 
 
 UNKNOWN = {"metadata": {"name": "partners"}, "spec": {"nets": ["192.0.2.0/24"], "foo": 1}}

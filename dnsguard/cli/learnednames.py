@@ -33,7 +33,9 @@ def main(argv: Sequence[str]) -> int:
         description="Names that were looked up and are remembered, whether a policy asks for them or not: where they"
         " lead whom, and for how long.",
     )
-    parser.add_argument("pattern", nargs="?", default="", help="only such names, as '*.example.org'; default: all")
+    parser.add_argument(
+        "pattern", nargs="?", default="", metavar="PATTERN", help="only such names, as '*.example.org'; default: all"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="that many names at most; default: 100")
     add_output_flag(parser, "wide", instead_of="a table")
     add_server_flags(parser)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import cast
 
-from dnsguard.cli.commands import COMMANDS, Command
+from dnsguard.cli.commands import COMMANDS, GROUPS, Command
 from dnsguard.cli.errors import BAD_INPUT, EXIT_CODES, INTERRUPTED, PIPE_CLOSED, REFUSED, code_hint
 from dnsguard.errors import DnsguardError
 
@@ -14,7 +14,11 @@ from dnsguard.errors import DnsguardError
 def usage() -> str:
     """What `dnsguard --help` prints."""
     width = max(len(command.name) for command in COMMANDS)
-    lines = [f"  {command.name.ljust(width)}  {command.text}" for command in COMMANDS]
+    lines = [
+        line
+        for title, commands in GROUPS.items()
+        for line in (f"{title}:", *(f"  {each.name.ljust(width)}  {each.text}" for each in commands), "")
+    ]
     return "\n".join(
         [
             "usage: dnsguard COMMAND [...]",
@@ -22,7 +26,6 @@ def usage() -> str:
             "Egress control by domain name, CIDR and label.",
             "",
             *lines,
-            "",
             "dnsguard help COMMAND says more of one, with examples.",
             "",
             "exit codes:",
@@ -43,17 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(Command("__complete", "dnsguard.cli.completing", ""), words[1:])
     command = next((command for command in COMMANDS if words and command.name == words[0]), None)
     if command is None:
-        said = f"dnsguard: {words[0]!r} is no command{_meant(words[0])}" if words else "dnsguard: which command?"
-        print(f"{said}\n\n{usage()}", file=sys.stderr)
+        print(f"dnsguard: {_unknown(words[0])}" if words else usage(), file=sys.stderr)
         return BAD_INPUT
     return _run(command, words[1:])
 
 
-def _meant(word: str) -> str:
+def _unknown(word: str) -> str:
     import difflib
 
     close = difflib.get_close_matches(word, [command.name for command in COMMANDS], n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    meant = f", did you mean {close[0]}?" if close else ""
+    return f"{word!r} is no command{meant}\ndnsguard help lists them"
 
 
 def _started(start: Callable[[Sequence[str]], int], name: str, argv: Sequence[str]) -> int:

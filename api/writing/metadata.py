@@ -23,6 +23,9 @@ _TYPES: Mapping[str, tuple[type, str]] = {
 }
 """What both hold, where it is not null, and what that is called."""
 
+OMITTED_EMPTY = ("labels", "annotations")
+"""Not there where they hold nothing, as with Kubernetes: `kubectl diff` sends empty annotations with every object."""
+
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """No vowels, nothing that looks alike: what Kubernetes makes names of."""
 
@@ -69,7 +72,8 @@ def taken_apart(data: Any, kind: Kind, namespace: str) -> tuple[Any, Stated]:
     given = metadata.get("namespace")
     if kind.namespaced and given and given != namespace:
         raise bad_request(f"metadata.namespace is {given!r}, the path says {namespace!r}: make them the same")
-    data["metadata"] = {key: value for key, value in metadata.items() if key not in _TYPES}
+    hidden = {*_TYPES, *(key for key in OMITTED_EMPTY if metadata.get(key) == {})}
+    data["metadata"] = {key: value for key, value in metadata.items() if key not in hidden}
     return data, stated
 
 

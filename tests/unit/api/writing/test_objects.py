@@ -97,3 +97,12 @@ async def test_a_deletion_that_names_a_revision_takes_no_other(objects: Objects)
     )
     assert not isinstance(deleting, BaseException)
     assert isinstance(replacing, NotFound) or not isinstance(replacing, BaseException)
+
+
+async def test_labels_and_annotations_that_hold_nothing_are_not_there(objects: Objects) -> None:
+    before = (await objects.create(SET, network_set())).object
+
+    def emptied(value: Object) -> Object:
+        return {**value, "metadata": {**value["metadata"], "annotations": {}}}
+
+    assert (await objects.patch(SET, emptied)).object == before

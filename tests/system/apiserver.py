@@ -52,6 +52,12 @@ asyncio.run(main())
 """
 
 
+SHOWN_ONCE = (
+    "Warning: status.token of this answer is the token, and is shown nowhere else: kubectl create -o yaml prints it\n"
+)
+"""What ``kubectl`` says before the line of an access token that it made."""
+
+
 def program(name: str) -> str:
     """Where a program is that these tests drive."""
     found = shutil.which(name)

@@ -3,23 +3,18 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.system.apiserver import TOKEN, V3, Api, certified, start
+from tests.system.apiserver import TOKEN, V3, Api
+
+pytestmark = pytest.mark.xdist_group("one API")
 
 Command = Callable[..., tuple[int, str, str]]
 SETS = f"{V3}/namespaces/shop/networksets"
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    server = start(certified(tmp_path_factory.mktemp("api")))
-    yield server
-    server.kill()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.system.apiserver import V3, Api, Kubectl, certified, start
+from tests.system.apiserver import V3, Api, Kubectl
 
-pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed"),
+    pytest.mark.xdist_group("one API"),
+]
 
 TOKENS = "/apis/dnsguard.io/v1/accesstokens"
 
@@ -33,14 +35,11 @@ spec: {tier: TIER, selector: all(), types: [Egress], egress: [{action: Allow}]}
 """
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    server = start(certified(tmp_path_factory.mktemp("api")))
-    with server.client() as client:
+@pytest.fixture(scope="module", autouse=True)
+def tiers(api: Api) -> None:
+    with api.client() as client:
         for name in ("net-sec", "platform"):
             client.post(f"{V3}/tiers", json={"metadata": {"name": name}, "spec": {"order": 1}}).raise_for_status()
-    yield server
-    server.kill()
 
 
 def token(api: Api, name: str, **spec: Any) -> str:

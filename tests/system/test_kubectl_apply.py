@@ -10,11 +10,11 @@ import yaml
 
 from dnsguard.resources import KINDS
 from tests.support.samples import SAMPLES
-from tests.system.apiserver import Api, Kubectl, certified, start
+from tests.system.apiserver import SHOWN_ONCE, Kubectl
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed, and not every system has it"),
-    pytest.mark.xdist_group("kubectl kinds"),
+    pytest.mark.xdist_group("one API"),
 ]
 
 POLICY = """\
@@ -31,18 +31,6 @@ spec:
 """
 WEB = "networkpolicy.projectcalico.org/web"
 SPACES: Iterator[str] = (f"space-{number}" for number in range(100))
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    server = start(certified(tmp_path_factory.mktemp("api")))
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="module")
-def kubectl(api: Api) -> Kubectl:
-    return Kubectl(api)
 
 
 @pytest.fixture
@@ -70,7 +58,7 @@ def test_every_kind_is_applied_on_the_server_and_then_nothing_differs(kubectl: K
     every = "".join(
         f"{kind.called(SAMPLES[kind.collection]['metadata']['name'])} serverside-applied\n" for kind in KINDS
     )
-    assert kubectl("apply --server-side -f -", text) == (0, every)
+    assert kubectl("apply --server-side -f -", text) == (0, every.replace("accesstoken", f"{SHOWN_ONCE}accesstoken"))
     kinds = ",".join(f"{kind.plural}.{kind.version}.{kind.group}" if kind.group else kind.plural for kind in KINDS)
     listing = f"get {kinds} -l made=by-test -o yaml --show-managed-fields"
     once = kubectl(listing)

@@ -32,6 +32,8 @@ PAGE = {"Origin": "https://attacker.example", "Sec-Fetch-Site": "cross-site", "U
 class Running:
     controller: Controller
     clients: Authority
+    master: Certificate
+    """Of somebody in ``system:masters``."""
 
     @property
     def state(self) -> Path:
@@ -88,7 +90,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         try:
             controller.start()
             controller.until_in_sync()
-            yield Running(controller, clients)
+            yield Running(controller, clients, clients.sign("DNS:ann", subject="/O=system:masters/CN=ann"))
         finally:
             controller.close()
 
@@ -138,9 +140,8 @@ def test_openssl_agrees(running: Running, version: str, is_spoken: bool) -> None
 
 
 def test_a_client_certificate_names_user_and_groups(running: Running) -> None:
-    master = running.clients.sign("DNS:ann", subject="/O=system:masters/CN=ann")
     reader = running.clients.sign("DNS:bob", subject="/O=readers/CN=bob")
-    assert running.over_tls("/v1/status", *shown(master))[0] == "200"
+    assert running.over_tls("/v1/status", *shown(running.master))[0] == "200"
     code, text = running.over_tls(SETS, *shown(reader), "--data-binary", SET)
     assert code == "403", text
     record = running.audited()[-1]
@@ -207,8 +208,7 @@ def test_no_page_changes_anything_in_its_readers_name(running: Running, way: str
     if way == "socket":
         code, text = running.over_socket(f"{SETS}?dryRun=All", *words)
     elif way == "certificate":
-        master = running.clients.sign("DNS:ann", subject="/O=system:masters/CN=ann")
-        code, text = running.over_tls(f"{SETS}?dryRun=All", *words, *shown(master))
+        code, text = running.over_tls(f"{SETS}?dryRun=All", *words, *shown(running.master))
     else:
         code, text = running.over_tls(f"{SETS}?dryRun=All", *words, token=running.token)
     assert code == expected, text
@@ -258,8 +258,7 @@ def test_kubectl_with_what_dnsguard_writes(running: Running, tmp_path: Path) -> 
         0, "networkset.projectcalico.org/partners created\n",
     )  # fmt: skip
     assert running.kubectl(config, "delete", "-f", str(manifest))[0] == 0
-    master = running.clients.sign("DNS:ann", subject="/O=system:masters/CN=ann")
-    files = ("--client-certificate", master.file, "--client-key", master.key)
+    files = ("--client-certificate", running.master.file, "--client-key", running.master.key)
     assert running.dnsguard("kubeconfig", *where, *files, "--user", "ann", "--into", config)[0] == 0
     assert running.kubectl(config, "get", "tiers")[0] == 0
     assert running.kubectl(config, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}") == (0, "ann")

@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.xdist_group("kill under writes"), pytest.mark.timeout(
 
 SETS = "/apis/projectcalico.org/v3/namespaces/shop/networksets"
 WRITERS = 8
-ROUNDS, SOAK_ROUNDS = 5, 25
-ACKNOWLEDGED = 150
+ROUNDS, SOAK_ROUNDS = 2, 25
+ACKNOWLEDGED = 100
 """About so many a round, before the kill."""
 
 

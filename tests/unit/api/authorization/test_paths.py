@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from tests.unit.api.conftest import World
+from tests.unit.api.conftest import V3, World
 from tests.unit.api.tenants import user
 
 FOR_ALL = re.compile(r"/(api|apis|version|livez|healthz|readyz|docs.*|openapi.*|api/v1|apis/[^/]+(/v[0-9]+)?)")
@@ -48,3 +49,19 @@ async def test_unknown_paths_say_nothing(client: httpx.AsyncClient) -> None:
     for path in ("/", "/nosuch", "/v1/nosuch", "/metrics/x", "/apiv1", "/versions", "/docsx", "/openapix", "/livez/x"):
         assert (await nobody("GET", path)).status_code == 403, path
         assert (await client.get(path)).status_code in (404, 200), path
+
+
+async def test_a_request_without_a_host_is_served_at_the_socket(client: httpx.AsyncClient) -> None:
+    """As HTTP/1.0 has it; the server's name then is the socket's path, and no part of the path that is asked for."""
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    served = transport.app
+
+    async def at_the_socket(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [each for each in scope["headers"] if each[0] != b"host"]
+        await served({**scope, "headers": headers, "server": ("/run/api.sock", None)}, receive, send)
+
+    local = httpx.ASGITransport(at_the_socket)
+    async with httpx.AsyncClient(transport=local, base_url="http://localhost", headers=client.headers) as nameless:
+        answer = await nameless.get(f"{V3}/tiers")
+    assert (answer.status_code, answer.json()["kind"]) == (200, "TierList")

@@ -1,4 +1,5 @@
-"""The README's commands, typed in as they stand there, in a network of their own: each does what is said of it."""
+"""Commands of README.md and then of deploy/api.md, typed in as they stand there, in a network of their own: each does
+what is said of it."""
 
 import os
 import re
@@ -30,14 +31,47 @@ SAID = {
     "dnsguard uninstall": r"table inet dnsguard removed",
 }
 
+API_SAID = {
+    # what a line begins with: the exit code, and what is to be seen
+    "kubectl auth whoami": (0, r"Username +admin\n"),
+    "kubectl get networkpolicies": (0, r"rollout-test +allow-egress-to-domains +default "),
+    "kubectl explain": (0, r"FIELD: domains "),
+    "kubectl wait": (0, r"condition met"),
+    "kubectl patch": (0, r"allowed-domains-1 patched"),
+    "kubectl diff -f": (1, r"\A(?![\s\S]*annotations)[\s\S]*\n-  - example\.org\n"),
+    "curl -s --unix-socket $DNSGUARD_RUN_DIR/api.sock http://localhost/v1/status": (0, r'"ready":true'),
+    "curl -s --cacert": (0, r'"kind":"Network(Policy|Set)List"'),
+    "curl -s --unix-socket $DNSGUARD_RUN_DIR/api.sock -X PATCH": (
+        0,
+        r'"192.0.2.0/24","field":"nets","outcome":"added"',
+    ),
+    "dnsguard token create": (0, r"ci may do what cluster role edit allows in namespace rollout-test"),
+    "dnsguard token revoke": (0, r"ci revoked"),
+    "kubectl auth can-i": (0, r"^yes\n"),
+    "kubectl delete": (
+        1,
+        r'cannot delete [\s\S]*in tier "platform" and namespace "rollout-test" \(user cannot get tier\)',
+    ),
+    "kubectl get networkset": (0, r"managedFields:"),
+    "timeout 2 curl -sN": (124, r"event: denied\ndata: "),
+    "dnsguard allow": (0, r"added to networkset rollout-test/allowed-domains-1"),
+    "dnsguard diff": (1, r"NetworkSet rollout-test/allowed-domains-1"),
+    "dnsguard apply": (0, r"networkset.projectcalico.org/allowed-domains-1 configured"),
+    "dnsguard backup": (0, r"objects at revision \d+; read back and compared"),
+}
 
-def blocks(section: str) -> list[list[str]]:
-    """Commands of the section's code blocks, what follows ``<<END`` with them."""
-    text = (ROOT / "README.md").read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-    found = []
-    for block in re.findall(r"^```\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        found.append(re.findall(r"[^\n]*<<END\n.*?\nEND\n|[^\n]+\n", block, re.DOTALL))
-    return found
+AFTERWARDS = (
+    "kill %1 %2; wait %2\n",
+    "dnsguard restore /tmp/dnsguard.tar           # while dnsguard is stopped\n",
+    "dnsguard uninstall\n",
+)
+
+
+def commands(text: str) -> list[str]:
+    """What a document's code blocks without a language hold, what goes on behind a backslash or ``<<END`` with it."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    lines = r"[^\n]*<<END\n.*?\nEND\n|(?:[^\n]*\\\n)*[^\n]+\n"
+    return [line for language, block in blocks if not language for line in re.findall(lines, block, re.DOTALL)]
 
 
 class Shell:
@@ -57,8 +91,8 @@ class Shell:
         self._process.stdin.flush()
         said = ""
         for line in self._process.stdout:
-            if found := re.fullmatch(r"<(\d+)>\n", line):
-                return int(found[1]), said
+            if found := re.search(r"<(\d+)>\n\Z", line):  # curl ends no line
+                return int(found[1]), said + line[: found.start()]
             said += line
         raise AssertionError(said)
 
@@ -85,17 +119,17 @@ def shell() -> Iterator[Shell]:
 
 
 @pytest.mark.timeout(180)
-def test_what_the_readme_runs_does_what_it_says(shell: Shell, tmp_path: Path) -> None:
-    start, then = blocks("Run it")
+def test_what_the_documents_run_does_what_they_say(shell: Shell, tmp_path: Path) -> None:
+    trial = (ROOT / "README.md").read_text().partition("\n## Run it\n")[2].partition("\n## ")[0]
     seen = set()
-    for command in (*start, *then, "dnsguard uninstall\n"):
+    for command in (*commands(trial), *AFTERWARDS):
         if command.startswith("unshare --net bash"):
             continue  # we are in one
+        if command == AFTERWARDS[0]:
+            type_in_what_the_api_document_runs(shell, tmp_path)
         mine = command.replace("/tmp/", f"{tmp_path}/")
         if mine.startswith("dnsguard run"):
             mine = mine.replace(" &\n", f" > {tmp_path}/log 2>&1 &\n")
-        if mine.startswith("dnsguard uninstall"):
-            assert shell.typed("kill %1 %2; wait %2")[0] == 0
         (begins,) = [each for each in SAID if command.startswith(each)] or [""]
         seen.add(begins)
         if SAID.get(begins):
@@ -106,3 +140,19 @@ def test_what_the_readme_runs_does_what_it_says(shell: Shell, tmp_path: Path) ->
         if mine.startswith("dnsguard run"):
             shell.typed_until("dnsguard status", "enforcing")
     assert seen >= SAID.keys()
+
+
+def type_in_what_the_api_document_runs(shell: Shell, directory: Path) -> None:
+    """All but what needs the controller stopped."""
+    assert shell.typed(f"export HOME={directory}") == (0, "")  # kubectl's, for what it keeps
+    seen = set()
+    for command in commands((ROOT / "deploy" / "api.md").read_text()):
+        if command in AFTERWARDS:
+            continue
+        begins = max((each for each in API_SAID if command.startswith(each)), key=len, default="")
+        seen.add(begins)
+        expected, pattern = API_SAID.get(begins, (0, ""))
+        code, said = shell.typed(command.replace("/tmp/", f"{directory}/"))
+        assert code == expected, f"{command}{said}"
+        assert re.search(pattern, said), f"{command}{said}"
+    assert seen >= API_SAID.keys()

@@ -23,6 +23,9 @@
 
 BIN := .venv/bin
 
+# Tests start hundreds of processes: where the environment forbids to keep what is compiled, each costs a second more.
+unexport PYTHONDONTWRITEBYTECODE
+
 FUZZ_SECONDS ?= 3600
 SOAK_SECONDS ?= 600
 SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_others_leases.py \

@@ -249,4 +249,6 @@ def as_stored(value: Object, row: Row) -> Object:
         metadata["labels"] = {
             key: label for key, label in metadata["labels"].items() if key in written["metadata"]["labels"]
         }
+    if written["metadata"].get("labels") == {}:  # no labels are no labels: nothing is kept of them
+        metadata.setdefault("labels", {})
     return {**value, "metadata": metadata}

@@ -23,7 +23,9 @@ TOKENS = "/apis/dnsguard.io/v1/accesstokens"
 DOCUMENT = Path(__file__).parents[2] / "deploy" / "api.md"
 
 TIER_ADMIN = next(
-    block for block in re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL) if "net-sec.*" in block
+    block
+    for block in re.findall(r"<<END\n(.*?)^END$", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    if "net-sec.*" in block
 )
 """Calico's example, as the document shows it."""
 

@@ -206,7 +206,7 @@ def test_a_port_that_comes_late_and_goes_elsewhere(host: Host) -> None:
         until(lambda: yard.send("a", "u", "10.66.0.77", 9) == ARRIVED)
         node.run("ip link set veth-late nomaster")
         until(lambda: '"veth-late"' not in node.run("nft list set bridge dnsguard workload-ports"))
-        assert '"veth-late"' in node.run("nft list set inet dnsguard workload-interfaces")
+        until(lambda: '"veth-late"' in node.run("nft list set inet dnsguard workload-interfaces"))
     finally:
         node.run("ip link del veth-late")
         place.run(f"ip addr add {address('u')}/24 dev eth0")

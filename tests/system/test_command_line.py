@@ -11,7 +11,7 @@ import pytest
 
 from tests.system.apiserver import TOKEN, V3, Api
 
-pytestmark = pytest.mark.xdist_group("one API")
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("one API")]
 
 Command = Callable[..., tuple[int, str, str]]
 SETS = f"{V3}/namespaces/shop/networksets"

@@ -14,7 +14,7 @@ from tests.support.localapi import local_client
 from tests.support.netns import namespace
 from tests.system.controller import Controller
 
-pytestmark = pytest.mark.xdist_group("event streams")
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("event streams")]
 
 EVENTS = {"Accept": "text/event-stream"}
 SETS = "/apis/projectcalico.org/v3/globalnetworksets"

@@ -14,6 +14,7 @@ import pytest
 from tests.system.apiserver import V3, Api, Kubectl
 
 pytestmark = [
+    pytest.mark.soak,
     pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed"),
     pytest.mark.xdist_group("one API"),
 ]

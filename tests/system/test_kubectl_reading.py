@@ -11,6 +11,7 @@ import yaml
 from tests.system.apiserver import Api, Kubectl, certified, program, start
 
 pytestmark = [
+    pytest.mark.soak,
     pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed, and not every system has it"),
     pytest.mark.xdist_group("kubectl reading"),
 ]

@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from dnsguard.link.messages import (
     Snapshot,
 )
 from tests.support.localapi import BASE, local_client
-from tests.support.netns import Namespace
+from tests.support.netns import Namespace, namespace
 
 API = "127.0.0.1:18053"
 PATIENCE = 60.0
@@ -188,3 +189,16 @@ class FakeForwarder:
 
     def on_disconnected(self, reason: str) -> None:
         pass
+
+
+@contextmanager
+def controller_in(directory: Path, *flags: str) -> Iterator[Controller]:
+    """One that is in sync, in a namespace of its own, which the calling thread is in meanwhile."""
+    with namespace() as node, node.entered():
+        made = Controller(node, directory, *flags)
+        try:
+            made.start()
+            made.until_in_sync()
+            yield made
+        finally:
+            made.close()

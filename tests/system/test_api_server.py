@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.system.apiserver import TOKEN, V3, Api, Kubectl, certified, program, start
+from tests.system.apiserver import TOKEN, V3, Api, certified, program, start
 
 SETS = f"{V3}/namespaces/shop/networksets"
 
@@ -147,90 +147,3 @@ def test_a_stop_is_not_held_up_by_an_open_watch(api: Api) -> None:
     with api.client() as client, client.stream("GET", f"{SETS}?watch=1"):
         api.process.terminate()
         api.process.wait(timeout=20)
-
-
-MANIFESTS = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {env: prod}}
----
-apiVersion: projectcalico.org/v3
-kind: Tier
-metadata: {name: security}
-spec: {order: 100}
----
-apiVersion: projectcalico.org/v3
-kind: NetworkSet
-metadata: {name: partners, namespace: shop, labels: {role: partner}}
-spec:
-  nets: [198.51.100.0/24]
-  allowedEgressDomains: ["*.example.org"]
----
-apiVersion: projectcalico.org/v3
-kind: GlobalNetworkPolicy
-metadata: {name: security.allow-partners}
-spec:
-  tier: security
-  namespaceSelector: all()
-  types: [Egress]
-  egress:
-  - action: Allow
-    protocol: TCP
-    destination: {selector: role == 'partner', ports: [443]}
-"""
-
-
-CHANGED = (
-    MANIFESTS.replace("443", "8443")
-    .replace("order: 100", "order: 200")
-    .replace("prod", "dev")
-    .replace("198.51.100.0", "203.0.113.0")
-)
-
-
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed, and not every system has it")
-def test_kubectl(api: Api) -> None:
-    kubectl = Kubectl(api)
-    code, text = kubectl("api-resources")
-    assert (code, "networksets" in text, "globalnetworkpolicies" in text) == (0, True, True)
-
-    names = ["namespace/shop", "tier.projectcalico.org/security", "networkset.projectcalico.org/partners"]
-    names.append("globalnetworkpolicy.projectcalico.org/security.allow-partners")
-    for verb, manifests in (
-        ("created", MANIFESTS),
-        ("unchanged", MANIFESTS),
-        ("configured", CHANGED),
-    ):
-        if verb == "configured":
-            assert kubectl("diff -f -", manifests)[0] == 1
-        code, text = kubectl("apply -f -", manifests)
-        assert (code, text.splitlines()) == (0, [f"{name} {verb}" for name in names])
-        assert kubectl("diff -f -", manifests) == (0, "")
-
-    assert kubectl("get networksets -A -o name") == (0, "networkset.projectcalico.org/partners\n")
-    code, text = kubectl("get netsets,gnp,tiers,ns -n shop")
-    assert code == 0
-    assert all(word in text for word in ("partners", "security.allow-partners", "kube-baseline", "shop"))
-    assert kubectl("get networkset partners -n shop -o jsonpath={.spec.nets[0]}") == (0, "203.0.113.0/24")
-    assert kubectl("get networksets -n shop -l role=partner -o name")[1] != ""
-    assert kubectl("get networksets -n shop -l role!=partner -o name") == (0, "")
-    assert kubectl("get gnp --field-selector spec.tier=security -o name")[1].count("\n") == 1
-
-    assert kubectl("label networkset partners -n shop team=a")[0] == 0
-    assert kubectl("annotate networkset partners -n shop note=b")[0] == 0
-    patch = '[{"op":"add","path":"/spec/nets/-","value":"::1"}]'
-    assert kubectl(f"patch networkset partners -n shop --type=json -p {patch}")[0] == 0
-    assert kubectl("get networkset partners -n shop -o jsonpath={.spec.nets}")[1] == '["203.0.113.0/24","::1"]'
-
-    code, text = kubectl("apply -f -", MANIFESTS.replace("*.example.org", "*"))
-    assert code == 1
-    assert "spec.allowedEgressDomains[0]" in text
-    code, text = kubectl("delete tier security")
-    assert code == 1
-    assert "security.allow-partners" in text
-    assert kubectl("delete tier default")[0] == 1
-    code, text = kubectl("delete -f -", MANIFESTS)
-    assert code == 1  # the tier goes before the policy that it holds
-    assert kubectl("delete -f -", MANIFESTS)[0] == 1  # only the tier is left to delete
-    assert kubectl("get tiers -o name")[1].count("\n") == 3
-    assert kubectl("get networksets,gnp -A -o name") == (0, "")

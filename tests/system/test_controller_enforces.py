@@ -12,7 +12,7 @@ import pytest
 
 from dnsguard.link.messages import Delta, Snapshot
 from tests.support.netns import namespace
-from tests.system.controller import Controller, FakeForwarder, until
+from tests.system.controller import Controller, FakeForwarder, controller_in, until
 
 POLICIES = "/apis/projectcalico.org/v3/namespaces/shop/networkpolicies"
 ENDPOINTS = "/apis/projectcalico.org/v3/namespaces/shop/workloadendpoints"
@@ -104,15 +104,9 @@ def test_files_are_the_owners_and_what_is_wrong_is_refused(controller: Controlle
 
 
 def test_on_stop_remove_takes_the_table_away(tmp_path: Path) -> None:
-    with namespace() as node, node.entered():
-        made = Controller(node, tmp_path, "--on-stop", "Remove")
-        try:
-            made.start()
-            made.until_in_sync()
-            assert made.stop() == 0
-            assert made.rules() == ""
-        finally:
-            made.close()
+    with controller_in(tmp_path, "--on-stop", "Remove") as made:
+        assert made.stop() == 0
+        assert made.rules() == ""
 
 
 def test_wrong_settings_are_all_named(tmp_path: Path) -> None:

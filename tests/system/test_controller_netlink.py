@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.netns import namespace
 from tests.system import surgery
-from tests.system.controller import Controller, until
+from tests.system.controller import Controller, controller_in, until
 
 LONG = 90.0
 """Seconds. A socket is given up after five without an answer, and there are several."""
@@ -17,14 +16,8 @@ POLICIES = "/apis/projectcalico.org/v3/globalnetworkpolicies"
 
 @pytest.fixture
 def controller(tmp_path: Path) -> Iterator[Controller]:
-    with namespace() as node, node.entered():
-        made = Controller(node, tmp_path)
-        try:
-            made.start()
-            made.until_in_sync()
-            yield made
-        finally:
-            made.close()
+    with controller_in(tmp_path) as made:
+        yield made
 
 
 @pytest.mark.timeout(240)

@@ -15,8 +15,7 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ConflictError, NotFoundError, UnprocessibleEntityError
 
 from tests.support.lab.guard import PROGRAM
-from tests.support.netns import namespace
-from tests.system.controller import Controller
+from tests.system.controller import Controller, controller_in
 
 pytestmark = [pytest.mark.xdist_group("dynamic client"), pytest.mark.timeout(300)]
 
@@ -25,14 +24,8 @@ V3 = "projectcalico.org/v3"
 
 @pytest.fixture(scope="module")
 def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
-    with namespace() as node, node.entered():
-        made = Controller(node, tmp_path_factory.mktemp("dynamic"))
-        try:
-            made.start()
-            made.until_in_sync()
-            yield made
-        finally:
-            made.close()
+    with controller_in(tmp_path_factory.mktemp("dynamic")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from tests.support.localapi import local_client
-from tests.support.netns import namespace
-from tests.system.controller import Controller
+from tests.system.controller import Controller, controller_in
 
 pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("event streams")]
 
@@ -79,14 +78,8 @@ class EventSource:
 
 @pytest.fixture(scope="module")
 def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
-    with namespace() as node, node.entered():
-        made = Controller(node, tmp_path_factory.mktemp("controller"))
-        try:
-            made.start()
-            made.until_in_sync()
-            yield made
-        finally:
-            made.close()
+    with controller_in(tmp_path_factory.mktemp("controller")) as made:
+        yield made
 
 
 def make(controller: Controller, *names: str) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.localapi import local_client
-from tests.support.netns import namespace
-from tests.system.controller import API, Controller
+from tests.system.controller import API, Controller, controller_in
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed, and not every system has it"),
@@ -70,15 +69,9 @@ class Kubectl:
 
 @pytest.fixture(scope="module")
 def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
-    with namespace() as node, node.entered():
-        made = Controller(node, tmp_path_factory.mktemp("controller"))
-        try:
-            made.start()
-            made.until_in_sync()
-            made.create("/api/v1/namespaces", "Namespace", "shop", {})
-            yield made
-        finally:
-            made.close()
+    with controller_in(tmp_path_factory.mktemp("controller")) as made:
+        made.create("/api/v1/namespaces", "Namespace", "shop", {})
+        yield made
 
 
 def condition(value: Any) -> Any:

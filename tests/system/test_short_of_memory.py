@@ -14,8 +14,7 @@ import pytest
 from tests.support import dnswire
 from tests.support.dnswire import address
 from tests.support.fake_upstream import Asked
-from tests.support.netns import namespace
-from tests.system.controller import Controller
+from tests.system.controller import controller_in
 from tests.system.forwarder import WORKLOAD, Rig, feed, identity, policy, rig
 
 FEED = feed("web", "*.example.org")
@@ -93,28 +92,20 @@ def opened(here: Rig) -> set[str]:
 
 
 def test_a_controller_that_starves_leaves_the_rules_and_takes_them_up_again(tmp_path: Path) -> None:
-    with namespace() as node, node.entered():
-        made = Controller(node, tmp_path)
-        try:
-            made.start()
-            made.until_in_sync()
-            process = made.pid
-            limit(process, 1 << 20)
-            stored = 0
-            with contextlib.suppress(AssertionError, httpx.HTTPError):
-                for number in range(3_000):
-                    rules = [
-                        {"action": "Allow", "destination": {"nets": [f"10.{number >> 8}.{number & 255}.0/24"]}}
-                    ] * 20
-                    spec = {"selector": "all()", "types": ["Egress"], "egress": rules}
-                    made.create(POLICIES, "GlobalNetworkPolicy", f"p{number}", spec)
-                    stored += 1
-            assert stored < 3_000
-            assert 'counter name "unknown-workload-egress" drop' in made.rules()
-            made.stop(signal.SIGKILL)
-            made.start()
-            made.until_in_sync()
-            kept = {each["metadata"]["name"] for each in made.request("GET", POLICIES)["items"]}
-            assert kept >= {f"p{number}" for number in range(stored)}, "what was said to be stored is"
-        finally:
-            made.close()
+    with controller_in(tmp_path) as made:
+        process = made.pid
+        limit(process, 1 << 20)
+        stored = 0
+        with contextlib.suppress(AssertionError, httpx.HTTPError):
+            for number in range(3_000):
+                rules = [{"action": "Allow", "destination": {"nets": [f"10.{number >> 8}.{number & 255}.0/24"]}}] * 20
+                spec = {"selector": "all()", "types": ["Egress"], "egress": rules}
+                made.create(POLICIES, "GlobalNetworkPolicy", f"p{number}", spec)
+                stored += 1
+        assert stored < 3_000
+        assert 'counter name "unknown-workload-egress" drop' in made.rules()
+        made.stop(signal.SIGKILL)
+        made.start()
+        made.until_in_sync()
+        kept = {each["metadata"]["name"] for each in made.request("GET", POLICIES)["items"]}
+        assert kept >= {f"p{number}" for number in range(stored)}, "what was said to be stored is"

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import yaml
 from starlette.responses import Response
 
-from api.failures import Failure
+from dnsguard.api.failures import Failure
 from dnsguard.yamltext import plain_value
 
 JSON = "application/json"

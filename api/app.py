@@ -9,26 +9,26 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Route
 
-from api.answers import JSON, as_json
-from api.auditing import Auditing, failed
-from api.authentication.impersonation import Impersonation
-from api.authentication.tokens import EitherToken
-from api.authorization.access import Access
-from api.authorization.paths import Paths
-from api.authorization.reviews import ReviewRoutes
-from api.authorization.sessions import Sessions
-from api.description.catalogue import CatalogueRoutes
-from api.failures import Failure, failure_of
-from api.gate import Gate, caller_of
-from api.kinds import KindRoutes
-from api.reading.streams import Streams
-from api.scraping import ScrapeRoute
-from api.services import ANONYMOUS, Services
-from api.traffic import Traffic
-from api.views.followers import Followers
-from api.views.routes import ViewRoutes
-from api.views.setusers import SetUserRoutes
-from api.writing.objects import Objects
+from dnsguard.api.answers import JSON, as_json
+from dnsguard.api.auditing import Auditing, failed
+from dnsguard.api.authentication.impersonation import Impersonation
+from dnsguard.api.authentication.tokens import EitherToken
+from dnsguard.api.authorization.access import Access
+from dnsguard.api.authorization.paths import Paths
+from dnsguard.api.authorization.reviews import ReviewRoutes
+from dnsguard.api.authorization.sessions import Sessions
+from dnsguard.api.description.catalogue import CatalogueRoutes
+from dnsguard.api.failures import Failure, failure_of
+from dnsguard.api.gate import Gate, caller_of
+from dnsguard.api.kinds import KindRoutes
+from dnsguard.api.reading.streams import Streams
+from dnsguard.api.scraping import ScrapeRoute
+from dnsguard.api.services import ANONYMOUS, Services
+from dnsguard.api.traffic import Traffic
+from dnsguard.api.views.followers import Followers
+from dnsguard.api.views.routes import ViewRoutes
+from dnsguard.api.views.setusers import SetUserRoutes
+from dnsguard.api.writing.objects import Objects
 from dnsguard.errors import DnsguardError
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from typing import Any, cast
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.audit import AuditRecord, shown
-from api.authentication.connection import address_of
-from api.description.discovery import REVIEWS, root_of
-from api.services import Caller, Services
-from api.writing.objects import Target, Written, key_of
+from dnsguard.api.audit import AuditRecord, shown
+from dnsguard.api.authentication.connection import address_of
+from dnsguard.api.description.discovery import REVIEWS, root_of
+from dnsguard.api.services import Caller, Services
+from dnsguard.api.writing.objects import Target, Written, key_of
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.audit import AuditUnavailable
-from api.services import BadClient, CannotExplain, ReadModelUnavailable, UnknownEndpoint
+from dnsguard.api.audit import AuditUnavailable
+from dnsguard.api.services import BadClient, CannotExplain, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import Cause, InvalidResource, Kind
 from dnsguard.resources.manifest import ManifestError

@@ -8,14 +8,14 @@ from typing import cast
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.answers import JSON, as_json
-from api.auditing import READING, failed
-from api.authentication.connection import Connection, address_of, connection_of, site_of
-from api.authentication.origins import foreign_name, foreign_page
-from api.failures import Failure, too_many
-from api.rates import Buckets
-from api.services import ANONYMOUS, AUTHENTICATED, Caller, Services, TokenExpired
-from api.traffic import Traffic
+from dnsguard.api.answers import JSON, as_json
+from dnsguard.api.auditing import READING, failed
+from dnsguard.api.authentication.connection import Connection, address_of, connection_of, site_of
+from dnsguard.api.authentication.origins import foreign_name, foreign_page
+from dnsguard.api.failures import Failure, too_many
+from dnsguard.api.rates import Buckets
+from dnsguard.api.services import ANONYMOUS, AUTHENTICATED, Caller, Services, TokenExpired
+from dnsguard.api.traffic import Traffic
 
 OPEN_PATHS = frozenset({"/healthz", "/livez", "/readyz"})
 """Say that the process lives, or that the whole is ready, and nothing else."""

@@ -10,30 +10,30 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.answers import answer, media_type
-from api.auditing import audit_note
-from api.authorization.access import Access
-from api.authorization.guard import Guard, asked, tier_wanted
-from api.authorization.sessions import held_while
-from api.description.discovery import API_VERSIONS, root_of
-from api.failures import Failure, details_of, failure_of
-from api.gate import caller_of
-from api.methods import MethodsRoute
-from api.queries import is_true
-from api.reading.listing import Lists
-from api.reading.representation import representation
-from api.reading.selection import selection
-from api.reading.statuses import Statuses, shown, with_status
-from api.reading.streams import Streams, watch_request
-from api.reading.tables import Shown
-from api.reading.watching import StreamResponse
-from api.writing.bodies import Body, content_type, read_body
-from api.writing.deletions import deletion
-from api.writing.entries import ENTRIES, EntriesPatch
-from api.writing.objects import Objects, Target, Written, key_of
-from api.writing.options import WriteOptions, is_dry, write_options
-from api.writing.patches import Change, json_patch, merge_patch, strategic_patch
-from api.writing.spelling import as_kept
+from dnsguard.api.answers import answer, media_type
+from dnsguard.api.auditing import audit_note
+from dnsguard.api.authorization.access import Access
+from dnsguard.api.authorization.guard import Guard, asked, tier_wanted
+from dnsguard.api.authorization.sessions import held_while
+from dnsguard.api.description.discovery import API_VERSIONS, root_of
+from dnsguard.api.failures import Failure, details_of, failure_of
+from dnsguard.api.gate import caller_of
+from dnsguard.api.methods import MethodsRoute
+from dnsguard.api.queries import is_true
+from dnsguard.api.reading.listing import Lists
+from dnsguard.api.reading.representation import representation
+from dnsguard.api.reading.selection import selection
+from dnsguard.api.reading.statuses import Statuses, shown, with_status
+from dnsguard.api.reading.streams import Streams, watch_request
+from dnsguard.api.reading.tables import Shown
+from dnsguard.api.reading.watching import StreamResponse
+from dnsguard.api.writing.bodies import Body, content_type, read_body
+from dnsguard.api.writing.deletions import deletion
+from dnsguard.api.writing.entries import ENTRIES, EntriesPatch
+from dnsguard.api.writing.objects import Objects, Target, Written, key_of
+from dnsguard.api.writing.options import WriteOptions, is_dry, write_options
+from dnsguard.api.writing.patches import Change, json_patch, merge_patch, strategic_patch
+from dnsguard.api.writing.spelling import as_kept
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import kind_at
 from dnsguard.store.interface import NotFound, Object, Store

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from api.failures import bad_request
+from dnsguard.api.failures import bad_request
 
 SWITCHES: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("true", "True", "TRUE", "t", "T", "1"), True),

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.services import Metrics
-from api.traffic import Traffic
+from dnsguard.api.services import Metrics
+from dnsguard.api.traffic import Traffic
 from dnsguard.observe.exposition import CONTENT_TYPE, exposition
 
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
 
-from api.audit import AuditQuestion, AuditRecord
-from api.reading.statuses import NO_STATUSES, Statuses
-from api.views.counted import StatsReport
-from api.views.effective import Effective
-from api.views.explaining import ExplainQuery, Explanation
-from api.views.models import EndpointStates, LeaseStates, NameStates, StatusReport
 from dnsguard.access.grants import MASTERS
+from dnsguard.api.audit import AuditQuestion, AuditRecord
+from dnsguard.api.reading.statuses import NO_STATUSES, Statuses
+from dnsguard.api.views.counted import StatsReport
+from dnsguard.api.views.effective import Effective
+from dnsguard.api.views.explaining import ExplainQuery, Explanation
+from dnsguard.api.views.models import EndpointStates, LeaseStates, NameStates, StatusReport
 from dnsguard.errors import DnsguardError
 from dnsguard.observe.exposition import Metric
 from dnsguard.store.interface import Store

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from api.writing.metadata import created
+from dnsguard.api.writing.metadata import created
 from dnsguard.controller.inputs import key_of
 from dnsguard.files import make_directory
 from dnsguard.locations import STORE_FILE

@@ -5,7 +5,7 @@ from typing import Protocol, cast
 
 from starlette.types import Scope
 
-from api.services import Caller
+from dnsguard.api.services import Caller
 
 
 class Connection(Protocol):

@@ -3,12 +3,12 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.authorization.access import Access, acting_as
-from api.authorization.refusals import forbidden, forbidden_because
-from api.failures import Failure, bad_request
-from api.gate import caller_of, refuse
-from api.services import AUTHENTICATED, Caller
 from dnsguard.access.grants import MASTERS
+from dnsguard.api.authorization.access import Access, acting_as
+from dnsguard.api.authorization.refusals import forbidden, forbidden_because
+from dnsguard.api.failures import Failure, bad_request
+from dnsguard.api.gate import caller_of, refuse
+from dnsguard.api.services import AUTHENTICATED, Caller
 from dnsguard.resources.accesstoken import RESERVED
 
 _PREFIX = "impersonate-"

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from starlette.datastructures import Headers
 
-from api.failures import Failure
+from dnsguard.api.failures import Failure
 
 BROWSERS = "Mozilla/"
 """How the name of every browser begins. No page can change it."""

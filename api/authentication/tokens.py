@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from api.services import Caller, TokenVerifier
+from dnsguard.api.services import Caller, TokenVerifier
 
 
 def token_digest(token: str) -> bytes:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from api.authentication.tokens import token_digest
-from api.failures import Failure, unavailable
-from api.services import AUTHENTICATED, Caller, TokenExpired
 from dnsguard.access.ask import Ask
 from dnsguard.access.grants import MASTERS, Binding, Grants
 from dnsguard.access.rights import Rights
+from dnsguard.api.authentication.tokens import token_digest
+from dnsguard.api.failures import Failure, unavailable
+from dnsguard.api.services import AUTHENTICATED, Caller, TokenExpired
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import KINDS, InvalidResource, Kind, Resource, parse_object
 from dnsguard.resources.accesstoken import AccessToken, moment

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from api.authorization.refusals import forbidden_because
-from api.services import Caller
 from dnsguard.access.ask import Ask
 from dnsguard.access.builtin import BUILTIN_NAMES
 from dnsguard.access.covering import effective_lacking, lacking
 from dnsguard.access.grants import MASTERS, Grants
 from dnsguard.access.rights import Rights
 from dnsguard.access.rule import Rule, rules_of
+from dnsguard.api.authorization.refusals import forbidden_because
+from dnsguard.api.services import Caller
 from dnsguard.resources import InvalidResource, Resource, kind_of, parse_object
 from dnsguard.resources.accesstoken import RESERVED, AccessToken
 from dnsguard.resources.rbac import RBAC_GROUP, ClusterRole, ClusterRoleBinding, Role, RoleBinding, Subject

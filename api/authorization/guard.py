@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from api.authorization.access import Access
-from api.authorization.escalation import Escalation
-from api.authorization.refusals import forbidden, forbidden_in_tier
-from api.services import Caller
-from api.writing.objects import Target
 from dnsguard.access.ask import Ask
 from dnsguard.access.tiers import in_some_tier, in_tier, is_tiered, tier_in_name
+from dnsguard.api.authorization.access import Access
+from dnsguard.api.authorization.escalation import Escalation
+from dnsguard.api.authorization.refusals import forbidden, forbidden_in_tier
+from dnsguard.api.services import Caller
+from dnsguard.api.writing.objects import Target
 from dnsguard.resources import Namespace
 from dnsguard.resources.tiernames import DEFAULT_TIER
 from dnsguard.store.interface import NotFound, Object

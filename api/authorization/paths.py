@@ -4,13 +4,13 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.authorization.access import Access
-from api.authorization.refusals import forbidden
-from api.authorization.sessions import held_while
-from api.failures import Failure
-from api.gate import OPEN_PATHS, caller_of, refuse
-from api.services import Caller
 from dnsguard.access.ask import Ask
+from dnsguard.api.authorization.access import Access
+from dnsguard.api.authorization.refusals import forbidden
+from dnsguard.api.authorization.sessions import held_while
+from dnsguard.api.failures import Failure
+from dnsguard.api.gate import OPEN_PATHS, caller_of, refuse
+from dnsguard.api.services import Caller
 
 _FOR_ALL = re.compile(r"/(?:apis?|version|openapi|docs)(?:[/.].*)?")
 """What everybody may read who is authenticated: which kinds there are and what they look like. Routes of kinds below

@@ -1,8 +1,8 @@
 """403: who may not do what, in the words of Kubernetes and Calico."""
 
-from api.failures import Failure
-from api.services import Caller
 from dnsguard.access.ask import Ask
+from dnsguard.api.failures import Failure
+from dnsguard.api.services import Caller
 
 
 def forbidden(caller: Caller, ask: Ask) -> Failure:

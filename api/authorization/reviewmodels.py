@@ -5,8 +5,8 @@ from typing import Any, Final, Literal
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from api.views.models import View
 from dnsguard.access.ask import Ask
+from dnsguard.api.views.models import View
 
 AUTHORIZATION: Final = "authorization.k8s.io/v1"
 AUTHENTICATION: Final = "authentication.k8s.io/v1"

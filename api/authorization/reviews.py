@@ -8,10 +8,14 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer
-from api.authorization.access import Access
-from api.authorization.refusals import forbidden, forbidden_in_tier
-from api.authorization.reviewmodels import (
+from dnsguard.access.ask import Ask
+from dnsguard.access.rights import Rights
+from dnsguard.access.rule import ALL, Rule
+from dnsguard.access.tiers import in_some_tier, in_tier, is_tiered, tier_in_name
+from dnsguard.api.answers import answer
+from dnsguard.api.authorization.access import Access
+from dnsguard.api.authorization.refusals import forbidden, forbidden_in_tier
+from dnsguard.api.authorization.reviewmodels import (
     AUTHORIZATION,
     AccessAnswer,
     NonResourceRule,
@@ -24,15 +28,11 @@ from api.authorization.reviewmodels import (
     UserAnswer,
     UserInfo,
 )
-from api.description.discovery import REVIEWS, Review, root_of
-from api.failures import Failure, bad_request
-from api.gate import caller_of
-from api.services import Caller
-from api.writing.bodies import body_value
-from dnsguard.access.ask import Ask
-from dnsguard.access.rights import Rights
-from dnsguard.access.rule import ALL, Rule
-from dnsguard.access.tiers import in_some_tier, in_tier, is_tiered, tier_in_name
+from dnsguard.api.description.discovery import REVIEWS, Review, root_of
+from dnsguard.api.failures import Failure, bad_request
+from dnsguard.api.gate import caller_of
+from dnsguard.api.services import Caller
+from dnsguard.api.writing.bodies import body_value
 from dnsguard.resources.tiernames import DEFAULT_TIER
 
 AnyReview = TypeVar(

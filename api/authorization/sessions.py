@@ -9,11 +9,11 @@ from typing import cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.authorization.access import Access
-from api.failures import Failure
-from api.gate import caller_of
-from api.services import Caller
 from dnsguard.access.grants import MASTERS
+from dnsguard.api.authorization.access import Access
+from dnsguard.api.failures import Failure
+from dnsguard.api.gate import caller_of
+from dnsguard.api.services import Caller
 
 LOOK_SECONDS = 30.0
 """After so long it is looked again whether a token has ended: the clock may have been set meanwhile."""

@@ -2,7 +2,7 @@
 
 import secrets
 
-from api.authentication.tokens import token_digest
+from dnsguard.api.authentication.tokens import token_digest
 from dnsguard.store.interface import Object
 
 SECRET_BYTES = 32

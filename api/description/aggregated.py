@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from api.description.discovery import resources, served_groups
+from dnsguard.api.description.discovery import resources, served_groups
 
 _VERSIONS: Final = ("v2", "v2beta1")
 _FORM: Final = "APIGroupDiscoveryList"

@@ -8,13 +8,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer, as_json
-from api.description import aggregated, discovery, openapi2
-from api.description.docs import listing, page
-from api.description.docstyle import POLICY
-from api.description.openapi3 import digest, document, index, tag_of
-from api.description.operations import Described
-from api.description.whole import description
+from dnsguard.api.answers import answer, as_json
+from dnsguard.api.description import aggregated, discovery, openapi2
+from dnsguard.api.description.docs import listing, page
+from dnsguard.api.description.docstyle import POLICY
+from dnsguard.api.description.openapi3 import digest, document, index, tag_of
+from dnsguard.api.description.operations import Described
+from dnsguard.api.description.whole import description
 
 
 class CatalogueRoutes:
@@ -27,7 +27,7 @@ class CatalogueRoutes:
         self._description: tuple[str, Described] | None = None
 
     def router(self) -> APIRouter:
-        """The routes; ``api.description.whole`` describes them."""
+        """The routes; ``dnsguard.api.description.whole`` describes them."""
         router = APIRouter(include_in_schema=False)
         fixed: dict[str, Any] = {"/version": discovery.version(self._version)}
         fixed |= {

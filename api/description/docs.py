@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from api.description.docstyle import STYLE
-from api.description.operations import Described
+from dnsguard.api.description.docstyle import STYLE
+from dnsguard.api.description.operations import Described
 
 _REFERENCE = re.compile(r"#/components/(\w+)/")
 _MARKS = re.compile(r"``?([^`]+)``?")

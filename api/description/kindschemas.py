@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from api.description.metaschemas import ENFORCEMENT, LIST_META, SCHEMAS, reference
+from dnsguard.api.description.metaschemas import ENFORCEMENT, LIST_META, SCHEMAS, reference
 from dnsguard.resources import KINDS, Kind
 from dnsguard.resources.apiversions import NETWORKING, PROJECTCALICO
 from dnsguard.resources.reading import Schema, list_of, string

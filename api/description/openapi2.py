@@ -7,8 +7,8 @@ that file's.
 
 import json
 
-from api.description.kindschemas import identity
-from api.description.operations import path_of
+from dnsguard.api.description.kindschemas import identity
+from dnsguard.api.description.operations import path_of
 from dnsguard.resources import KINDS, Kind
 
 MEDIA_TYPE = "application/octet-stream"

@@ -4,11 +4,19 @@ import hashlib
 from functools import cache
 from typing import Any
 
-from api.answers import as_json
-from api.description.discovery import API_VERSIONS, root_of
-from api.description.kindschemas import all_schemas, list_name
-from api.description.metaschemas import DELETE_OPTIONS, INT_OR_STRING, JSON_PATCH, PATCH, STATUS, WATCH_EVENT, reference
-from api.description.operations import operations
+from dnsguard.api.answers import as_json
+from dnsguard.api.description.discovery import API_VERSIONS, root_of
+from dnsguard.api.description.kindschemas import all_schemas, list_name
+from dnsguard.api.description.metaschemas import (
+    DELETE_OPTIONS,
+    INT_OR_STRING,
+    JSON_PATCH,
+    PATCH,
+    STATUS,
+    WATCH_EVENT,
+    reference,
+)
+from dnsguard.api.description.operations import operations
 from dnsguard.resources import KINDS
 from dnsguard.resources.reading import Schema
 from dnsguard.resources.schemas import reachable, schema_name

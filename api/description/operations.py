@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from api.description.discovery import root_of
-from api.description.kindschemas import identity, list_name
-from api.description.metaschemas import DELETE_OPTIONS, JSON_PATCH, PATCH, STATUS, reference
-from api.kinds import APPLY, PATCHES
-from api.writing.deletions import PROPAGATION
+from dnsguard.api.description.discovery import root_of
+from dnsguard.api.description.kindschemas import identity, list_name
+from dnsguard.api.description.metaschemas import DELETE_OPTIONS, JSON_PATCH, PATCH, STATUS, reference
+from dnsguard.api.kinds import APPLY, PATCHES
+from dnsguard.api.writing.deletions import PROPAGATION
 from dnsguard.resources import Kind
 from dnsguard.resources.reading import Schema, string
 from dnsguard.resources.schemas import schema_name

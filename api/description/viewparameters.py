@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from api.description.operations import Described, parameter
-from api.views.learned import MOST as MOST_LEARNED
-from api.views.learned import USUAL_NAMES
-from api.views.lines import MOST, USUAL
-from api.views.packets import ACTIONS
-from api.views.routes import COUNTED_KINDS
+from dnsguard.api.description.operations import Described, parameter
+from dnsguard.api.views.learned import MOST as MOST_LEARNED
+from dnsguard.api.views.learned import USUAL_NAMES
+from dnsguard.api.views.lines import MOST, USUAL
+from dnsguard.api.views.packets import ACTIONS
+from dnsguard.api.views.routes import COUNTED_KINDS
 from dnsguard.resources.reading import string
 
 _BOOLEAN: Final = {"type": "boolean"}

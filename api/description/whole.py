@@ -8,11 +8,11 @@ from typing import Any, Final
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from api.description.discovery import API_VERSIONS, REVIEW_VERSIONS, root_of, served_groups
-from api.description.kindschemas import all_schemas
-from api.description.metaschemas import GROUP, GROUP_LIST, RESOURCE_LIST, STATUS, VERSIONS, reference
-from api.description.operations import Described, content, operations
-from api.description.viewparameters import PARAMETERS
+from dnsguard.api.description.discovery import API_VERSIONS, REVIEW_VERSIONS, root_of, served_groups
+from dnsguard.api.description.kindschemas import all_schemas
+from dnsguard.api.description.metaschemas import GROUP, GROUP_LIST, RESOURCE_LIST, STATUS, VERSIONS, reference
+from dnsguard.api.description.operations import Described, content, operations
+from dnsguard.api.description.viewparameters import PARAMETERS
 from dnsguard.resources import KINDS
 
 _HEADERS: Final[Mapping[str, Described]] = {

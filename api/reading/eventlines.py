@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from api.answers import as_json
-from api.reading.representation import Representation
-from api.reading.statuses import Statuses, Turned, with_status
-from api.reading.tables import Shown
+from dnsguard.api.answers import as_json
+from dnsguard.api.reading.representation import Representation
+from dnsguard.api.reading.statuses import Statuses, Turned, with_status
+from dnsguard.api.reading.tables import Shown
 from dnsguard.resources import Kind
 from dnsguard.store.interface import ChangeType, Event, Object, Record
 

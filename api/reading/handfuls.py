@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TypeVar
 
-from api.reading.selection import Selection
+from dnsguard.api.reading.selection import Selection
 from dnsguard.store.interface import Event, Record
 
 Stored = TypeVar("Stored", Record, Event)

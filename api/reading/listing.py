@@ -8,14 +8,14 @@ from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
-from api.answers import JSON, as_json, as_text, as_yaml
-from api.reading.handfuls import MOST, chosen_of, in_handfuls
-from api.reading.paging import Asked, Place, asked, expired, token_of, too_new
-from api.reading.representation import Representation
-from api.reading.selection import Selection
-from api.reading.statuses import Statuses, shown_record, with_status
-from api.reading.tables import Shown
-from api.writing.objects import Target
+from dnsguard.api.answers import JSON, as_json, as_text, as_yaml
+from dnsguard.api.reading.handfuls import MOST, chosen_of, in_handfuls
+from dnsguard.api.reading.paging import Asked, Place, asked, expired, token_of, too_new
+from dnsguard.api.reading.representation import Representation
+from dnsguard.api.reading.selection import Selection
+from dnsguard.api.reading.statuses import Statuses, shown_record, with_status
+from dnsguard.api.reading.tables import Shown
+from dnsguard.api.writing.objects import Target
 from dnsguard.store.encoding import with_revision
 from dnsguard.store.interface import Compacted, Key, Object, Page, Record, Store
 

@@ -6,8 +6,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.failures import Failure, bad_request
-from api.writing.objects import Target
+from dnsguard.api.failures import Failure, bad_request
+from dnsguard.api.writing.objects import Target
 from dnsguard.resources import Cause, InvalidResource
 from dnsguard.store.interface import Key
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from api.answers import JSON, liked_best
-from api.failures import bad_request
+from dnsguard.api.answers import JSON, liked_best
+from dnsguard.api.failures import bad_request
 
 _META = "meta.k8s.io"
 _VERSIONS = ("v1", "v1beta1")

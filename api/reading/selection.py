@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from api.failures import bad_request
+from dnsguard.api.failures import bad_request
 from dnsguard.resources import Kind
 from dnsguard.resources.metadata import label_key_fault, label_value_fault
 from dnsguard.store.interface import Key, Object

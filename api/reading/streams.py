@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from api.failures import too_many, unavailable
-from api.queries import is_true
-from api.reading.eventlines import EventLines
-from api.reading.handfuls import chosen_of
-from api.reading.pacing import Pacer
-from api.reading.paging import NOT_OLDER, count, forbidden, stated_version, too_new
-from api.reading.representation import Representation
-from api.reading.selection import Selection
-from api.reading.statuses import Statuses
-from api.reading.turns import Turns
-from api.reading.watching import Stream, Surroundings, Wishes
-from api.writing.objects import Target
+from dnsguard.api.failures import too_many, unavailable
+from dnsguard.api.queries import is_true
+from dnsguard.api.reading.eventlines import EventLines
+from dnsguard.api.reading.handfuls import chosen_of
+from dnsguard.api.reading.pacing import Pacer
+from dnsguard.api.reading.paging import NOT_OLDER, count, forbidden, stated_version, too_new
+from dnsguard.api.reading.representation import Representation
+from dnsguard.api.reading.selection import Selection
+from dnsguard.api.reading.statuses import Statuses
+from dnsguard.api.reading.turns import Turns
+from dnsguard.api.reading.watching import Stream, Surroundings, Wishes
+from dnsguard.api.writing.objects import Target
 from dnsguard.store.interface import Record, Store
 
 MOST_STREAMS = 4_000

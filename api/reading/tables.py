@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from api.reading.representation import Form, Representation
+from dnsguard.api.reading.representation import Form, Representation
 from dnsguard.resources import Kind
 from dnsguard.resources.columns import NAME, Column, age_column, cell_text, own_columns
 from dnsguard.store.interface import Object

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from api.reading.statuses import Statuses, Turned
+from dnsguard.api.reading.statuses import Statuses, Turned
 from dnsguard.store.interface import Compacted, Key
 
 REMEMBERED = 20_000

@@ -9,14 +9,14 @@ from typing import NamedTuple
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.answers import JSON
-from api.failures import failure_of
-from api.reading.eventlines import PIECE, Covered, View, event_line, pieces
-from api.reading.handfuls import MOST, in_handfuls
-from api.reading.pacing import Pacer
-from api.reading.selection import Selection
-from api.reading.turns import Turns, TurnWatch
-from api.writing.objects import Target
+from dnsguard.api.answers import JSON
+from dnsguard.api.failures import failure_of
+from dnsguard.api.reading.eventlines import PIECE, Covered, View, event_line, pieces
+from dnsguard.api.reading.handfuls import MOST, in_handfuls
+from dnsguard.api.reading.pacing import Pacer
+from dnsguard.api.reading.selection import Selection
+from dnsguard.api.reading.turns import Turns, TurnWatch
+from dnsguard.api.writing.objects import Target
 from dnsguard.errors import DnsguardError
 from dnsguard.store.interface import ChangeType, Event, NotFound, Record, Store
 

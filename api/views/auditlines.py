@@ -5,12 +5,12 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.audit import AuditQuestion
-from api.queries import is_true, require_known
-from api.services import Audit
-from api.views.followers import Followers
-from api.views.following import follow_log, is_followed
-from api.views.lines import LINES, last_asked
+from dnsguard.api.audit import AuditQuestion
+from dnsguard.api.queries import is_true, require_known
+from dnsguard.api.services import Audit
+from dnsguard.api.views.followers import Followers
+from dnsguard.api.views.following import follow_log, is_followed
+from dnsguard.api.views.lines import LINES, last_asked
 
 
 async def answer_audit(audit: Audit, request: Request, followers: Followers) -> Response:

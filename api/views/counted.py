@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.views.models import View
+from dnsguard.api.views.models import View
 
 
 class Count(View):

@@ -6,12 +6,12 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.failures import bad_request
-from api.queries import is_true, require_known
-from api.services import DnsLog, DnsLogQuestion
-from api.views.followers import Followers
-from api.views.following import follow_log, is_followed
-from api.views.lines import LINES, last_asked
+from dnsguard.api.failures import bad_request
+from dnsguard.api.queries import is_true, require_known
+from dnsguard.api.services import DnsLog, DnsLogQuestion
+from dnsguard.api.views.followers import Followers
+from dnsguard.api.views.following import follow_log, is_followed
+from dnsguard.api.views.lines import LINES, last_asked
 from dnsguard.domains import DomainPattern, DomainPatternError
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.views.models import View
+from dnsguard.api.views.models import View
 
 SetKind = Literal["Addresses", "Names", "Ports"]
 Does = Literal["Allow", "Deny", "Pass", "Log"]

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, StrictInt, StrictStr
 
-from api.views.models import View
+from dnsguard.api.views.models import View
 
 Outcome = Literal["Allow", "Deny"]
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from typing import Final
 
-from api.failures import too_many, unavailable
+from dnsguard.api.failures import too_many, unavailable
 
 MOST: Final = 12
 """Of one log. What they are sent is made for each of them; forwarders serve 16 readers of the DNS log, and those who

@@ -9,11 +9,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.gate import caller_of
-from api.queries import is_true
-from api.views.eventstream import EVENTS, Position, RecordEvents, ValueEvents, gap_line, opening, quiet, wants_events
-from api.views.followers import Followers, Place
-from api.views.lines import LINES, MOST
+from dnsguard.api.gate import caller_of
+from dnsguard.api.queries import is_true
+from dnsguard.api.views.eventstream import (
+    EVENTS,
+    Position,
+    RecordEvents,
+    ValueEvents,
+    gap_line,
+    opening,
+    quiet,
+    wants_events,
+)
+from dnsguard.api.views.followers import Followers, Place
+from dnsguard.api.views.lines import LINES, MOST
 
 QUIET_SECONDS: Final = 15.0
 """After which a reader of events is sent something, so that whatever is on the way keeps the connection."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final
 
-from api.failures import bad_request
-from api.queries import require_known
-from api.services import LeasesQuestion
+from dnsguard.api.failures import bad_request
+from dnsguard.api.queries import require_known
+from dnsguard.api.services import LeasesQuestion
 from dnsguard.domains import DomainPattern, DomainPatternError
 
 MOST: Final = 5_000

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from api.failures import bad_request
+from dnsguard.api.failures import bad_request
 
 LINES: Final = "application/x-ndjson"
 USUAL: Final = 100

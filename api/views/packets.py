@@ -7,12 +7,12 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.failures import bad_request
-from api.queries import require_known
-from api.services import PacketQuestion, Packets
-from api.views.followers import Followers
-from api.views.following import follow_log, is_followed
-from api.views.lines import LINES, last_asked
+from dnsguard.api.failures import bad_request
+from dnsguard.api.queries import require_known
+from dnsguard.api.services import PacketQuestion, Packets
+from dnsguard.api.views.followers import Followers
+from dnsguard.api.views.following import follow_log, is_followed
+from dnsguard.api.views.lines import LINES, last_asked
 
 ACTIONS: Final = {"deny": "Deny", "log": "Log", "all": ""}
 

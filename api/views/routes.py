@@ -8,24 +8,24 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer
-from api.failures import Failure, bad_request
-from api.queries import is_true, require_known
-from api.services import Services, StatsQuestion
-from api.views.auditlines import answer_audit
-from api.views.counted import StatsReport
-from api.views.dnslog import answer_dns_log
-from api.views.effective import Effective
-from api.views.eventstream import EVENTS
-from api.views.explaining import ExplainQuery, Explanation
-from api.views.followers import Followers
-from api.views.following import follow_value, is_followed
-from api.views.learned import leases_question, names_question
-from api.views.lines import LINES
-from api.views.models import EndpointStates, LeaseStates, NameStates, StatusReport, View
-from api.views.packets import answer_packets
-from api.views.statuschanges import StatusChanges
-from api.writing.bodies import body_value
+from dnsguard.api.answers import answer
+from dnsguard.api.failures import Failure, bad_request
+from dnsguard.api.queries import is_true, require_known
+from dnsguard.api.services import Services, StatsQuestion
+from dnsguard.api.views.auditlines import answer_audit
+from dnsguard.api.views.counted import StatsReport
+from dnsguard.api.views.dnslog import answer_dns_log
+from dnsguard.api.views.effective import Effective
+from dnsguard.api.views.eventstream import EVENTS
+from dnsguard.api.views.explaining import ExplainQuery, Explanation
+from dnsguard.api.views.followers import Followers
+from dnsguard.api.views.following import follow_value, is_followed
+from dnsguard.api.views.learned import leases_question, names_question
+from dnsguard.api.views.lines import LINES
+from dnsguard.api.views.models import EndpointStates, LeaseStates, NameStates, StatusReport, View
+from dnsguard.api.views.packets import answer_packets
+from dnsguard.api.views.statuschanges import StatusChanges
+from dnsguard.api.writing.bodies import body_value
 from dnsguard.resources import Cause
 
 COUNTED_KINDS: Final = (

@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer
-from api.failures import bad_request
-from api.threads import LARGE, done
-from api.views.models import View
+from dnsguard.api.answers import answer
+from dnsguard.api.failures import bad_request
+from dnsguard.api.threads import LARGE, done
+from dnsguard.api.views.models import View
 from dnsguard.calc.changes import Change
 from dnsguard.calc.labels import effective_labels
 from dnsguard.calc.profiles import ProfileBook, namespace_profile

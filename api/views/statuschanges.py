@@ -5,8 +5,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from api.services import Status
-from api.views.models import ForwarderState, StatusReport
+from dnsguard.api.services import Status
+from dnsguard.api.views.models import ForwarderState, StatusReport
 
 LOOK_SECONDS: Final = 1.0
 """Between two looks, however often something changes."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from api.failures import Failure, bad_request
-from api.threads import done
-from api.writing.protobuf import MEDIA_TYPE as PROTOBUF
-from api.writing.protobuf import decoded
+from dnsguard.api.failures import Failure, bad_request
+from dnsguard.api.threads import done
+from dnsguard.api.writing.protobuf import MEDIA_TYPE as PROTOBUF
+from dnsguard.api.writing.protobuf import decoded
 from dnsguard.resources.causes import Path, field_text
 from dnsguard.resources.manifest import load_value
 

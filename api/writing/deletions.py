@@ -6,12 +6,12 @@ from typing import Any
 
 from starlette.requests import Request
 
-from api.auditing import audit_note
-from api.failures import Failure, bad_request
-from api.reading.paging import count
-from api.writing.bodies import raw_body, read_body
-from api.writing.objects import Preconditions
-from api.writing.options import is_dry
+from dnsguard.api.auditing import audit_note
+from dnsguard.api.failures import Failure, bad_request
+from dnsguard.api.reading.paging import count
+from dnsguard.api.writing.bodies import raw_body, read_body
+from dnsguard.api.writing.objects import Preconditions
+from dnsguard.api.writing.options import is_dry
 from dnsguard.resources import Cause
 
 PROPAGATION = ("Background", "Foreground", "Orphan")

@@ -4,9 +4,9 @@ travel, and who changes it need not know what it holds."""
 from collections.abc import Sequence
 from typing import Any
 
-from api.failures import Failure, bad_request
-from api.views.models import View
-from api.writing.objects import Written
+from dnsguard.api.failures import Failure, bad_request
+from dnsguard.api.views.models import View
+from dnsguard.api.writing.objects import Written
 from dnsguard.resources import Cause, Kind
 from dnsguard.resources.setentries import BadEntry, Entry, EntryChange, Outcome, with_entries
 from dnsguard.store.interface import Object

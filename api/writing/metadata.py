@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from api.description.discovery import root_of
-from api.failures import Failure, bad_request
+from dnsguard.api.description.discovery import root_of
+from dnsguard.api.failures import Failure, bad_request
 from dnsguard.resources import KINDS, Kind
 from dnsguard.resources.metadata import SERVER_SET
 from dnsguard.resources.problems import kind_of_value

@@ -8,15 +8,21 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from api.authorization.judging import ANYTHING, Judge
-from api.authorization.tokensecrets import with_hash_of, with_secret
-from api.failures import Failure, bad_request
-from api.threads import LARGE, done
-from api.writing.apply.owners import stamped
-from api.writing.metadata import Stated, created, generated_name, replaced, stated_revision, taken_apart
-from api.writing.options import WriteOptions
-from api.writing.ownership import applied_over, owned_after_apply, owned_after_update, owned_from_start, without_nulls
 from dnsguard.access.builtin import BUILTIN_NAMES, BUILTIN_ROLES
+from dnsguard.api.authorization.judging import ANYTHING, Judge
+from dnsguard.api.authorization.tokensecrets import with_hash_of, with_secret
+from dnsguard.api.failures import Failure, bad_request
+from dnsguard.api.threads import LARGE, done
+from dnsguard.api.writing.apply.owners import stamped
+from dnsguard.api.writing.metadata import Stated, created, generated_name, replaced, stated_revision, taken_apart
+from dnsguard.api.writing.options import WriteOptions
+from dnsguard.api.writing.ownership import (
+    applied_over,
+    owned_after_apply,
+    owned_after_update,
+    owned_from_start,
+    without_nulls,
+)
 from dnsguard.resources import (
     KINDS,
     InvalidResource,

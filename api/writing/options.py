@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from api.authorization.judging import ANYTHING, Judge
-from api.failures import Failure, bad_request
-from api.queries import is_true
+from dnsguard.api.authorization.judging import ANYTHING, Judge
+from dnsguard.api.failures import Failure, bad_request
+from dnsguard.api.queries import is_true
 from dnsguard.resources import Cause
 
 LONGEST_MANAGER = 128

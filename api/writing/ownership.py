@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.failures import Failure
-from api.writing.apply.changing import (
+from dnsguard.api.failures import Failure
+from dnsguard.api.writing.apply.changing import (
     Conflict,
     allowed_by_last_applied,
     applied,
@@ -14,8 +14,8 @@ from api.writing.apply.changing import (
     updated,
     with_first_owner,
 )
-from api.writing.apply.fieldset import FieldSet, all_fields, difference, text
-from api.writing.apply.owners import (
+from dnsguard.api.writing.apply.fieldset import FieldSet, all_fields, difference, text
+from dnsguard.api.writing.apply.owners import (
     APPLY,
     Manager,
     Owners,

@@ -7,7 +7,7 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from api.failures import Failure, bad_request
+from dnsguard.api.failures import Failure, bad_request
 from dnsguard.resources import Cause
 from dnsguard.resources.manifest import is_deeper_than
 from dnsguard.store.interface import Object

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
-from api.failures import Failure, bad_request
-from api.writing.protofields import DELETE_OPTIONS, MESSAGES, Field, Message, Scalar
+from dnsguard.api.failures import Failure, bad_request
+from dnsguard.api.writing.protofields import DELETE_OPTIONS, MESSAGES, Field, Message, Scalar
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 

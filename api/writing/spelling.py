@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.failures import Failure
+from dnsguard.api.failures import Failure
 from dnsguard.resources import Cause, Kind
 from dnsguard.resources.felix import FelixConfiguration, other_spellings
 

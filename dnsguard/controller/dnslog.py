@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Final, Protocol
 
-from api.services import DnsLogQuestion, ReadModelUnavailable
+from dnsguard.api.services import DnsLogQuestion, ReadModelUnavailable
 from dnsguard.link.server import ForwarderState
 from dnsguard.link.tails import LogTail
 from dnsguard.observe.record import unlogged_line
@@ -31,7 +31,7 @@ class LogSource(Protocol):
 
 
 class DnsLogModel:
-    """``api.services.DnsLog``."""
+    """``dnsguard.api.services.DnsLog``."""
 
     def __init__(self, link: LogSource, check_client: Callable[[str], object]) -> None:
         """``check_client``: raises BadClient or UnknownEndpoint for what is no client."""

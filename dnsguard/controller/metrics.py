@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
-from api.services import ReadModelUnavailable
+from dnsguard.api.services import ReadModelUnavailable
 from dnsguard.controller.counting.book import Counting
 from dnsguard.controller.counting.metrics import counted
 from dnsguard.controller.desired import Desired
@@ -45,7 +45,7 @@ class _Sizes(NamedTuple):
 
 
 class MetricsModel:
-    """``api.services.Metrics``."""
+    """``dnsguard.api.services.Metrics``."""
 
     def __init__(
         self,

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from api.services import ReadModelUnavailable
-from api.views.models import NameAddress, NameAlias, NameClientState, NameState, NameStates
+from dnsguard.api.services import ReadModelUnavailable
+from dnsguard.api.views.models import NameAddress, NameAlias, NameClientState, NameState, NameStates
 from dnsguard.controller.forwarders import SEARCH_SECONDS, Forwarders
 from dnsguard.link.messages import KnownName, NameClient, NamesFound
 
 
 class NamesModel:
-    """``api.services.Names``."""
+    """``dnsguard.api.services.Names``."""
 
     def __init__(self, link: Forwarders) -> None:
         self._link = link

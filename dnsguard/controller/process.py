@@ -15,10 +15,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
-from api.app import create_app
-from api.authentication.tokens import HashedTokens, token_digest
-from api.services import ADMIN, Services
 from dnsguard import unixsocket
+from dnsguard.api.app import create_app
+from dnsguard.api.authentication.tokens import HashedTokens, token_digest
+from dnsguard.api.services import ADMIN, Services
 from dnsguard.calc.compiled import Compiled
 from dnsguard.claim import claimed
 from dnsguard.controller.apiserver import ApiServer, bind, room

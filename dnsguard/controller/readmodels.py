@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 
-from api.services import BadClient, LeasesQuestion, ReadModelUnavailable, UnknownEndpoint
-from api.views.models import (
+from dnsguard.api.services import BadClient, LeasesQuestion, ReadModelUnavailable, UnknownEndpoint
+from dnsguard.api.views.models import (
     ConfigurationState,
     DataplaneState,
     EndpointState,
@@ -26,7 +26,7 @@ from dnsguard.link.messages import LearnedLease
 
 
 class StatusModel:
-    """``api.services.Status``."""
+    """``dnsguard.api.services.Status``."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ def classes_of(compiled: Compiled) -> frozenset[PolicyClass]:
 
 
 class EndpointsModel:
-    """``api.services.Endpoints``."""
+    """``dnsguard.api.services.Endpoints``."""
 
     def __init__(self, enforcer: Enforcer[Plan], node: str) -> None:
         self._enforcer = enforcer
@@ -188,7 +188,7 @@ def policies_of(endpoint: CompiledEndpoint) -> tuple[str, ...]:
 
 
 class LeasesModel:
-    """``api.services.Leases``."""
+    """``dnsguard.api.services.Leases``."""
 
     def __init__(self, enforcer: Enforcer[Plan], link: Forwarders) -> None:
         self._enforcer = enforcer

@@ -9,7 +9,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from api.reading.statuses import Hear, Turned
+from dnsguard.api.reading.statuses import Hear, Turned
 from dnsguard.calc.compiled import PolicyId
 from dnsguard.controller.desired import Desired
 from dnsguard.controller.enforcement import Enforcer
@@ -69,7 +69,7 @@ class _Turn(NamedTuple):
 
 
 class StatusesModel:
-    """``api.reading.statuses.Statuses``."""
+    """``dnsguard.api.reading.statuses.Statuses``."""
 
     def __init__(
         self,

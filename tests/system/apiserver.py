@@ -17,9 +17,9 @@ V3 = "/apis/projectcalico.org/v3"
 SERVER = """
 import asyncio, pathlib, signal, sys
 from ipaddress import ip_address
-from api.app import create_app
-from api.services import ADMIN, ReadModelUnavailable, Services
-from api.authentication.tokens import HashedTokens, token_digest
+from dnsguard.api.app import create_app
+from dnsguard.api.services import ADMIN, ReadModelUnavailable, Services
+from dnsguard.api.authentication.tokens import HashedTokens, token_digest
 from dnsguard.controller.auditing.log import AuditLog
 from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.serving.contexts import Contexts

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from dnslib import RCODE, DNSRecord
 
-from api.services import DnsLogQuestion
+from dnsguard.api.services import DnsLogQuestion
 from dnsguard.controller.dnslog import DnsLogModel
 from dnsguard.link.messages import DnsConfiguration, SetUse
 from tests.system.forwarder import LISTEN, NEIGHBOUR, WORKLOAD, Rig, feed, identity, policy, rig

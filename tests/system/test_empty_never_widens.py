@@ -15,9 +15,9 @@ import httpx
 import pytest
 import yaml
 
-from api.app import create_app
-from api.authentication.tokens import HashedTokens, token_digest
-from api.services import ADMIN, ReadModelUnavailable, Services
+from dnsguard.api.app import create_app
+from dnsguard.api.authentication.tokens import HashedTokens, token_digest
+from dnsguard.api.services import ADMIN, ReadModelUnavailable, Services
 from dnsguard.controller.auditing.log import AuditLog
 from dnsguard.controller.inputs import Inputs
 from dnsguard.resources import Resource, kind_of, to_dict

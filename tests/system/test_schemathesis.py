@@ -22,7 +22,7 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from api.queries import SWITCHES
+from dnsguard.api.queries import SWITCHES
 from dnsguard.locations import CA_FILE
 from dnsguard.resources import KINDS, Kind
 from tests.support.netns import namespace

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.writing.apply.fieldset import NOTHING, Difference, FieldSet, Path, all_fields, difference, leaves
-from api.writing.apply.owners import (
+from dnsguard.api.writing.apply.fieldset import NOTHING, Difference, FieldSet, Path, all_fields, difference, leaves
+from dnsguard.api.writing.apply.owners import (
     APPLY,
     BEFORE_APPLY,
     UPDATE,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from api.writing.apply.fieldset import FieldSet, NoFieldSetError, read, written
+from dnsguard.api.writing.apply.fieldset import FieldSet, NoFieldSetError, read, written
 
 APPLY, UPDATE = "Apply", "Update"
 

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final, Literal
 
-from api.audit import AuditQuestion, AuditRecord, AuditUnavailable
+from dnsguard.api.audit import AuditQuestion, AuditRecord, AuditUnavailable
 from dnsguard.controller.auditing.file import AuditFile
 from dnsguard.controller.auditing.refusals import MINUTE, Refusals
 from dnsguard.controller.auditing.shown import ShownAudit
@@ -45,7 +45,7 @@ class _Entry:
 
 
 class AuditLog:
-    """An ``api.services.Audit``; belongs to the event loop it was made in."""
+    """An ``dnsguard.api.services.Audit``; belongs to the event loop it was made in."""
 
     def __init__(
         self,

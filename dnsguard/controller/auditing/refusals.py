@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from api.audit import AuditRecord
-from api.services import ANONYMOUS
+from dnsguard.api.audit import AuditRecord
+from dnsguard.api.services import ANONYMOUS
 
 STRANGERS = 10
 """Written each of a minute's requests that nobody was authenticated for. With the longest paths this is 10 MB a day, so

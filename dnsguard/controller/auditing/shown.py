@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from api.audit import AuditQuestion
-from api.services import ReadModelUnavailable
+from dnsguard.api.audit import AuditQuestion
+from dnsguard.api.services import ReadModelUnavailable
 from dnsguard.controller.auditing.chain import files_of
 from dnsguard.observe.ring import Ring
 
@@ -41,11 +41,11 @@ class ShownAudit:
                 follower.wake.set()
 
     async def recent(self, question: AuditQuestion) -> list[str]:
-        """See api.services.Audit."""
+        """See dnsguard.api.services.Audit."""
         return await asyncio.to_thread(newest, self._path, question)
 
     async def follow(self, question: AuditQuestion) -> AsyncIterator[str]:
-        """See api.services.Audit."""
+        """See dnsguard.api.services.Audit."""
         return self._following(question)
 
     async def _following(self, question: AuditQuestion) -> AsyncGenerator[str, None]:

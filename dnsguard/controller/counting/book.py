@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from typing import Final, Protocol, TypeVar
 
-from api.services import ReadModelUnavailable
+from dnsguard.api.services import ReadModelUnavailable
 from dnsguard.calc.compiled import Compiled, Direction, RuleOwner
 from dnsguard.controller.counting.catalogue import Catalogue, counted_policy
 from dnsguard.controller.counting.ledger import Ledger

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Final
 
-from api.services import StatsQuestion
-from api.views.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
+from dnsguard.api.services import StatsQuestion
+from dnsguard.api.views.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
 from dnsguard.calc.compiled import Action, Direction
 from dnsguard.controller.counting.book import Counting
 from dnsguard.controller.counting.catalogue import CountedPolicy, CountedRule, Counters
@@ -19,7 +19,7 @@ _FIELDS: Final = {Action.ALLOW: "allowed", Action.DENY: "denied", Action.PASS: "
 
 
 class StatsModel:
-    """``api.services.Stats``."""
+    """``dnsguard.api.services.Stats``."""
 
     def __init__(self, counting: Counting) -> None:
         self._counting = counting

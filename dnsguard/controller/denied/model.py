@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from api.services import PacketQuestion, ReadModelUnavailable
+from dnsguard.api.services import PacketQuestion, ReadModelUnavailable
 from dnsguard.controller.denied.shown import MOST, Shown
 from dnsguard.observe.packetrecord import WantedPackets
 
@@ -11,7 +11,7 @@ _FULL: Final = f"{MOST} follow denied packets already"
 
 
 class PacketsModel:
-    """``api.services.Packets``."""
+    """``dnsguard.api.services.Packets``."""
 
     def __init__(self, shown: Shown, check_client: Callable[[str], object], *, is_off: bool) -> None:
         """``check_client``: raises BadClient or UnknownEndpoint for what is no client; ``is_off``: nothing is read."""

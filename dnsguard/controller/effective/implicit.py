@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from api.views.effective import ImplicitRule
+from dnsguard.api.views.effective import ImplicitRule
 from dnsguard.calc.compiled import ALL_INTERFACES, CompiledEndpoint, Direction, Stage
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.calc.evaluator.node import HostAction

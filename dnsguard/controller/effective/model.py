@@ -2,8 +2,8 @@
 
 import asyncio
 
-from api.services import ReadModelUnavailable, UnknownEndpoint
-from api.views.effective import Effective
+from dnsguard.api.services import ReadModelUnavailable, UnknownEndpoint
+from dnsguard.api.views.effective import Effective
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint
 from dnsguard.controller.desired import Desired
 from dnsguard.controller.effective.rules import sets_of
@@ -19,7 +19,7 @@ from dnsguard.dataplane.rules import Plan
 
 
 class EffectiveModel:
-    """``api.services.EffectivePolicies``."""
+    """``dnsguard.api.services.EffectivePolicies``."""
 
     def __init__(self, enforcer: Enforcer[Plan], link: Forwarders, node: str, states: PolicyStates) -> None:
         self._enforcer = enforcer

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from api.views.effective import Does, EffectiveEnd, EffectiveRule, SetKind
+from dnsguard.api.views.effective import Does, EffectiveEnd, EffectiveRule, SetKind
 from dnsguard.calc.compiled import ANY, Action, CompiledRule, EntityMatch, IcmpMatch
 from dnsguard.resources.ports import PROTOCOL_NUMBERS
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Final, assert_never
 
-from api.views.effective import EffectiveSet, LearnedNow, SetKind
+from dnsguard.api.views.effective import EffectiveSet, LearnedNow, SetKind
 from dnsguard.calc.compiled import LeaseSet, MemberSet, PortSet
 from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.explain.policystate import PolicyState

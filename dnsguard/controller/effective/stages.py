@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from api.views.effective import EffectivePolicy, EffectiveProfile, EffectiveStage, EffectiveTier
+from dnsguard.api.views.effective import EffectivePolicy, EffectiveProfile, EffectiveStage, EffectiveTier
 from dnsguard.calc.compiled import (
     CompiledEndpoint,
     CompiledRule,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from itertools import chain
 
-from api.services import CannotExplain
+from dnsguard.api.services import CannotExplain
 from dnsguard.calc.compiled import Address, Compiled, Network
 from dnsguard.calc.evaluator.node import Node
 from dnsguard.controller.explain.learned import Learned

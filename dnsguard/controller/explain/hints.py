@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from api.views.explaining import NearRule, UnselectingPolicy
+from dnsguard.api.views.explaining import NearRule, UnselectingPolicy
 from dnsguard.calc.compiled import Address, Stage
 from dnsguard.calc.evaluator.matching import LeaseLookup
 from dnsguard.calc.evaluator.packet import Packet

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.views.explaining import ExplainedFlow, ExplainOutcome, Outcome, PendingVerdict
+from dnsguard.api.views.explaining import ExplainedFlow, ExplainOutcome, Outcome, PendingVerdict
 from dnsguard.calc.evaluator.matching import LeaseLookup
 from dnsguard.calc.evaluator.node import Node
 from dnsguard.calc.evaluator.packet import Packet

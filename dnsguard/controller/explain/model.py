@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from api.services import ReadModelUnavailable
-from api.views.explaining import ExplainedName, ExplainQuery, Explanation
+from dnsguard.api.services import ReadModelUnavailable
+from dnsguard.api.views.explaining import ExplainedName, ExplainQuery, Explanation
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.evaluator.node import Node
 from dnsguard.controller.desired import Desired
@@ -39,7 +39,7 @@ Counters = Callable[[], Mapping[str, tuple[int, int]]]
 
 
 class ExplainModel:
-    """``api.services.Explain``."""
+    """``dnsguard.api.services.Explain``."""
 
     def __init__(
         self,

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from api.views.explaining import Carrier, ExplainedName, LearnedAddress
-from api.views.explaining import LearnedAlias as AliasView
-from api.views.explaining import WithheldAddress as WithheldView
+from dnsguard.api.views.explaining import Carrier, ExplainedName, LearnedAddress
+from dnsguard.api.views.explaining import LearnedAlias as AliasView
+from dnsguard.api.views.explaining import WithheldAddress as WithheldView
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.explain.learned import Learned, wires
 from dnsguard.controller.explain.origins import Origins

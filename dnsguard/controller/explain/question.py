@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from api.services import CannotExplain
-from api.views.explaining import ExplainQuery
+from dnsguard.api.services import CannotExplain
+from dnsguard.api.views.explaining import ExplainQuery
 from dnsguard.calc.compiled import Address, Compiled, CompiledEndpoint, Network
 from dnsguard.calc.evaluator.packet import ICMP, ICMPV6, TCP
 from dnsguard.controller.explain.written import Written

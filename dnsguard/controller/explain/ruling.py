@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from api.views.explaining import Outcome
+from dnsguard.api.views.explaining import Outcome
 from dnsguard.calc.compiled import Action
 from dnsguard.calc.evaluator.trace import Decision, Judgement, Verdict
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from api.views.explaining import ExplainedFlow, ExplainOutcome
+from dnsguard.api.views.explaining import ExplainedFlow, ExplainOutcome
 from dnsguard.controller.explain.question import Question
 
 MOST_FLOWS = 3

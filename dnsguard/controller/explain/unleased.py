@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from api.views.explaining import ExplainOutcome
+from dnsguard.api.views.explaining import ExplainOutcome
 from dnsguard.controller.explain.judging import Judged
 from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.explain.question import Party

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from api.views.explaining import ExplainDecision, ExplainStep, NearRule, UnselectingPolicy
+from dnsguard.api.views.explaining import ExplainDecision, ExplainStep, NearRule, UnselectingPolicy
 from dnsguard.calc.compiled import Action, Compiled
 from dnsguard.calc.evaluator.trace import Decider, Decision, Judgement, RuleTrace, Verdict
 from dnsguard.controller.explain.nearest import Candidate

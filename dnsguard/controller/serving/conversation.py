@@ -12,7 +12,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from api.services import Caller
+from dnsguard.api.services import Caller
 from dnsguard.controller.serving.crowd import Admission
 
 HEAD_SECONDS = 10.0
@@ -26,7 +26,7 @@ REST_SECONDS = 5.0
 
 
 class Conversation(H11Protocol):
-    """Is the ``api.authentication.connection.Connection`` of its requests."""
+    """Is the ``dnsguard.api.authentication.connection.Connection`` of its requests."""
 
     def __init__(
         self,

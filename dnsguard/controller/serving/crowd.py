@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from api.authentication.connection import site_of
-from api.rates import Buckets
+from dnsguard.api.authentication.connection import site_of
+from dnsguard.api.rates import Buckets
 from dnsguard.observe.exposition import Metric, number
 
 PREFIX = "dnsguard_controller_api"

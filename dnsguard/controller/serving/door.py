@@ -11,7 +11,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from api.services import Caller
+from dnsguard.api.services import Caller
 from dnsguard.controller.serving.conversation import Conversation
 from dnsguard.controller.serving.crowd import Admission, Crowd
 from dnsguard.controller.serving.peers import certified_peer, local_peer

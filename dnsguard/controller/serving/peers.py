@@ -6,8 +6,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from api.services import Caller
 from dnsguard.access.grants import MASTERS
+from dnsguard.api.services import Caller
 
 _CREDENTIALS = struct.Struct("3i")
 """``struct ucred``: process, user, group (unix(7))."""

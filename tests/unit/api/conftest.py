@@ -12,11 +12,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.app import create_app
-from api.audit import AuditQuestion, AuditRecord, AuditUnavailable
-from api.authentication.tokens import HashedTokens, token_digest
-from api.reading.statuses import NO_STATUSES, Statuses
-from api.services import (
+from dnsguard.api.app import create_app
+from dnsguard.api.audit import AuditQuestion, AuditRecord, AuditUnavailable
+from dnsguard.api.authentication.tokens import HashedTokens, token_digest
+from dnsguard.api.reading.statuses import NO_STATUSES, Statuses
+from dnsguard.api.services import (
     ADMIN,
     BadClient,
     CannotExplain,
@@ -28,10 +28,10 @@ from api.services import (
     StatsQuestion,
     UnknownEndpoint,
 )
-from api.views.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
-from api.views.effective import Effective, EffectiveStage, ImplicitRule
-from api.views.explaining import ExplainQuery, Explanation
-from api.views.models import (
+from dnsguard.api.views.counted import Count, PolicyCounts, RuleCount, StatsReport, TierCounts
+from dnsguard.api.views.effective import Effective, EffectiveStage, ImplicitRule
+from dnsguard.api.views.explaining import ExplainQuery, Explanation
+from dnsguard.api.views.models import (
     EndpointStates,
     LeaseState,
     LeaseStates,

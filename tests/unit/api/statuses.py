@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from api.reading.statuses import Hear, Turned
+from dnsguard.api.reading.statuses import Hear, Turned
 from dnsguard.store.interface import Key, Object
 
 

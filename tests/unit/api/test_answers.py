@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.answers import JSON, MAX_WARNING_TEXT, YAML, as_json, as_yaml, media_type, warning_headers
-from api.failures import Failure
+from dnsguard.api.answers import JSON, MAX_WARNING_TEXT, YAML, as_json, as_yaml, media_type, warning_headers
+from dnsguard.api.failures import Failure
 from dnsguard.resources.manifest import load_value
 
 text = st.text(st.characters(exclude_categories=["Cs"]))

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.audit import MOST_OBJECT, AuditRecord, shown
-from api.failures import failure_of
+from dnsguard.api.audit import MOST_OBJECT, AuditRecord, shown
+from dnsguard.api.failures import failure_of
 from tests.unit.api.conftest import SETS, TOKEN, V3, World, network_set
 
 
@@ -141,6 +141,6 @@ async def test_it_is_served(client: httpx.AsyncClient, world: World) -> None:
 
 
 def test_the_refusal_asks_to_come_again() -> None:
-    from api.audit import AuditUnavailable
+    from dnsguard.api.audit import AuditUnavailable
 
     assert failure_of(AuditUnavailable("full")).headers == {"Retry-After": "5"}

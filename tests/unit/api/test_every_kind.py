@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.description.discovery import root_of
+from dnsguard.api.description.discovery import root_of
 from dnsguard.resources import KINDS, Kind
 from dnsguard.store.interface import Key
 from tests.support.samples import SAMPLES

@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.failures import Failure, failure_of
-from api.services import CannotExplain, ReadModelUnavailable
+from dnsguard.api.failures import Failure, failure_of
+from dnsguard.api.services import CannotExplain, ReadModelUnavailable
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import Cause, InvalidResource, kind_of
 from dnsguard.resources.manifest import ManifestError

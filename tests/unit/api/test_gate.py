@@ -9,10 +9,10 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from api.auditing import Auditing
-from api.gate import Gate, caller_of
-from api.services import Caller, Services, TokenExpired
-from api.traffic import Traffic
+from dnsguard.api.auditing import Auditing
+from dnsguard.api.gate import Gate, caller_of
+from dnsguard.api.services import Caller, Services, TokenExpired
+from dnsguard.api.traffic import Traffic
 from tests.unit.api.conftest import SETS, TOKEN, V3, World, network_set
 
 LIMIT = 1_000_000

@@ -5,7 +5,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from api.methods import MethodsRoute
+from dnsguard.api.methods import MethodsRoute
 
 
 async def get(request: Request) -> Response:

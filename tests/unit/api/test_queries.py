@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.failures import Failure
-from api.queries import is_true, require_known
+from dnsguard.api.failures import Failure
+from dnsguard.api.queries import is_true, require_known
 
 
 @pytest.mark.parametrize(

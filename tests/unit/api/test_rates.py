@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.rates import Buckets
+from dnsguard.api.rates import Buckets
 
 
 def test_a_burst_and_then_a_rate() -> None:

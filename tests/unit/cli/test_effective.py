@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.views.effective import (
+from dnsguard.api.views.effective import (
     Effective,
     EffectiveEnd,
     EffectivePolicy,

@@ -1,6 +1,6 @@
 """The answer of `dnsguard explain` as people see it."""
 
-from api.views.explaining import (
+from dnsguard.api.views.explaining import (
     Carrier,
     ExplainDecision,
     ExplainedFlow,

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from api.views.models import EndpointState, EndpointStates, LeaseState, NameAddress, NameAlias, NameClientState
+from dnsguard.api.views.models import EndpointState, EndpointStates, LeaseState, NameAddress, NameAlias, NameClientState
 from dnsguard.cli import endpoints, learnednames, leases
 from dnsguard.cli.views import lasting, listed, show_view
 from tests.unit.cli.conftest import Run

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.services import DnsLogQuestion, ReadModelUnavailable, UnknownEndpoint
-from api.views.followers import MOST as MOST_FOLLOWERS
+from dnsguard.api.services import DnsLogQuestion, ReadModelUnavailable, UnknownEndpoint
+from dnsguard.api.views.followers import MOST as MOST_FOLLOWERS
 from dnsguard.controller.dnslog import MOST, DnsLogModel
 from dnsguard.forwarder.tails import MAX_TAILS
 from dnsguard.link.messages import DnsLogQuery, DnsLogReply, DnsLogStop

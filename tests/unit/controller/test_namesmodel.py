@@ -1,7 +1,7 @@
 import pytest
 
-from api.services import ReadModelUnavailable
-from api.views.models import NameAddress, NameAlias, NameClientState, NameState
+from dnsguard.api.services import ReadModelUnavailable
+from dnsguard.api.views.models import NameAddress, NameAlias, NameClientState, NameState
 from dnsguard.controller.namesmodel import NamesModel
 from dnsguard.link.messages import KnownAddress, KnownName, LearnedAlias, NameClient, NamesFound
 from tests.unit.controller.running import FakeForwarders

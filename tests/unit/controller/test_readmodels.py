@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.services import BadClient, LeasesQuestion, ReadModelUnavailable, UnknownEndpoint
-from api.views.models import EndpointState
+from dnsguard.api.services import BadClient, LeasesQuestion, ReadModelUnavailable, UnknownEndpoint
+from dnsguard.api.views.models import EndpointState
 from dnsguard.controller.inputs import key_of
 from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusModel
 from dnsguard.dataplane.sentinel import Harm, Sighting

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from api.reading.statuses import Turned
+from dnsguard.api.reading.statuses import Turned
 from dnsguard.controller.inputs import key_of
 from dnsguard.controller.statuses import REMEMBERED, SHARED_SECONDS, StatusesModel
 from dnsguard.resources import manifest

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.authentication.connection import site_of
+from dnsguard.api.authentication.connection import site_of
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from api.authentication.origins import foreign_name, foreign_page
+from dnsguard.api.authentication.origins import foreign_name, foreign_page
 
 HOST = {"host": "guard.example.org:8053"}
 FORM = {"content-type": "text/plain;charset=UTF-8"}

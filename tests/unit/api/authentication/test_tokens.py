@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.authentication.tokens import HashedTokens, token_digest
-from api.services import Caller
+from dnsguard.api.authentication.tokens import HashedTokens, token_digest
+from dnsguard.api.services import Caller
 
 
 @pytest.mark.parametrize(

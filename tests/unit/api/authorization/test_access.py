@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from api.authentication.tokens import token_digest
-from api.authorization import access as module
-from api.authorization.access import Access
-from api.failures import Failure
-from api.services import ADMIN, AUTHENTICATED, Caller
 from dnsguard.access.ask import Ask
+from dnsguard.api.authentication.tokens import token_digest
+from dnsguard.api.authorization import access as module
+from dnsguard.api.authorization.access import Access
+from dnsguard.api.failures import Failure
+from dnsguard.api.services import ADMIN, AUTHENTICATED, Caller
 from dnsguard.resources import kind_named
 from dnsguard.store.interface import Compacted, Key, Object, StoreUnavailable
 from dnsguard.store.memory import MemoryStore

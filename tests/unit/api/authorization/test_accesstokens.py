@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.authorization.access import Access
-from api.services import Caller, TokenExpired
-from api.writing.objects import Target
+from dnsguard.api.authorization.access import Access
+from dnsguard.api.services import Caller, TokenExpired
+from dnsguard.api.writing.objects import Target
 from dnsguard.resources import kind_named
 from dnsguard.store.interface import Key
 from tests.unit.access.roles import binding, on

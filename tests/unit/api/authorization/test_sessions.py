@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from api.authorization import sessions
-from api.authorization.access import Access
-from api.authorization.sessions import Sessions, held_while
-from api.failures import Failure
-from api.services import ADMIN, AUTHENTICATED, Caller
-from api.writing.objects import Objects, Preconditions, Target
+from dnsguard.api.authorization import sessions
+from dnsguard.api.authorization.access import Access
+from dnsguard.api.authorization.sessions import Sessions, held_while
+from dnsguard.api.failures import Failure
+from dnsguard.api.services import ADMIN, AUTHENTICATED, Caller
+from dnsguard.api.writing.objects import Objects, Preconditions, Target
 from dnsguard.resources import kind_named
 from dnsguard.store.memory import MemoryStore
 from tests.unit.api.conftest import NOW

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.description.discovery import root_of
+from dnsguard.api.description.discovery import root_of
 from dnsguard.resources import KINDS, Kind
 from tests.unit.api.conftest import V3
 

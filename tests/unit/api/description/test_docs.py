@@ -7,7 +7,7 @@ from hashlib import sha256
 import httpx
 import pytest
 
-from api.description.docs import page
+from dnsguard.api.description.docs import page
 from dnsguard.resources import KINDS
 from dnsguard.resources.schemas import schema_name
 

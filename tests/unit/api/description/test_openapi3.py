@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.description.discovery import API_VERSIONS, root_of
-from api.description.openapi3 import document, plain
+from dnsguard.api.description.discovery import API_VERSIONS, root_of
+from dnsguard.api.description.openapi3 import document, plain
 from dnsguard.resources import KINDS
 from dnsguard.resources.schemas import schema_name
 from tests.unit.api.conftest import V3

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.description.operations import path_of
-from api.description.viewparameters import PARAMETERS
+from dnsguard.api.description.operations import path_of
+from dnsguard.api.description.viewparameters import PARAMETERS
 from dnsguard.resources import KINDS
 from tests.unit.api.authorization.test_paths import routes
 from tests.unit.api.conftest import World

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.reading.handfuls import in_handfuls
+from dnsguard.api.reading.handfuls import in_handfuls
 from dnsguard.store.interface import Key, Record
 
 
@@ -20,8 +20,8 @@ from dnsguard.store.interface import Key, Record
 def test_a_handful_is_bounded_by_count_and_text(
     monkeypatch: pytest.MonkeyPatch, sizes: list[int], expected: list[int]
 ) -> None:
-    monkeypatch.setattr("api.reading.handfuls.MOST", 3)
-    monkeypatch.setattr("api.reading.handfuls.MOST_TEXT", 10)
+    monkeypatch.setattr("dnsguard.api.reading.handfuls.MOST", 3)
+    monkeypatch.setattr("dnsguard.api.reading.handfuls.MOST_TEXT", 10)
     records = [Record(Key("tiers", "", str(index)), "x" * size, index) for index, size in enumerate(sizes)]
     handfuls = list(in_handfuls(records))
     assert [len(handful) for handful in handfuls] == expected

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from api.reading.pacing import HANDFUL, Pacer
+from dnsguard.api.reading.pacing import HANDFUL, Pacer
 
 
 async def test_a_round_lets_a_handful_go_on_at_a_time_and_others_between() -> None:

@@ -4,8 +4,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from api.failures import Failure
-from api.reading.selection import selection
+from dnsguard.api.failures import Failure
+from dnsguard.api.reading.selection import selection
 from dnsguard.resources import kind_of
 from dnsguard.store.interface import Key
 

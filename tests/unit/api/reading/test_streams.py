@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from api.failures import Failure
-from api.reading.eventlines import EventLines
-from api.reading.representation import Form, Representation
-from api.reading.selection import Selection, selection
-from api.reading.statuses import NO_STATUSES, Statuses, Turned
-from api.reading.streams import Streams, WatchRequest
-from api.reading.watching import Stream, StreamResponse
-from api.writing.objects import Target
+from dnsguard.api.failures import Failure
+from dnsguard.api.reading.eventlines import EventLines
+from dnsguard.api.reading.representation import Form, Representation
+from dnsguard.api.reading.selection import Selection, selection
+from dnsguard.api.reading.statuses import NO_STATUSES, Statuses, Turned
+from dnsguard.api.reading.streams import Streams, WatchRequest
+from dnsguard.api.reading.watching import Stream, StreamResponse
+from dnsguard.api.writing.objects import Target
 from dnsguard.resources import kind_of
 from dnsguard.store.encoding import encoded
 from dnsguard.store.interface import AlreadyExists, Key, Object, Record
@@ -261,8 +261,8 @@ async def test_a_stream_that_is_left_leaves_nothing_behind(store: MemoryStore) -
 async def test_there_is_a_most_of_all_and_of_one_caller_and_after_closing_none(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.reading.streams.MOST_STREAMS", 2)
-    monkeypatch.setattr("api.reading.streams.MOST_OF_ONE", 1)
+    monkeypatch.setattr("dnsguard.api.reading.streams.MOST_STREAMS", 2)
+    monkeypatch.setattr("dnsguard.api.reading.streams.MOST_OF_ONE", 1)
     streams = streams_of(store)
     for caller, next_caller, says in (
         ("eve", "eve", "1 watches are open by eve"),
@@ -332,8 +332,8 @@ async def test_what_came_together_is_told_together_and_much_in_pieces(
     stream = await streams.stream(SHOP, EVERYTHING, WHOLE, WatchRequest(0))
     pieces = stream.pieces()
     assert (await anext(pieces)).count(b"\n") == 3
-    monkeypatch.setattr("api.reading.watching.MOST_EVENTS", 2)
-    monkeypatch.setattr("api.reading.eventlines.PIECE", 1)
+    monkeypatch.setattr("dnsguard.api.reading.watching.MOST_EVENTS", 2)
+    monkeypatch.setattr("dnsguard.api.reading.eventlines.PIECE", 1)
     for name in "defgh":
         await put(store, name)
     assert [(await anext(pieces)).count(b"\n") for _ in range(5)] == [1] * 5
@@ -345,7 +345,7 @@ async def test_what_came_together_is_told_together_and_much_in_pieces(
 async def test_large_changes_are_written_down_as_they_are_read(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch, labels: str
 ) -> None:
-    monkeypatch.setattr("api.reading.handfuls.MOST_TEXT", 1)
+    monkeypatch.setattr("dnsguard.api.reading.handfuls.MOST_TEXT", 1)
     for name in "abc":
         await put(store, name)
     stream = await streams_of(store).stream(SHOP, selection(KIND, labels, ""), WHOLE, WatchRequest(0))
@@ -423,7 +423,7 @@ async def test_a_client_that_goes_or_reads_nothing_is_left(
     streams = streams_of(store)
     client = Client()
     response = StreamResponse(await streams.stream(SHOP, EVERYTHING, WHOLE, WatchRequest(0)))
-    monkeypatch.setattr("api.reading.watching.LONGEST_SEND", 0.01)
+    monkeypatch.setattr("dnsguard.api.reading.watching.LONGEST_SEND", 0.01)
     serving = asyncio.create_task(response({}, client.receive, client.send))
     assert (await client.sent.get())["type"] == "http.response.start"
     await put(store, "a")
@@ -442,7 +442,7 @@ async def test_a_client_that_goes_or_reads_nothing_is_left(
 async def test_what_is_large_is_sent_as_its_reader_takes_it(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.reading.watching.PIECE", 40)
+    monkeypatch.setattr("dnsguard.api.reading.watching.PIECE", 40)
     client = Client()
     response = StreamResponse(await streams_of(store).stream(SHOP, EVERYTHING, WHOLE, WatchRequest(0)))
     serving = asyncio.create_task(response({}, client.receive, client.send))
@@ -460,7 +460,7 @@ async def test_what_is_large_is_sent_as_its_reader_takes_it(
 
 
 def test_objects_are_taken_apart_once_for_all_who_look_into_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.reading.eventlines.MOST_VALUES_TEXT", 1)
+    monkeypatch.setattr("dnsguard.api.reading.eventlines.MOST_VALUES_TEXT", 1)
     lines = EventLines(NO_STATUSES, lambda: NOW)
     one, two = (Record(key(name), encoded(network_set(name)), number) for number, name in enumerate("ab", 1))
     assert lines.value(one) is lines.value(one)

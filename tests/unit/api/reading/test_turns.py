@@ -1,7 +1,7 @@
 import pytest
 
-from api.reading.statuses import Turned
-from api.reading.turns import Turns
+from dnsguard.api.reading.statuses import Turned
+from dnsguard.api.reading.turns import Turns
 from dnsguard.store.interface import Compacted, Key
 from tests.unit.api.statuses import FakeStatuses
 
@@ -51,7 +51,7 @@ def test_watches_that_are_as_far_have_the_same_place() -> None:
 
 
 def test_who_is_too_slow_lists_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.reading.turns.REMEMBERED", 2)
+    monkeypatch.setattr("dnsguard.api.reading.turns.REMEMBERED", 2)
     statuses = FakeStatuses()
     turns = Turns(statuses)
     slow, quick = (turns.watch("networksets", None, None, since=5, call=lambda: None) for _ in range(2))

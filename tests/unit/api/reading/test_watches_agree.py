@@ -10,11 +10,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.reading.representation import Representation
-from api.reading.selection import Selection, selection
-from api.reading.statuses import Turned, shown_record
-from api.reading.streams import Streams, WatchRequest
-from api.writing.objects import Target
+from dnsguard.api.reading.representation import Representation
+from dnsguard.api.reading.selection import Selection, selection
+from dnsguard.api.reading.statuses import Turned, shown_record
+from dnsguard.api.reading.streams import Streams, WatchRequest
+from dnsguard.api.writing.objects import Target
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import kind_of
 from dnsguard.store.interface import Key, Object

@@ -9,9 +9,9 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from api.services import ADMIN, DnsLogQuestion
-from api.views.dnslog import answer_dns_log
-from api.views.followers import Followers
+from dnsguard.api.services import ADMIN, DnsLogQuestion
+from dnsguard.api.views.dnslog import answer_dns_log
+from dnsguard.api.views.followers import Followers
 from tests.unit.api.conftest import FakeDnsLog
 
 

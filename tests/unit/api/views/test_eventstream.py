@@ -2,7 +2,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from api.views.eventstream import Position, RecordEvents, ValueEvents, gap_line, opening, wants_events
+from dnsguard.api.views.eventstream import Position, RecordEvents, ValueEvents, gap_line, opening, wants_events
 
 FIRST = '{"time":"2026-01-02T03:04:05.678Z","type":"PACKET","n":1}'
 AGAIN = FIRST.replace('"n":1', '"n":2')

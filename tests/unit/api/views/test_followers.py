@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from api.failures import Failure
-from api.views.followers import Followers, Place
+from dnsguard.api.failures import Failure
+from dnsguard.api.views.followers import Followers, Place
 
 
 async def entered(followers: Followers, *callers: str, log: str = "denied") -> list[Place]:

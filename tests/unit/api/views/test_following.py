@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from api.views import following
-from api.views.eventstream import RecordEvents, opening
-from api.views.followers import Followers, Place
-from api.views.following import Following
+from dnsguard.api.views import following
+from dnsguard.api.views.eventstream import RecordEvents, opening
+from dnsguard.api.views.followers import Followers, Place
+from dnsguard.api.views.following import Following
 
 RECORD = '{"time":"2026-01-02T03:04:05.678Z","type":"PACKET"}'
 SCOPE: dict[str, Any] = {"type": "http"}

@@ -1,8 +1,8 @@
 import asyncio
 import json
 
-from api.views.models import ForwarderState, StatusReport
-from api.views.statuschanges import StatusChanges, lasting
+from dnsguard.api.views.models import ForwarderState, StatusReport
+from dnsguard.api.views.statuschanges import StatusChanges, lasting
 
 REPORT = StatusReport(
     version="1",

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.writing.entries import ENTRIES
+from dnsguard.api.writing.entries import ENTRIES
 from tests.unit.api.conftest import SETS, V3
 
 HEADERS = {"Content-Type": ENTRIES}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.failures import Failure
-from api.writing.metadata import taken_apart
+from dnsguard.api.failures import Failure
+from dnsguard.api.writing.metadata import taken_apart
 from dnsguard.resources import kind_named
 
 SETS = kind_named("networksets")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.failures import Failure
-from api.writing.objects import Objects, Preconditions, Target
+from dnsguard.api.failures import Failure
+from dnsguard.api.writing.objects import Objects, Preconditions, Target
 from dnsguard.resources import InvalidResource, kind_of
 from dnsguard.store.interface import Conflict, Key, NotFound, Object
 from dnsguard.store.memory import MemoryStore

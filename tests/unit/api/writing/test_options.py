@@ -3,8 +3,8 @@
 import pytest
 from starlette.datastructures import QueryParams
 
-from api.failures import Failure
-from api.writing.options import FieldValidation, WriteOptions, write_options
+from dnsguard.api.failures import Failure
+from dnsguard.api.writing.options import FieldValidation, WriteOptions, write_options
 
 
 def options(query: str, agent: str = "kubectl/v1.32.4 (linux/amd64)", *, applying: bool = False) -> WriteOptions:

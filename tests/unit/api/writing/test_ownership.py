@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.writing import ownership
+from dnsguard.api.writing import ownership
 from dnsguard.store.interface import Key
 from tests.unit.api.conftest import NOW, SETS, World, network_set
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from api.failures import Failure
-from api.writing.patches import json_patch, merge_patch, strategic_patch
+from dnsguard.api.failures import Failure
+from dnsguard.api.writing.patches import json_patch, merge_patch, strategic_patch
 
 DOCUMENT = {"spec": {"nets": ["a", "b"]}, "metadata": {"labels": {"x/y": "1"}}}
 

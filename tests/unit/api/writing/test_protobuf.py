@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.failures import Failure
-from api.writing.protobuf import MAGIC, decoded
-from api.writing.protofields import MESSAGES, Field, Message, Scalar
+from dnsguard.api.failures import Failure
+from dnsguard.api.writing.protobuf import MAGIC, decoded
+from dnsguard.api.writing.protofields import MESSAGES, Field, Message, Scalar
 
 META = b'"\x00*\x002\x008\x00B\x00'
 """Of an object that a typed client makes: selfLink, uid, resourceVersion, generation, creationTimestamp, all empty."""

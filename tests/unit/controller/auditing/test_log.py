@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.audit import AuditQuestion, AuditRecord, AuditUnavailable
+from dnsguard.api.audit import AuditQuestion, AuditRecord, AuditUnavailable
 from dnsguard.controller.auditing.catchingup import catch_up, require_acknowledged
 from dnsguard.controller.auditing.chain import verified
 from dnsguard.controller.auditing.file import AuditFile

@@ -1,6 +1,6 @@
 """What the audit writes of requests that are refused."""
 
-from api.audit import AuditRecord
+from dnsguard.api.audit import AuditRecord
 from dnsguard.controller.auditing.refusals import KNOWN, MINUTE, MOST_CALLERS, STRANGERS, Refusals
 from tests.unit.api.test_audit import record as audit_record
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from api.services import ReadModelUnavailable, StatsQuestion
-from api.views.counted import Count
+from dnsguard.api.services import ReadModelUnavailable, StatsQuestion
+from dnsguard.api.views.counted import Count
 from dnsguard.controller.counting.book import CounterBook, Counting
 from dnsguard.controller.counting.stats import StatsModel
 from dnsguard.dataplane.counted import Counted

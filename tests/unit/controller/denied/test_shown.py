@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.services import PacketQuestion, ReadModelUnavailable, UnknownEndpoint
+from dnsguard.api.services import PacketQuestion, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.controller.denied.model import PacketsModel
 from dnsguard.controller.denied.shown import MOST, RECENT, WAITING, Shown
 from dnsguard.observe.packetrecord import WantedPackets

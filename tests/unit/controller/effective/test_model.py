@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.services import ReadModelUnavailable, UnknownEndpoint
-from api.views.effective import Effective, EffectiveEnd, EffectiveStage
+from dnsguard.api.services import ReadModelUnavailable, UnknownEndpoint
+from dnsguard.api.views.effective import Effective, EffectiveEnd, EffectiveStage
 from dnsguard.controller.effective.model import EffectiveModel
 from dnsguard.controller.explain.policystates import PolicyStates
 from tests.unit.controller.running import SHOP, FakeForwarders, InForce, lease

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from api.services import CannotExplain, ReadModelUnavailable
-from api.views.explaining import ExplainOutcome, ExplainQuery, Explanation
+from dnsguard.api.services import CannotExplain, ReadModelUnavailable
+from dnsguard.api.views.explaining import ExplainOutcome, ExplainQuery, Explanation
 from dnsguard.controller.explain.model import ExplainModel
 from dnsguard.controller.explain.notes import MOST_ROUTES
 from dnsguard.controller.explain.routing import InterfaceOf, Pair, Passing

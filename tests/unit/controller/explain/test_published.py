@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api.views.explaining import ExplainOutcome, ExplainQuery, ExplainStep
+from dnsguard.api.views.explaining import ExplainOutcome, ExplainQuery, ExplainStep
 from dnsguard.calc.compiled import Compiled, CompiledEndpoint
 from dnsguard.controller.explain.model import ExplainModel
 from dnsguard.controller.explain.routing import InterfaceOf, Pair, Passing

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from api.services import CannotExplain
-from api.views.explaining import ExplainQuery
+from dnsguard.api.services import CannotExplain
+from dnsguard.api.views.explaining import ExplainQuery
 from dnsguard.controller.explain.question import Question, question_of
 from dnsguard.controller.explain.written import Written
 from tests.unit.controller.running import SHOP, InForce

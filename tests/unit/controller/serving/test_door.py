@@ -15,8 +15,8 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from api.authentication.connection import connection_of
 from dnsguard import unixsocket
+from dnsguard.api.authentication.connection import connection_of
 from dnsguard.controller.apiserver import ApiServer, bind
 from dnsguard.controller.serving import conversation, door
 from dnsguard.controller.serving.certificates import OwnCertificate

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.writing.apply.changing import (
+from dnsguard.api.writing.apply.changing import (
     allowed_by_last_applied,
     applied,
     merged,
@@ -14,8 +14,8 @@ from api.writing.apply.changing import (
     updated,
     with_first_owner,
 )
-from api.writing.apply.fieldset import Path, all_fields, difference
-from api.writing.apply.owners import APPLY, BEFORE_APPLY, UPDATE, Manager, Owned
+from dnsguard.api.writing.apply.fieldset import Path, all_fields, difference
+from dnsguard.api.writing.apply.owners import APPLY, BEFORE_APPLY, UPDATE, Manager, Owned
 
 NOW, LATER = "2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.writing.apply.fieldset import NoFieldSetError, all_fields, difference, leaves, read, text, written
+from dnsguard.api.writing.apply.fieldset import NoFieldSetError, all_fields, difference, leaves, read, text, written
 
 OBJECT = {
     "apiVersion": "v1",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.writing.apply.owners import (
+from dnsguard.api.writing.apply.owners import (
     ANCIENT,
     APPLY,
     MAX_UPDATERS,

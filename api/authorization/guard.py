@@ -14,12 +14,15 @@ from dnsguard.access.ask import Ask
 from dnsguard.access.tiers import in_some_tier, in_tier, is_tiered, tier_in_name
 from dnsguard.api.authorization.access import Access
 from dnsguard.api.authorization.escalation import Escalation
-from dnsguard.api.authorization.refusals import forbidden, forbidden_in_tier
+from dnsguard.api.authorization.refusals import forbidden, forbidden_because, forbidden_in_tier
 from dnsguard.api.services import Caller
 from dnsguard.api.writing.objects import Target
 from dnsguard.resources import Namespace
+from dnsguard.resources.madeby import FOLLOWS, MADE_BY, maker
 from dnsguard.resources.tiernames import DEFAULT_TIER
 from dnsguard.store.interface import NotFound, Object
+
+_DELETING = frozenset({"delete", "deletecollection"})
 
 
 class Guard:
@@ -82,6 +85,8 @@ class Guard:
 
     def before(self, current: Object) -> None:
         """An object as it is, before it is shown, changed or deleted. Raises NotFound for one that is hidden."""
+        if self._ask.verb in _DELETING:
+            self._require_of_users(current)
         if not self._tiered:
             return
         ask = replace(self._ask, name=current["metadata"]["name"])
@@ -103,7 +108,18 @@ class Guard:
         elif current is None and not self._rights.allow(ask):  # what is applied and not there yet is created
             raise forbidden(self._caller, ask)
         ask = replace(ask, name=value["metadata"]["name"])
+        if current is not None:
+            self._require_of_users(current)
+        if maker(value):
+            raise forbidden_because(ask, f"the annotation {MADE_BY} is dnsguard's own: leave it out")
         self._escalation.check(ask, current, value)
+
+    def _require_of_users(self, current: Object) -> None:
+        """Raises Failure 403 for what dnsguard makes by itself: it would be put right at once, or come again."""
+        if made_by := maker(current):
+            ask = replace(self._ask, name=current["metadata"]["name"])
+            instead = FOLLOWS.get(made_by, "change what it is made from")
+            raise forbidden_because(ask, f"dnsguard makes it by itself ({made_by}): {instead}")
 
     def _require_tier(self, ask: Ask, tier: str) -> None:
         decision = in_tier(self._rights, ask, tier)

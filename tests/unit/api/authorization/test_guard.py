@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from dnsguard.resources.madeby import HOST_ENDPOINTS, MADE_BY
+from dnsguard.store.interface import Key
 from tests.unit.access.roles import at, binding, on, role
 from tests.unit.api.conftest import SETS, V3, World, network_set, policy, tier
 from tests.unit.api.tenants import RBAC, TOKENS, User, grant, made, message, user
@@ -252,3 +254,40 @@ async def test_of_a_collection_all_is_removed_or_nothing(client: httpx.AsyncClie
     assert len((await client.get(POLICIES)).json()["items"]) == 3
     await client.delete(f"{RBAC}/clusterrolebindings/seer")
     assert [each["metadata"]["name"] for each in (await alice("DELETE", POLICIES)).json()["items"]] == ["net.web"]
+
+
+HEPS = f"{V3}/hostendpoints"
+
+
+def host_endpoint(name: str, **metadata: Any) -> dict[str, Any]:
+    return {"apiVersion": "projectcalico.org/v3", "kind": "HostEndpoint", "metadata": {"name": name, **metadata},
+            "spec": {"node": "here", "interfaceName": "*"}}  # fmt: skip
+
+
+async def test_what_dnsguard_makes_by_itself_nobody_changes_or_claims(client: httpx.AsyncClient, world: World) -> None:
+    marked = {"annotations": {MADE_BY: HOST_ENDPOINTS}}
+    own = host_endpoint("here-auto-hep", uid="u1", creationTimestamp="2026-01-02T03:04:05Z", **marked)
+    await world.store.create(Key("hostendpoints", "", "here-auto-hep"), own)
+    await made(client, HEPS, host_endpoint("mine"))
+    before = (await world.store.list_objects())[1]
+    path = f"{HEPS}/here-auto-hep"
+    whom = f"dnsguard makes it by itself ({HOST_ENDPOINTS}): "
+    told = f'hostendpoints.projectcalico.org "here-auto-hep" is forbidden: {whom}'
+    unmarked = host_endpoint("here-auto-hep", annotations={})
+    rows: list[tuple[str, str, dict[str, Any], str]] = [
+        ("PUT", path, {"json": unmarked}, told),
+        ("PATCH", path, {"json": {"metadata": {"labels": {"a": "b"}}}, "headers": MERGE}, told),
+        ("PATCH", path, {"json": unmarked, "headers": APPLY, "params": {"fieldManager": "a", "force": "true"}}, told),
+        ("DELETE", path, {}, told),
+        ("DELETE", HEPS, {"params": {"fieldSelector": "metadata.name=here-auto-hep"}}, told),
+        ("POST", HEPS, {"json": host_endpoint("other", **marked)},
+         f'hostendpoints.projectcalico.org "other" is forbidden: the annotation {MADE_BY} is dnsguard\'s own'),
+        ("PATCH", f"{HEPS}/mine", {"json": {"metadata": marked}, "headers": MERGE},
+         f'hostendpoints.projectcalico.org "mine" is forbidden: the annotation {MADE_BY} is dnsguard\'s own'),
+    ]  # fmt: skip
+    for method, where, more, said in rows:
+        code, text = message(await client.request(method, where, **more))
+        assert (code, text[: len(said)]) == (403, said), (method, where, text)
+    assert (await world.store.list_objects())[1] == before
+    assert (await client.get(path)).status_code == 200
+    assert (await client.delete(f"{HEPS}/mine")).status_code == 200

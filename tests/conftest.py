@@ -5,10 +5,12 @@ Without root the whole run moves into a user namespace first.
 
 import os
 import sys
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
 
+from tests.support import dockerd
 from tests.support.lab import isolate
 
 # How long an example takes is no property of what is tested.
@@ -33,6 +35,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def soak(pytestconfig: pytest.Config) -> float:
     """Seconds that a long form takes; 0 in an ordinary run, for the short form."""
     return float(pytestconfig.getoption("--soak"))
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[dockerd.Engine]:
+    """A Docker engine for all files of the group ``docker``, which run in one process. Leave it empty."""
+    if why_not := dockerd.lacking():
+        pytest.skip(why_not)
+    with dockerd.engine() as engine:
+        yield engine
 
 
 @pytest.hookimpl(tryfirst=True)

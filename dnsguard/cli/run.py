@@ -3,17 +3,54 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from dnsguard.cli.held import HeldSockets
 from dnsguard.cli.lock import hold_run_dir
-from dnsguard.cli.pulse import HealthPulse
+from dnsguard.cli.pulse import HealthPulse, by_address, by_socket, told
+from dnsguard.cli.reloading import Reloading
+from dnsguard.cli.reporting import Reporting
 from dnsguard.cli.supervisor import Child, Supervisor, own_command
-from dnsguard.handover import handed_down
+from dnsguard.dns.listen.handed import places
+from dnsguard.handover import Handed, handed_down
+from dnsguard.notify import ServiceManager
 from dnsguard.settings import Settings, add_flags, settings_from
+
+CONTROLLER_SILENT: Final = 20
+"""Looks in a row without an answer: then the controller hangs. It may be busy for longer than a forwarder, with
+thousands of objects that come at once, and nobody's look-up waits for it."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Run until told to stop. Raises SettingsError, CommandError."""
+    given = handed_down()
+    argv = [*argv, *_listens(argv, given)]
+    settings = _settings(argv)
+    manager = ServiceManager.from_environ()
+    intercept_port = None if settings.intercept_dns == "Off" else settings.intercept_port
+    held = HeldSockets(settings.listen, given, settings.workers, intercept_port)
+    # A child that is started again finds the sockets that we hold, whatever the file says by then of where to listen.
+    listen = ["--listen", ",".join(map(str, settings.listen)), "--intercept-dns", settings.intercept_dns]
+    listen += ["--intercept-port", str(settings.intercept_port), "--workers", str(settings.workers)]
+    api = by_socket(settings.api_socket)
+    with hold_run_dir(settings):
+        print(whereabouts(settings), flush=True)
+        children = [
+            Child("controller", own_command("controller", *argv), None, HealthPulse(api, silent=CONTROLLER_SILENT)),
+            Child(
+                "forwarder", own_command("forwarder", *argv, *listen), held,
+                HealthPulse(by_address(settings.health_listen)),
+            ),
+        ]  # fmt: skip
+        watcher = None
+        if manager.is_there:
+            reporting = Reporting(manager, lambda: told(api, "/readyz"))
+            watcher = Reloading(reporting, settings, lambda: _settings(argv), _say)
+        return Supervisor(children, _say, watcher).run()
+
+
+def _settings(argv: Sequence[str]) -> Settings:
+    """As they are written now. Raises SettingsError."""
     parser = argparse.ArgumentParser(
         prog="dnsguard run",
         allow_abbrev=False,
@@ -21,19 +58,15 @@ def main(argv: Sequence[str]) -> int:
         " state directory, upstreams from resolv.conf, DNS and API on loopback.",
     )
     add_flags(parser)
-    settings = settings_from(parser.parse_args(argv))
-    intercept_port = None if settings.intercept_dns == "Off" else settings.intercept_port
-    held = HeldSockets(settings.listen, handed_down(), settings.workers, intercept_port)
-    # A child that is started again finds the sockets that we hold, whatever the file says by then of where to listen.
-    listen = ["--listen", ",".join(map(str, settings.listen)), "--intercept-dns", settings.intercept_dns]
-    listen += ["--intercept-port", str(settings.intercept_port), "--workers", str(settings.workers)]
-    with hold_run_dir(settings):
-        print(whereabouts(settings), flush=True)
-        children = [
-            Child("controller", own_command("controller", *argv)),
-            Child("forwarder", own_command("forwarder", *argv, *listen), held, HealthPulse(settings.health_listen)),
-        ]
-        return Supervisor(children, _say).run()
+    return settings_from(parser.parse_args(argv))
+
+
+def _listens(argv: Sequence[str], given: Sequence[Handed]) -> list[str]:
+    """The flag that says where to listen: at the sockets that our starter holds, where nobody says otherwise. So who
+    writes a socket unit need not write it twice. Raises BadHandover, SettingsError."""
+    if not given or _settings(argv).listen != Settings.model_fields["listen"].default:
+        return []
+    return ["--listen", ",".join(places(given))]
 
 
 def whereabouts(settings: Settings) -> str:

@@ -46,6 +46,10 @@ class Pulse(Protocol):
     def hangs(self) -> bool:
         """Look once more. Called every ``LOOK_SECONDS`` or so; may take as long again."""
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the last look showed that it does."""
+
 
 @dataclass(slots=True)
 class Child:
@@ -62,18 +66,36 @@ class Child:
     due: float = 0.0
     """When to start it, where it does not run."""
     was_well: bool = False
+    is_renewed: bool = False
+    """Whether it ends because we had it end, to be started again."""
+
     backoff: Backoff = field(default_factory=Backoff)
 
 
+class Watcher(Protocol):
+    """Somebody who wants to know how the children are, and may have them started anew."""
+
+    def looked(self, all_alive: bool) -> None:
+        """Called after each look; may take as long again."""
+
+    def may_reload(self) -> bool:
+        """SIGHUP came: whether all children are to be started anew now."""
+
+    def stopping(self) -> None:
+        """All children are about to be stopped."""
+
+
 class Supervisor:
-    """Runs its children until SIGTERM or SIGINT; says every death in one line.
+    """Runs its children until SIGTERM or SIGINT; says every death in one line. SIGHUP stops it, too, unless somebody
+    watches.
 
     Where the supervisor itself dies, the kernel kills the children: two copies never serve side by side.
     """
 
-    def __init__(self, children: Sequence[Child], say: Callable[[str], None]) -> None:
+    def __init__(self, children: Sequence[Child], say: Callable[[str], None], watcher: Watcher | None = None) -> None:
         self._children = children
         self._say = say
+        self._watcher = watcher
         # what our caller had us ignore (nohup, a shell's background jobs) does not stop us
         told = (number for number in _STOP if signal.getsignal(number) is not signal.SIG_IGN)
         self._watched = frozenset((signal.SIGCHLD, *told))
@@ -84,6 +106,8 @@ class Supervisor:
         try:
             return self._supervise()
         finally:
+            if self._watcher is not None:
+                self._watcher.stopping()
             self._stop()
             # told twice is told once: what came meanwhile must not end us before we can say how it went
             while signal.sigtimedwait(self._watched, 0) is not None:
@@ -101,7 +125,10 @@ class Supervisor:
             received = signal.sigtimedwait(self._watched, max(min(waits, default=3600.0), 0.0))
             # Stopped and continued, in a wait that ends meanwhile, Python says that signal 0 came.
             if received is None or received.si_signo not in self._watched:
-                self._kill_what_hangs()
+                self._look()
+            elif received.si_signo == signal.SIGHUP and self._watcher is not None:
+                if self._watcher.may_reload():
+                    self._start_anew()
             elif received.si_signo != signal.SIGCHLD:
                 self._say(f"{signal.Signals(received.si_signo).name}: stopping")
                 return 0
@@ -109,12 +136,27 @@ class Supervisor:
                 if child.process is not None and child.process.poll() is not None and not self._may_run_again(child):
                     return SETTINGS_ARE_WRONG
 
-    def _kill_what_hangs(self) -> None:
+    def _look(self) -> None:
         for child in self._children:
             if child.process is not None and child.pulse is not None and child.pulse.hangs():
                 self._say(f"{child.name} (pid {child.process.pid}) hangs: killing it")
                 child.pulse.begin()
                 child.process.kill()
+        if self._watcher is not None:
+            self._watcher.looked(
+                all(
+                    each.process is not None and each.pulse is not None and each.pulse.is_alive
+                    for each in self._children
+                )
+            )
+
+    def _start_anew(self) -> None:
+        """All at once: each goes on with what the other left."""
+        self._say("SIGHUP: starting all anew")
+        for child in self._children:
+            if child.process is not None:
+                child.process.terminate()
+                child.is_renewed = True
 
     def _start(self, child: Child) -> None:
         parent = os.getpid()
@@ -150,7 +192,8 @@ class Supervisor:
         if process.returncode == SETTINGS_ARE_WRONG and not child.was_well:
             self._say(f"{child.name} (pid {process.pid}) refuses its settings: stopping")
             return False
-        wait = child.backoff.after(lived)
+        wait = 0.0 if child.is_renewed else child.backoff.after(lived)
+        child.is_renewed = False
         child.due = now + wait
         when = f"in {wait:.1f} s" if wait else "at once"
         self._say(f"{child.name} (pid {process.pid}) {how_it_ended(process.returncode)}; starting again {when}")

@@ -54,6 +54,17 @@ def pairs(handed: Sequence[Handed], wanted: Iterable[Place], workers: int = 1) -
     ]
 
 
+def places(handed: Sequence[Handed]) -> tuple[str, ...]:
+    """Where they are, `127.0.0.1:53`, each place once. Raises BadHandover."""
+    found: dict[str, None] = {}
+    for each in handed:
+        try:
+            found[_text(_what_it_is(each.socket)[0])] = None
+        except _Unsuitable as error:
+            raise BadHandover(f"{_called(each)} {error}") from None
+    return tuple(found)
+
+
 class _Unsuitable(Exception):
     """Why a socket is none that DNS can be answered on."""
 

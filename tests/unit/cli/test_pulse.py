@@ -6,7 +6,7 @@ import socket
 import threading
 from ipaddress import ip_address
 
-from dnsguard.cli.pulse import SILENT, HealthPulse
+from dnsguard.cli.pulse import SILENT, HealthPulse, by_address
 from dnsguard.forwarder.health import HealthServer
 from dnsguard.settings import SocketAddress
 
@@ -19,7 +19,7 @@ class Place:
             self.port = int(made.getsockname()[1])
 
     def pulse(self, patience: float = 10.0) -> HealthPulse:
-        return HealthPulse(SocketAddress(ip_address("127.0.0.1"), self.port), patience)
+        return HealthPulse(by_address(SocketAddress(ip_address("127.0.0.1"), self.port)), patience)
 
     def answered(self, pulse: HealthPulse) -> bool:
         """What a look says at somebody who answers."""

@@ -200,3 +200,46 @@ def test_a_child_that_hangs_is_killed_and_started_again(pauses: bool) -> None:
         assert said[3].startswith("one is ")
         supervising.terminate()
         assert supervising.wait(30) == 0
+
+
+RELOADS = """
+import sys
+from dnsguard.cli.supervisor import Child, Supervisor
+class Pulse:
+    is_alive = True
+    def begin(self): pass
+    def hangs(self): return False
+class Watcher:
+    asked = 0
+    def looked(self, all_alive): sys.stdout.write(f"all alive: {all_alive}\\n")
+    def may_reload(self):
+        self.asked += 1
+        return self.asked == 2
+    def stopping(self): sys.stdout.write("about to stop\\n")
+child = Child("one", [sys.executable, "-u", "-c", sys.argv[1]], pulse=Pulse())
+sys.exit(Supervisor([child], lambda text: sys.stdout.write(text + "\\n"), Watcher()).run())
+"""
+
+
+def test_who_watches_is_told_and_decides_whether_sighup_starts_all_anew() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", RELOADS, stays("one")], stdout=subprocess.PIPE, text=True
+    ) as supervising:
+        assert supervising.stdout is not None
+        lines = (line.rstrip("\n") for line in supervising.stdout)
+        first = next(lines)
+        supervising.send_signal(signal.SIGHUP)
+        assert next(lines) == "all alive: True", "the first one was refused"
+        supervising.send_signal(signal.SIGHUP)
+        said = [line for line in (next(lines) for _ in range(6)) if not line.startswith("all alive")][:4]
+        supervising.terminate()
+        rest = [line for line in lines if not line.startswith("all alive")]
+        assert supervising.wait(30) == 0
+    said += rest
+    pid = first.split()[-1]
+    assert said[:3] == [
+        "SIGHUP: starting all anew", "one stops", f"one (pid {pid}) ended with exit code 0; starting again at once",
+    ]  # fmt: skip
+    assert said[3].startswith("one is ")
+    assert said[3] != first
+    assert said[4:] == ["SIGTERM: stopping", "about to stop", "one stops"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dnsguard.dns.listen.binding import bound_tcp, bound_udp
-from dnsguard.dns.listen.handed import pairs
+from dnsguard.dns.listen.handed import pairs, places
 from dnsguard.handover import BadHandover, Handed
 
 Make = Callable[[], socket.socket]
@@ -32,6 +32,14 @@ def test_each_place_has_its_pair_in_whatever_order_they_come(made: list[Handed])
         LOOPBACK: (made[2].socket, made[0].socket),
         LOOPBACK6: (made[3].socket, made[1].socket),
     }
+
+
+def test_where_they_are_says_where_to_listen(made: list[Handed]) -> None:
+    made += fit(LOOPBACK, LOOPBACK6)
+    assert places(made) == ("127.0.0.1:5399", "[::1]:5399")
+    made.append(Handed("x", socket.socket(socket.AF_UNIX)))
+    with pytest.raises(BadHandover, match=r"\(x\) is neither UDP nor TCP"):
+        places(made)
 
 
 def test_each_worker_has_pairs_of_its_own(made: list[Handed]) -> None:

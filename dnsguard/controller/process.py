@@ -25,6 +25,7 @@ from dnsguard.controller.apiserver import ApiServer, bind, room
 from dnsguard.controller.askingrights import AskingRights
 from dnsguard.controller.auditing.catchingup import catch_up, require_acknowledged
 from dnsguard.controller.auditing.log import AuditLog
+from dnsguard.controller.autohost import AutoHost
 from dnsguard.controller.bridgehooks import BridgeHooks, restore_bridges
 from dnsguard.controller.collecting import collect_when_quiet
 from dnsguard.controller.computing import Computing
@@ -159,6 +160,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 tables.problem,
                 plugs.problem,
                 *bridge_hooks.problems,
+                auto_host.problem,
                 kept.trouble,
                 audit.problem,
                 "" if contexts is None else contexts.problem,
@@ -221,6 +223,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             await catch_up(store, audit, "built-in objects were made")
         except StoreUnavailable as error:
             log.error("built-in objects cannot be stored now, enforcement starts without them: %s", error)
+        auto_host = AutoHost(settings, store, app.state.objects, audit.say)
         api = ApiServer(app, contexts, crowd)
 
         def changed() -> None:
@@ -245,6 +248,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             "access": app.state.access.follow(),
             "store": follow(store, inputs, changed, kept.failed),
             "addresses": watch_addresses(lambda: inputs.resources, enforcer.wake),
+            "host endpoint": auto_host.run(),
             "interception": diverting.run(),
             "bridge ports": plugs.run(),
             "bridge hooks": bridge_hooks.run(),

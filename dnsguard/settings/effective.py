@@ -15,6 +15,7 @@ from dnsguard.resources import FelixConfiguration, FelixConfigurationSpec, Resou
 from dnsguard.resources.felix import FailsafeEntry, FailsafeProtocol
 from dnsguard.settings.forms import MAX_COUNT
 from dnsguard.settings.model import Settings
+from dnsguard.settings.ownports import joined, of_api, of_servers
 
 SETTING: Final = "setting"
 BUILT_IN: Final = "built-in"
@@ -94,10 +95,6 @@ class _Choice:
 
     def effective(self) -> Effective:
         settings = self._settings
-        failsafe = FailsafePorts(
-            self._failsafe("failsafe_inbound_host_ports", "failsafe_inbound", settings.failsafe_inbound),
-            self._failsafe("failsafe_outbound_host_ports", "failsafe_outbound", settings.failsafe_outbound),
-        )
         to_host = self._choose("default_endpoint_to_host_action", str, str(settings.endpoint_to_host_action),
                                "endpoint_to_host_action")  # fmt: skip
         vxlan = self._choose("allow_vxlan_packets_from_workloads", bool, False)
@@ -106,6 +103,10 @@ class _Choice:
         # An empty list is one that nobody can be asked by: the forwarder refuses it and says so, as any such list.
         trusted = self._choose(
             "dns_trusted_servers", lambda told: tuple(map(str, told)) or ("",), settings.upstreams, "upstreams"
+        )
+        failsafe = FailsafePorts(
+            self._failsafe("failsafe_inbound_host_ports", "failsafe_inbound", of_api(settings.api_listen)),
+            self._failsafe("failsafe_outbound_host_ports", "failsafe_outbound", of_servers(trusted)),
         )
         extra = self._choose("dns_extra_ttl", self._extra, settings.dns_extra_ttl, "dns_extra_ttl")
         hold = self._choose(
@@ -174,7 +175,10 @@ class _Choice:
     def _note(self, field: str, value: object, origin: str) -> None:
         self._origins.append(Origin(_written(field), _text(value), origin))
 
-    def _failsafe(self, field: str, setting: str, otherwise: tuple[FailsafePort, ...]) -> tuple[FailsafePort, ...]:
+    def _failsafe(self, field: str, setting: str, own: Iterable[FailsafePort]) -> tuple[FailsafePort, ...]:
+        """``own``: what joins the built-in list, and no other."""
+        listed: tuple[FailsafePort, ...] = getattr(self._settings, setting)
+        otherwise = listed if setting in self._settings.model_fields_set else joined(listed, own)
         return self._choose(field, lambda told: tuple(map(_failsafe_port, told)), otherwise, setting)
 
     def _extra(self, told: Any) -> float:

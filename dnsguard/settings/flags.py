@@ -55,8 +55,12 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",
         "workload_cidrs": "addresses of workloads, separated by commas",
         "endpoint_to_host_action": "Drop, Accept or Return: a workload's packets to its own host",
-        "failsafe_inbound": "host ports that no policy closes, or none",
-        "failsafe_outbound": "the same for connections of the host itself",
+        "failsafe_inbound": "host ports that no policy closes, or none; those of the default are joined by the admin"
+        " API's where it is reached from elsewhere",
+        "failsafe_outbound": "the same for connections of the host itself; those of the default by the trusted DNS"
+        " servers",
+        "auto_host_endpoint": "Off or On: has this node a host endpoint by itself, for all its interfaces",
+        "node_labels": "labels of it, as zone=a, separated by commas",
         "revoke_established": "On or Off: does a connection end when policy no longer allows it",
         "conntrack_mark_mask": "bits of connections' marks that are ours while revoke_established is On",
         "fail_open_after": "without a forwarder for so long (30s to 24h) everything passes; Off: never",

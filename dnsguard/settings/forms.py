@@ -86,6 +86,32 @@ def _failsafe_parts(text: str) -> tuple[str, str | None, str]:
     return protocol or "tcp", net.strip("[]") or None, port
 
 
+RESERVED_LABELS: Final = frozenset({"projectcalico.org/namespace", "projectcalico.org/created-by"})
+"""Labels that host endpoints of users must not have, or that the automatic one has anyway."""
+
+
+def labels_listed(value: Any) -> Any:
+    """Labels as a list: from a mapping, or from text with commas between them."""
+    return list(value.items()) if isinstance(value, Mapping) else comma_separated(value)
+
+
+def read_node_label(value: Any) -> tuple[str, str]:
+    """`zone=a`, or the two as they stand in a mapping."""
+    # Whoever has no label need not wait until the model of resources is loaded.
+    from dnsguard.resources.metadata import label_key_fault, label_value_fault
+
+    key, sign, text = (value[0], "=", value[1]) if isinstance(value, tuple) else str(value).strip().partition("=")
+    if not sign or not isinstance(key, str) or not isinstance(text, str):
+        raise ValueError(f"{value!r} is no label: write zone=a")
+    if fault := label_key_fault(key):
+        raise ValueError(f"{key!r} is no label key: {fault}")
+    if fault := label_value_fault(text):
+        raise ValueError(f"{text!r} is no label value: it {fault}")
+    if key in RESERVED_LABELS:
+        raise ValueError(f"the label {key} is dnsguard's own: leave it out")
+    return key, text
+
+
 def read_net(value: Any) -> Network:
     """A CIDR or an address."""
     try:

@@ -25,6 +25,7 @@ from dnsguard.settings.forms import (
     Network,
     SocketAddress,
     comma_separated,
+    labels_listed,
     read_address,
     read_bound,
     read_canary_nets,
@@ -38,6 +39,7 @@ from dnsguard.settings.forms import (
     read_log_group,
     read_mark_mask,
     read_net,
+    read_node_label,
     read_node_name,
     read_pair_name,
     read_path,
@@ -271,6 +273,16 @@ class Settings(Checked):
     failsafe_outbound: Annotated[tuple[Annotated[FailsafePort, PlainValidator(read_failsafe_port)], ...], _LIST] = (
         DEFAULT_FAILSAFE.outbound
     )
+
+    auto_host_endpoint: Literal["Off", "On"] = "Off"
+    """Whether this node has a host endpoint by itself, as Calico's autoCreate: for every interface, with the node's
+    addresses and labels, and a profile that allows everything until a policy applies. Off, since policies that select
+    everybody then judge the node, too."""
+
+    node_labels: Annotated[
+        tuple[Annotated[tuple[str, str], PlainValidator(read_node_label)], ...], BeforeValidator(labels_listed)
+    ] = ()
+    """What policies select the automatic host endpoint by."""
 
     @property
     def failsafe(self) -> FailsafePorts:

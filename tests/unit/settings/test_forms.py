@@ -11,6 +11,7 @@ from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.calc.evaluator.packet import TCP, UDP
 from dnsguard.settings.forms import (
     comma_separated,
+    labels_listed,
     read_address,
     read_canary_nets,
     read_certificates,
@@ -19,6 +20,7 @@ from dnsguard.settings.forms import (
     read_interface_prefix,
     read_log_group,
     read_net,
+    read_node_label,
     read_node_name,
     read_pair_name,
     read_path,
@@ -39,6 +41,9 @@ GOOD: list[tuple[Callable[[Any], Any], Any, str]] = [
     (read_upstream, " 192.0.2.53 ", "192.0.2.53:53"),
     (read_upstream, "dns.example.org", "dns.example.org:53"),
     (read_log_group, "7", "7"),
+    (read_node_label, "zone=a", "('zone', 'a')"),
+    (read_node_label, " kubernetes.io/os= ".strip(), "('kubernetes.io/os', '')"),
+    (read_node_label, ("zone", "a"), "('zone', 'a')"),
     (read_net, "192.0.2.1/24", "192.0.2.0/24"),
     (read_pair_name, "fourteen-chars", "fourteen-chars"),
     (read_canary_nets, "192.0.2.1/30", "(IPv4Network('192.0.2.0/30'),)"),
@@ -79,6 +84,7 @@ BAD: list[tuple[Callable[[Any], Any], Any]] = [
     *((read_table, text) for text in ("", "a b", "1a")),
     *((read_failsafe_port, text) for text in ("", "tcp:", "tcp:x", "sctp:1", "tcp:192.0.2.0/33:1")),
     (read_failsafe_port, {"port": 1, "colour": "red"}),
+    *((read_node_label, text) for text in ("zone", "projectcalico.org/created-by=me", ("zone", 1))),
     (read_address, "x"),
     (read_address, "fe80::1%eth0"),
     (read_path, " "),
@@ -105,7 +111,8 @@ def test_good_forms(reader: Callable[[Any], Any], written: Any, value: str) -> N
 @pytest.mark.parametrize(("reader", "written"), BAD)
 def test_bad_forms_say_what_to_write(reader: Callable[[Any], Any], written: Any) -> None:
     with pytest.raises(
-        ValueError, match=r"write|/30 or|whose packets|14 letters|is empty|unknown field|1 to 15|is no IPv4|leave out"
+        ValueError,
+        match=r"write|/30 or|whose packets|14 letters|is empty|unknown field|1 to 15|is no IPv4|leave (?:it )?out",
     ):
         reader(written)
 
@@ -124,6 +131,20 @@ def test_bad_forms_say_what_to_write(reader: Callable[[Any], Any], written: Any)
 )
 def test_failsafe_ports(written: Any, port: FailsafePort) -> None:
     assert read_failsafe_port(written) == port
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"), [("-", "is no label key"), ("", "is no label key"), ("a=-b", "is no label value")]
+)
+def test_labels_are_those_that_objects_may_have(key: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        read_node_label(key if "=" in key else f"{key}=b")
+
+
+def test_labels_as_text_list_or_mapping() -> None:
+    assert labels_listed({"a": "b", "c": "d"}) == [("a", "b"), ("c", "d")]
+    assert labels_listed("a=b, c=d") == ["a=b", "c=d"]
+    assert labels_listed(["a=b"]) == ["a=b"]
 
 
 def test_lists_as_text() -> None:

@@ -32,7 +32,9 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
 	tests/system/test_schemathesis.py tests/system/test_kill_under_writes.py tests/system/test_command_line.py \
 	tests/system/test_event_streams.py tests/system/test_kubectl_reading.py tests/system/test_kubectl_access.py \
-	tests/system/test_loadtest_pages.py tests/system/test_loadtest_watchers.py tests/unit/leases/test_names_for_hours.py
+	tests/system/test_loadtest_churn.py tests/system/test_loadtest_latency.py tests/system/test_loadtest_leases.py \
+	tests/system/test_loadtest_lookups.py tests/system/test_loadtest_pages.py tests/system/test_loadtest_promise.py \
+	tests/system/test_loadtest_restarts.py tests/system/test_loadtest_watchers.py tests/unit/leases/test_names_for_hours.py
 
 .PHONY: test demo ordinary soak fuzz compiled scale loadtest setup peers clients lint types contracts unit
 

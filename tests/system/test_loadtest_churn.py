@@ -29,6 +29,7 @@ def outcome(request: pytest.FixtureRequest) -> Outcome:
     return measure(request.param, OPTIONS, lambda _: None)
 
 
+@pytest.mark.soak
 def test_every_change_is_seen_and_no_look_up_fails(outcome: Outcome) -> None:
     assert [(row.phase.name, row.phase.problems) for row in outcome.rows if row.phase.problems] == []
     assert [row.phase.name for row in outcome.rows if row.is_wrong] == []
@@ -39,6 +40,7 @@ def test_every_change_is_seen_and_no_look_up_fails(outcome: Outcome) -> None:
         assert all(each.due <= each.sent <= each.answered and each.sent < each.seen for each in row.phase.changes)
 
 
+@pytest.mark.soak
 def test_the_report_has_every_row(outcome: Outcome) -> None:
     text = "\n".join(lines([outcome]))
     for expected in (ALONE, "an endpoint comes", "20 CIDRs replaced", ALONE_AGAIN, f"{outcome.world}: endpoints 7"):

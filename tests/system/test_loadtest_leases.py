@@ -1,4 +1,7 @@
-"""The load test of leases at a small size: all are there, all outlive a restart, and what does not is said."""
+"""The load test of leases at a small size: all are there, all outlive a restart, and what does not is said.
+
+The program itself runs with --soak alone: that leases outlive a restart is tested in `test_forwarder_leases.py`, too.
+"""
 
 from pathlib import Path
 
@@ -19,6 +22,7 @@ def program() -> Program:
     return measure(SMALL, lambda _: None)
 
 
+@pytest.mark.soak
 def test_every_client_has_every_lease_and_keeps_it(program: Program) -> None:
     assert program.leases == CLIENTS * 5
     there = range(program.leases + 1, program.leases + 5)  # and that by which the program was seen to answer
@@ -41,9 +45,11 @@ def test_the_kernel_lists_what_was_written() -> None:
 
 
 def test_what_was_lost_fails_the_run(
-    program: Program, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     held = Held("pairs", 10, 1.0, 1.0, 1.0, 10, 1.0)
+    killed = Restart("SIGKILL", 0.1, 0.1, 1.0, 0.1, 0.1, asked=10, unanswered=1, failed=0, elements=6, megabytes=1.0)
+    program = Program(5, elements=6, filled=1.0, restarts=[killed])
     monkeypatch.setattr(leases, "move", lambda *_: None)
     monkeypatch.setattr(leases, "measure", lambda *_: program)
     monkeypatch.setattr(kernel, "measure", lambda _: [held])

@@ -30,6 +30,7 @@ def cells() -> list[Cell]:
     return run(SMALL, SCENARIOS, contenders, [1], rounds=1, seconds=PATIENCE)
 
 
+@pytest.mark.soak
 def test_everyone_is_measured_in_what_it_can_do(cells: list[Cell]) -> None:
     assert [cell.problem for cell in cells if cell.problem] == []
     measured: dict[str, set[str]] = {}
@@ -48,6 +49,7 @@ def test_everyone_is_measured_in_what_it_can_do(cells: list[Cell]) -> None:
     }
 
 
+@pytest.mark.soak
 def test_every_look_up_is_answered_and_leased(cells: list[Cell]) -> None:
     for cell in cells:
         assert [(sample.asked, sample.failed, sample.unleased) for sample in cell.samples] == [(200, 0, 0)], cell
@@ -55,6 +57,7 @@ def test_every_look_up_is_answered_and_leased(cells: list[Cell]) -> None:
         assert not is_wrong(cell)
 
 
+@pytest.mark.soak
 def test_the_report_has_every_row(cells: list[Cell]) -> None:
     text = "\n".join(lines(cells))
     for each in SCENARIOS:

@@ -37,6 +37,7 @@ def test_policy_and_endpoints_changed_meanwhile(kept: Kept) -> None:
     assert f"{LOOKUPS} look-ups" in "\n".join(lines(kept))
 
 
+@pytest.mark.soak
 def test_a_packet_that_policy_drops_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loadtest.promise.PORT", PORT + 1)
     kept = measure(40, 2, 10, churn=False)

@@ -13,6 +13,7 @@ def outcome() -> Outcome:
     return measure(restarts=2, rate=50, interval=2, tell=lambda _: None)
 
 
+@pytest.mark.soak
 def test_connections_survive_and_closed_stays_closed(outcome: Outcome) -> None:
     assert list(outcome.kinds) == [each.name for each in SIGNALS]
     for kind in outcome.kinds.values():
@@ -21,6 +22,7 @@ def test_connections_survive_and_closed_stays_closed(outcome: Outcome) -> None:
         assert kind.connections > 0
 
 
+@pytest.mark.soak
 def test_look_ups_are_counted(outcome: Outcome) -> None:
     for kind in outcome.kinds.values():
         assert kind.asked > 0

@@ -1,5 +1,6 @@
 # Every target can be the first command in a fresh clone: `setup` installs what is missing.
 #
+#   make trial     a shell on a node with dnsguard, workloads and an internet, for the commands of deploy/how-to.md
 #   make demo      real connections in a lab of network namespaces, against what policy says
 #   make test      everything: format, lint, types, import contracts, tests
 #   make soak      the long runs: 10 000 look-ups, each followed at once by a connection; millions of packets, allowed
@@ -36,11 +37,14 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_loadtest_lookups.py tests/system/test_loadtest_pages.py tests/system/test_loadtest_promise.py \
 	tests/system/test_loadtest_restarts.py tests/system/test_loadtest_watchers.py tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo ordinary soak fuzz compiled scale loadtest setup peers clients lint types contracts unit
+.PHONY: test demo trial ordinary soak fuzz compiled scale loadtest setup peers clients lint types contracts unit
 
 # Tests that need a kernel wait more than they compute: one process more than there are processors.
 test: lint types contracts
 	$(BIN)/pytest -n $$(($$(nproc) + 1)) --dist loadgroup
+
+trial: setup
+	@$(BIN)/python -m tests.trial
 
 demo: setup
 	$(BIN)/python -m tests.demo

@@ -3,17 +3,17 @@ what is said of it."""
 
 import os
 import re
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.documents import typed_in
 from tests.support.netns import namespace
+from tests.support.shell import Shell
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
+UNSET = {name: value for name, value in os.environ.items() if not name.startswith("DNSGUARD_")}
 
 SAID = {
     # what a line begins with: what is to be seen, at once or within a while
@@ -68,50 +68,14 @@ AFTERWARDS = (
 
 
 def commands(text: str) -> list[str]:
-    """What a document's code blocks without a language hold, what goes on behind a backslash or ``<<END`` with it."""
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    lines = r"[^\n]*<<END\n.*?\nEND\n|(?:[^\n]*\\\n)*[^\n]+\n"
-    return [line for language, block in blocks if not language for line in re.findall(lines, block, re.DOTALL)]
-
-
-class Shell:
-    """A shell, and what is typed into it. Belongs to a thread that has entered a namespace."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            ["bash"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith("DNSGUARD_")},
-        )  # fmt: skip
-
-    def typed(self, command: str) -> tuple[int, str]:
-        """Exit code and what it says."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f'{command.rstrip()}\necho "<$?>"\n')
-        self._process.stdin.flush()
-        said = ""
-        for line in self._process.stdout:
-            if found := re.search(r"<(\d+)>\n\Z", line):  # curl ends no line
-                return int(found[1]), said + line[: found.start()]
-            said += line
-        raise AssertionError(said)
-
-    def typed_until(self, command: str, expected: str) -> None:
-        """Again and again, until it says that."""
-        give_up = time.monotonic() + PATIENCE
-        while not re.search(expected, said := self.typed(command)[1]):
-            assert time.monotonic() < give_up, f"{command}\n{said}"
-            time.sleep(0.2)
-
-    def close(self) -> None:
-        self.typed("kill $(jobs -p); wait")
-        self._process.communicate()
+    """What a document has to be typed."""
+    return [command for block in typed_in(text) for command in block.commands]
 
 
 @pytest.fixture
 def shell() -> Iterator[Shell]:
     with namespace() as place, place.entered():
-        made = Shell()
+        made = Shell(ROOT, environment=UNSET)
         try:
             yield made
         finally:

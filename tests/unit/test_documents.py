@@ -47,7 +47,7 @@ def test_there_are_commands_to_look_at() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_commands_and_their_flags_are_there(document: Path) -> None:
     for line in commands(document):
-        word, *rest = re.split(r"\s#|>", line)[0].split()[1:]
+        word, *rest = re.split(r"\s[#|]|>", line)[0].split()[1:]
         assert word in {command.name for command in COMMANDS}, line
         flags = [each.partition("=")[0] for each in rest if each.startswith("-")]
         assert set(flags) <= flags_of(word), line

@@ -50,9 +50,12 @@ class Lab:
         records: Sequence[Record],
         lies: Sequence[Record] = (),
         hosts: Sequence[HostInterface] = (),
+        tcp_ports: Sequence[int] = topology.TCP_PORTS,
     ) -> None:
+        """``tcp_ports``: where the internet's agent serves."""
         self.workloads = {workload.name: workload for workload in workloads}
         self.hosts = {host.name: host for host in hosts}
+        self._tcp_ports = tuple(tcp_ports)
         self.directory = Path(tempfile.mkdtemp(prefix="lab-", dir="/run"))
         self.log = self.directory / "lab.log"
         self._open_log = self.log.open("ab")
@@ -210,7 +213,7 @@ class Lab:
         for name in self._namespaces():
             self.agents[name] = Remote(name, self._etc(name), self._open_log)
         internet = self.agent(topology.INTERNET)
-        listening = [internet.submit("listen", transport="tcp", port=port) for port in topology.TCP_PORTS]
+        listening = [internet.submit("listen", transport="tcp", port=port) for port in self._tcp_ports]
         listening += [internet.submit("listen", transport="udp", port=port) for port in topology.UDP_PORTS]
         for future in listening:
             future.result(30)

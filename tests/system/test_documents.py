@@ -1,0 +1,57 @@
+"""What the documents have typed in, in a trial as `make trial` opens one: it shows what they show.
+
+One trial for all of them, so each ends with what it began with.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.documents import Typed, typed_in
+from tests.support.shell import Shell
+from tests.trial.scene import trial
+
+pytestmark = [pytest.mark.xdist_group("documents"), pytest.mark.timeout(300)]
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+TYPED = ("how-to.md",)
+
+CHANGES = re.compile(
+    r"&$|\b(?:dnsguard (?:apply|allow|disallow|delete|token|run|uninstall)|kubectl (?:apply|label|delete)|kill) ", re.M
+)
+"""What is not typed again where it does not show at once what it should."""
+
+TRIES = 20
+STORED = "dnsguard get tier,gnp,sgnp,gns,hep,ns -o name; dnsguard get np,snp,netset,wep -A -o name"
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[Shell]:
+    with trial() as made:
+        opened = Shell(made.directory, made.shell(), made.environment)
+        try:
+            assert opened.typed(". ./start") == (0, "")
+            yield opened
+        finally:
+            opened.close()
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_what_is_typed_shows_what_the_document_shows(shell: Shell, name: str) -> None:
+    before = shell.typed(STORED)
+    for block in typed_in((DEPLOY / name).read_text()):
+        for _ in range(1 if CHANGES.search("\n".join(block.commands)) else TRIES):
+            codes, said = typed(shell, block)
+            if block.is_shown_by(said):
+                break
+        assert block.is_shown_by(said), f"{name}:{block.line} shows\n{block.shows}\nand said\n{said}"
+        assert block.shows is not None or not any(codes), f"{name}:{block.line}: {codes}\n{said}"
+    assert shell.typed(STORED) == before, f"what {name} made is undone"
+
+
+def typed(shell: Shell, block: Typed) -> tuple[list[int], str]:
+    """The exit codes, and what is said in all."""
+    answers = [shell.typed(command) for command in block.commands]
+    return [code for code, _ in answers], "".join(said for _, said in answers)

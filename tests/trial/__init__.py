@@ -1,0 +1,1 @@
+"""A place to try dnsguard: workloads, a node, an internet, and a shell in which the documents' commands work."""

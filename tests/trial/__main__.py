@@ -1,0 +1,30 @@
+"""``python -m tests.trial``: a shell in which the commands of the documents work, and nothing outside is touched.
+
+Needs root or user namespaces. Everything it made vanishes with the shell.
+"""
+
+import subprocess
+import sys
+
+from tests.support.lab.enclosure import enclosed
+from tests.trial.scene import trial
+
+WELCOME = """\
+You are on a node with dnsguard; `from web COMMAND` is in a workload (web, billing of shop; report of team-a).
+  from web curl -sS -m 2 https://api.example.com      reach out
+  dnsguard denied                                     see what was denied
+deploy/getting-started.md and deploy/how-to.md go on from here; their manifests lie in this directory.
+`exit` ends it, and nothing stays."""
+
+
+def inside() -> int:
+    """The trial proper, in namespaces of its own. Returns the shell's exit status."""
+    with trial() as made:
+        (made.directory / "bashrc").write_text(f"PS1='trial# '\n. ./start\necho '{WELCOME}'\n")
+        return subprocess.run(
+            made.shell("--rcfile", str(made.directory / "bashrc"), "-i"), env=made.environment, check=False
+        ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(enclosed("tests.trial", inside))

@@ -19,6 +19,9 @@ class Counters:
     failed: int = 0
     """SERVFAIL: upstream, lease, or a limit for all clients together."""
 
+    failed_upstream: int = 0
+    """Of them those that waited for an upstream in vain."""
+
     rejected: int = 0
     """FORMERR, NOTIMP, BADVERS, unaskable types and classes, and REFUSED by the limit of one client."""
 
@@ -51,6 +54,9 @@ class Counters:
     upstream_attempts: int = 0
     upstream_failed: int = 0
     """Questions that no server answered in time."""
+
+    upstream_servfail: int = 0
+    """Questions that a server answered with SERVFAIL."""
 
     upstream_timeouts: int = 0
     """Attempts that nobody answered."""

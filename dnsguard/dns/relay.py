@@ -266,10 +266,13 @@ class Relay:
                     self._hold(pending, stale, now)
                 return
         if isinstance(result, Unanswered):
+            self._counters.failed_upstream += len(waiters)
             for pending in waiters:
                 pending.answered = now
                 self._fail(pending, result.extended, result.reason, "error")
             return
+        if result.layout.answer.rcode == SERVFAIL:
+            self._counters.upstream_servfail += 1
         stored = StoredAnswer.make(result.data, result.layout, now)
         self._cache.put(key, stored)
         for pending in waiters:

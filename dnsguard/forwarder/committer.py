@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
+from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from dnsguard.errors import DnsguardError
@@ -21,6 +22,7 @@ from dnsguard.leases.terms import KERNEL_FULL
 from dnsguard.netlink import nftables
 from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetlinkError
+from dnsguard.observe.histogram import Histogram
 
 REFUSED = 1_000
 """Changes kept to be tried again; of more, those whose names are asked for again are written then."""
@@ -72,6 +74,9 @@ class Committer:
         self._counters = counters
         self.deadline = deadline
         """Seconds a transaction may take."""
+
+        self.durations = Histogram()
+        """What transactions took, those among them that failed."""
 
         self.unsure: Callable[[Sequence[Place]], Iterable[Element]] | None = None
         """Says what the kernel holds of these, where the book does not know it yet: what a process before us wrote for
@@ -176,11 +181,14 @@ class Committer:
         if self._is_full:
             return str(LimitReached(KERNEL_FULL, self._book.limits.elements))
         if add or remove:
+            began = perf_counter()
             try:
                 self._kernel.transact([*self._removals(remove), *self._additions(add.values(), now)], self.deadline)
             except DnsguardError as error:  # one clause: compiled, a name has the type that it has first
                 if not (missing_is_done and isinstance(error, NetlinkError) and error.errno == errno.ENOENT):
                     return self._failed(error)
+            finally:
+                self.durations.observe(perf_counter() - began)
             self._counters.commits += 1
             self._counters.elements_added += len(add)
             self._counters.elements_removed += len(remove)

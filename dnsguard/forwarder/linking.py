@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from dnsguard.forwarder.counters import ForwarderCounters
@@ -64,6 +66,9 @@ class Linking:
         self.problem = ""
         """Why the policy in force is not on the disk; empty when it is, or soon will be."""
 
+        self.told_at = 0.0
+        """When the policy in force was told last, in seconds since 1970; 0 while there is none."""
+
         self._last_good = last_good
         self._enforcing = enforcing
         self._book = book
@@ -80,6 +85,8 @@ class Linking:
             log.error("%s; waiting for the controller", error)
             return None
         if snapshot is not None:
+            with suppress(OSError):
+                self.told_at = self._last_good.stat().st_mtime
             log.info("starting from the policy of %s until the controller is there", self._last_good)
         return snapshot
 
@@ -88,11 +95,13 @@ class Linking:
                  len(snapshot.identities))  # fmt: skip
         self._said = ""
         self._met = True
+        self.told_at = time.time()
         self.rights.anew()
         self._enforcing.put(snapshot, acknowledge)
         self._changed.set()
 
     def on_delta(self, delta: Delta, acknowledge: Acknowledge) -> None:
+        self.told_at = time.time()
         self._enforcing.put(delta, acknowledge)
         self._changed.set()
 

@@ -7,8 +7,10 @@ from dnsguard.dns.counters import Counters
 from dnsguard.dns.upstream.health import Health
 from dnsguard.forwarder.counters import ForwarderCounters
 from dnsguard.forwarder.dnslog import DnsLog
+from dnsguard.leases import Limits
 from dnsguard.link.proof import Proof, ProofState
 from dnsguard.observe.exposition import Metric, number
+from dnsguard.observe.histogram import Histogram
 
 DNS: Final[Mapping[str, str]] = {
     "queries": "Messages that came in as queries. Each is released, refused, a search expansion, failed,"
@@ -17,6 +19,7 @@ DNS: Final[Mapping[str, str]] = {
     "refused": "Queries that policy refused.",
     "search_expansions": "Queries for names below a search domain that policy denies: a resolver trying its list.",
     "failed": "Queries answered with SERVFAIL: upstream, lease, or a limit for all clients together.",
+    "failed_upstream": "Failed queries that waited for an upstream in vain.",
     "rejected": "Queries that cannot be answered, and those beyond the limit of one client.",
     "dropped": "Messages that got no answer: too short, or answers themselves.",
     "released_cached": "Released answers that came from the cache.",
@@ -35,6 +38,7 @@ DNS: Final[Mapping[str, str]] = {
     "upstream_questions": "Questions put to upstreams, however often each was sent.",
     "upstream_attempts": "Packets and stream messages sent for them.",
     "upstream_failed": "Questions that no upstream answered.",
+    "upstream_servfail": "Questions that an upstream answered with SERVFAIL.",
     "upstream_timeouts": "Attempts that nobody answered.",
     "upstream_unmatched": "Packets that answered nothing we had asked, and were ignored.",
     "upstream_wrong_case": "Answers right but for the casing of the question: asked again over TCP.",
@@ -93,8 +97,24 @@ def counted(dns: Counters, forwarder: ForwarderCounters, more: Mapping[str, int]
             yield number(f"dnsguard_{part}_{name}_total", "counter", texts[name], value + more.get(name, 0))
 
 
-def durations(log: DnsLog) -> Iterator[Metric]:
-    """How long things took, of all queries or of a sample."""
+def failures(counts: Mapping[str, int]) -> Metric:
+    """Why queries failed. ``counts``: what was counted, by name; see ``Counters``."""
+    by_cause = {
+        "upstream": counts["failed_upstream"],
+        "lease": counts["lease_failed"] + counts["lease_deadline"],
+        "limit": counts["over_limit"],
+    }
+    by_cause["other"] = max(0, counts["failed"] - sum(by_cause.values()))
+    return Metric(
+        "dnsguard_dns_failures_total", "counter",
+        "Queries answered with SERVFAIL, because no upstream answered, leases could not be written in time (lease), too"
+        " many of all clients waited (limit), or for another reason: no policy yet, a mistake of ours.",
+        {(("cause", cause),): count for cause, count in by_cause.items()},
+    )  # fmt: skip
+
+
+def durations(log: DnsLog, commits: Histogram) -> Iterator[Metric]:
+    """How long things took, of all queries or of a sample; ``commits``: of all transactions."""
     latencies = log.observing.latencies
     yield Metric(
         "dnsguard_dns_query_duration_seconds", "histogram",
@@ -110,6 +130,11 @@ def durations(log: DnsLog) -> Iterator[Metric]:
         "dnsguard_lease_wait_seconds", "histogram",
         "What answers of upstreams waited for the kernel to acknowledge their leases; of the same sample.",
         {(): latencies.held},
+    )  # fmt: skip
+    yield Metric(
+        "dnsguard_forwarder_commit_duration_seconds", "histogram",
+        "What transactions took that write leases: until the kernel acknowledged them or refused.",
+        {(): commits},
     )  # fmt: skip
 
 
@@ -137,6 +162,28 @@ def upstreams(healths: Mapping[str, Health]) -> Iterator[Metric]:
             if (seconds := health.latency.quantile(share)) is not None
         },
     )  # fmt: skip
+
+
+def told(revision: int | None, at: float) -> Iterator[Metric]:
+    """Which policy is in force; None: none. ``at``: when it was told, in seconds since 1970."""
+    if revision is not None:
+        yield number("dnsguard_forwarder_policy_revision", "gauge",
+                     "Revision of the policy in force, as the controller's dnsguard_link_revision counts.",
+                     revision)  # fmt: skip
+        yield number("dnsguard_forwarder_policy_timestamp_seconds", "gauge",
+                     "When the controller told it, in seconds since 1970; while it is away, the last good one's.",
+                     at)  # fmt: skip
+
+
+def room(learned: int, elements: int, limits: Limits) -> Iterator[Metric]:
+    """How full the book of leases is."""
+    for name, text, value in (
+        ("learned_records", "Records learned and not forgotten.", learned),
+        ("learned_records_limit", "How many there may be; beyond it answers that open something fail.", limits.edges),
+        ("elements", "Elements that the kernel holds for leases.", elements),
+        ("elements_limit", "How many it may hold; beyond it answers that open something fail.", limits.elements),
+    ):
+        yield number(f"dnsguard_forwarder_{name}", "gauge", text, value)
 
 
 def proven(proof: Proof) -> Iterator[Metric]:

@@ -19,6 +19,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib.metadata import version
 from typing import Protocol
 
 from dnsguard.claim import claimed
@@ -71,6 +72,7 @@ from dnsguard.netlink.flowlist import FlowList
 from dnsguard.netlink.probe import readding_updates_timeout
 from dnsguard.netlink.socket import NetfilterSocket
 from dnsguard.observe.exposition import exposition, number
+from dnsguard.observe.ourselves import build_info, own_process
 from dnsguard.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ log = logging.getLogger(__name__)
 LEARNED_FILE = "learned.jsonl"
 LAST_GOOD_FILE = "policy.last-good"
 TRUSTED_FILE = "trusted-servers.last-good"
+VERSION = version("dnsguard")
 
 _STATS_SECONDS = 2.0
 _ADDRESSES_SECONDS = 10.0
@@ -355,18 +358,20 @@ class Forwarder:
         """What a scrape is answered with."""
         waiting = self._relay.waiting if self._relay is not None else 0
         connected, ready = self.linking.client.connected, not self.unready()
+        policy, of_workers = self.judge.policy, self._crew.counters() if self._crew is not None else {}
         return exposition((
-            *metrics.counted(self.dns_counters, self.counters, self._crew.counters() if self._crew is not None else {}),
+            build_info(VERSION),
+            *own_process(),
+            *metrics.counted(self.dns_counters, self.counters, of_workers),
+            metrics.failures({name: count + of_workers.get(name, 0) for name, count in self.counted().items()}),
             number("dnsguard_forwarder_unlearned_total", "counter",
                    "Answers not learned for lack of room, where no policy asked for them.", self.book.unlearned),
-            *metrics.durations(self.dns_log),
+            *metrics.durations(self.dns_log, self.committer.durations),
             *metrics.logged(self.dns_log),
             *metrics.upstreams(self._healths()),
             *metrics.proven(self.proof),
-            number("dnsguard_forwarder_learned_records", "gauge", "Records learned and not forgotten.",
-                   self.book.library.edges),
-            number("dnsguard_forwarder_elements", "gauge", "Elements that the kernel holds for leases.",
-                   self.book.held.count),
+            *metrics.told(None if policy is None else policy.revision, self.linking.told_at),
+            *metrics.room(self.book.library.edges, self.book.held.count, self.book.limits),
             number("dnsguard_forwarder_fail_open_after_seconds", "gauge",
                    "After how long without a sign of life of the forwarder everything passes; 0: never.",
                    self.beating.after),

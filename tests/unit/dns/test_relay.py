@@ -304,6 +304,23 @@ async def test_without_upstream_it_is_servfail(make: Make) -> None:
     assert extended(answers) == EDE_NETWORK_ERROR
 
 
+async def test_each_query_that_no_upstream_answered_is_counted_as_such_and_a_servfail_of_its_own_is_not(
+    make: Make,
+) -> None:
+    stage = make()
+    stage.query()
+    stage.query(client=OTHER)
+    stage.questions[0][1](Unanswered(EDE_NETWORK_ERROR, "nobody there"))
+    assert (stage.counters.failed_upstream, stage.counters.failed) == (2, 2)
+    stage.query()
+    stage.upstream(rcode=SERVFAIL)
+    stage.outcome = LeaseOutcome(ok=False, text="the kernel refuses")
+    stage.query(query_bytes("other.example.org"))
+    stage.upstream("other.example.org 300 A 192.0.2.2")
+    assert (stage.counters.failed_upstream, stage.counters.failed) == (2, 3)
+    assert stage.counters.upstream_servfail == 1
+
+
 DROPPED = {"nothing": b"", "eleven octets": query_bytes()[:11], "an answer": answer_bytes(query_bytes(), GOOD)}
 
 

@@ -74,6 +74,17 @@ async def test_one_turn_of_the_loop_is_one_transaction() -> None:
     assert (bench.counters.commits, bench.counters.elements_added) == (1, 3)
 
 
+async def test_transactions_are_timed_also_those_that_fail() -> None:
+    bench = Bench()
+    bench.learn("a", "x.example.org A 192.0.2.1 30")
+    await bench.turn()
+    bench.kernel.silent = True
+    bench.learn("a", "y.example.org A 192.0.2.2 30")
+    await bench.turn()
+    assert bench.committer.durations.count == bench.counters.commits + bench.counters.commits_failed == 2
+    assert bench.committer.durations.total > 0
+
+
 async def test_two_answers_for_one_element_are_one_element() -> None:
     bench = Bench()
     bench.learn("a", "x.example.org A 192.0.2.1 30")

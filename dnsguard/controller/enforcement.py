@@ -27,6 +27,7 @@ from dnsguard.controller.transition import as_judged, for_both
 from dnsguard.dataplane.sentinel import Sighting
 from dnsguard.errors import DnsguardError
 from dnsguard.link.difference import opens, refills
+from dnsguard.observe.histogram import Histogram
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +127,12 @@ class Enforcer(Generic[Plan]):
         self.problem = ""
         """Why ``enforced`` is not what the store asks for; empty when all is well."""
 
+        self.durations = Histogram()
+        """What changes took, from the state of the store until it was in force."""
+
+        self.failures = 0
+        """Attempts that the kernel refused, or that failed otherwise."""
+
         self.restorations = Restorations()
         """What others did to the table, and what it took to make up for it."""
 
@@ -197,8 +204,10 @@ class Enforcer(Generic[Plan]):
         try:
             await action()
         except DnsguardError as error:
+            self.failures += 1
             self._say(str(error))
         except Exception as error:
+            self.failures += 1
             # A mistake of ours must not take the enforcement of everything else with it.
             log.exception("enforcement failed")
             self._say(f"internal error: {error!r}")
@@ -251,6 +260,7 @@ class Enforcer(Generic[Plan]):
         return True
 
     async def _enforce(self) -> None:
+        began = monotonic()
         desired = await asyncio.to_thread(
             self._compute, self._inputs.resources, self._telling.listen, self._inputs.revision
         )
@@ -259,6 +269,7 @@ class Enforcer(Generic[Plan]):
         if self._reassert or (before is None and not self._judged):
             # Nothing is in force: close first, forwarders fill the sets afterwards.
             await self._switch(desired, revises=not self._reassert)
+            self.durations.observe(monotonic() - began)
             self._telling.tell(desired.snapshot, reassert=self._reassert)
             if self._reassert:
                 log.info("%s", self.restorations.ended(monotonic()))
@@ -270,6 +281,7 @@ class Enforcer(Generic[Plan]):
             self._telling.unfilled = True
         await self._telling.have_filled(first, is_awaited=before is None or opens(before, first))
         await self._switch(desired)
+        self.durations.observe(monotonic() - began)
         self._telling.tell(desired.snapshot)
         if self._revoker is not None and self._revoker.waits_for_leases:
             await self._telling.acknowledged()

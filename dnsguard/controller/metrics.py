@@ -1,7 +1,9 @@
 """The controller's metrics by name, with what each of them means."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dnsguard.api.services import ReadModelUnavailable
@@ -16,6 +18,7 @@ from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.sets import HashSet, IntervalSet, VerdictMap
 from dnsguard.link.server import ForwarderState
 from dnsguard.observe.exposition import Metric, number
+from dnsguard.observe.ourselves import build_info, own_process
 
 Source = Callable[[], Iterable[Metric]]
 """Families of another part of the controller, as they are now. Returns at once."""
@@ -40,6 +43,8 @@ class _Sizes(NamedTuple):
     sets: int
     classes: int
     endpoints: int
+    node_endpoints: int
+    node_endpoints_without_address: int
     policies: int
     elements: Mapping[str, int]
 
@@ -56,11 +61,15 @@ class MetricsModel:
         worked: Mapping[str, Work],
         counting: Counting,
         most: int,
+        node: str,
+        state_dir: Path,
         *sources: Source,
     ) -> None:
-        """``worked``: see Driver. ``most``: series that a family about policy may have. ``sources``: what else there
-        is to tell."""
+        """``worked``: see Driver. ``most``: series that a family about policy may have. ``node``: whose endpoints are
+        ours. ``sources``: what else there is to tell."""
         self._version = version
+        self._node = node
+        self._state_dir = state_dir
         self._inputs = inputs
         self._enforcer = enforcer
         self._link = link
@@ -75,8 +84,9 @@ class MetricsModel:
         enforced = self._enforcer.enforced
         if enforced is not None:
             if self._sized is None or self._sized[0] is not enforced:
-                self._sized = enforced, await asyncio.to_thread(_sizes, enforced)
+                self._sized = enforced, await asyncio.to_thread(_sizes, enforced, self._node)
             found += sizes(self._sized[1])
+        found += await asyncio.to_thread(lambda: list(disk(self._state_dir)))
         try:
             page = await self._counting.page()
         except ReadModelUnavailable:
@@ -87,7 +97,8 @@ class MetricsModel:
         return found
 
     def _own(self) -> Iterator[Metric]:
-        yield Metric("dnsguard_build_info", "gauge", "Always 1.", {(("version", self._version),): 1})
+        yield build_info(self._version)
+        yield from own_process()
         yield from enforcement(self._enforcer)
         yield from work(self._worked)
         yield from store(self._inputs)
@@ -109,6 +120,13 @@ def enforcement(enforcer: Enforcer[Plan]) -> Iterator[Metric]:
                      enforcer.enforced.revision)  # fmt: skip
         yield number("dnsguard_enforced_timestamp_seconds", "gauge",
                      "When it was put in force, in seconds since 1970.", enforcer.enforced_at)  # fmt: skip
+    yield Metric(
+        "dnsguard_enforcement_duration_seconds", "histogram",
+        "From a new state of the store, or of what else policy depends on, until it was in force.",
+        {(): enforcer.durations},
+    )  # fmt: skip
+    yield number("dnsguard_enforcement_failures_total", "counter",
+                 "Attempts that failed, after which what was in force stayed.", enforcer.failures)  # fmt: skip
     yield number("dnsguard_table_restored_total", "counter",
                  "Times that others removed the table or parts of it, and it was made anew.",
                  enforcer.restorations.count)  # fmt: skip
@@ -144,11 +162,29 @@ def sizes(found: _Sizes) -> Iterator[Metric]:
         ("policies", "Policies that apply to any endpoint."),
     ):
         yield number(f"dnsguard_dataplane_{field}", "gauge", text, getattr(found, field))
+    yield number("dnsguard_node_endpoints", "gauge", "Endpoints of this node.", found.node_endpoints)
+    yield number("dnsguard_node_endpoints_without_address", "gauge",
+                 "Workloads of this node for which nothing passes, since no address of theirs is known.",
+                 found.node_endpoints_without_address)  # fmt: skip
     yield Metric(
         "dnsguard_dataplane_elements", "gauge",
         "Elements of sets (single keys), of sets of ranges and of maps; without leases, which forwarders count.",
         {(("of", kind),): count for kind, count in found.elements.items()},
     )  # fmt: skip
+
+
+def disk(directory: Path) -> Iterator[Metric]:
+    """How much room the state directory has. Blocks. Nothing where it cannot be looked at."""
+    try:
+        found = os.statvfs(directory)
+        used = sum(each.stat(follow_symlinks=False).st_size for each in os.scandir(directory) if each.is_file())
+    except OSError:
+        return
+    yield number("dnsguard_state_disk_free_bytes", "gauge", "What is free on the disk of the state directory.",
+                 found.f_bavail * found.f_frsize)  # fmt: skip
+    yield number("dnsguard_state_disk_size_bytes", "gauge", "How large that disk is.", found.f_blocks * found.f_frsize)
+    yield number("dnsguard_state_files_bytes", "gauge", "What the files in it take: store, logs, what was learned.",
+                 used)  # fmt: skip
 
 
 def store(inputs: Inputs) -> Iterator[Metric]:
@@ -176,7 +212,7 @@ def links(link: LinkState) -> Iterator[Metric]:
                  len(link.laggards(link.revision)))  # fmt: skip
 
 
-def _sizes(enforced: Desired[Plan]) -> _Sizes:
+def _sizes(enforced: Desired[Plan], node: str) -> _Sizes:
     plan, compiled = enforced.plan, enforced.compiled
     elements = {"keys": 0, "ranges": 0, "map": 0}
     for item in plan.sets:
@@ -190,4 +226,14 @@ def _sizes(enforced: Desired[Plan]) -> _Sizes:
             case _:
                 pass  # leases, and the sign of life: forwarders fill them
     classes = len(classes_of(compiled))
-    return _Sizes(len(plan.chains), len(plan.sets), classes, len(compiled.endpoints), len(compiled.policies), elements)
+    ours = [each for each in compiled.endpoints.values() if each.is_on(node)]
+    return _Sizes(
+        chains=len(plan.chains),
+        sets=len(plan.sets),
+        classes=classes,
+        endpoints=len(compiled.endpoints),
+        node_endpoints=len(ours),
+        node_endpoints_without_address=sum(each.is_workload and not each.addresses for each in ours),
+        policies=len(compiled.policies),
+        elements=elements,
+    )

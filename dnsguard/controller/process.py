@@ -10,7 +10,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -153,24 +153,20 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         await link.start()
         stack.push_async_callback(link.close)
 
-        def troubles() -> Iterator[str]:
-            own = (
-                no_log,
-                deadman.problem,
-                tables.problem,
-                plugs.problem,
-                *bridge_hooks.problems,
-                auto_host.problem,
-                kept.trouble,
-                audit.problem,
-                "" if contexts is None else contexts.problem,
-                in_the_clear(settings),
-                *diverting.problems,
-                *packets.problems,
-            )
-            yield from filter(None, own)
-            yield from () if revocation is None else revocation.problems
-
+        troubles: dict[str, Callable[[], Iterable[str]]] = {
+            "fail-open": lambda: [deadman.problem],
+            "bridges": lambda: [tables.problem, plugs.problem, *bridge_hooks.problems],
+            "automatic host endpoint": lambda: [auto_host.problem],
+            "store": lambda: [kept.trouble],
+            "audit log": lambda: [audit.problem],
+            "API": lambda: ["" if contexts is None else contexts.problem, in_the_clear(settings)],
+            "interception": lambda: diverting.problems,
+            "packet log": lambda: [no_log, *packets.problems],
+            "revocation": lambda: () if revocation is None else revocation.problems,
+        }
+        status = StatusModel(
+            VERSION, inputs, enforcer, link, troubles, files_of(settings), self_test=settings.canary is not None
+        )
         leases = LeasesModel(enforcer, link)
         states = PolicyStates()
         dns_log = DnsLogModel(link, leases.addresses_of)
@@ -190,9 +186,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                     states=states,
                 ),
                 effective=EffectiveModel(enforcer, link, settings.node_name, states),
-                status=StatusModel(
-                    VERSION, inputs, enforcer, link, troubles, files_of(settings), self_test=settings.canary is not None
-                ),
+                status=status,
                 endpoints=EndpointsModel(enforcer, settings.node_name),
                 leases=leases,
                 names=NamesModel(link),
@@ -205,9 +199,14 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                     driver.worked,
                     counting,
                     settings.metrics_series,
+                    settings.node_name,
+                    settings.state_dir,
+                    status.metrics,
+                    audit.metrics,
                     packets.metrics,
                     deadman.metrics,
                     crowd.metrics,
+                    *(() if contexts is None else (contexts.metrics,)),
                     *(() if revocation is None else (revocation.metrics,)),
                 ),
                 dns_log=dns_log,

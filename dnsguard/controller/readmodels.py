@@ -1,8 +1,9 @@
 """What the API shows of enforcement: status, endpoints, leases. Reads the owners' current values, changes nothing."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
+from itertools import chain
 
 from dnsguard.api.services import BadClient, LeasesQuestion, ReadModelUnavailable, UnknownEndpoint
 from dnsguard.api.views.models import (
@@ -20,9 +21,10 @@ from dnsguard.controller.enforcement import Enforcer
 from dnsguard.controller.explain.learned import Learned
 from dnsguard.controller.forwarders import LEASES_SECONDS, SEARCH_SECONDS, Forwarders
 from dnsguard.controller.inputs import Inputs
-from dnsguard.controller.proven import proven
+from dnsguard.controller.proven import Proven, proven
 from dnsguard.dataplane.rules import Plan
 from dnsguard.link.messages import LearnedLease
+from dnsguard.observe.exposition import Metric, number
 
 
 class StatusModel:
@@ -34,31 +36,29 @@ class StatusModel:
         inputs: Inputs,
         enforcer: Enforcer[Plan],
         link: Forwarders,
-        troubles: Callable[[], Iterator[str]],
+        troubles: Mapping[str, Callable[[], Iterable[str]]],
         files: Mapping[str, str],
         *,
         self_test: bool = False,
     ) -> None:
-        """``troubles``: what the rest of the process (store, audit log) has to complain about now. ``self_test``:
+        """``troubles``: by parts of the process (packet log, audit log, …) what is wrong with them now. ``self_test``:
         whether it is to be proven that the table enforces."""
         self._version = version
         self._inputs = inputs
         self._enforcer = enforcer
         self._link = link
-        self._troubles = troubles
+        self._troubles = dict(troubles)
         self._files = dict(files)
         self._self_test = self_test
 
     async def __call__(self) -> StatusReport:
-        forwarders = self._link.forwarders
-        proof = proven(forwarders, asyncio.get_running_loop().time(), wanted=self._self_test and bool(forwarders))
-        problems = (*self._problems(), *proof.problems, *self._troubles())
+        proof = self._proof()
         enforced = self._enforcer.enforced
         return StatusReport(
             version=self._version,
-            ready=enforced is not None and not self._enforcer.problem and bool(forwarders) and proof.is_ready,
+            ready=self._is_ready(proof),
             enforcing=proof.enforcing,
-            problems=problems,
+            problems=tuple(chain.from_iterable(self._problems(proof).values())),
             warnings=(*proof.warnings, *self._warnings()),
             store_revision=self._inputs.revision,
             enforced_revision=0 if enforced is None else enforced.revision,
@@ -79,11 +79,42 @@ class StatusModel:
             forwarders=tuple(self._forwarders()),
         )
 
-    def _problems(self) -> Iterator[str]:
+    def metrics(self) -> Iterator[Metric]:
+        """The same in numbers."""
+        proof = self._proof()
+        yield number("dnsguard_ready", "gauge", "Whether the API's /readyz is 200: 1 or 0.", int(self._is_ready(proof)))
+        yield Metric(
+            "dnsguard_problems", "gauge", "What `dnsguard status` lists as problems, by the part of dnsguard.",
+            {(("part", part),): len(problems) for part, problems in self._problems(proof).items()},
+        )  # fmt: skip
+        yield number("dnsguard_warnings", "gauge", "Warnings that `dnsguard status` lists.",
+                     sum(1 for _ in self._warnings()) + len(proof.warnings))  # fmt: skip
+
+    def _proof(self) -> Proven:
+        forwarders = self._link.forwarders
+        return proven(forwarders, asyncio.get_running_loop().time(), wanted=self._self_test and bool(forwarders))
+
+    def _is_ready(self, proof: Proven) -> bool:
+        is_enforced = self._enforcer.enforced is not None and not self._enforcer.problem
+        return is_enforced and bool(self._link.forwarders) and proof.is_ready
+
+    def _problems(self, proof: Proven) -> dict[str, list[str]]:
+        """By part, those that have none among them."""
+        return {
+            "enforcement": list(self._unenforced()),
+            "forwarders": list(self._of_forwarders()),
+            "objects": [str(invalid) for invalid in self._inputs.invalid],
+            "self-test": list(proof.problems),
+            **{part: list(filter(None, complaints())) for part, complaints in self._troubles.items()},
+        }
+
+    def _unenforced(self) -> Iterator[str]:
         if self._enforcer.problem:
             yield f"what was in force stays: {self._enforcer.problem}"
         elif self._enforcer.enforced is None:
             yield "the first computation of policy still runs"
+
+    def _of_forwarders(self) -> Iterator[str]:
         if not self._link.forwarders:
             yield "no forwarder is connected"
         for state in self._link.forwarders:
@@ -91,7 +122,6 @@ class StatusModel:
                 yield f"forwarder {state.name}: {state.problem}"
             for problem in state.stats.problems if state.stats is not None else ():
                 yield f"forwarder {state.name}: {problem}"
-        yield from (str(invalid) for invalid in self._inputs.invalid)
 
     def _warnings(self) -> Iterator[str]:
         enforced = self._enforcer.enforced

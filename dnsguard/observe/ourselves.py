@@ -1,4 +1,4 @@
-"""What this process takes of the machine, under the names that Prometheus' own client libraries give it, and what it is."""
+"""What this process is, and what it takes of the machine: under the names that Prometheus' own libraries give it."""
 
 import os
 import platform
@@ -25,7 +25,7 @@ def own_process() -> Iterator[Metric]:
     """Nothing where there is no ``/proc``."""
     try:
         stat = (_PROC / "self/stat").read_text().rpartition(")")[2].split()
-        descriptors = len(os.listdir(_PROC / "self/fd")) - 1  # one is that of the listing
+        descriptors = sum(1 for _ in (_PROC / "self/fd").iterdir()) - 1  # one is that of the listing
         booted = _booted()
     except OSError:
         return

@@ -10,6 +10,7 @@ from typing import Any
 
 from dnsguard.calc.compiled import Compiled
 from dnsguard.controller.denied.packets import Ask, InForce, LoggedPackets, PacketGroups
+from dnsguard.controller.denied.tally import Tally
 from dnsguard.dataplane.rules import Plan
 from dnsguard.netlink.packetlog import BUFFER
 from dnsguard.observe.packetrecord import WantedPackets
@@ -59,7 +60,7 @@ async def watching(
         return {name: counted.packets for name, counted in way.counters().items()}
 
     groups = PacketGroups(101, 100, per_second, buffer_bytes)
-    packets = LoggedPackets(groups, "", lambda: force, ask, counts, None)
+    packets = LoggedPackets(groups, "", lambda: force, ask, counts, None, Tally(100))
     with way.node.entered():
         task = asyncio.create_task(packets.run())
         watch = Watch(packets)

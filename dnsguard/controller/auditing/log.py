@@ -7,7 +7,7 @@ is changed any more, unless `audit` is Try; what was changed already when it fai
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,6 +18,7 @@ from dnsguard.api.audit import AuditQuestion, AuditRecord, AuditUnavailable
 from dnsguard.controller.auditing.file import AuditFile
 from dnsguard.controller.auditing.refusals import MINUTE, Refusals
 from dnsguard.controller.auditing.shown import ShownAudit
+from dnsguard.observe.exposition import Metric, number
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class AuditLog:
         self._telling: asyncio.TimerHandle | None = None
         self._shown = ShownAudit(path)
         self._admitted = 0
+        self._written = 0
         self._owed: list[_Entry] = []
         self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="audit", daemon=True)
@@ -79,6 +81,12 @@ class AuditLog:
     def revision(self) -> int:
         """The newest that was acknowledged when the log was opened, or since."""
         return self._file.revision
+
+    def metrics(self) -> Iterator[Metric]:
+        """What there is to measure."""
+        yield number("dnsguard_audit_records_total", "counter", "Records on the disk.", self._written)
+        yield number("dnsguard_audit_unwritten_records", "gauge", "Records that wait until the log can be written.",
+                     len(self._owed))  # fmt: skip
 
     def say(self, message: str, revision: int = 0) -> None:
         """Write down something that nobody asked for, at ``revision`` where that is new."""
@@ -172,6 +180,7 @@ class AuditLog:
             self._owed = every[-MOST_OWED:]
             lines = []
         else:
+            self._written += len(lines)
             self._owed = []
             self.problem = ""
         self._loop.call_soon_threadsafe(self._report, entries, lines)

@@ -10,6 +10,7 @@ from dnsguard.calc.compiled import Compiled, Direction
 from dnsguard.controller.denied.completeness import Completeness, Counts
 from dnsguard.controller.denied.reading import TICK_SECONDS, Group, InterfaceNames
 from dnsguard.controller.denied.shown import Shown
+from dnsguard.controller.denied.tally import Tally
 from dnsguard.controller.denied.unlogged import Missed
 from dnsguard.controller.denied.whose import Whose
 from dnsguard.dataplane.rulenames import RuleNames
@@ -65,6 +66,7 @@ class LoggedPackets:
         ask: Ask,
         counts: Counts,
         writer: LineWriter | None,
+        tally: Tally,
     ) -> None:
         """``writer``: None where no file is written."""
         self.shown = Shown()
@@ -74,6 +76,7 @@ class LoggedPackets:
         self._in_force = in_force
         self._ask = ask
         self._writer = writer
+        self._tally = tally
         self._whose = Whose(node)
         self._rules = RuleNames()
         self._merging = Merging()
@@ -158,6 +161,7 @@ class LoggedPackets:
             ("unwritten", "Records that the file did not take.", self._writer.lost if self._writer is not None else 0),
         ):
             yield number(f"dnsguard_logged_packets_{name}_total", "counter", text, value)
+        yield from self._tally.metrics()
 
     async def _tick(self) -> None:
         force = self._in_force()
@@ -244,6 +248,8 @@ class LoggedPackets:
         )
         line = record.line()
         self.records += 1
+        if merged.packet.action == DENY:
+            self._tally.add(merged.party, merged.packets, merged.last)
         self.shown.put(record, line)
         if self._writer is not None:
             self._writer.put(line)

@@ -7,6 +7,7 @@ from typing import Final
 from dnsguard.controller.counting.book import Counting
 from dnsguard.controller.denied.names import AskedNames
 from dnsguard.controller.denied.packets import InForce, LoggedPackets, PacketGroups
+from dnsguard.controller.denied.tally import Tally
 from dnsguard.controller.enforcement import Enforcer
 from dnsguard.dataplane.rules import Plan
 from dnsguard.link.server import LinkServer
@@ -41,7 +42,9 @@ def logged_packets(settings: Settings, enforcer: Enforcer[Plan], link: LinkServe
         page = await counting.page()
         return {name: counted.packets for name, counted in page.counts.items()}
 
-    return LoggedPackets(groups, settings.node_name, in_force, AskedNames(link), counts, writer)
+    return LoggedPackets(
+        groups, settings.node_name, in_force, AskedNames(link), counts, writer, Tally(settings.metrics_series)
+    )
 
 
 def log_trouble(settings: Settings, socket: Transacting) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from cryptography import x509
 
 from dnsguard.controller.serving.certificates import OwnCertificate
 from dnsguard.errors import DnsguardError
+from dnsguard.observe.exposition import Metric, number
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,12 @@ class Contexts:
         if self._now() < self._ends - timedelta(days=ENDING_DAYS):
             return ""
         return f"{self._source[0]}: the API's certificate ends on {self._ends:%Y-%m-%d}: replace the file"
+
+    def metrics(self) -> Iterator[Metric]:
+        """What there is to measure."""
+        yield number("dnsguard_api_certificate_expiry_timestamp_seconds", "gauge",
+                     "When the certificate that the API shows ends, in seconds since 1970.",
+                     self._ends.timestamp())  # fmt: skip
 
     def _made(self) -> ssl.SSLContext:
         own = isinstance(self._source, OwnCertificate)

@@ -267,6 +267,7 @@ async def test_what_the_kernel_refuses_leaves_the_old_rules_and_is_tried_again(r
         loop.want("b")
         await until(lambda: loop.enforcer.problem != "")
         assert loop.enforcer.problem == f"no {refused} today"
+        assert loop.enforcer.failures >= 1
         assert not loop.enforcer.in_sync
         if refused != "sweep":
             assert loop.kernel.rules == frozenset({"a"})
@@ -274,6 +275,7 @@ async def test_what_the_kernel_refuses_leaves_the_old_rules_and_is_tried_again(r
         await loop.settled()
         assert loop.kernel.rules == frozenset({"b"})
         assert loop.kernel.sets == {"b"}
+        assert loop.enforcer.durations.count >= 2
 
 
 async def test_a_kernel_that_refuses_at_start_is_tried_again() -> None:

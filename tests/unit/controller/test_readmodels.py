@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 
 from dnsguard.api.services import BadClient, LeasesQuestion, ReadModelUnavailable, UnknownEndpoint
@@ -9,6 +7,7 @@ from dnsguard.controller.readmodels import EndpointsModel, LeasesModel, StatusMo
 from dnsguard.dataplane.sentinel import Harm, Sighting
 from dnsguard.link.messages import Stats
 from dnsguard.link.server import ForwarderState
+from dnsguard.observe.exposition import exposition
 from dnsguard.store.interface import Change, ChangeType
 from tests.unit.controller.fakes import network_set
 from tests.unit.controller.running import SHOP, FakeForwarders, InForce, lease
@@ -27,13 +26,9 @@ def in_force() -> InForce:
     return InForce(SHOP)
 
 
-def no_troubles() -> Iterator[str]:
-    yield from ()
-
-
 def status(in_force: InForce, forwarders: FakeForwarders) -> StatusModel:
     files = {"token": "state/token"}
-    return StatusModel("1.2.3", in_force.inputs, in_force.enforcer, forwarders, no_troubles, files)
+    return StatusModel("1.2.3", in_force.inputs, in_force.enforcer, forwarders, {"audit log": lambda: [""]}, files)
 
 
 async def test_status_when_all_is_well(in_force: InForce) -> None:
@@ -62,10 +57,9 @@ async def test_status_says_everything_that_is_wrong(in_force: InForce) -> None:
     forwarders = FakeForwarders()
     forwarders.forwarders = (ForwarderState("f1", (), 3, 2, "no such set", None),)
 
-    def disk() -> Iterator[str]:
-        yield "disk full"
-
-    report = await StatusModel("1", in_force.inputs, in_force.enforcer, forwarders, disk, {})()
+    troubles = {"audit log": lambda: ["", "disk full"], "bridges": lambda: [""]}
+    model = StatusModel("1", in_force.inputs, in_force.enforcer, forwarders, troubles, {})
+    report = await model()
     assert not report.ready
     assert [problem.partition(": ")[0] for problem in report.problems] == [
         "what was in force stays",
@@ -78,6 +72,16 @@ async def test_status_says_everything_that_is_wrong(in_force: InForce) -> None:
         "12 ms, restored after 340 ms",
     )
     assert (report.dataplane.in_sync, report.dataplane.problem) == (False, "set is full")
+    assert {
+        "dnsguard_ready 0",
+        'dnsguard_problems{part="enforcement"} 1',
+        'dnsguard_problems{part="forwarders"} 1',
+        'dnsguard_problems{part="objects"} 1',
+        'dnsguard_problems{part="self-test"} 0',
+        'dnsguard_problems{part="audit log"} 1',
+        'dnsguard_problems{part="bridges"} 0',
+        "dnsguard_warnings 1",
+    } <= set(exposition(model.metrics()).splitlines())
     assert (report.store_revision, report.enforced_revision) == (9, 7)
 
 

@@ -111,11 +111,16 @@ async def test_what_was_changed_when_it_failed_is_written_once_it_can_be(
     await log.record(record(1), admitted=1)
     assert "cannot be written: No space left on device" in log.problem
     assert log.problem in caplog.text
+    assert {metric.name: dict(metric.values)[()] for metric in log.metrics()} == {
+        "dnsguard_audit_records_total": 0,
+        "dnsguard_audit_unwritten_records": 1,
+    }
     disk.is_full = False
     with pytest.raises(AuditUnavailable, match="changes are taken once their record can be"):
         log.admit()  # which has what is owed tried again
     await log.record(record(2))
     assert [each["objectRef"]["name"] for each in told(path)] == ["t1", "t2"]
+    assert [dict(metric.values)[()] for metric in log.metrics()] == [2, 0]
     assert log.problem == ""
     log.admit()
 

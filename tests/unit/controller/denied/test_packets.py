@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dnsguard.controller.denied.packets import InForce, LoggedPackets, PacketGroups
+from dnsguard.controller.denied.tally import Tally
 
 
 async def test_a_mistake_of_ours_is_said_and_the_next_look_is_taken(caplog: pytest.LogCaptureFixture) -> None:
@@ -19,7 +20,7 @@ async def test_a_mistake_of_ours_is_said_and_the_next_look_is_taken(caplog: pyte
     async def nothing(*_: Any) -> Mapping[Any, Any]:
         return {}
 
-    packets = LoggedPackets(PacketGroups(None, None, 100), "", in_force, nothing, nothing, None)
+    packets = LoggedPackets(PacketGroups(None, None, 100), "", in_force, nothing, nothing, None, Tally(10))
     running = asyncio.create_task(packets.run())
     async with asyncio.timeout(20):
         for _ in range(3):

@@ -54,7 +54,12 @@ def test_what_is_wrong_with_newer_files_is_a_problem_until_they_are_good(authori
 
 def test_the_end_of_a_supplied_certificate_is_announced(authority: Authority) -> None:
     given = authority.sign(*NAMES)  # for two days
-    assert "the API's certificate ends on 2" in Contexts((given.file, given.key)).problem
+    contexts = Contexts((given.file, given.key))
+    assert "the API's certificate ends on 2" in contexts.problem
+    (metric,) = contexts.metrics()
+    (ends,) = metric.values.values()
+    assert isinstance(ends, float)
+    assert timedelta(days=1) < datetime.fromtimestamp(ends, UTC) - datetime.now(UTC) <= timedelta(days=2)
     early = Contexts((given.file, given.key), now=lambda: datetime.now(UTC) - timedelta(days=30))
     assert early.problem == ""
 

@@ -72,7 +72,7 @@ def create_app(services: Services) -> FastAPI:
         ReviewRoutes(access).router(),
         ScrapeRoute(services.metrics, traffic).router(),
     ]
-    kinds = KindRoutes(services.store, objects, streams, services.statuses, access, services.now)
+    kinds = KindRoutes(services.store, objects, streams, services.statuses, access, services.now, services.lockouts)
     app.router.routes += kinds.routes()  # first: most requests are for them
     routers = [*described, CatalogueRoutes(services.version, described).router()]
     for router in routers:

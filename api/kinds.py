@@ -27,6 +27,7 @@ from dnsguard.api.reading.statuses import Statuses, shown, with_status
 from dnsguard.api.reading.streams import Streams, watch_request
 from dnsguard.api.reading.tables import Shown
 from dnsguard.api.reading.watching import StreamResponse
+from dnsguard.api.services import Lockouts
 from dnsguard.api.writing.bodies import Body, content_type, read_body
 from dnsguard.api.writing.deletions import deletion
 from dnsguard.api.writing.entries import ENTRIES, EntriesPatch
@@ -62,8 +63,10 @@ class KindRoutes:
         statuses: Statuses,
         access: Access,
         now: Callable[[], datetime],
+        lockouts: Lockouts,
     ) -> None:
         self._store = store
+        self._lockouts = lockouts
         self._objects = objects
         self._streams = streams
         self._statuses = statuses
@@ -174,7 +177,8 @@ class KindRoutes:
         audit_note(request.scope).written = written
         await self._in_force(target, written, dry_run=dry_run)
         details = details_of(target.kind, target.name) | {"uid": written.object["metadata"].get("uid", "")}
-        return _answer(request, {**_SUCCESS, "details": details})
+        shut_out = await self._lockouts(target.key, None)
+        return _answer(request, {**_SUCCESS, "details": details}, warnings=shut_out)
 
     async def delete_collection(self, request: Request) -> Response:
         """Remove every object of a kind that the selectors choose, one after another; the first refusal ends it. Before
@@ -228,7 +232,8 @@ class KindRoutes:
             if request.headers.get("user-agent", "") != "dnsguard":  # our own commands print it
                 written = replace(written, warnings=(*written.warnings, SHOWN_ONCE))
         code = 201 if written.made else 200
-        return _answer(request, value, code, (*body.warnings, *written.warnings))
+        shut_out = await self._lockouts(key_of(target, written.object), written.object)
+        return _answer(request, value, code, (*body.warnings, *written.warnings, *shut_out))
 
     def _writing(self, request: Request, verb: str, *, applying: bool = False) -> tuple[Target, WriteOptions]:
         """As ``_changing``, for what has a body: also how it is read, who owns what it changes, and who judges it."""

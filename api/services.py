@@ -15,7 +15,7 @@ from dnsguard.api.views.explaining import ExplainQuery, Explanation
 from dnsguard.api.views.models import EndpointStates, LeaseStates, NameStates, StatusReport
 from dnsguard.errors import DnsguardError
 from dnsguard.observe.exposition import Metric
-from dnsguard.store.interface import Store
+from dnsguard.store.interface import Key, Object, Store
 
 
 class CannotExplain(DnsguardError):
@@ -231,6 +231,18 @@ class Audit(Protocol):
         """As ``DnsLog.follow``."""
 
 
+class Lockouts(Protocol):
+    """Says who would be shut out of the node itself by a change."""
+
+    async def __call__(self, key: Key, value: Object | None, /) -> tuple[str, ...]:
+        """With the object as it is to be; ``None`` where it goes. Never raises, and is empty where nobody is."""
+
+
+async def nobody_locked_out(_: Key, __: Object | None) -> tuple[str, ...]:
+    """Of an API without a node behind it."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything the routes use."""
@@ -252,6 +264,7 @@ class Services:
     """Of the program, as `/version` and `/v1/status` show it."""
 
     statuses: Statuses = NO_STATUSES
+    lockouts: Lockouts = nobody_locked_out
 
     api_rate: int = 500
     """Requests a second of one caller, and twice as many at once; over the Unix socket there is no limit."""

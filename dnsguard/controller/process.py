@@ -43,6 +43,7 @@ from dnsguard.controller.explain.policystates import PolicyStates
 from dnsguard.controller.files import token
 from dnsguard.controller.following import follow
 from dnsguard.controller.keptinputs import KeptInputs
+from dnsguard.controller.lockout import Lockouts
 from dnsguard.controller.lookout import Lookout
 from dnsguard.controller.metrics import MetricsModel
 from dnsguard.controller.namesmodel import NamesModel
@@ -213,6 +214,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                 packets=PacketsModel(packets.shown, leases.addresses_of, is_off=settings.packet_log == "Off"),
                 audit=audit,
                 statuses=statuses,
+                lockouts=Lockouts(inputs, settings),
                 version=VERSION,
                 api_rate=settings.api_rate,
             )

@@ -1,11 +1,14 @@
 """What the author of a FelixConfiguration should know about it."""
 
 from collections.abc import Iterator
+from typing import Final
 
-from dnsguard.resources.felix import FelixConfigurationSpec
+from dnsguard.resources.felix import FailsafeProtocol, FelixConfigurationSpec
 from dnsguard.resources.felixchoices import DropAction
 from dnsguard.resources.felixfields import IDLE
 from dnsguard.resources.servers import Service
+
+_SSH: Final = 22
 
 
 def felix_warnings(spec: FelixConfigurationSpec) -> Iterator[str]:
@@ -34,3 +37,6 @@ def felix_warnings(spec: FelixConfigurationSpec) -> Iterator[str]:
     ):
         if ports == ():
             yield f"spec.{field}: an empty list opens no port: a wrong policy can lock you out of the host"
+    inbound = spec.failsafe_inbound_host_ports
+    if inbound and not any(each.port == _SSH and each.protocol is FailsafeProtocol.TCP for each in inbound):
+        yield "spec.failsafeInboundHostPorts: without TCP 22 a wrong policy can lock you out of the host (SSH)"

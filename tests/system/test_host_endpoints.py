@@ -23,7 +23,16 @@ pytestmark = [pytest.mark.xdist_group("host endpoints"), pytest.mark.timeout(180
 NODE, NODE6 = "192.0.2.1", "2001:db8::1"
 OUTSIDE, OUTSIDE6 = "192.0.2.10", "2001:db8::10"
 API_PORT, SSH, WEB = 18053, 22, 80
-HEPS, POLICIES = f"{V3}/hostendpoints", f"{V3}/globalnetworkpolicies"
+HEPS, POLICIES, CONFIGURATIONS = (
+    f"{V3}/{plural}" for plural in ("hostendpoints", "globalnetworkpolicies", "felixconfigurations")
+)
+ALLOWED, NOT_ALLOWED = "198.51.100.7", "198.51.100.8"
+NO_FAILSAFE = {
+    "apiVersion": "projectcalico.org/v3",
+    "kind": "FelixConfiguration",
+    "metadata": {"name": "default"},
+    "spec": {"failsafeInboundHostPorts": [], "failsafeOutboundHostPorts": []},
+}
 CLOSED = {"selector": "role == 'gateway'", "types": ["Ingress", "Egress"]}
 
 
@@ -41,10 +50,6 @@ class Whole(Controller):
         self.until_in_sync()
         return until(lambda: (status := self.status()) and status["ready"] and status)
 
-    def until_enforced(self) -> None:
-        """Once what was written last is in force."""
-        until(lambda: (status := self.status())["dataplane"]["inSync"] and status["enforcedRevision"])
-
 
 class Net:
     """A node with something that listens at its ports, and a place outside with a DNS server that cuts its UDP answers
@@ -56,6 +61,9 @@ class Net:
         for place, address, address6 in ((node, NODE, NODE6), (outside, OUTSIDE, OUTSIDE6)):
             place.run(f"ip address add {address}/24 dev eth0")
             place.run(f"ip address add {address6}/64 dev eth0 nodad")
+        node.run(f"ip route add default via {OUTSIDE}")
+        for address in ALLOWED, NOT_ALLOWED:
+            outside.run(f"ip address add {address}/32 dev lo")
         self._sockets: list[socket.socket] = []
         with node.entered():
             for port in SSH, WEB:
@@ -89,7 +97,7 @@ class Net:
                 with peer, suppress(OSError):
                     data = peer.recv(4096)
                     reply = dnslib.DNSRecord.parse(data[2:]).reply()
-                    reply.add_answer(*dnslib.RR.fromZone(f"{reply.q.qname} 60 A 198.51.100.7"))
+                    reply.add_answer(*dnslib.RR.fromZone(f"{reply.q.qname} 60 A {ALLOWED}"))
                     packed = reply.pack()
                     peer.sendall(len(packed).to_bytes(2, "big") + packed)
 
@@ -133,6 +141,26 @@ def running(directory: Path, *flags: str) -> Iterator[tuple[Whole, Net]]:
                 net.close()
 
 
+def shuts_out_without_failsafe_ports(whole: Whole, net: Net) -> None:
+    """Whoever takes the failsafe ports away is told whom that shuts out, by a dry run before it is done."""
+    with net.outside.entered():
+        session = socket.create_connection((NODE, SSH), timeout=5)
+    with session, whole.client() as client:
+        for params in {"dryRun": "All"}, {}:
+            assert net.reaches(net.outside, NODE, SSH)
+            answer = client.post(CONFIGURATIONS, json=NO_FAILSAFE, params=params)
+            assert answer.status_code == 201, answer.text
+            warned = "\n".join(answer.headers.get_list("warning"))
+            assert f"SSH from {OUTSIDE}, which is connected now, is denied with this" in warned
+            assert f"dnsguard's own way to the DNS server {OUTSIDE}:53 is denied with this" in warned
+    whole.until_in_sync()
+    assert not net.reaches(net.outside, NODE, SSH)
+    assert not net.reaches(net.outside, NODE, API_PORT)
+    whole.request("DELETE", f"{CONFIGURATIONS}/default")
+    whole.until_in_sync()
+    assert net.reaches(net.outside, NODE, SSH)
+
+
 ON = ("--auto-host-endpoint", "On", "--node-labels", "role=gateway")
 
 
@@ -154,6 +182,17 @@ def test_a_node_protects_itself_and_nobody_is_locked_out(tmp_path: Path) -> None
             assert net.reaches(net.outside, address, SSH)
         assert net.reaches(net.outside, NODE, API_PORT)
         assert net.looks_up("open.example"), "over TCP, since the answer over UDP is cut short"
+        names = [{"action": "Allow", "destination": {"domains": ["open.example"]}}]
+        whole.create(
+            POLICIES, "GlobalNetworkPolicy", "names", {**CLOSED, "types": ["Egress"], "order": 1, "egress": names}
+        )
+        whole.until_in_sync()
+        assert net.looks_up("open.example")
+        assert net.reaches(net.node, ALLOWED, WEB)
+        assert not net.reaches(net.node, NOT_ALLOWED, WEB)
+        whole.request("DELETE", f"{POLICIES}/names")
+        whole.until_in_sync()
+        shuts_out_without_failsafe_ports(whole, net)
         (shown,) = whole.request("GET", "/v1/endpoints")["endpoints"]
         assert (shown["kind"], shown["policies"]) == ("HostEndpoint", ["GlobalNetworkPolicy/closed"])
 

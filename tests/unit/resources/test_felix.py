@@ -234,6 +234,8 @@ def test_every_idle_field_is_warned_about() -> None:
         ({"dnsPolicyMode": "Inline", "nftablesDNSPolicyMode": "NoDelay"}, "spec.dnsPolicyMode: has no effect beside"),
         ({"failsafeInboundHostPorts": []}, "spec.failsafeInboundHostPorts: an empty list opens no port"),
         ({"failsafeOutboundHostPorts": []}, "spec.failsafeOutboundHostPorts: an empty list opens no port"),
+        ({"failsafeInboundHostPorts": [{"port": 22, "protocol": "UDP"}, {"port": 8053}]},
+         "spec.failsafeInboundHostPorts: without TCP 22"),
     ],
 )  # fmt: skip
 def test_what_does_more_or_less_than_it_looks(spec: dict[str, Any], said: str) -> None:

@@ -12,6 +12,7 @@
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
 #   make ordinary  the tests that need a kernel once more as an ordinary user, in user namespaces: what is left out then
 #                  stands in tests/ordinary/left_out.yaml (make test does it for tests/kernel)
+#   make image     the Docker image dnsguard of this version; BASE=python:3.13-slim-bookworm@sha256:… pins what it stands on
 #   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: what is new costs about two fifths
 #                  less, what repeats costs the same
 #   make scale     with 10 000 endpoints: what packets cost, and one connection carries; changes of endpoints, policies and
@@ -37,7 +38,7 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_loadtest_lookups.py tests/system/test_loadtest_pages.py tests/system/test_loadtest_promise.py \
 	tests/system/test_loadtest_restarts.py tests/system/test_loadtest_watchers.py tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo trial ordinary soak fuzz compiled scale loadtest setup peers clients lint types contracts unit
+.PHONY: test demo trial ordinary soak fuzz image compiled scale loadtest setup peers clients lint types contracts unit
 
 # Tests that need a kernel wait more than they compute: one process more than there are processors.
 test: lint types contracts
@@ -82,6 +83,11 @@ loadtest: peers compiled scale
 compiled: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compile.txt
 	$(BIN)/python deploy/compile
+
+image:
+	docker build $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+		--tag dnsguard:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
 
 unit: setup
 	$(BIN)/pytest -n auto tests/unit tests/conformance

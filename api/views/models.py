@@ -165,6 +165,22 @@ class DataplaneState(View):
     problem: str = ""
 
 
+class DockerState(View):
+    """Discovery of containers."""
+
+    containers: int = 0
+    """That run."""
+
+    endpoints: int = 0
+    """That they are, one for each network."""
+
+    seen_seconds_ago: float | None = None
+    """Since Docker was last asked for all it has, and answered; ``null`` where it has not yet."""
+
+    problem: str = ""
+    """Why it does not answer, or is not understood: what it told last stays in force."""
+
+
 class StatusReport(View):
     """Answer of ``GET /v1/status``."""
 
@@ -192,3 +208,5 @@ class StatusReport(View):
 
     dataplane: DataplaneState = DataplaneState()
     forwarders: tuple[ForwarderState, ...] = ()
+    docker: DockerState | None = None
+    """``null`` where containers are not discovered."""

@@ -45,6 +45,8 @@ def summary(report: dict[str, Any]) -> list[str]:
         f"table inet {plane.get('table') or '-'}: {state}, {plane.get('chains', 0)} chains, {plane.get('sets', 0)} sets"
         + (f", {plane['problem']}" if plane.get("problem") else "")
     )
+    if docker := report.get("docker"):
+        lines.append(f"docker: {_docker(docker)}")
     lines += [
         f"{each['name']}: {each['value']} (by {each['origin']})"
         for each in report.get("configuration", ())
@@ -65,6 +67,18 @@ def _readiness(ready: bool, how: str, problems: int) -> str:
     if not ready:
         return "NOT READY"
     return f"{how}, with {problems} problem{'s' if problems > 1 else ''}" if problems else how
+
+
+def _docker(state: dict[str, Any]) -> str:
+    ago = state.get("seenSecondsAgo")
+    if ago is None:
+        return "NOT SEEN YET"
+    has = f"{_counted(state['containers'], 'container')}, {_counted(state['endpoints'], 'endpoint')}"
+    return f"{has}, seen {ago:.0f} s ago" + (", NOT ANSWERING" if state.get("problem") else "")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _socket_text(listen: str) -> str:

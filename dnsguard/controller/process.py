@@ -34,6 +34,7 @@ from dnsguard.controller.counting.stats import StatsModel
 from dnsguard.controller.deadman import Deadman
 from dnsguard.controller.denied.model import PacketsModel
 from dnsguard.controller.denied.setup import log_trouble, logged_packets
+from dnsguard.controller.discovering import Discovering
 from dnsguard.controller.diverting import Diverting
 from dnsguard.controller.dnslog import DnsLogModel
 from dnsguard.controller.effective.model import EffectiveModel
@@ -150,6 +151,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         counting = Counting(enforcer, CounterBook(counters), counter_worker)
         await counting.open()
         diverting = Diverting(settings)
+        discovering = Discovering(settings, store, audit)
         deadman = Deadman(settings.fail_open_after, driver, worker)
         await link.start()
         stack.push_async_callback(link.close)
@@ -162,11 +164,19 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             "audit log": lambda: [audit.problem],
             "API": lambda: ["" if contexts is None else contexts.problem, in_the_clear(settings)],
             "interception": lambda: diverting.problems,
+            "docker": lambda: discovering.problems,
             "packet log": lambda: [no_log, *packets.problems],
             "revocation": lambda: () if revocation is None else revocation.problems,
         }
         status = StatusModel(
-            VERSION, inputs, enforcer, link, troubles, files_of(settings), self_test=settings.canary is not None
+            VERSION,
+            inputs,
+            enforcer,
+            link,
+            troubles,
+            files_of(settings),
+            self_test=settings.canary is not None,
+            docker=lambda: discovering.state,
         )
         leases = LeasesModel(enforcer, link)
         states = PolicyStates()
@@ -206,6 +216,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
                     audit.metrics,
                     packets.metrics,
                     deadman.metrics,
+                    discovering.metrics,
                     crowd.metrics,
                     *(() if contexts is None else (contexts.metrics,)),
                     *(() if revocation is None else (revocation.metrics,)),
@@ -251,6 +262,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             "addresses": watch_addresses(lambda: inputs.resources, enforcer.wake),
             "host endpoint": auto_host.run(),
             "interception": diverting.run(),
+            "discovery": discovering.run(),
             "bridge ports": plugs.run(),
             "bridge hooks": bridge_hooks.run(),
             "dead-man switch": deadman.run(),

@@ -9,6 +9,7 @@ from dnsguard.api.services import BadClient, LeasesQuestion, ReadModelUnavailabl
 from dnsguard.api.views.models import (
     ConfigurationState,
     DataplaneState,
+    DockerState,
     EndpointState,
     EndpointStates,
     ForwarderState,
@@ -40,9 +41,10 @@ class StatusModel:
         files: Mapping[str, str],
         *,
         self_test: bool = False,
+        docker: Callable[[], DockerState | None] = lambda: None,
     ) -> None:
         """``troubles``: by parts of the process (packet log, audit log, …) what is wrong with them now. ``self_test``:
-        whether it is to be proven that the table enforces."""
+        whether it is to be proven that the table enforces. ``docker``: how discovery is, where it is on."""
         self._version = version
         self._inputs = inputs
         self._enforcer = enforcer
@@ -50,6 +52,7 @@ class StatusModel:
         self._troubles = dict(troubles)
         self._files = dict(files)
         self._self_test = self_test
+        self._docker = docker
 
     async def __call__(self) -> StatusReport:
         proof = self._proof()
@@ -77,6 +80,7 @@ class StatusModel:
                 problem=self._enforcer.problem,
             ),
             forwarders=tuple(self._forwarders()),
+            docker=self._docker(),
         )
 
     def metrics(self) -> Iterator[Metric]:

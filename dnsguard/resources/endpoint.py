@@ -64,8 +64,13 @@ def _read_container(value: Any) -> str:
     return str(value)
 
 
+def is_mac(text: str) -> bool:
+    """Whether text is a MAC address, MAC-48 or EUI-64."""
+    return _MAC.fullmatch(text) is not None
+
+
 def _read_mac(value: Any) -> str:
-    if not _MAC.fullmatch(_text(value)):
+    if not is_mac(_text(value)):
         raise refused("type", f"{value!r} is no MAC address: write it as 02:00:5e:00:53:01")
     return str(value)
 

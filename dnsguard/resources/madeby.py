@@ -7,9 +7,11 @@ MADE_BY: Final = "dnsguard.io/made-by"
 """The annotation that says who in dnsguard makes the object. Only dnsguard writes it."""
 
 HOST_ENDPOINTS: Final = "auto-host-endpoint"
+DOCKER: Final = "docker-discovery"
 
 FOLLOWS: Mapping[str, str] = {
     HOST_ENDPOINTS: "it follows the addresses and labels of the node: set node_labels, or auto_host_endpoint: Off",
+    DOCKER: "it follows the container: start that with other labels or networks, or set docker_networks",
 }
 """Who makes objects → what to change instead of one of them."""
 

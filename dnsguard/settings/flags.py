@@ -51,6 +51,12 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "leases_in_total": "records learned, and elements in the kernel",
         "commit_deadline": "how long an answer waits for its lease",
     },
+    "containers": {
+        "docker": "On or Off: do Docker's containers become endpoints by themselves",
+        "docker_socket": "Docker's Unix socket",
+        "docker_networks": "names of its networks whose containers do, separated by commas; default: all bridges",
+        "docker_namespace": "namespace that the endpoints of containers are in",
+    },
     "enforcement": {
         "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",
         "workload_cidrs": "addresses of workloads, separated by commas",
@@ -116,7 +122,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def _default_text(name: str) -> str:
     """What `--help` adds about the default, where it is the same on every machine."""
     field = Settings.model_fields[name]
-    if field.is_required() or field.default is None or name in ("upstreams", "search_domains"):
+    if field.is_required() or field.default is None or name in ("upstreams", "search_domains", "docker_networks"):
         return ""
     values = field.default if isinstance(field.default, tuple | list) else (field.default,)
     if name == "conntrack_mark_mask":

@@ -255,6 +255,20 @@ def read_interface_prefix(value: Any) -> str:
     return str(value)
 
 
+def read_docker_network(value: Any) -> str:
+    """A network of Docker by its name or id."""
+    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}", str(value)):
+        raise ValueError(f"{value!r} is no network of Docker: write its name, as docker network ls shows it")
+    return str(value)
+
+
+def read_namespace(value: Any) -> str:
+    """The name of a namespace."""
+    if not re.fullmatch(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", str(value)):
+        raise ValueError(f"{value!r} is no namespace: at most 63 of a-z, 0-9 and '-', no '-' at the ends")
+    return str(value)
+
+
 def read_pair_name(value: Any) -> str:
     """What the names of two interfaces begin with: a digit follows."""
     if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,14}", str(value)):

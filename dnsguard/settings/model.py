@@ -31,6 +31,7 @@ from dnsguard.settings.forms import (
     read_canary_nets,
     read_certificates,
     read_count,
+    read_docker_network,
     read_domain,
     read_fail_open,
     read_failsafe_port,
@@ -38,6 +39,7 @@ from dnsguard.settings.forms import (
     read_interface_prefix,
     read_log_group,
     read_mark_mask,
+    read_namespace,
     read_net,
     read_node_label,
     read_node_name,
@@ -125,6 +127,19 @@ class Settings(Checked):
 
     workload_cidrs: Annotated[tuple[Annotated[Network, PlainValidator(read_net)], ...], _LIST] = ()
     """Addresses of workloads: what comes from or goes to one and is no known endpoint is dropped."""
+
+    docker: Literal["Off", "On"] = "Off"
+    """Whether containers become endpoints by themselves. Off, for whoever may use Docker's socket is root: that is to
+    be asked for, though nothing but reading is done with it."""
+
+    docker_socket: Annotated[Path, PlainValidator(read_path)] = Path("/var/run/docker.sock")
+    """Of Docker's API."""
+
+    docker_networks: Annotated[tuple[Annotated[str, PlainValidator(read_docker_network)], ...], _LIST] = ()
+    """Names or ids of Docker's networks whose containers count; none: all that are bridges of this machine."""
+
+    docker_namespace: Annotated[str, PlainValidator(read_namespace)] = "docker"
+    """Where their endpoints are, and so the policies for them that are in a namespace."""
 
     node_name: Annotated[str, PlainValidator(read_node_name)]
     """What `spec.node` of endpoints calls this machine; by default its host name."""

@@ -13,6 +13,10 @@
 #   make ordinary  the tests that need a kernel once more as an ordinary user, in user namespaces: what is left out then
 #                  stands in tests/ordinary/left_out.yaml (make test does it for tests/kernel)
 #   make image     the Docker image dnsguard of this version; BASE=python:3.13-slim-bookworm@sha256:… pins what it stands on
+#   make wheel     in dist, the wheel and requirements.txt, the hashes of what it needs: deploy/hosts.md installs them
+#   make boot      all that deploy/hosts.md says, typed in on a Debian of its own, made by debootstrap, whose systemd runs in
+#                  namespaces: install, start, kill, restart under look-ups, upgrade, reboot, uninstall. SUITE=trixie for
+#                  another one than bookworm; some minutes, as root
 #   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: what is new costs about two fifths
 #                  less, what repeats costs the same
 #   make scale     with 10 000 endpoints: what packets cost, and one connection carries; changes of endpoints, policies and
@@ -30,6 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 FUZZ_SECONDS ?= 3600
 SOAK_SECONDS ?= 600
+SUITE ?= bookworm
 SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_others_leases.py \
 	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
 	tests/system/test_schemathesis.py tests/system/test_kill_under_writes.py tests/system/test_command_line.py \
@@ -38,7 +43,7 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_loadtest_lookups.py tests/system/test_loadtest_pages.py tests/system/test_loadtest_promise.py \
 	tests/system/test_loadtest_restarts.py tests/system/test_loadtest_watchers.py tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo trial ordinary soak fuzz image compiled scale loadtest setup peers clients lint types contracts unit
+.PHONY: test demo trial ordinary soak fuzz image wheel boot compiled scale loadtest setup peers clients lint types contracts unit
 
 # Tests that need a kernel wait more than they compute: one process more than there are processors.
 test: lint types contracts
@@ -79,6 +84,14 @@ loadtest: peers compiled scale
 	$(BIN)/python -m loadtest.restarts
 	$(BIN)/python -m loadtest.watchers
 	$(BIN)/python -m loadtest.pages
+
+wheel: setup
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -w dist .
+	cp requirements/runtime.txt dist/requirements.txt
+
+boot: wheel
+	$(BIN)/python -m tests.boot --suite $(SUITE)
 
 compiled: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compile.txt

@@ -33,7 +33,10 @@ DENIED_GROUP = 101
 
 
 def default_state_dir(environ: Mapping[str, str], *, is_root: bool | None = None) -> Path:
-    """`/var/lib/dnsguard` as root, else `$XDG_STATE_HOME/dnsguard` (`~/.local/state/dnsguard`)."""
+    """`/var/lib/dnsguard` as root, where systemd says (`StateDirectory=`, systemd.exec(5)) as a service, else
+    `$XDG_STATE_HOME/dnsguard` (`~/.local/state/dnsguard`)."""
+    if service_state := environ.get("STATE_DIRECTORY"):
+        return Path(service_state)
     if os.geteuid() == 0 if is_root is None else is_root:
         return SYSTEM_STATE
     state_home = environ.get("XDG_STATE_HOME")

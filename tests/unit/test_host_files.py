@@ -104,5 +104,6 @@ def test_the_wheel_takes_no_name_of_everybodys_and_brings_what_a_host_needs(tmp_
         "dnsguard", "dnsguard-VERSION.data", "dnsguard-VERSION.dist-info",
     }  # fmt: skip
     shared = {name.partition("/data/share/dnsguard/")[2] for name in names if ".data/" in name}
-    assert {path.name for path in SYSTEMD.iterdir()} <= shared
+    assert {f"etc/systemd/system/{unit}" for unit in UNITS} < shared
+    assert {"etc/sysusers.d/dnsguard.conf", "etc/tmpfiles.d/dnsguard.conf", "dnsguard.yaml"} < shared
     assert "dnsguard/api/app.py" in names

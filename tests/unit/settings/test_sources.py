@@ -195,6 +195,8 @@ def test_commands_that_ask_nobody_need_no_upstream(tmp_path: Path, monkeypatch: 
 def test_where_things_are() -> None:
     assert str(default_state_dir({}, is_root=True)) == "/var/lib/dnsguard"
     assert str(default_state_dir({"XDG_STATE_HOME": "/x"}, is_root=False)) == "/x/dnsguard"
+    service = {"XDG_STATE_HOME": "/x", "STATE_DIRECTORY": "/var/lib/dnsguard"}
+    assert str(default_state_dir(service, is_root=False)) == "/var/lib/dnsguard"
     assert default_state_dir({}, is_root=False) == Path.home() / ".local/state/dnsguard"
     assert str(default_run_dir(Path("/var/lib/dnsguard"))) == "/run/dnsguard"
     found = read("--state-dir", "/x/../y/state", "--run-dir", "/z")

@@ -147,9 +147,8 @@ def reboot_and_remove(root: Path, world: World) -> None:
             int(machine.run(f"{order} {unit}")) for unit in ("dnsguard-boot", "network-pre.target", "dnsguard")
         )
         require(0 < closed <= network < started, f"closed at {closed} µs, network at {network}, enforcing at {started}")
-        say(
-            f"closed {(network - closed) / 1e3:.0f} ms before the network, enforcing {(started - closed) / 1e6:.1f} s on"
-        )
+        before, after = (network - closed) / 1e3, (started - closed) / 1e6
+        say(f"closed {before:.0f} ms before the network, enforcing {after:.1f} s after that")
         use(world)
         machine.run("systemctl stop dnsguard.socket dnsguard && nft delete table inet dnsguard")
         machine.run("systemctl restart dnsguard-boot")

@@ -38,6 +38,7 @@ SUITE ?= bookworm
 SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_others_leases.py \
 	tests/system/test_bugs_of_others_policy.py tests/system/test_forwarder_withstands.py \
 	tests/system/test_schemathesis.py tests/system/test_kill_under_writes.py tests/system/test_command_line.py \
+	tests/system/test_dynamic_client.py \
 	tests/system/test_event_streams.py tests/system/test_kubectl_reading.py tests/system/test_kubectl_access.py \
 	tests/system/test_loadtest_churn.py tests/system/test_loadtest_latency.py tests/system/test_loadtest_leases.py \
 	tests/system/test_loadtest_lookups.py tests/system/test_loadtest_pages.py tests/system/test_loadtest_promise.py \
@@ -45,9 +46,9 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 
 .PHONY: test demo trial ordinary soak fuzz image wheel boot compiled scale loadtest setup peers clients lint types contracts unit
 
-# Tests that need a kernel wait more than they compute: one process more than there are processors.
+# Tests that need a kernel wait more than they compute: two processes more than there are processors.
 test: lint types contracts
-	$(BIN)/pytest -n $$(($$(nproc) + 1)) --dist loadgroup
+	$(BIN)/pytest -n $$(($$(nproc) + 2)) --dist loadgroup
 
 trial: setup
 	@$(BIN)/python -m tests.trial

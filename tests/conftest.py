@@ -13,8 +13,8 @@ import pytest
 from tests.support import dockerd
 from tests.support.lab import isolate
 
-# How long an example takes is no property of what is tested.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# How long an example takes is no property of what is tested. Examples are others in each run: many runs see many.
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("untimed")
 
 MOVED = "DNSGUARD_TESTS_IN_USER_NAMESPACE"

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,7 @@ class Informer:
         self.revision = found.metadata.resourceVersion
 
 
-def test_an_informer_goes_on_after_a_restart_and_lists_again_after_410(
-    client: DynamicClient, controller: Controller
-) -> None:
+def test_an_informer_goes_on_after_a_restart(client: DynamicClient, controller: Controller) -> None:
     sets = client.resources.get(api_version=V3, kind="NetworkSet")
     informer = Informer(client)
     sets.create(body=network_set("before", "192.0.2.0/24"), namespace="shop")
@@ -180,7 +179,16 @@ def test_an_informer_goes_on_after_a_restart_and_lists_again_after_410(
     assert informer.objects == {"first": ["192.0.2.1/32"], "unseen": ["192.0.2.2/32"], "last": ["192.0.2.3/32"]}
     assert informer.lists == 1, "it missed nothing, and did not list again"
 
-    # A restored backup is another history: the watch is told so, and the copy is made anew.
+
+@pytest.mark.soak  # what a watch is answered then is tested in `test_backup.py`, too
+def test_an_informer_lists_again_when_a_backup_was_restored(client: DynamicClient, controller: Controller) -> None:
+    """It is another history: the watch is told so, and the copy is made anew."""
+    sets = client.resources.get(api_version=V3, kind="NetworkSet")
+    for name in ("first", "last", "unseen"):
+        with suppress(ConflictError):
+            sets.create(body=network_set(name, "192.0.2.1/32"), namespace="shop")
+    informer = Informer(client)
+    informer.list()
     state = controller.directory / "state"
     backup = controller.directory / "backup.tar"
     subprocess.run([PROGRAM, "backup", backup, "--state-dir", state], check=True, capture_output=True)

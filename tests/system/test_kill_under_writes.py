@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.xdist_group("kill under writes"), pytest.mark.timeout(
 
 SETS = "/apis/projectcalico.org/v3/namespaces/shop/networksets"
 WRITERS = 8
-ROUNDS, SOAK_ROUNDS = 2, 25
+ROUNDS, SOAK_ROUNDS = 1, 25
 ACKNOWLEDGED = 100
 """About so many a round, before the kill."""
 

@@ -41,7 +41,7 @@ def worlds(steps: list[Step]) -> list[list[Resource]]:
 
 
 @pytest.mark.parametrize("view", View)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=STEPS)
 def test_every_step_equals_a_calculation_from_scratch(view: View, steps: list[Step]) -> None:
     compiler = Compiler(view)

@@ -179,7 +179,7 @@ def counter_of(decision: Decision, direction: Direction) -> str:
     return naming.counter_of_no_profile(direction)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**64))
 def test_rules_decide_as_the_evaluator_does(seed: int) -> None:
     dice = Dice(seed)

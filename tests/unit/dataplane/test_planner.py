@@ -232,7 +232,7 @@ def loaded(plan: Plan) -> KernelModel:
 
 
 @pytest.mark.parametrize("large", [policysets.LARGE, 8])
-@run_settings(max_examples=30, deadline=None)
+@run_settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**64))
 def test_following_changes_is_the_same_as_starting_from_nothing(large: int, seed: int) -> None:
     with patch.object(policysets, "LARGE", large):

@@ -213,7 +213,7 @@ class Sequences(RuleBasedStateMachine):
 
 TestSequences = Sequences.TestCase
 TestSequences.settings = settings(
-    max_examples=150,
+    max_examples=60,
     stateful_step_count=25,
     deadline=None,
     phases=[Phase.reuse, Phase.generate],

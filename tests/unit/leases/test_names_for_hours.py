@@ -10,7 +10,7 @@ LIFE = 300 + 30 + 15
 
 
 def test_many_hours_of_ten_thousand_new_names_are_as_the_first(soak: float) -> None:
-    hours = 12 if soak else 4
+    hours = 12 if soak else 3
     book, kernel = LeaseBook(), Kernel()
     kernel.take(book, book.replace_policy([feed("web", "*.example.org")], [client("ns/one", "10.0.0.1", "web")], 0), 0)
     records, elements = [], []

@@ -127,7 +127,7 @@ def resources_of(pods: list[Pod], policies: list[Manifest]) -> list[Resource]:
     return [parse_object(one) for one in unique.values()]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(worlds(), st.data())
 def test_a_converted_policy_decides_as_kubernetes_does(
     world: tuple[list[Pod], list[Manifest]], data: st.DataObject

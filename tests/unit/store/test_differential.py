@@ -88,7 +88,7 @@ async def done(store: Store, step: tuple[Any, ...]) -> Any:
         return type(error), str(error)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(steps)
 def test_memory_and_sqlite_agree(steps: list[tuple[Any, ...]]) -> None:
     async def scenario(path: Path) -> None:

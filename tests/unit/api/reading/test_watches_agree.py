@@ -120,7 +120,7 @@ async def done(store: MemoryStore, statuses: FakeStatuses, step: tuple[Any, ...]
             await store.create(Key("tiers", "", f"t{store.revision}"), {"metadata": {"name": "t"}})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(before=steps, during=steps)
 def test_a_list_and_its_watch_add_up_to_the_next_list(
     before: list[tuple[Any, ...]], during: list[tuple[Any, ...]]

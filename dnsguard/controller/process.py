@@ -94,7 +94,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         foundation = build_plan(Compiled(), foundation_settings(settings))
         sentinel = Sentinel(stack.enter_context(NetfilterSocket()), foundation)
         driver = Driver(socket, foundation, sentinel)
-        tables = Tables(driver, stack.enter_context(FamilySocket(BRIDGE)), settings.table)
+        tables = Tables(driver, stack.enter_context(FamilySocket(BRIDGE)), foundation)
         await _close_unknown(tables, worker)
         counter_socket = stack.enter_context(NetfilterSocket())
         counters = CounterTable(counter_socket, settings.table, stack.enter_context(FamilySocket(BRIDGE)))
@@ -158,7 +158,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
 
         troubles: dict[str, Callable[[], Iterable[str]]] = {
             "fail-open": lambda: [deadman.problem],
-            "bridges": lambda: [tables.problem, plugs.problem, *bridge_hooks.problems],
+            "bridges": lambda: [*tables.problems, plugs.problem, *bridge_hooks.problems],
             "automatic host endpoint": lambda: [auto_host.problem],
             "store": lambda: [kept.trouble],
             "audit log": lambda: [audit.problem],

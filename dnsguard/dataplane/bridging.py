@@ -6,6 +6,7 @@
                      address where it is known, nothing else; what passes is marked as checked
                      by other ports of its bridge: everything but workloads' addresses, those of Ethernet included where
                      they are known, and marked, too
+                     by a port of nobody on a bridge whose every port is a workload's: nothing, heard of or not
     input      -200  to the node by a workload's port: only what was checked (bridges take some frames past prerouting)
     forward     100  to or from a workload's port: only what was checked, and what policy judged at the IP hooks; to it
                      only what bears its address, and from it to a port of nobody nothing that bears a workload's
@@ -16,7 +17,9 @@ a port that nobody heard of yet, everything is closed. Bridged packets are at th
 are marked there, and without the mark they end here (priority 100 is after br_netfilter's, 0).
 """
 
+import itertools
 from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from ipaddress import ip_network
 
 from dnsguard.calc.compiled import Direction
@@ -29,6 +32,7 @@ from dnsguard.dataplane.rules import (
     AddressIn,
     AddressWithin,
     ArrivesWith,
+    BridgeIn,
     Chain,
     ClearMark,
     Goto,
@@ -43,6 +47,7 @@ from dnsguard.dataplane.rules import (
     Rule,
     SetMark,
     Side,
+    Statement,
     Verdict,
     Way,
     content_chain,
@@ -53,6 +58,7 @@ from dnsguard.dataplane.setnames import (
     CLOSED_PORT_SET,
     MAC_PORT_SET,
     MAC_SET,
+    MANAGED_BRIDGE_SET,
     OTHER_PORT_SET,
     PORT_SET,
     PORT_TARGET_SET,
@@ -74,6 +80,9 @@ _ARP = Frame(EtherType.ARP)
 _LINK_LOCAL, _NO_ADDRESS = ip_network("fe80::/10"), ip_network("::/128")
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 _NOBODYS = "a workload's port, but no endpoint"
+_PAST = "past the check of its port"
+_OURS: dict[str, type[InterfaceIn] | type[BridgeIn]] = {PORT_SET: InterfaceIn, MANAGED_BRIDGE_SET: BridgeIn}
+"""By what a port is known for a workload's."""
 _ROUTERS_ONLY = 134, 137
 """Router advertisement and redirect."""
 
@@ -86,6 +95,16 @@ def bridge_plan(settings: Settings, sets: Sequence[HashSet]) -> Plan:
     return Plan(
         settings.table, (*sets, *share_sets(settings)), tuple(sorted(additions.counters)), chains, family=FAMILY
     )
+
+
+def without(plan: Plan, *kinds: type[Match] | type[Statement]) -> Plan:
+    """The table without the rules that say such a thing, for a kernel that does not know it."""
+    kept = [
+        replace(chain, rules=rules)
+        for chain in plan.chains
+        if (rules := tuple(rule for rule in chain.rules if not any(isinstance(part, kinds) for part in rule.parts)))
+    ]
+    return replace(plan, chains=tuple(kept))
 
 
 def bridge_warnings(settings: Settings, bridges: Sequence[str]) -> Iterator[str]:
@@ -106,14 +125,19 @@ def _base_chains(additions: Additions, sets: Container[str]) -> Iterator[Chain]:
     entering: list[Rule] = []
     if PORT_SET in sets:
         entering.append(Rule((InterfaceIn(Way.IN, PORT_SET), Goto(_from_workload(additions, sets)))))
+    if MANAGED_BRIDGE_SET in sets:
+        entering += additions.deny([BridgeIn(Way.IN, MANAGED_BRIDGE_SET)], unknown, _NOBODYS)
     if CLOSED_PORT_SET in sets:
         entering += additions.deny([InterfaceIn(Way.IN, CLOSED_PORT_SET)], unknown, _NOBODYS)
     if OTHER_PORT_SET in sets:
         entering.append(Rule((InterfaceIn(Way.IN, OTHER_PORT_SET), Goto(_from_others(additions, sets)))))
     yield _base(PREROUTING, entering)
+    ours = [match(Way.IN, name) for name, match in _OURS.items() if name in sets]
+    if ours:
+        unchecked = Marked(additions.settings.checked_mark, negated=True)
+        past = [additions.deny((each, unchecked), naming.COUNTER_UNCHECKED, _PAST) for each in ours]
+        yield _base(INPUT, itertools.chain.from_iterable(past))
     if PORT_SET in sets:
-        unchecked = InterfaceIn(Way.IN, PORT_SET), Marked(additions.settings.checked_mark, negated=True)
-        yield _base(INPUT, additions.deny(unchecked, naming.COUNTER_UNCHECKED, "past the check of its port"))
         yield _base(OUTPUT, _leaving(additions, sets))
     yield _base(FORWARD, _between(additions, sets))
 
@@ -211,8 +235,11 @@ def _from_others(additions: Additions, sets: Container[str]) -> str:
 def _between(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     if PORT_SET in sets:
         yield Rule((InterfaceIn(Way.OUT, PORT_SET), Goto(_to_workload(additions, sets))))
+    unknown = naming.counter_of_unknown_workload(Direction.INGRESS)
+    if MANAGED_BRIDGE_SET in sets:
+        managed = [BridgeIn(Way.OUT, MANAGED_BRIDGE_SET)]
+        yield from additions.deny(managed, unknown, _NOBODYS, Direction.INGRESS)
     if CLOSED_PORT_SET in sets:
-        unknown = naming.counter_of_unknown_workload(Direction.INGRESS)
         closed = [InterfaceIn(Way.OUT, CLOSED_PORT_SET)]
         yield from additions.deny(closed, unknown, _NOBODYS, Direction.INGRESS)
     if PORT_SET in sets:
@@ -252,8 +279,10 @@ def _leaving(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
         if bridged_set(family) in sets:
             others = AddressIn(Side.DESTINATION, family, bridged_set(family))
             wrong = LeavesWith(family, port_source_set(family), negated=True)
-            matches = InterfaceIn(Way.OUT, PORT_SET), frame, others, wrong
-            yield from additions.deny(matches, naming.COUNTER_UNJUDGED, "for another workload")
+            for name, match in _OURS.items():
+                if name in sets:
+                    matches = match(Way.OUT, name), frame, others, wrong
+                    yield from additions.deny(matches, naming.COUNTER_UNJUDGED, "for another workload")
     yield from _strayed(additions, sets)
 
 

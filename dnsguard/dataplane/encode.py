@@ -14,6 +14,7 @@ from dnsguard.dataplane.rules import (
     AddressMap,
     AddressWithin,
     ArrivesWith,
+    BridgeIn,
     Chain,
     ClearMark,
     ConnectionMarked,
@@ -76,6 +77,7 @@ _ICMP_PROTOCOL = {4: 1, 6: 58}
 _ICMP_OFFSET = {IcmpField.TYPE: 0, IcmpField.CODE: 1}
 _HOP_LIMIT_OFFSET = 7
 _ETHER_TYPE_OFFSET = 12
+_BRIDGE_OF = {Way.IN: ex.META_BRIDGE_IN, Way.OUT: ex.META_BRIDGE_OUT}
 _LINK_LOCAL, _LINK_LOCAL_MASK = b"\xfe\x80", b"\xff\xc0"
 _LOOPBACK = {4: IPv4Address("127.0.0.1").packed, 6: IPv6Address("::1").packed}
 _FULL_MARK = 0xFFFFFFFF
@@ -252,6 +254,8 @@ def _emit_match(out: _Emitted, match: Match) -> None:
             out.add(_interface(way), ex.compare(ex.NOT_EQUAL if negated else ex.EQUAL, compared))
         case InterfaceIn(way, set_name, negated):
             out.add(_interface(way), ex.lookup(set_name, negated=negated))
+        case BridgeIn(way, set_name):
+            out.add(ex.meta(_BRIDGE_OF[way]), ex.lookup(set_name))
         case ArrivesWith(family, set_name, negated):
             out.require_family(family)
             out.add(_interface(Way.IN))

@@ -65,7 +65,7 @@ def unknown_workloads(additions: Additions, direction: Direction, sets: Containe
     egress = direction is Direction.EGRESS
     way, side = (Way.IN, Side.SOURCE) if egress else (Way.OUT, Side.DESTINATION)
     counter = naming.counter_of_unknown_workload(direction)
-    for interface in additions.settings.workload_interfaces:
+    for interface in additions.settings.workload_names:
         yield from additions.deny(
             [Interface(way, interface)], counter, "a workload's interface, but no endpoint", direction
         )
@@ -86,11 +86,11 @@ def of_endpoints(additions: Additions, direction: Direction, sets: Container[str
     describes yet; what comes from elsewhere with their addresses was judged when it began. The address counts
     whichever of the interfaces it comes by, as that may be a bridge.
     """
-    if not (additions.settings.workload_interfaces and additions.settings.endpoints_known):
+    if not (additions.settings.workload_names and additions.settings.endpoints_known):
         return known_connections(additions)
     egress = direction is Direction.EGRESS
     way, side = (Way.IN, Side.SOURCE) if egress else (Way.OUT, Side.DESTINATION)
-    elsewhere = (Interface(way, name, negated=True) for name in additions.settings.workload_interfaces)
+    elsewhere = (Interface(way, name, negated=True) for name in additions.settings.workload_names)
     rules = [Rule((*elsewhere, Verdict.ACCEPT), "of no workload")]
     for family in FAMILIES:
         if local_set(family) in sets:

@@ -50,7 +50,7 @@ class Hosts:
             if not interfaces:
                 self.warnings.append(f"{endpoint.id}: no interface of this node has one of its addresses; not enforced")
             for interface in interfaces:
-                if not is_of_host(interface, self._additions.settings.workload_interfaces):
+                if not is_of_host(interface, self._additions.settings.workload_names):
                     whose = "the node's talk to itself" if interface == LOOPBACK else "workloads"
                     self.warnings.append(f"{endpoint.id}: {interface} is for {whose}; not enforced there")
                     continue

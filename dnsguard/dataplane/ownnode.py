@@ -70,7 +70,7 @@ def from_node(additions: Additions, sets: Container[str]) -> Iterator[Rule]:
     yield known_connections(additions, REJUDGED_OUTPUT)
     yield from _neighbours(from_router=False)
     yield from _neighbours(from_router=True)
-    for interface in additions.settings.workload_interfaces:
+    for interface in additions.settings.workload_names:
         yield Rule((Interface(Way.OUT, interface), Verdict.ACCEPT), "the node reaches its own workloads")
     for family in FAMILIES:
         if local_set(family) in sets:

@@ -128,7 +128,7 @@ class _State:
         renamed = self._builder.follow(compiled, self._member_sets.renamed)
         if renamed:
             self._workloads.refresh()
-        self._workloads.plug(settings.bridge_ports, settings.workload_interfaces)
+        self._workloads.plug(settings.bridge_ports, settings.workload_interfaces, settings.workload_bridges)
         new, gone = self._turnover(list(compiled.endpoints.values()))
         for endpoint in new:  # first, so that a class in use before and after is not made anew
             self._put(endpoint)

@@ -17,6 +17,7 @@ from dnsguard.dataplane.setnames import (
     CLOSED_PORT_SET,
     MAC_PORT_SET,
     MAC_SET,
+    MANAGED_BRIDGE_SET,
     OTHER_PORT_SET,
     PORT_SET,
     PORT_TARGET_SET,
@@ -82,6 +83,7 @@ class Plugged(NamedTuple):
     """What is plugged into bridges with workloads, besides workloads."""
 
     bridges: HashSet
+    managed: HashSet
     closed: HashSet
     others: HashSet
 
@@ -91,14 +93,15 @@ class Plugging:
 
     def __init__(self) -> None:
         self.ports: BridgePorts = ()
-        self._listed: tuple[str, ...] = ()
+        self._listed = self._managed = tuple[str, ...]()
         self._owned = self._owners = frozenset[bytes]()
         self._made: Plugged | None = None
 
-    def follow(self, ports: BridgePorts, listed: tuple[str, ...]) -> None:
-        """``listed``: the names of what is for workloads, a trailing ``*`` is a wildcard."""
-        if (ports, listed) != (self.ports, self._listed):
-            self.ports, self._listed, self._made = ports, listed, None
+    def follow(self, ports: BridgePorts, listed: tuple[str, ...], managed: tuple[str, ...]) -> None:
+        """``listed``: the names of what is for workloads, a trailing ``*`` is a wildcard; ``managed``: bridges of which
+        every port is."""
+        if (ports, listed, managed) != (self.ports, self._listed, self._managed):
+            self.ports, self._listed, self._managed, self._made = ports, listed, managed, None
 
     def sets(self, owned: HashSet, owners: HashSet) -> Plugged:
         """``owned``: ports with an endpoint; ``owners``: their bridges. The same objects as long as nothing changes."""
@@ -108,14 +111,17 @@ class Plugging:
         return self._made
 
     def _renewed(self) -> Plugged:
-        listed = self._listed
+        listed = *self._listed, *self._managed
+        managed = frozenset(map(interface_key, self._managed))
         for_workloads = {port for port, bridge in self.ports if is_one_of(bridge, listed) or is_one_of(port, listed)}
-        bridges = {interface_key(bridge) for port, bridge in self.ports if port in for_workloads} | self._owners
+        bridges = {interface_key(bridge) for port, bridge in self.ports if port in for_workloads}
+        bridges |= managed | self._owners
         nobodys = [(port, bridge) for port, bridge in self.ports if interface_key(port) not in self._owned]
         closed = [port for port, _ in nobodys if port in for_workloads]
         others = [port for port, bridge in nobodys if port not in for_workloads and interface_key(bridge) in bridges]
         return Plugged(
             HashSet(BRIDGE_SET, KeyType.INTERFACE, frozenset(bridges)),
+            HashSet(MANAGED_BRIDGE_SET, KeyType.INTERFACE, managed),
             _interfaces(CLOSED_PORT_SET, closed),
             _interfaces(OTHER_PORT_SET, others),
         )

@@ -14,6 +14,7 @@ from dnsguard.dataplane.rules import (
     AddressMap,
     AddressWithin,
     ArrivesWith,
+    BridgeIn,
     Chain,
     ClearMark,
     ConnectionMarked,
@@ -49,6 +50,7 @@ from dnsguard.dataplane.rules import (
     ToMachine,
     TripleIn,
     Verdict,
+    Way,
     WithinShare,
 )
 from dnsguard.dataplane.sets import (
@@ -260,6 +262,8 @@ def _match_text(match: Match | Statement) -> str:
             return f'{way} {_not(negated)}"{name}"'
         case InterfaceIn(way, set_name, negated):
             return f"{way} {_not(negated)}@{set_name}"
+        case BridgeIn(way, set_name):
+            return f"{'ibrname' if way is Way.IN else 'obrname'} @{set_name}"
         case ArrivesWith(family, set_name, negated):
             return f"iifname . {_IP[family]} saddr {_not(negated)}@{set_name}"
         case LeavesWith(family, set_name, negated):

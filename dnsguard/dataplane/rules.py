@@ -152,6 +152,14 @@ class InterfaceIn:
 
 
 @dataclass(frozen=True, slots=True)
+class BridgeIn:
+    """The name of the bridge that the interface is a port of is in the set. For tables of family ``bridge``."""
+
+    way: Way
+    set_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ArrivesWith:
     """The pair (incoming interface, source address) is in the set."""
 
@@ -321,8 +329,8 @@ class Verdict(Enum):
 
 Match = (
     Family | FamilyIn | Protocol | Port | PortIn | AddressWithin | AddressIn | LeasedTo | TripleIn | Icmp | HopLimit
-    | Interface | InterfaceIn | ArrivesWith | LeavesWith | ConnectionState | ConnectionStatus | ConnectionMarked
-    | IsReply | IsOriginal | ToMachine | FromMachine | Marked | WithinShare | FrameMatch
+    | Interface | InterfaceIn | BridgeIn | ArrivesWith | LeavesWith | ConnectionState | ConnectionStatus
+    | ConnectionMarked | IsReply | IsOriginal | ToMachine | FromMachine | Marked | WithinShare | FrameMatch
 )  # fmt: skip
 Statement = (
     SetMark | ClearMark | MarkConnection | Count | Log | GiveTo | AddressMap | InterfaceMap | Jump | Goto | Verdict

@@ -40,6 +40,9 @@ def unlocated_set(family: int) -> str:
 BRIDGE_SET = "workload-bridges"
 """Bridges with workloads behind their ports, and those that the settings name."""
 
+MANAGED_BRIDGE_SET = "managed-bridges"
+"""Bridges whose every port is a workload's; in the table of family ``bridge``."""
+
 # In the table of family ``bridge``, where interfaces are ports:
 
 PORT_SET = "workload-ports"

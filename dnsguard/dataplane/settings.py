@@ -64,6 +64,9 @@ class Settings:
     workload_interfaces: tuple[str, ...] = ("cali*",)
     """Names, a trailing ``*`` is a wildcard. What comes or goes there and is no endpoint is dropped."""
 
+    workload_bridges: tuple[str, ...] = ()
+    """Names of bridges whose every port is a workload's, whether they are there yet or not."""
+
     endpoints_known: bool = True
     """False where no policy was read yet: then no connection is taken for one of a deleted workload."""
 
@@ -119,3 +122,8 @@ class Settings:
     lease_gc_seconds: int = 30
     """How often the kernel clears expired leases away; they stop matching at once either way. At the kernel's own
     second it walks a million of them with 6 % of a core."""
+
+    @property
+    def workload_names(self) -> tuple[str, ...]:
+        """Of all interfaces for workloads, as packets of IP bear them; a trailing ``*`` is a wildcard."""
+        return self.workload_interfaces + self.workload_bridges

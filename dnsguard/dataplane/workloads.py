@@ -79,10 +79,11 @@ class Workloads:
 
         self._plugged = Plugging()
 
-    def plug(self, ports: BridgePorts, listed: tuple[str, ...]) -> None:
-        """These interfaces are ports of these bridges; ``listed`` are the names of what is for workloads."""
+    def plug(self, ports: BridgePorts, listed: tuple[str, ...], managed: tuple[str, ...]) -> None:
+        """These interfaces are ports of these bridges; ``listed`` are the names of what is for workloads, ``managed``
+        bridges of which every port is."""
         before = self._plugged.ports
-        self._plugged.follow(ports, listed)
+        self._plugged.follow(ports, listed, managed)
         if ports is before or ports == before:
             return
         names = {port for port, _ in {*before} ^ {*ports}}
@@ -142,7 +143,7 @@ class Workloads:
         return (*(self._maps[place] for place in self._entries if place in self._maps), *self._hash_sets())
 
     def bridges(self) -> tuple[str, ...]:
-        """The names of those with workloads."""
+        """The names of those with workloads, and of those that are for workloads."""
         return tuple(sorted(key.rstrip(b"\0").decode() for key in self._plug_sets().bridges.keys))
 
     def port_sets(self) -> tuple[HashSet, ...]:
@@ -150,7 +151,7 @@ class Workloads:
         plugged = self._plug_sets()
         if not plugged.bridges.keys:
             return ()
-        made = *(self._tallies[name].made() for name in PORT_SETS), plugged.closed, plugged.others
+        made = *(self._tallies[name].made() for name in PORT_SETS), plugged.managed, plugged.closed, plugged.others
         return tuple(item for item in made if item.keys)
 
     def warnings(self) -> Iterator[str]:

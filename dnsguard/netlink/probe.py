@@ -80,17 +80,30 @@ def log_refusal(socket: Transacting, table: str = _TABLE) -> str:
     return ""
 
 
+def sees_bridges(socket: Transacting, table: str = _TABLE) -> bool:
+    """Whether rules of family bridge see which bridge a port is of. Leaves nothing behind.
+
+    Raises `NetlinkError` where the kernel refuses for another reason.
+    """
+    return _takes(socket, table, [ex.meta(ex.META_BRIDGE_IN), ex.compare(ex.EQUAL, bytes(16))])
+
+
 def has_family(socket: Kernel, table: str = _TABLE) -> bool:
     """Whether tables of the socket's family can look at frames before they pass a bridge. Leaves nothing behind.
 
     Raises `NetlinkError` where the kernel refuses for another reason.
     """
     ether_type = ex.payload(ex.LINK_HEADER, 12, 2), ex.compare(ex.EQUAL, b"\x08\x06")
+    return _takes(socket, table, [*ether_type, ex.meta(ex.META_IIFNAME)])
+
+
+def _takes(socket: Transacting, table: str, matches: Sequence[bytes]) -> bool:
+    """Whether there may be such a rule for what enters."""
     try:
         socket.transact([
             nftables.add_table(table),
             nftables.add_chain(table, "probe", Hook("filter", "prerouting", -200)),
-            nftables.add_rule(table, "probe", [*ether_type, ex.meta(ex.META_IIFNAME), ex.verdict(ex.VERDICT_ACCEPT)]),
+            nftables.add_rule(table, "probe", [*matches, ex.verdict(ex.VERDICT_ACCEPT)]),
             nftables.delete_table(table),
         ])  # fmt: skip
     except NetlinkError as error:

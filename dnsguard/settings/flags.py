@@ -59,6 +59,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "enforcement": {
         "workload_interfaces": "prefixes of interfaces towards workloads, separated by commas",
+        "workload_bridges": "bridges whose every port is a workload's, separated by commas",
         "workload_cidrs": "addresses of workloads, separated by commas",
         "endpoint_to_host_action": "Drop, Accept or Return: a workload's packets to its own host",
         "failsafe_inbound": "host ports that no policy closes, or none; those of the default are joined by the admin"

@@ -269,6 +269,13 @@ def read_namespace(value: Any) -> str:
     return str(value)
 
 
+def read_bridge(value: Any) -> str:
+    """The whole name of a bridge."""
+    if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,15}", str(value)):
+        raise ValueError(f"{value!r} is no name of a bridge: 1 to 15 letters, digits, '_', '.' or '-'")
+    return str(value)
+
+
 def read_pair_name(value: Any) -> str:
     """What the names of two interfaces begin with: a digit follows."""
     if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,14}", str(value)):

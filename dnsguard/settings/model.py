@@ -28,6 +28,7 @@ from dnsguard.settings.forms import (
     labels_listed,
     read_address,
     read_bound,
+    read_bridge,
     read_canary_nets,
     read_certificates,
     read_count,
@@ -124,6 +125,10 @@ class Settings(Checked):
 
     workload_interfaces: Annotated[tuple[Annotated[str, PlainValidator(read_interface_prefix)], ...], _LIST] = ("cali",)
     """Prefixes of interfaces towards workloads: what comes from one and is no known endpoint is dropped."""
+
+    workload_bridges: Annotated[tuple[Annotated[str, PlainValidator(read_bridge)], ...], _LIST] = ()
+    """Bridges whose every port is a workload's, as one of containers: closed from its first frame until an endpoint
+    names it, whether dnsguard runs or not. A bridge may come later, or come again. Other bridges are left alone."""
 
     workload_cidrs: Annotated[tuple[Annotated[Network, PlainValidator(read_net)], ...], _LIST] = ()
     """Addresses of workloads: what comes from or goes to one and is no known endpoint is dropped."""

@@ -208,13 +208,14 @@ def lan(settings: Settings) -> Iterator[Lan]:
         with node.entered():
             kernel = stack.enter_context(NetfilterSocket())
             frames = stack.enter_context(FamilySocket(BRIDGE))
-        table = Driver(kernel, build_plan(Compiled(), settings))
+        foundation = build_plan(Compiled(), settings)
+        table = Driver(kernel, foundation)
         made = Lan(
             node,
             places,
             kernel,
             table,
-            tables=Tables(table, frames, settings.table),
+            tables=Tables(table, frames, foundation),
             counter_table=CounterTable(kernel, settings.table, frames),
         )
         try:

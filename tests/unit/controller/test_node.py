@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from dnsguard.calc.evaluator.failsafe import FailsafePort, FailsafePorts
 from dnsguard.controller import node
-from dnsguard.controller.node import InterfaceAddresses, SeenResources, interface_addresses, plan_settings
+from dnsguard.controller.node import (
+    InterfaceAddresses,
+    SeenResources,
+    evaluated_node,
+    interface_addresses,
+    plan_settings,
+)
 from dnsguard.dataplane.settings import HostAction, Interception, Listen
 from dnsguard.resources import Resource, parse_object
 from dnsguard.settings.effective import effective
@@ -29,6 +35,7 @@ def test_settings_become_the_plans() -> None:
     plan = plan_settings(
         settings(
             workload_interfaces=["cali", "tap"],
+            workload_bridges=["dnsguard0"],
             workload_cidrs=["10.0.0.0/8"],
             listen=["192.0.2.53:53"],
             endpoint_to_host_action="Accept",
@@ -39,6 +46,7 @@ def test_settings_become_the_plans() -> None:
     )
     assert (plan.table, plan.node) == ("other", "here")
     assert plan.workload_interfaces == ("cali*", "tap*")
+    assert plan.workload_names == evaluated_node(plan).workload_interfaces == ("cali*", "tap*", "dnsguard0")
     assert plan.workload_cidrs == (ip_network("10.0.0.0/8"),)
     assert plan.listen == (Listen(ip_address("192.0.2.53"), 53),)
     assert plan.endpoint_to_host is HostAction.ACCEPT

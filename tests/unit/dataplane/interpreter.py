@@ -13,6 +13,7 @@ from dnsguard.dataplane.rules import (
     AddressMap,
     AddressWithin,
     ArrivesWith,
+    BridgeIn,
     ClearMark,
     ConnectionMarked,
     ConnectionState,
@@ -211,7 +212,7 @@ class Run:
             case LeavesWith(family, name, negated):
                 key = interface_key(self.interfaces.get(Way.OUT, "")) + self.packet.destination.packed
                 return self._version == family and (key in self._set(name).keys) != negated
-            case Frame() | Says() | PortSays() | NoArpAddress() | LinkLocalTarget():
+            case BridgeIn() | Frame() | Says() | PortSays() | NoArpAddress() | LinkLocalTarget():
                 raise AssertionError("frames are for the kernel tests to show")
             case Marked(bit, negated):
                 return bool(self.mark & bit) != negated

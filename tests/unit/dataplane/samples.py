@@ -255,6 +255,8 @@ SAMPLES = {
         bridged,
         replace(NODE, bridge_ports=BRIDGE_PORTS, workload_interfaces=("br2", "cali*"), denied_log=DeniedLog()),
     ),
+    "bridged, one managed": (bridged, replace(NODE, bridge_ports=BRIDGE_PORTS, workload_bridges=("br0", "later"))),
+    "a managed bridge alone": (empty, replace(NODE, workload_bridges=("later",), denied_log=DeniedLog())),
     "bridges of unknown workloads alone": (
         empty,
         replace(NODE, bridge_ports=BRIDGE_PORTS, workload_interfaces=("br*",)),

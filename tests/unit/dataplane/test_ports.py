@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from dnsguard.dataplane.bridging import without
 from dnsguard.dataplane.planner import Planner
 from dnsguard.dataplane.ports import BridgePorts
-from dnsguard.dataplane.render import key_text
-from dnsguard.dataplane.rules import Plan
+from dnsguard.dataplane.render import key_text, render
+from dnsguard.dataplane.rules import BridgeIn, Plan
 from dnsguard.dataplane.sets import HashSet
 from dnsguard.dataplane.settings import Interception, Settings
 from tests.support.compiled import compiled, workload
@@ -76,6 +77,31 @@ def test_sets_of_ports(
     assert plan.bridges == (() if table is None else ("br0",))
     if table is not None:
         assert held(plan) == table
+
+
+MANAGED = Settings(workload_interfaces=(), workload_bridges=("br0", "later"))
+
+
+def test_a_managed_bridge_is_closed_whether_it_is_there_or_not() -> None:
+    nothing = Planner().plan(compiled(), MANAGED)
+    assert held(nothing) == {"workload-bridges": {"br0", "later"}}
+    assert held(nothing.beside) == {"managed-bridges": {"br0", "later"}}
+    assert nothing.bridges == ("br0", "later")
+    ports = ("eth1", "br0"), ("eth2", "br1"), ("veth-a", "br0")
+    beside = Planner().plan(STATE, replace(MANAGED, bridge_ports=ports)).beside
+    assert held(beside) == {**A_ON_BR0, "closed-ports": {"eth1"}, "managed-bridges": {"br0", "later"}}
+
+
+def test_for_a_kernel_that_does_not_see_bridges_the_rest_stays() -> None:
+    whole = Planner().plan(STATE, replace(MANAGED, bridge_ports=(("eth1", "br0"), ("veth-a", "br0")))).beside
+    assert whole is not None
+    left = without(whole, BridgeIn)
+    assert "brname" in render(whole)
+    assert "brname" not in render(left)
+    assert [chain.name for chain in left.chains] == [chain.name for chain in whole.chains]
+    alone = Planner().plan(compiled(), MANAGED).beside
+    assert alone is not None
+    assert without(alone, BridgeIn).chains == (), "an empty base chain would look as if others had opened it"
 
 
 def test_an_ethernet_address_brings_its_link_local_one() -> None:

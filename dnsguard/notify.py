@@ -7,8 +7,9 @@ in another way tells nobody.
 import contextlib
 import os
 import socket
-from collections.abc import MutableMapping
-from typing import Self
+from array import array
+from collections.abc import MutableMapping, Sequence
+from typing import Final, Self
 
 _SOCKET = "NOTIFY_SOCKET"
 _WATCHDOG = ("WATCHDOG_USEC", "WATCHDOG_PID")
@@ -34,9 +35,26 @@ class ServiceManager:
 
     def tell(self, *said: str) -> None:
         """``READY=1``, ``STATUS=…``, all in one message; what a line may not hold is left out. Does not block."""
+        self._send(said)
+
+    def keep(self, name: str, descriptor: int) -> None:
+        """Have it hold a copy, which a process that takes our place is handed under this name: as many as
+        ``FileDescriptorStoreMax=`` says."""
+        self._send(("FDSTORE=1", f"FDNAME={name}", "FDPOLL=0"), descriptor)
+
+    def forget(self, name: str) -> None:
+        """Have it close all that it keeps under this name."""
+        self._send(("FDSTOREREMOVE=1", f"FDNAME={name}"))
+
+    def _send(self, said: Sequence[str], *descriptors: int) -> None:
         if not self._address or not said:
             return
-        lines = "\n".join(" ".join(each.split()) for each in said)
+        lines = "\n".join(" ".join(each.split()) for each in said).encode()
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
             sending.setblocking(False)
-            sending.sendto(lines.encode(), self._address)
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))] if descriptors else []
+            sending.sendmsg([lines], rights, 0, self._address)
+
+
+NOBODY: Final = ServiceManager()
+"""Of who was started in another way."""

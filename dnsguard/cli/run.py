@@ -12,6 +12,7 @@ from dnsguard.cli.reloading import Reloading
 from dnsguard.cli.reporting import Reporting
 from dnsguard.cli.supervisor import Child, Supervisor, own_command
 from dnsguard.dns.listen.handed import places
+from dnsguard.dns.listen.transparent import is_transparent
 from dnsguard.handover import Handed, handed_down
 from dnsguard.notify import ServiceManager
 from dnsguard.settings import Settings, add_flags, settings_from
@@ -28,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     settings = _settings(argv)
     manager = ServiceManager.from_environ()
     intercept_port = None if settings.intercept_dns == "Off" else settings.intercept_port
-    held = HeldSockets(settings.listen, given, settings.workers, intercept_port)
+    held = HeldSockets(settings.listen, given, settings.workers, intercept_port, manager)
     # A child that is started again finds the sockets that we hold, whatever the file says by then of where to listen.
     listen = ["--listen", ",".join(map(str, settings.listen)), "--intercept-dns", settings.intercept_dns]
     listen += ["--intercept-port", str(settings.intercept_port), "--workers", str(settings.workers)]
@@ -64,9 +65,10 @@ def _settings(argv: Sequence[str]) -> Settings:
 def _listens(argv: Sequence[str], given: Sequence[Handed]) -> list[str]:
     """The flag that says where to listen: at the sockets that our starter holds, where nobody says otherwise. So who
     writes a socket unit need not write it twice. Raises BadHandover, SettingsError."""
-    if not given or _settings(argv).listen != Settings.model_fields["listen"].default:
+    sockets = [each for each in given if not is_transparent(each.socket)]
+    if not sockets or _settings(argv).listen != Settings.model_fields["listen"].default:
         return []
-    return ["--listen", ",".join(places(given))]
+    return ["--listen", ",".join(places(sockets))]
 
 
 def whereabouts(settings: Settings) -> str:

@@ -16,6 +16,9 @@ from tests.support.netns import Namespace, namespace
 
 ALLOWED, OTHER = "198.51.100.10", "198.51.100.66"
 DNS, NODE, GATEWAY, WORKLOAD = "192.0.2.53", "192.0.2.1", "10.65.0.1", "10.65.0.2"
+ELSEWHERE = "8.8.8.8"
+"""A DNS server that nobody plays: who asks it is answered by dnsguard or not at all."""
+
 TIMEOUT, ATTEMPTS = 5.0, 2
 """Of a stub resolver, as glibc has it."""
 
@@ -55,11 +58,11 @@ class World:
         ):  # fmt: skip
             machine.run(command)
 
-    def looks_up(self, name: str, timeout: float = TIMEOUT) -> tuple[int, list[str]]:
+    def looks_up(self, name: str, server: str = GATEWAY) -> tuple[int, list[str]]:
         """The workload asks once; rcode and addresses. Raises TimeoutError."""
         with self._workload.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(timeout)
-            asking.connect((GATEWAY, 53))
+            asking.settimeout(TIMEOUT)
+            asking.connect((server, 53))
             query = DNSRecord.question(name)
             with contextlib.suppress(ConnectionRefusedError):
                 asking.send(query.pack())
@@ -78,7 +81,7 @@ class World:
         return True
 
     @contextlib.contextmanager
-    def asking(self, pause: float = 0.1) -> Iterator[Asked]:
+    def asking(self, server: str, pause: float = 0.1) -> Iterator[Asked]:
         """Look-ups meanwhile, each of a name that nobody asked before, each beside the others; after an answer, a
         connection to what it says."""
         asked, over, threads = Asked(), threading.Event(), []
@@ -87,7 +90,7 @@ class World:
             name, began = f"n{number}-{int(time.time())}.example.com", time.monotonic()
             for attempt in range(ATTEMPTS):
                 try:
-                    rcode, addresses = self.looks_up(name)
+                    rcode, addresses = self.looks_up(name, server)
                 except TimeoutError:
                     continue
                 if rcode or not addresses or not self.reaches(addresses[0]):

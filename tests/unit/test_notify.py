@@ -43,3 +43,16 @@ def test_nobody_waits_for_one_that_does_not_read(manager: tuple[socket.socket, s
     for number in range(10_000):
         ServiceManager(address).tell(f"STATUS={number}")
     assert heard.recv(100) == b"STATUS=0"
+
+
+def test_a_socket_is_kept_under_its_name(manager: tuple[socket.socket, str]) -> None:
+    heard, address = manager
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as kept:
+        kept.bind(("127.0.0.1", 0))
+        ServiceManager(address).keep("intercept-udp", kept.fileno())
+        text, descriptors, _, _ = socket.recv_fds(heard, 1000, 2)
+        assert text == b"FDSTORE=1\nFDNAME=intercept-udp\nFDPOLL=0"
+        with socket.socket(fileno=descriptors[0]) as copy:
+            assert copy.getsockname() == kept.getsockname()
+    ServiceManager(address).forget("intercept-udp")
+    assert heard.recv(1000) == b"FDSTOREREMOVE=1\nFDNAME=intercept-udp"

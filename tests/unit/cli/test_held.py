@@ -19,6 +19,7 @@ from dnsguard.dns.listen.backlog import PATIENCE, discard_stale
 from dnsguard.dns.listen.binding import bound_tcp, bound_udp
 from dnsguard.dns.listen.transparent import is_transparent
 from dnsguard.handover import BadHandover, Handed
+from dnsguard.notify import ServiceManager
 from dnsguard.settings import SocketAddress
 
 PLACES = [SocketAddress(ip_address("127.0.0.1"), 5395), SocketAddress(ip_address("::1"), 5395)]
@@ -162,6 +163,47 @@ def test_what_is_intercepted_has_transparent_sockets_beside_them() -> None:
             ("intercept-tcp", "::1", 8055, True),
         ]
         assert held.to_hand_down() == handed
+
+
+class Keeper(ServiceManager):
+    """Keeps copies, as systemd does, whoever ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Handed] = []
+
+    def keep(self, name: str, descriptor: int) -> None:
+        self.kept.append(Handed(name, socket.socket(fileno=os.dup(descriptor))))
+
+    def forget(self, name: str) -> None:
+        for each in self.kept:
+            if each.name == name:
+                each.socket.close()
+        self.kept = [each for each in self.kept if each.name != name]
+
+    def given(self) -> list[Handed]:
+        return [Handed(each.name, each.socket.dup()) for each in self.kept]
+
+
+def test_those_of_what_is_intercepted_outlive_us_where_somebody_keeps_them() -> None:
+    keeper = Keeper()
+    with closing(HeldSockets(PLACES[:1], intercept_port=8055, manager=keeper)) as held:
+        held.to_hand_down()
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
+        client.sendto(b"meanwhile", ("127.0.0.1", 8055))
+    with closing(HeldSockets(PLACES[:1], keeper.given(), intercept_port=8055, manager=keeper)) as held:
+        handed = held.to_hand_down()
+        names = ["intercept-udp", "intercept-tcp"] * 2
+        assert [each.name for each in handed] == ["dns-udp-0", "dns-tcp-0", *names]
+        assert handed[2].socket.recv(100) == b"meanwhile"
+        assert held.to_hand_down() == handed
+        assert len(keeper.kept) == 4, "each once"
+    with closing(HeldSockets(PLACES[:1], keeper.given(), intercept_port=8056, manager=keeper)) as held:
+        assert keeper.kept == [], "another port"
+        assert {each.socket.getsockname()[1] for each in held.to_hand_down()[2:]} == {8056}
+    with closing(HeldSockets(PLACES[:1], keeper.given(), manager=keeper)) as held:
+        assert len(held.to_hand_down()) == 2
+        assert keeper.kept == [], "nothing is intercepted any more"
 
 
 def test_where_they_cannot_be_had_the_others_are_handed_down_and_later_all() -> None:

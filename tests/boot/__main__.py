@@ -169,7 +169,7 @@ def reboot_and_remove(root: Path, world: World) -> None:
         use(world)
         type_in(machine, "Uninstall")
         rules = machine.run("nft list ruleset; ip rule; ip link show type veth")
-        require("dnsguard" not in rules and "dgcanary" not in rules and "8055" not in rules, f"left: {rules}")
+        require("dnsguard" not in rules and "dgcanary" not in rules and "10053" not in rules, f"left: {rules}")
         left = machine.run(
             "find / -xdev \\( -path /root -o -path /proc -o -path /var/log \\) -prune -o -name '*dnsguard*' -print"
         )

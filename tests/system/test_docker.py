@@ -1,154 +1,129 @@
 """The whole program beside a real Docker engine: containers are endpoints by themselves."""
 
-import subprocess
-import sys
+import signal
+import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from dnsguard.discovery.docker.labels import NETWORK
 from tests.support.dockerd import Engine
-from tests.support.netns import Namespace, link, namespace
-from tests.system.controller import API, Controller, until
+from tests.support.dockerhost import ADDRESS6, ADDRESSES, V3, Program, dockerhost
+from tests.support.netns import Namespace
+from tests.system.controller import until
 
 pytestmark = [pytest.mark.xdist_group("docker"), pytest.mark.timeout(180)]
 
-INTERNET = "198.51.100.7"
-INTERNET6 = "2001:db8:d::7"
-V3 = "/apis/projectcalico.org/v3"
-BILLING = "com.docker.compose.service"
-_SERVE = """
-import socket, threading
-def serve(family):
-    listener = socket.create_server(("::" if family == socket.AF_INET6 else "", 80), family=family)
-    while True:
-        listener.accept()[0].close()
-threading.Thread(target=serve, args=(socket.AF_INET6,), daemon=True).start()
-print(flush=True)
-serve(socket.AF_INET)
-"""
-
-
-class Whole(Controller):
-    """`dnsguard run` on the engine's host."""
-
-    def __init__(self, engine: Engine, directory: Path, *flags: str) -> None:
-        super().__init__(engine.node, directory, *flags)
-        self._engine = engine
-
-    def start(self, first: str = "") -> None:
-        assert not first
-        flags = {
-            "--state-dir": str(self.directory / "state"),
-            "--run-dir": str(self.directory / "run"),
-            "--api-listen": API,
-            "--upstreams": "192.0.2.10",
-            "--listen": "127.0.0.1",
-            "--node-name": "here",
-            "--workload-interfaces": "veth",
-            "--docker": "On",
-            "--docker-socket": str(self._engine.socket),
-        }
-        words = [word for flag in flags.items() for word in flag] + list(self._flags)
-        with self.node.entered():
-            self._process = subprocess.Popen([sys.executable, "-m", "dnsguard", "run", *words], stderr=self._log)
-
-    def endpoints(self) -> dict[str, Any]:
-        """``container/network`` → the object."""
-        found = self.request("GET", f"{V3}/namespaces/docker/workloadendpoints")["items"]
-        return {".".join(each["metadata"]["name"].split(".")[:-1]): each for each in found}
-
-    def enforced(self) -> set[str]:
-        """``container.network`` of those that the kernel knows."""
-        found = self.request("GET", "/v1/endpoints")["endpoints"]
-        return {".".join(each["name"].split(".")[:-1]) for each in found if each["enforced"]}
-
-    def allow(self, name: str, selector: str, *egress: Any) -> None:
-        spec = {"selector": selector, "types": ["Egress"], "egress": list(egress)}
-        self.create(f"{V3}/globalnetworkpolicies", "GlobalNetworkPolicy", name, spec)
+SERVICE = "com.docker.compose.service"
+BILLING = "--label", f"{SERVICE}=billing"
 
 
 class Host:
     """All of it."""
 
-    def __init__(self, engine: Engine, program: Whole, internet: Namespace) -> None:
+    def __init__(self, engine: Engine, program: Program, internet: Namespace) -> None:
         self.engine = engine
         self.program = program
-        self.internet = internet
+        with internet.entered():
+            self._sockets = {address: _listening(address) for address in (ADDRESSES[0], ADDRESS6)}
 
-    def run(self, name: str, *flags: str, command: str = "sleep 86400") -> str:
-        return self.engine.run(name, *flags, command=command)
+    def close(self) -> None:
+        for each in self._sockets.values():
+            each.close()
 
-    def reaches(self, container: str, address: str = INTERNET) -> bool:
-        """Whether a connection to the internet is made."""
-        try:
-            self.engine.docker("exec", container, "nc", "-w", "2", address, "80", "-e", "true")
-        except AssertionError:
-            return False
-        return True
+    def reaches(self, container: str, address: str = ADDRESSES[0]) -> bool:
+        """Whether a connection to the internet is made, by the engine's own account of what ran."""
+        said = self.engine.docker("exec", container, "sh", "-c", f"nc -w 1 {address} 80 -e true && echo made || true")
+        return said == "made"
 
-    def until_enforced(self, *names: str) -> None:
-        until(lambda: self.program.enforced() == set(names))
+
+def _listening(address: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.create_server((address, 80), family=family, backlog=100)
 
 
 @pytest.fixture(scope="module")
 def host(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    with namespace() as internet, ExitStack() as stack:
-        link(docker.node, "up0", internet, "eth0")
-        for words in (
-            "addr add 192.0.2.1/24 dev up0",
-            "route add 198.51.100.0/24 via 192.0.2.10",
-            "addr add 2001:db8:c::1/64 dev up0 nodad",
-            "route add 2001:db8:d::/64 via 2001:db8:c::10",
-        ):
-            docker.node.run(f"ip {words}")  # fmt: skip
-        for words in (
-            "addr add 192.0.2.10/24 dev eth0",
-            f"addr add {INTERNET}/32 dev eth0",
-            "addr add 2001:db8:c::10/64 dev eth0 nodad",
-            f"addr add {INTERNET6}/128 dev eth0 nodad",
-            "route add default via 192.0.2.1",
-            "route add default via 2001:db8:c::1",
-        ):
-            internet.run(f"ip {words}")  # fmt: skip
-        with internet.entered():
-            server = subprocess.Popen([sys.executable, "-c", _SERVE], stdout=subprocess.PIPE)
-        stack.callback(server.wait)
-        stack.callback(server.kill)
-        assert server.stdout is not None
-        with server.stdout as said:
-            said.readline()
-        program = Whole(docker, tmp_path_factory.mktemp("docker"))
-        stack.callback(docker.empty)
-        stack.callback(docker.node.run, "ip link del up0")
-        stack.callback(program.close)
-        program.start()
-        program.until_in_sync()
-        program.allow("billing", f"{BILLING} == 'billing'", {"action": "Allow"})
-        program.allow("rest", f"has(projectcalico.org/orchestrator) && {BILLING} != 'billing'")
-        yield Host(docker, program, internet)
+    with dockerhost(docker, tmp_path_factory.mktemp("docker")) as (program, internet):
+        program.select("billing", f"{SERVICE} == 'billing'", {"action": "Allow"})
+        program.select("others", f"projectcalico.org/orchestrator == 'docker' && {SERVICE} != 'billing'")
+        made = Host(docker, program, internet)
+        yield made
+        made.close()
 
 
-def test_a_label_is_all_it_takes(host: Host) -> None:
-    host.engine.docker("network", "create", "--ipv6", "--subnet", "2001:db8:9::/64", "Back_end")
-    host.run(
-        "pay",
-        "--network",
-        "Back_end",
-        "--label",
-        f"{BILLING}=billing",
-        "--label",
-        f"com.docker.compose.config-hash={'a' * 64}",
-    )
-    host.run("web", "--label", f"{BILLING}=web")
-    host.until_enforced("pay.back-end", "web.bridge")
-    pay = host.program.endpoints()["pay.back-end"]
+def test_a_label_is_all_it_takes_in_every_network_while_it_is_there(host: Host) -> None:
+    docker, program = host.engine.docker, host.program
+    docker("network", "create", "--ipv6", "--subnet", "2001:db8:9::/64", "Back_end")
+    host.engine.run("pay", *BILLING, "--network", "Back_end", "--label", f"com.docker.compose.config-hash={'a' * 64}")
+    host.engine.run("web", "--label", f"{SERVICE}=web")
+    docker("run", "--detach", "--name", "sidecar", "--network", "container:pay", "busybox:here", "sleep", "86400")
+    docker("run", "--detach", "--name", "agent", "--network", "host", "busybox:here", "sleep", "86400")
+    program.until_enforced("pay.back-end", "web.bridge")
+    pay = program.endpoints()["pay.back-end"]
     assert pay["metadata"]["annotations"]["dnsguard.io/docker-labels-left-out"] == "com.docker.compose.config-hash"
+    assert pay["metadata"]["labels"][NETWORK] == "Back_end"
     assert [each.partition("/")[2] for each in pay["spec"]["ipNetworks"]] == ["32", "128"]
     assert host.reaches("pay")
-    assert host.reaches("pay", INTERNET6)
+    assert host.reaches("pay", ADDRESS6)
+    assert host.reaches("sidecar")
     assert not host.reaches("web")
-    state = host.program.status()["docker"]
-    assert (state["containers"], state["endpoints"], state["problem"]) == (2, 2, "")
+    state = program.status()["docker"]
+    assert (state["containers"], state["endpoints"], state["problem"]) == (4, 2, "")
+
+    with program.client() as client:
+        answer = client.delete(f"{V3}/namespaces/docker/workloadendpoints/{pay['metadata']['name']}")
+    assert answer.status_code == 403
+    assert "docker-discovery" in answer.json()["message"]
+
+    docker("network", "connect", "bridge", "pay")
+    docker("rename", "web", "shop")
+    docker("pause", "shop")
+    program.until_enforced("pay.back-end", "pay.bridge", "shop.bridge")
+    docker("network", "disconnect", "Back_end", "pay")
+    docker("rm", "--force", "shop", "sidecar", "agent")
+    program.until_enforced("pay.bridge")
+    before = program.endpoints()["pay.bridge"]["spec"]["interfaceName"]
+    docker("restart", "--time", "0", "pay")
+    until(lambda: program.enforced() == {"pay.bridge"} and _port(program, "pay.bridge") not in ("", before))
+    assert host.reaches("pay")
+    host.engine.empty()
+    program.until_enforced()
+
+
+def _port(program: Program, name: str) -> str:
+    return str(program.endpoints().get(name, {}).get("spec", {}).get("interfaceName", ""))
+
+
+def test_restarts_of_either_lose_nothing_and_open_nothing(host: Host) -> None:
+    """Killed, each, while containers go on; what happens meanwhile is seen afterwards."""
+    docker, program = host.engine.docker, host.program
+    host.engine.run("pay", *BILLING)
+    host.engine.run("web")
+    program.until_enforced("pay.bridge", "web.bridge")
+
+    program.stop(signal.SIGKILL)
+    assert host.reaches("pay")
+    assert not host.reaches("web")
+    docker("rm", "--force", "web")
+    host.engine.run("late")  # with the address that web had
+    assert not host.reaches("late")
+    program.start()
+    program.until_in_sync()
+    program.until_enforced("pay.bridge", "late.bridge")
+    assert host.reaches("pay")
+    assert not host.reaches("late")
+
+    host.engine.stop(signal.SIGKILL)
+    said = until(lambda: [each for each in program.status()["problems"] if each.startswith("docker: ")])
+    assert "the endpoints that it told of last stay" in said[0]
+    assert program.enforced() == {"pay.bridge", "late.bridge"}
+    host.engine.start()
+    docker("rm", "--force", "late")
+    if not docker("ps", "--quiet"):  # an engine that was killed ends what it does not find again
+        docker("start", "pay")
+    until(lambda: not program.status()["docker"]["problem"])
+    program.until_enforced("pay.bridge")
+    assert host.reaches("pay")
+    host.engine.empty()
+    program.until_enforced()

@@ -63,10 +63,17 @@ class Discovery:
     """``run`` is one task; the rest may be called from the same event loop at any time."""
 
     def __init__(
-        self, client: DockerClient, mirror: Mirror, networks: Sequence[str], namespace: str, node: str
+        self,
+        client: DockerClient,
+        mirror: Mirror,
+        networks: Sequence[str],
+        namespace: str,
+        node: str,
+        missing_seconds: float = MISSING_SECONDS,
     ) -> None:
         """``networks``: names or ids of those that count; all bridges where there are none. ``namespace``: where the
         endpoints are; ``node``: what they call this machine."""
+        self._missing_seconds = missing_seconds
         self._client = client
         self._mirror = mirror
         self._only = tuple(networks)
@@ -93,7 +100,7 @@ class Discovery:
         elif self._deaf:
             yield f"docker: it tells of no events, and is asked every {LOOK_SECONDS:g} s: {self._deaf}"
         now = asyncio.get_running_loop().time()
-        lasting = [text for text, since in self._missing.items() if now - since >= MISSING_SECONDS]
+        lasting = [text for text, since in self._missing.items() if now - since >= self._missing_seconds]
         for text in lasting[:5]:
             yield f"docker: {text}; it has no endpoint"
         if len(lasting) > 5:

@@ -25,7 +25,8 @@
 #   make loadtest  make scale, and how long each kind of change takes. Then look-ups: what one costs beside other
 #                  forwarders (which are installed for it), how long it takes, what is lost of a million, and over 100
 #                  restarts; how soon a change reaches a thousand watches, and what ten thousand policies in pages take;
-#                  more than an hour
+#                  and 5 containers a second of a Docker engine (which is installed for it, and not started on this
+#                  machine); more than an hour
 
 BIN := .venv/bin
 
@@ -40,6 +41,7 @@ SOAKED := tests/system/test_bugs_of_others_answers.py tests/system/test_bugs_of_
 	tests/system/test_schemathesis.py tests/system/test_kill_under_writes.py tests/system/test_command_line.py \
 	tests/system/test_dynamic_client.py \
 	tests/system/test_event_streams.py tests/system/test_kubectl_reading.py tests/system/test_kubectl_access.py \
+	tests/system/test_dockerd.py tests/system/test_loadtest_containers.py \
 	tests/system/test_loadtest_churn.py tests/system/test_loadtest_latency.py tests/system/test_loadtest_leases.py \
 	tests/system/test_loadtest_lookups.py tests/system/test_loadtest_pages.py tests/system/test_loadtest_promise.py \
 	tests/system/test_loadtest_restarts.py tests/system/test_loadtest_watchers.py tests/unit/leases/test_names_for_hours.py
@@ -85,6 +87,8 @@ loadtest: peers compiled scale
 	$(BIN)/python -m loadtest.restarts
 	$(BIN)/python -m loadtest.watchers
 	$(BIN)/python -m loadtest.pages
+	deploy/setup --docker
+	$(BIN)/python -m loadtest.containers
 
 wheel: setup
 	rm -rf dist

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "deploy").glob("*.md"))]
 OPERATING = ROOT / "deploy" / "operating.md"
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SHOWN_BY = re.compile(r"`((?:conformance|kernel|system|unit)/[\w/]+\.py)(?:::(\w+))?`")
 CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -59,6 +60,14 @@ def test_files_are_there(document: Path) -> None:
     for name in CODE.findall(BLOCK.sub("", document.read_text())):
         if re.fullmatch(r"[\w.-]+\.md|(?:\w+/)+(?:\w+\.(?:py|md))?", name):
             assert any((place / name).exists() for place in places), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_tests_that_a_document_names_are_there(document: Path) -> None:
+    for file, name in SHOWN_BY.findall(document.read_text()):
+        path = ROOT / "tests" / file
+        assert path.is_file(), file
+        assert not name or re.search(rf"^(?:async )?def {name}\(", path.read_text(), re.MULTILINE), f"{file}::{name}"
 
 
 def test_the_readme_names_every_document() -> None:

@@ -10,7 +10,14 @@ _NETWORKING = "networking.k8s.io"
 _READ = ["get", "list", "watch"]
 _WRITE = ["create", "update", "patch", "delete", "deletecollection"]
 _NAMESPACED = ["stagedkubernetesnetworkpolicies", "networksets", "workloadendpoints"]
-_GLOBAL = ["tiers", "globalnetworksets", "hostendpoints", "profiles", "felixconfigurations"]
+_GLOBAL = [
+    "tiers",
+    "globalnetworksets",
+    "hostendpoints",
+    "profiles",
+    "felixconfigurations",
+    "kubecontrollersconfigurations",
+]
 _TIERED = ["tier.networkpolicies", "tier.stagednetworkpolicies"]
 _GLOBAL_TIERED = ["tier.globalnetworkpolicies", "tier.stagedglobalnetworkpolicies"]
 

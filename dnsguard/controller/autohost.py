@@ -16,11 +16,12 @@ from dnsguard.calc.compiled import Address
 from dnsguard.calc.evaluator.node import is_one_of
 from dnsguard.controller.node import ADDRESS_SECONDS, InterfaceAddresses, addresses_by_interface
 from dnsguard.errors import DnsguardError
-from dnsguard.resources import kind_of
+from dnsguard.resources import kind_of, parse_object
+from dnsguard.resources.kubecontrollers import DEFAULT, KubeControllersConfiguration
 from dnsguard.resources.madeby import HOST_ENDPOINTS, MADE_BY, maker
 from dnsguard.resources.profile import DEFAULT_ALLOW
 from dnsguard.settings import Settings
-from dnsguard.store.interface import NotFound, Object, Store
+from dnsguard.store.interface import Key, NotFound, Object, Store
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ CREATED_BY: Final = "projectcalico.org/created-by", "calico-kube-controllers"
 """The label of Calico's automatic host endpoints, for policies that were written for them."""
 
 _KIND = kind_of("HostEndpoint")
+_CONFIGURATION: Final = Key(kind_of("KubeControllersConfiguration").collection, "", DEFAULT)
 
 
 class AutoHost:
@@ -89,11 +91,20 @@ class AutoHost:
         return ""
 
     async def _wanted(self) -> Object | None:
-        settings = self._settings
-        if settings.auto_host_endpoint == "Off":
+        if not await self._is_asked_for():
             return None
         interfaces = await asyncio.to_thread(addresses_by_interface)
-        return automatic(settings, interfaces)
+        return automatic(self._settings, interfaces)
+
+    async def _is_asked_for(self) -> bool:
+        """The node's own settings come first, as with what FelixConfiguration says."""
+        if "auto_host_endpoint" in self._settings.model_fields_set:
+            return self._settings.auto_host_endpoint == "On"
+        try:
+            configuration = parse_object(await self._store.get(_CONFIGURATION))
+        except NotFound:
+            return False
+        return isinstance(configuration, KubeControllersConfiguration) and configuration.makes_host_endpoint
 
     async def _remove(self, name: str) -> None:
         written = await self._objects.delete(Target(_KIND, "", name), Preconditions())

@@ -42,8 +42,12 @@ after cannot be known."""
 _STAGED: Final = frozenset({StagedGlobalNetworkPolicy, StagedNetworkPolicy, StagedKubernetesNetworkPolicy})
 _POLICIES: Final = frozenset({GlobalNetworkPolicy, NetworkPolicy, KubernetesNetworkPolicy})
 _ENDPOINTS: Final = frozenset({WorkloadEndpoint, HostEndpoint})
-_ENFORCED: Final = {kind.collection: kind.model for kind in KINDS if kind.api_version in (PROJECTCALICO, NETWORKING)}
-"""Collection → model."""
+_ENFORCED: Final = {
+    kind.collection: kind.model
+    for kind in KINDS
+    if kind.api_version in (PROJECTCALICO, NETWORKING) and kind.kind != "KubeControllersConfiguration"
+}
+"""Collection → model, of what rules come from."""
 
 
 class _State(NamedTuple):

@@ -9,6 +9,7 @@ from dnsguard.resources.apiversions import NETWORKING
 from dnsguard.resources.endpoint import HostEndpoint, WorkloadEndpoint
 from dnsguard.resources.felix import FelixConfiguration, other_spellings
 from dnsguard.resources.felixadvice import felix_warnings
+from dnsguard.resources.kubecontrollers import KubeControllersConfiguration, kubecontrollers_warnings
 from dnsguard.resources.kubernetesadvice import kubernetes_warnings
 from dnsguard.resources.kubernetespolicy import KubernetesNetworkPolicy, StagedKubernetesNetworkPolicy
 from dnsguard.resources.labels import NAME, NAMESPACE, NAMESPACE_METADATA_NAME, NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX
@@ -56,6 +57,8 @@ def warnings(resource: Resource) -> tuple[str, ...]:
             found += kubernetes_warnings(resource.spec)
         case FelixConfiguration():
             found += felix_warnings(resource.spec)
+        case KubeControllersConfiguration():
+            found += kubecontrollers_warnings(resource)
         case _:
             pass
     return tuple(found)

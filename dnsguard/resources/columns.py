@@ -151,6 +151,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("FIELDS", lambda value: sorted(value.get("spec") or {}), meaning="What it sets."),
         _ENFORCED,
     ),
+    "kubecontrollersconfigurations": (
+        Column(
+            "HOST-ENDPOINTS",
+            _spec("controllers", "node", "hostEndpoint", "autoCreate"),
+            meaning="Whether the node has a host endpoint by itself.",
+        ),
+    ),
     "roles.rbac.authorization.k8s.io": _ROLE,
     "clusterroles.rbac.authorization.k8s.io": _ROLE,
     "rolebindings.rbac.authorization.k8s.io": _BINDING,

@@ -68,6 +68,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("Namespace", "namespaces", "namespace", ("ns",), CORE, False, "namespace.Namespace"),
     Kind("FelixConfiguration", "felixconfigurations", "felixconfiguration", ("felixconfig", "felixconfigs"),
          PROJECTCALICO, False, "felix.FelixConfiguration"),
+    Kind("KubeControllersConfiguration", "kubecontrollersconfigurations", "kubecontrollersconfiguration",
+         ("kubecontrollersconfig",), PROJECTCALICO, False, "kubecontrollers.KubeControllersConfiguration"),
     Kind("Tier", "tiers", "tier", (), PROJECTCALICO, False, "tier.Tier"),
     Kind("Profile", "profiles", "profile", (), PROJECTCALICO, False, "profile.Profile"),
     Kind("GlobalNetworkSet", "globalnetworksets", "globalnetworkset", ("gns",),

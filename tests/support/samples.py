@@ -42,6 +42,15 @@ SAMPLES: dict[str, Manifest] = {
     "felixconfigurations": _manifest(
         "FelixConfiguration", {"dnsPolicyMode": "DelayDNSResponse", "dnsExtraTTL": "10s"}, name="default"
     ),
+    "kubecontrollersconfigurations": _manifest(
+        "KubeControllersConfiguration",
+        {
+            "controllers": {
+                "node": {"hostEndpoint": {"autoCreate": "Enabled", "createDefaultHostEndpoint": "Enabled"}},
+            }
+        },
+        name="default",
+    ),
     "tiers": _manifest("Tier", {"order": 300, "defaultAction": "Pass"}),
     "profiles": _manifest("Profile", {"egress": [{"action": "Allow"}], "labelsToApply": {"pcns.env": "prod"}}),
     "globalnetworksets": _manifest(

@@ -105,6 +105,28 @@ async def test_it_follows_the_node_and_goes_when_it_is_switched_off(world: World
     assert world.said[-1][0] == "automatic host endpoint renamed-auto-hep: removed"
 
 
+def configuration(switch: str) -> dict[str, Any]:
+    spec = {"controllers": {"node": {"hostEndpoint": {"autoCreate": switch}}}}
+    kind = {"apiVersion": "projectcalico.org/v3", "kind": "KubeControllersConfiguration"}
+    return {**kind, "metadata": {"name": "default"}, "spec": spec}
+
+
+async def test_calicos_resource_switches_it_on_and_off_where_no_setting_does(world: World) -> None:
+    target = Target(kind_of("KubeControllersConfiguration"), "", "default")
+    await world.objects.create(target, configuration("Enabled"))
+    off = asyncio.create_task(world.keeper(settings(auto_host_endpoint="Off")).run())
+    await asyncio.sleep(0.05)
+    await ended(off)
+    assert await world.hosts() == {}
+    task = asyncio.create_task(world.keeper(settings()).run())
+    await until(lambda: len(world.said) == 1)
+    assert set(await world.hosts()) == {"here-auto-hep"}
+    await world.objects.replace(target, configuration("Disabled"))
+    await until(lambda: len(world.said) == 2)
+    await ended(task)
+    assert await world.hosts() == {}
+
+
 async def test_one_that_somebody_made_is_left_as_it_is(world: World) -> None:
     labels = {"projectcalico.org/created-by": "calico-kube-controllers"}  # as exported from a Calico cluster
     await world.objects.create(HOSTS, user_made("here-auto-hep", labels=labels))

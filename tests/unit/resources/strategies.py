@@ -204,6 +204,14 @@ _felix = optional(
     dropActionOverride=st.sampled_from(["Drop", "Accept", "LogAndDrop", "LogAndAccept"]),
     nftablesFilterDenyAction=st.sampled_from(["Drop", "Reject"]),
 )
+_switches = st.sampled_from(["Enabled", "Disabled"])
+_controllers = optional(
+    node=optional(
+        reconcilerPeriod=durations,
+        hostEndpoint=optional(autoCreate=_switches, createDefaultHostEndpoint=_switches),
+    ),
+    namespace=optional(reconcilerPeriod=durations),
+)
 _set = optional(nets=some(set_nets), allowedEgressDomains=some(domains))
 
 
@@ -274,6 +282,9 @@ MANIFESTS: Mapping[str, st.SearchStrategy[Manifest]] = {
     "namespaces": _objects("Namespace", st.just({}), "v1"),
     "felixconfigurations": _objects(
         "FelixConfiguration", _felix, named=st.one_of(st.just("default"), names.map("node.{}".format))
+    ),
+    "kubecontrollersconfigurations": _objects(
+        "KubeControllersConfiguration", optional(controllers=_controllers), named=st.just("default")
     ),
     "tiers": _objects("Tier", optional(order=orders, defaultAction=st.sampled_from(["Deny", "Pass"]))).filter(
         lambda manifest: manifest["metadata"]["name"] != "default"

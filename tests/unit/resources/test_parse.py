@@ -87,7 +87,7 @@ def test_objects_are_equal_by_what_they_say() -> None:
 def test_every_kind_can_be_read() -> None:
     specs = {"WorkloadEndpoint": {"interfaceName": "cali0"}, "HostEndpoint": {"node": "n", "interfaceName": "*"}}
     for kind in KINDS:
-        name = "default" if kind.kind == "FelixConfiguration" else "thing"
+        name = "default" if kind.kind.endswith("Configuration") else "thing"
         data = obj(kind.kind, specs.get(kind.kind), name) | {"apiVersion": kind.api_version}
         if kind.kind.endswith("Binding"):
             data |= {"roleRef": {"kind": "ClusterRole", "name": "view"}}

@@ -37,6 +37,7 @@ NAMES = [
     ("sgnp", "StagedGlobalNetworkPolicy"),
     ("sknp", "StagedKubernetesNetworkPolicy"),
     ("felixconfig", "FelixConfiguration"),
+    ("kubecontrollersconfig", "KubeControllersConfiguration"),
     ("gns", "GlobalNetworkSet"),
     ("hep", "HostEndpoint"),
     ("wep", "WorkloadEndpoint"),

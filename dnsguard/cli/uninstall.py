@@ -10,7 +10,7 @@ from dnsguard.controller.bridgehooks import restore_bridges
 from dnsguard.dataplane.settings import INTERCEPTED_MARK
 from dnsguard.netlink.canarypair import NotOurs, remove_pair
 from dnsguard.netlink.localdelivery import LocalDelivery
-from dnsguard.netlink.nftables import BRIDGE, delete_table
+from dnsguard.netlink.nftables import BRIDGE, IPV4, IPV6, delete_table
 from dnsguard.netlink.socket import FamilySocket, NetfilterSocket, NetlinkError
 from dnsguard.settings import add_flags, settings_from
 
@@ -57,10 +57,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _remove_tables(table: str) -> bool:
-    """Whether there was one of family inet; that of family bridge goes with it."""
+    """Whether there was one of family inet; those of other families go with it."""
     try:
-        with FamilySocket(BRIDGE) as frames, NetfilterSocket() as kernel:
-            _remove(frames, table)
+        for family in BRIDGE, IPV4, IPV6:
+            with FamilySocket(family) as beside:
+                _remove(beside, table)
+        with NetfilterSocket() as kernel:
             return _remove(kernel, table)
     except NetlinkError as error:
         hint = ": this needs root" if error.errno == errno.EPERM else ""

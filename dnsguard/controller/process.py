@@ -66,7 +66,7 @@ from dnsguard.errors import DnsguardError
 from dnsguard.files import make_directory
 from dnsguard.link.server import LinkServer
 from dnsguard.locations import AUDIT_FILE, STORE_FILE
-from dnsguard.netlink.nftables import BRIDGE
+from dnsguard.netlink.nftables import BRIDGE, IPV4, IPV6
 from dnsguard.netlink.socket import FamilySocket, NetfilterSocket
 from dnsguard.settings import Settings
 from dnsguard.store.interface import StoreUnavailable
@@ -94,7 +94,10 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         foundation = build_plan(Compiled(), foundation_settings(settings))
         sentinel = Sentinel(stack.enter_context(NetfilterSocket()), foundation)
         driver = Driver(socket, foundation, sentinel)
-        tables = Tables(driver, stack.enter_context(FamilySocket(BRIDGE)), foundation)
+        turning = {
+            family: stack.enter_context(FamilySocket(number)) for family, number in (("ip", IPV4), ("ip6", IPV6))
+        }
+        tables = Tables(driver, stack.enter_context(FamilySocket(BRIDGE)), foundation, turning)
         await _close_unknown(tables, worker)
         counter_socket = stack.enter_context(NetfilterSocket())
         counters = CounterTable(counter_socket, settings.table, stack.enter_context(FamilySocket(BRIDGE)))

@@ -107,19 +107,6 @@ def without(plan: Plan, *kinds: type[Match] | type[Statement]) -> Plan:
     return replace(plan, chains=tuple(kept))
 
 
-def bridge_warnings(settings: Settings, bridges: Sequence[str]) -> Iterator[str]:
-    """What does not work behind such bridges.
-
-    br_netfilter runs the hooks of prerouting for what enters a bridge, and not again for what leaves it towards the
-    node; which socket TPROXY has chosen is forgotten in between (``ip_rcv_core`` of Linux).
-    """
-    if bridges and settings.interception is not None:
-        yield (
-            f"intercept_dns: what workloads behind {', '.join(bridges)} ask other servers goes nowhere, as br_netfilter"
-            " and TPROXY do not go together: have them ask an address where dnsguard listens"
-        )
-
-
 def _base_chains(additions: Additions, sets: Container[str]) -> Iterator[Chain]:
     unknown = naming.counter_of_unknown_workload(Direction.EGRESS)
     entering: list[Rule] = []

@@ -20,11 +20,13 @@ from dnsguard.dataplane.rules import (
     ConnectionMarked,
     ConnectionState,
     ConnectionStatus,
+    CopyToLoopback,
     Count,
     Family,
     FamilyIn,
     FromMachine,
     GiveTo,
+    GoesBack,
     Goto,
     HopLimit,
     Icmp,
@@ -80,6 +82,9 @@ _ETHER_TYPE_OFFSET = 12
 _BRIDGE_OF = {Way.IN: ex.META_BRIDGE_IN, Way.OUT: ex.META_BRIDGE_OUT}
 _LINK_LOCAL, _LINK_LOCAL_MASK = b"\xfe\x80", b"\xff\xc0"
 _LOOPBACK = {4: IPv4Address("127.0.0.1").packed, 6: IPv6Address("::1").packed}
+_LOOPBACK_LINK = 1
+"""The number of the interface, in every network namespace (``LOOPBACK_IFINDEX``)."""
+
 _FULL_MARK = 0xFFFFFFFF
 
 
@@ -284,6 +289,8 @@ def _emit_match(out: _Emitted, match: Match) -> None:
             out.add(ex.connection(ex.CT_DIRECTION), ex.compare(ex.EQUAL, bytes((ex.DIRECTION_ORIGINAL,))))
         case ToMachine():
             out.add(ex.address_type(), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
+        case GoesBack():
+            out.add(ex.goes_back(), ex.compare(ex.EQUAL, _host_order(1)))
         case FromMachine():
             out.add(ex.address_type(ex.FIB_SOURCE), ex.compare(ex.EQUAL, _host_order(ex.TYPE_LOCAL)))
         case WithinShare(way, set_name, per_second):
@@ -331,6 +338,8 @@ def _emit_statement(out: _Emitted, statement: Statement) -> None:
             out.require_family(family)
             out.add(ex.load(_LOOPBACK[family]), ex.load(port.to_bytes(2, "big"), ex.REGISTER_2))
             out.add(ex.transparent_proxy(FAMILY_KEYS[family][0]))
+        case CopyToLoopback(family):
+            out.add(ex.load(_LOOPBACK[family]), ex.load(_host_order(_LOOPBACK_LINK), ex.REGISTER_2), ex.duplicate())
         case AddressMap(side, family, map_name):
             out.require_family(family)
             out.address(side, family)

@@ -3,6 +3,7 @@
 ::
 
     prerouting   -90  port 53 of this node's workloads: to the forwarder's transparent socket (TPROXY), or dropped
+                      behind bridges: marked, for another table to have them come in by loopback (`turning`)
     output       -90  the node's own, where it is wanted: marked, so that its route leads through loopback to prerouting
     postrouting  300  what is marked and leaves all the same is dropped: the IP rule that should keep it is gone
 
@@ -22,11 +23,14 @@ from dnsguard.dataplane.additions import Additions
 from dnsguard.dataplane.rules import (
     AddressIn,
     AddressWithin,
+    ArrivesWith,
     Chain,
     Family,
     GiveTo,
+    GoesBack,
     Goto,
     Interface,
+    InterfaceIn,
     IsReply,
     Marked,
     Match,
@@ -40,8 +44,8 @@ from dnsguard.dataplane.rules import (
     Way,
     content_chain,
 )
-from dnsguard.dataplane.setnames import local_set
-from dnsguard.dataplane.settings import Interception
+from dnsguard.dataplane.setnames import BRIDGE_SET, local_set, source_set
+from dnsguard.dataplane.settings import Interception, Settings
 from dnsguard.netlink.nftables import Hook
 from dnsguard.servers import DNS_PORT
 
@@ -66,7 +70,7 @@ def interception_chains(additions: Additions, sets: Container[str]) -> Iterator[
     families = [family for family in _FAMILIES if local_set(family) in sets]
     if not families and not interception.of_node:
         return
-    taken = _taken(additions, interception, families)
+    taken = _taken(additions, interception, families, sets)
     yield _base(PREROUTING, [Rule((port, Goto(taken))) for port in _ports()])
     if interception.of_node:
         yield _base(OUTPUT, _of_node(interception))
@@ -74,12 +78,13 @@ def interception_chains(additions: Additions, sets: Container[str]) -> Iterator[
         yield _base(POSTROUTING, additions.deny(away, naming.COUNTER_UNROUTED, "should have stayed here"))
 
 
-def _taken(additions: Additions, interception: Interception, families: list[int]) -> str:
+def _taken(additions: Additions, interception: Interception, families: list[int], sets: Container[str]) -> str:
     """Where DNS packets that came in go: whose they are, and what becomes of them."""
+    bridged = BRIDGE_SET in sets
     given = additions.add(content_chain("to-forwarder", list(_given(additions, interception)), "DNS for other servers"))
     rules = [Rule((IsReply(), Verdict.ACCEPT), "an answer to whoever asks from port 53")]
-    if interception.of_node:
-        rules.append(Rule((_LOOPBACK, Marked(interception.mark), Goto(given)), "the node asks"))
+    if interception.of_node or bridged:
+        rules.append(Rule((_LOOPBACK, Marked(interception.mark), Goto(given)), "the node asks, or it was turned round"))
     rules += [
         Rule((_LOOPBACK, Verdict.ACCEPT), "what the node tells itself"),
         Rule((ToMachine(), Verdict.ACCEPT), "the node itself is asked"),
@@ -91,9 +96,24 @@ def _taken(additions: Additions, interception: Interception, families: list[int]
         if address.version in families:
             asks = AddressWithin(Side.SOURCE, ip_network(address)), Verdict.ACCEPT
             rules.append(Rule(asks, "a trusted server asks others"))
+    if bridged:
+        rules += _behind_bridges(additions.settings, interception, families, sets)
     for family in families:
         rules.append(Rule((AddressIn(Side.SOURCE, family, local_set(family)), Goto(given)), "a workload asks"))
     return additions.add(content_chain("dns", rules, "DNS packets that came in"))
+
+
+def _behind_bridges(
+    settings: Settings, interception: Interception, families: list[int], sets: Container[str]
+) -> Iterator[Rule]:
+    """What is marked is turned round, see `turning`. By loopback nobody asks where it came from: that is done here."""
+    by_bridge = InterfaceIn(Way.IN, BRIDGE_SET)
+    yield Rule((by_bridge, GoesBack(), Verdict.ACCEPT), "asks a neighbour: judged as any packet")
+    for family in families:
+        if source_set(family) in sets:
+            own = by_bridge, Marked(settings.checked_mark), ArrivesWith(family, source_set(family))
+            yield Rule((*own, SetMark(interception.mark), Verdict.ACCEPT), "a workload behind a bridge asks")
+    yield Rule((by_bridge, Verdict.ACCEPT), "nobody who may ask")
 
 
 def _given(additions: Additions, interception: Interception) -> Iterator[Rule]:

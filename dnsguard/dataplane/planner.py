@@ -10,7 +10,7 @@ from dnsguard.calc.compiled import Compiled, CompiledEndpoint, MemberSet, PortSe
 from dnsguard.calc.compiled import LeaseSet as CompiledLeaseSet
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.additions import Additions
-from dnsguard.dataplane.bridging import bridge_plan, bridge_warnings
+from dnsguard.dataplane.bridging import bridge_plan
 from dnsguard.dataplane.canary import CanaryPolicy
 from dnsguard.dataplane.classes import ClassBuilder
 from dnsguard.dataplane.deadman import alive_sets, failing_open
@@ -28,6 +28,7 @@ from dnsguard.dataplane.policysets import (
 from dnsguard.dataplane.rules import Chain, Plan
 from dnsguard.dataplane.sets import AliveSet, HashSet, IntervalSet, LeaseSet, Set, ShareSet, VerdictMap
 from dnsguard.dataplane.settings import Settings
+from dnsguard.dataplane.turning import turning_plans
 from dnsguard.dataplane.workloads import FAMILIES, Workloads
 from dnsguard.span import differing
 
@@ -97,6 +98,7 @@ class _Base(NamedTuple):
 
     chains: tuple[Chain, ...]
     counters: tuple[str, ...]
+    turning: tuple[Plan, ...]
 
 
 class _State:
@@ -152,7 +154,7 @@ class _State:
         if _same_objects(chains, self._last.chains):
             chains = self._last.chains
         bridges = self._workloads.bridges()
-        warnings = (*self._workloads.warnings(), *base.hosts.warnings, *bridge_warnings(settings, bridges))
+        warnings = (*self._workloads.warnings(), *base.hosts.warnings)
         self._beside = self._following(settings, self._beside)
         self._last = Plan(
             settings.table,
@@ -162,6 +164,7 @@ class _State:
             warnings,
             settings.mark_mask,
             beside=self._beside,
+            turning=base.turning,
             bridges=bridges,
         )
         return self._last
@@ -204,6 +207,7 @@ class _State:
             tuple(_as_before(before.below if before else (), additions.chains.values())),
             tuple(_as_before(before.chains if before else (), bases)),
             tuple(additions.counters),
+            turning_plans(foot.settings, foot.names),
         )
 
     def _counters(self, of_base: tuple[str, ...]) -> tuple[str, ...]:

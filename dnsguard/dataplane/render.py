@@ -20,11 +20,13 @@ from dnsguard.dataplane.rules import (
     ConnectionMarked,
     ConnectionState,
     ConnectionStatus,
+    CopyToLoopback,
     Count,
     Family,
     FamilyIn,
     FromMachine,
     GiveTo,
+    GoesBack,
     Goto,
     HopLimit,
     Icmp,
@@ -95,7 +97,8 @@ def render(plan: Plan) -> str:
     if lines[-1] == "":
         lines.pop()
     text = "\n".join([*lines, "}", ""])
-    return text if plan.beside is None else f"{text}\n{render(plan.beside)}"
+    beside = () if plan.beside is None else (plan.beside,)
+    return "\n".join([text, *map(render, (*beside, *plan.turning))])
 
 
 def render_rule(rule: Rule) -> str:
@@ -290,6 +293,8 @@ def _match_text(match: Match | Statement) -> str:
             return "ct direction original"
         case ToMachine():
             return "fib daddr type local"
+        case GoesBack():
+            return "fib daddr . iif oif exists"
         case FromMachine():
             return "fib saddr type local"
         case WithinShare(way, set_name, per_second):
@@ -315,6 +320,8 @@ def _statement_text(statement: Match | Statement) -> str:
             return f'limit rate {per_second}/second burst {per_second} packets log prefix "{prefix}" group {group}'
         case GiveTo(family, port):
             return f"tproxy {_IP[family]} to {_LOOPBACK[family]}:{port}"
+        case CopyToLoopback(family):
+            return f'dup to {_LOOPBACK[family].strip("[]")} device "lo"'
         case AddressMap(side, family, map_name):
             return f"{_IP[family]} {side}addr vmap @{map_name}"
         case InterfaceMap(way, map_name):

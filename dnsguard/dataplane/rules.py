@@ -221,6 +221,11 @@ class FromMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class GoesBack:
+    """The node routes the destination to the interface that the packet came by."""
+
+
+@dataclass(frozen=True, slots=True)
 class Marked:
     """The packet mark has the bit."""
 
@@ -287,6 +292,13 @@ class GiveTo:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyToLoopback:
+    """Have a copy of the packet come in by loopback, mark and addresses as they are. For tables of one IP version."""
+
+    family: int
+
+
+@dataclass(frozen=True, slots=True)
 class AddressMap:
     """The verdict that the map holds for an address; go on when it holds none."""
 
@@ -330,10 +342,21 @@ class Verdict(Enum):
 Match = (
     Family | FamilyIn | Protocol | Port | PortIn | AddressWithin | AddressIn | LeasedTo | TripleIn | Icmp | HopLimit
     | Interface | InterfaceIn | BridgeIn | ArrivesWith | LeavesWith | ConnectionState | ConnectionStatus
-    | ConnectionMarked | IsReply | IsOriginal | ToMachine | FromMachine | Marked | WithinShare | FrameMatch
+    | ConnectionMarked | IsReply | IsOriginal | ToMachine | FromMachine | GoesBack | Marked | WithinShare | FrameMatch
 )  # fmt: skip
 Statement = (
-    SetMark | ClearMark | MarkConnection | Count | Log | GiveTo | AddressMap | InterfaceMap | Jump | Goto | Verdict
+    SetMark
+    | ClearMark
+    | MarkConnection
+    | Count
+    | Log
+    | GiveTo
+    | CopyToLoopback
+    | AddressMap
+    | InterfaceMap
+    | Jump
+    | Goto
+    | Verdict
 )
 
 
@@ -382,6 +405,9 @@ class Plan:
     family: str = "inet"
     beside: "Plan | None" = None
     """The table of family ``bridge`` that goes with it; None where no workload is behind a bridge."""
+
+    turning: tuple["Plan", ...] = ()
+    """The tables, one for each IP version, that go with it where DNS of workloads behind bridges is intercepted."""
 
     bridges: tuple[str, ...] = ()
     """Those with workloads: what passes between their ports must be brought to the IP hooks."""

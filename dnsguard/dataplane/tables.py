@@ -1,13 +1,19 @@
-"""The table and, where workloads are behind ports of bridges, the one of family ``bridge`` beside it."""
+"""The table and, where workloads are behind ports of bridges, those of other families beside it."""
+
+from collections.abc import Iterator, Mapping
 
 from dnsguard.dataplane.bridging import without
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.rules import BridgeIn, Plan
-from dnsguard.netlink.probe import has_family, sees_bridges
-from dnsguard.netlink.socket import FamilySocket
+from dnsguard.netlink.probe import NOT_IN_KERNEL, has_family, sees_bridges
+from dnsguard.netlink.socket import FamilySocket, NetlinkError
 
 _NO_FAMILY = (
     "this kernel has no nftables of family bridge (CONFIG_NF_TABLES_BRIDGE): workloads behind bridges are cut off"
+)
+_NO_COPIES = (
+    "intercept_dns: this kernel copies no packets (CONFIG_NFT_DUP_IPV4, CONFIG_NFT_DUP_IPV6), so what workloads behind"
+    " bridges ask other servers goes nowhere: have them ask an address where dnsguard listens"
 )
 _NO_BRIDGE_NAMES = (
     "workload_bridges: this kernel does not tell which bridge a port is of (CONFIG_NFT_BRIDGE_META), so a port that is"
@@ -16,18 +22,24 @@ _NO_BRIDGE_NAMES = (
 
 
 class Tables:
-    """Does to both what a `Driver` does to one; in the same thread.
+    """Does to all what a `Driver` does to one; in the same thread.
 
     The bridge's is changed first: what it has not marked as checked is dropped by the other. So between the two, a
     workload that is new is closed, and what was in force stays so.
     """
 
-    def __init__(self, table: Driver, socket: FamilySocket, foundation: Plan) -> None:
-        """``socket``: for tables of family ``bridge``; ``foundation``: the plan of no policy at all."""
+    def __init__(
+        self, table: Driver, socket: FamilySocket, foundation: Plan, turning: Mapping[str, FamilySocket] = {}
+    ) -> None:
+        """``socket``: for tables of family ``bridge``; ``foundation``: the plan of no policy at all; ``turning``: for
+        those of other families that go with a plan. Where they are not given, such tables are left out."""
         self._table = table
         self._socket = socket
         self._foundation = foundation
         self._made: Driver | None = None
+        self._turning = {
+            family: _Turning(Driver(each, Plan(foundation.table, (), (), ()))) for family, each in turning.items()
+        }
         self._usable: bool | None = None
         self._sees_bridges = True
         self._given: tuple[Plan, Plan] | None = None
@@ -39,8 +51,7 @@ class Tables:
         self._is_ours = False
         """It is as a plan of this run says."""
 
-        self.problems: tuple[str, ...] = ()
-        """Why workloads behind bridges are cut off, or not all of them are; none when all is well."""
+        self._bridge_problems: tuple[str, ...] = ()
 
     def open(self) -> None:
         self._table.open()
@@ -61,6 +72,8 @@ class Tables:
         if (beside := self._wanted(plan)) is not None:
             self._may_be_there = True
             self._beside.prepare(beside)
+        for plan_of, turning in self._turned(plan):
+            turning.apply(plan_of)
 
     def switch(self, plan: Plan, revise: bool = False) -> None:
         if (beside := self._wanted(plan)) is not None:
@@ -75,14 +88,29 @@ class Tables:
         elif self._may_be_there:
             self._beside.uninstall()
             self._may_be_there = self._is_ours = False
+        for plan_of, turning in self._turned(plan):
+            turning.sweep(plan_of)
 
     def lost(self) -> bool:
         lost = self._table.lost()
+        lost = any(turning.lost() for turning in self._turning.values()) or lost
         return (self._is_ours and self._beside.lost()) or lost
 
     def uninstall(self) -> None:
         self._table.uninstall()
         self._beside.uninstall()
+        for turning in self._turning.values():
+            turning.sweep(None)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why workloads behind bridges are cut off, or not all of them are; none when all is well."""
+        refused = {turning.problem for turning in self._turning.values()} - {""}
+        return (*self._bridge_problems, *sorted(refused))
+
+    def _turned(self, plan: Plan) -> Iterator[tuple[Plan | None, "_Turning"]]:
+        of_family = {each.family: each for each in plan.turning}
+        return ((of_family.get(family), turning) for family, turning in self._turning.items())
 
     @property
     def _beside(self) -> Driver:
@@ -94,16 +122,46 @@ class Tables:
 
     def _wanted(self, plan: Plan) -> Plan | None:
         if plan.beside is None:
-            self.problems = ()
+            self._bridge_problems = ()
             return None
         if self._usable is None:
             self._usable = has_family(self._socket)
             self._sees_bridges = self._usable and sees_bridges(self._socket)
         if not self._usable:
-            self.problems = (_NO_FAMILY,)
+            self._bridge_problems = (_NO_FAMILY,)
             return None
         if self._given is None or self._given[0] is not plan.beside:
             can_do = plan.beside if self._sees_bridges else without(plan.beside, BridgeIn)
-            self.problems = () if can_do == plan.beside else (_NO_BRIDGE_NAMES,)
+            self._bridge_problems = () if can_do == plan.beside else (_NO_BRIDGE_NAMES,)
             self._given = plan.beside, can_do
         return self._given[1]
+
+
+class _Turning:
+    """One of the tables of `turning`. Where the kernel has not what it takes, such packets end at the node."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._may_be_there = True
+        self._is_ours = False
+        self.problem = ""
+
+    def apply(self, plan: Plan | None) -> None:
+        if plan is None or self.problem:
+            return
+        self._may_be_there = True
+        try:
+            self._driver.apply(plan)
+            self._is_ours = True
+        except NetlinkError as error:
+            if error.errno not in NOT_IN_KERNEL:
+                raise
+            self.problem = _NO_COPIES
+
+    def sweep(self, plan: Plan | None) -> None:
+        if plan is None and self._may_be_there:
+            self._driver.uninstall()
+            self._may_be_there = self._is_ours = False
+
+    def lost(self) -> bool:
+        return self._is_ours and self._driver.lost()

@@ -32,7 +32,8 @@ STATE_INVALID, STATE_ESTABLISHED, STATE_RELATED, STATE_NEW, STATE_UNTRACKED = 1,
 LINK_HEADER, NETWORK_HEADER, TRANSPORT_HEADER = 0, 1, 2
 EQUAL, NOT_EQUAL, LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL = range(6)
 
-FIB_ADDRESS_TYPE, FIB_SOURCE, FIB_DESTINATION = 3, 1, 2
+FIB_INTERFACE, FIB_ADDRESS_TYPE = 1, 3
+FIB_SOURCE, FIB_DESTINATION, FIB_CAME_BY, FIB_IS_THERE = 1, 2, 8, 32
 TYPE_LOCAL = 2
 """An address of the machine itself (``RTN_LOCAL``)."""
 
@@ -165,6 +166,18 @@ def address_type(side: int = FIB_DESTINATION, register: int = REGISTER_1) -> byt
     """Load what an address (`FIB_SOURCE`, `FIB_DESTINATION`) is to the machine, four bytes in host order: `TYPE_LOCAL`
     and its like."""
     return _expression("fib", be32(1, register), be32(2, FIB_ADDRESS_TYPE), be32(3, side))
+
+
+def goes_back(register: int = REGISTER_1) -> bytes:
+    """Load whether the destination is routed to where the packet came from, four bytes in host order: 1 or 0."""
+    flags = FIB_DESTINATION | FIB_CAME_BY | FIB_IS_THERE
+    return _expression("fib", be32(1, register), be32(2, FIB_INTERFACE), be32(3, flags))
+
+
+def duplicate(address: int = REGISTER_1, interface: int = REGISTER_2) -> bytes:
+    """Send a copy, as it is, by way of the address and the interface (its number) in the registers. For tables of one
+    IP version."""
+    return _expression("dup", be32(1, address), be32(2, interface))
 
 
 def load(data: bytes, register: int = REGISTER_1) -> bytes:

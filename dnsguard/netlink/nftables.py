@@ -14,7 +14,7 @@ from dnsguard.netlink.codec import NESTED, attribute, be32, be64, nested, text
 from dnsguard.netlink.expressions import LIST_ELEMENT, OBJECT_COUNTER, verdict_data
 
 SUBSYSTEM = 10
-INET, BRIDGE = 1, 7
+INET, IPV4, BRIDGE, IPV6 = 1, 2, 7, 10
 
 (NEW_TABLE, GET_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, DELETE_CHAIN, NEW_RULE, GET_RULE, DELETE_RULE, NEW_SET,
  GET_SET, DELETE_SET, NEW_ELEMENT, GET_ELEMENT, DELETE_ELEMENT) = range(15)  # fmt: skip

@@ -18,7 +18,7 @@ _SHORT, _ENOUGH, _LONG = 10_000, 500_000, 1_000_000
 
 _SAME, _OTHER = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
 
-_UNKNOWN = errno.ENOENT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT
+NOT_IN_KERNEL = errno.ENOENT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT
 
 
 class Transacting(Protocol):
@@ -107,7 +107,7 @@ def _takes(socket: Transacting, table: str, matches: Sequence[bytes]) -> bool:
             nftables.delete_table(table),
         ])  # fmt: skip
     except NetlinkError as error:
-        if error.errno in _UNKNOWN:
+        if error.errno in NOT_IN_KERNEL:
             return False
         raise
     return True

@@ -26,7 +26,7 @@ from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import Settings
 from dnsguard.dataplane.tables import Tables
-from dnsguard.netlink.nftables import BRIDGE
+from dnsguard.netlink.nftables import BRIDGE, IPV4, IPV6
 from dnsguard.netlink.socket import FamilySocket, NetfilterSocket
 from tests.support.netns import link, namespace
 from tests.support.road import Road
@@ -208,6 +208,9 @@ def lan(settings: Settings) -> Iterator[Lan]:
         with node.entered():
             kernel = stack.enter_context(NetfilterSocket())
             frames = stack.enter_context(FamilySocket(BRIDGE))
+            turning = {
+                name: stack.enter_context(FamilySocket(number)) for name, number in (("ip", IPV4), ("ip6", IPV6))
+            }
         foundation = build_plan(Compiled(), settings)
         table = Driver(kernel, foundation)
         made = Lan(
@@ -215,7 +218,7 @@ def lan(settings: Settings) -> Iterator[Lan]:
             places,
             kernel,
             table,
-            tables=Tables(table, frames, foundation),
+            tables=Tables(table, frames, foundation, turning),
             counter_table=CounterTable(kernel, settings.table, frames),
         )
         try:

@@ -40,6 +40,7 @@ class Whole(Controller):
             "--upstreams": UPSTREAM,
             "--listen": f"{NODE},{NODE6}",
             "--node-name": "here",
+            "--intercept-dns": "Workloads",
         }
         words = [word for flag in flags.items() for word in flag]
         self._process = subprocess.Popen([sys.executable, "-m", "dnsguard", "run", *words], stderr=self._log)
@@ -87,13 +88,14 @@ class Host:
         self.program = program
         self.upstream = upstream
 
-    def look_up(self, place: str, name: str, kind: str = "A") -> list[str]:
-        """Addresses of the answer to a query from a workload."""
+    def look_up(self, place: str, name: str, kind: str = "A", server: str = NODE) -> list[str]:
+        """Addresses of the answer to a query from a workload; from whom else it came, it would not be taken."""
         with self.yard.places[place].entered():
-            asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            asking = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM)
         with asking:
             asking.settimeout(10)
-            asking.sendto(dnslib.DNSRecord.question(name, kind).pack(), (NODE, 53))
+            asking.connect((server, 53))
+            asking.send(dnslib.DNSRecord.question(name, kind).pack())
             return [str(each.rdata) for each in dnslib.DNSRecord.parse(asking.recv(4096)).rr]
 
     def leases(self) -> set[tuple[str, str]]:
@@ -165,6 +167,16 @@ def test_a_name_opens_for_who_looked_it_up(host: Host) -> None:
     assert host.look_up("b", "open.example") == [v4]
     assert host.yard.send("b", "net", v4, 9) == ARRIVED
     assert host.look_up("c", "open.example") == []
+
+
+@pytest.mark.parametrize("server", ["8.8.8.8", "2001:db8:ffff::8"])
+def test_whoever_else_is_asked_it_answers_as_policy_has_it(host: Host, server: str) -> None:
+    (v4, _), before = NAMES["open.example."], len(host.upstream.asked)
+    assert host.look_up("a", "open.example", server=server) == [v4]
+    assert host.yard.send("a", "net", v4, 9) == ARRIVED
+    assert host.look_up("c", "open.example", server=server) == []
+    assert host.look_up("a", "unlisted.example", server=server) == []
+    assert set(host.upstream.asked[before:]) <= {"open.example."}
 
 
 @pytest.mark.parametrize("thief", ["b", "u", "lan", "net"])

@@ -218,6 +218,8 @@ class Passage:
 
     def _is_intercepted(self) -> bool:
         """Whether it is DNS for another server."""
+        if self.arrives == self.leaves and self.arrives in self.around.bridges.values():
+            return False  # a neighbour is asked
         return self.packet.source in self.around.local and self.around.node.intercepts(self.packet)
 
     def _is_spoofed(self, *, excused: bool = False) -> bool:

@@ -23,6 +23,7 @@ from dnsguard.dataplane.rules import (
     FamilyIn,
     FromMachine,
     GiveTo,
+    GoesBack,
     Goto,
     HopLimit,
     Icmp,
@@ -212,7 +213,7 @@ class Run:
             case LeavesWith(family, name, negated):
                 key = interface_key(self.interfaces.get(Way.OUT, "")) + self.packet.destination.packed
                 return self._version == family and (key in self._set(name).keys) != negated
-            case BridgeIn() | Frame() | Says() | PortSays() | NoArpAddress() | LinkLocalTarget():
+            case GoesBack() | BridgeIn() | Frame() | Says() | PortSays() | NoArpAddress() | LinkLocalTarget():
                 raise AssertionError("frames are for the kernel tests to show")
             case Marked(bit, negated):
                 return bool(self.mark & bit) != negated

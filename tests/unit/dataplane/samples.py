@@ -256,6 +256,10 @@ SAMPLES = {
         replace(NODE, bridge_ports=BRIDGE_PORTS, workload_interfaces=("br2", "cali*"), denied_log=DeniedLog()),
     ),
     "bridged, one managed": (bridged, replace(NODE, bridge_ports=BRIDGE_PORTS, workload_bridges=("br0", "later"))),
+    "bridged, intercepting": (
+        bridged,
+        replace(NODE, bridge_ports=BRIDGE_PORTS, interception=Interception(8055, of_node=True)),
+    ),
     "a managed bridge alone": (empty, replace(NODE, workload_bridges=("later",), denied_log=DeniedLog())),
     "bridges of unknown workloads alone": (
         empty,

@@ -125,11 +125,11 @@ def test_only_what_moved_changes() -> None:
     assert (first.bridges, moved.bridges, gone.bridges) == (("br0", "br1"), ("br1", "br2"), ("br1",))
 
 
-def test_interception_behind_a_bridge_is_warned_of() -> None:
+def test_interception_behind_bridges_takes_tables_of_its_own() -> None:
     settings = Settings(bridge_ports=(("veth-a", "br0"),), interception=Interception(8055))
-    (warning,) = Planner().plan(STATE, settings).warnings
-    assert warning.startswith("intercept_dns: what workloads behind br0 ask other servers goes nowhere")
-    assert not Planner().plan(STATE, replace(settings, bridge_ports=())).warnings
+    assert [each.family for each in Planner().plan(STATE, settings).turning] == ["ip", "ip6"]
+    assert not Planner().plan(STATE, replace(settings, bridge_ports=())).turning
+    assert not Planner().plan(STATE, replace(settings, interception=None)).turning
 
 
 def test_whoever_names_a_bridge_is_told_to_name_the_port() -> None:

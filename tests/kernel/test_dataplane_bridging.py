@@ -258,8 +258,8 @@ def test_whoever_has_stolen_an_ethernet_address_gets_nothing(yard: Lan, hooks: b
     yard.calls_hooks(hooks)
     stolen, outside = yard.mac("a"), yard.mac("lan")
     assert yard.throw("b", "node", udp4(yard.mac("node"), stolen, B, NODE, 53)) == ARRIVED
-    entry = f"{stolen.hex(':')} dev veth-b master static"  # or ``a`` would soon have it back
-    yard.node.run(f"bridge fdb replace {entry}")
+    entry = f"{stolen.hex(':')} dev veth-b master static"
+    yard.node.run(f"bridge fdb replace {entry} sticky")  # or ``a`` would have it back with the next thing it says
     yard.node.run(f"ip neigh replace {A} lladdr {stolen.hex(':')} dev br0")
     try:
         assert yard.throw("lan", "b", udp4(stolen, outside, OUTSIDE, A)) == UNJUDGED

@@ -38,6 +38,8 @@ class FlowJudge:
         self._routing = routing
         hosts = [each for each in compiled.endpoints.values() if not each.is_workload and node.has(each)]
         self._by_interface = bool(hosts)
+        own = (addresses for _, addresses in node.interface_addresses)
+        self._own = node.addresses.union(*own, *(each.addresses for each in hosts))
         self._by_source_port = self._by_interface or _ask_for_source_ports(compiled)
         self._known: dict[Opening, Ruling | Packet] = {}
         """By opening without its port, where that makes no difference: a client has many connections to one service,
@@ -74,7 +76,9 @@ class FlowJudge:
     def _first_look(self, opening: Opening) -> Ruling | Packet:
         packet = _packet(opening)
         verdict = self._evaluator.evaluate(packet, self._leased)
-        if self._by_interface and (verdict.unjudged or verdict.action is Action.DENY):
+        # What is the node's own may come and go by another interface than the one that has the address.
+        is_own = packet.source in self._own or packet.destination in self._own
+        if self._by_interface and (is_own or verdict.unjudged or verdict.action is Action.DENY):
             return packet
         return _ruling(verdict)
 

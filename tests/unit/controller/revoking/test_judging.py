@@ -107,6 +107,19 @@ def test_by_the_interfaces_that_it_takes(found: Opening, way: Passing, ruling: R
     assert ruled(connection(found), web_only("ingress", "forward"), way) is ruling
 
 
+def test_what_the_node_sends_is_judged_where_it_leaves() -> None:
+    """By the interface that has the address it would be allowed."""
+    closed = policy("app.out", [], namespace="")
+    hosts = [
+        host("eth0", "eth0", policy_class(EGRESS, tier("app", closed, default=Action.PASS)), addresses=(NODE,)),
+        host("eth1", "eth1", policy_class(EGRESS, tier("app", closed))),
+    ]
+    state = compiled(endpoints=hosts, policies=[closed])
+    found = connection(opening(NODE, FAR))
+    assert ruled(found, state, Passing("", "eth0")) is Ruling.ALLOWED
+    assert ruled(found, state, Passing("", "eth1")) is Ruling.DENIED
+
+
 def test_an_address_that_the_kernel_takes_for_the_nodes_own() -> None:
     found = connection(opening(WEB, FAR))
     way = Passing("eth0", own=frozenset({ip_address(FAR)}))

@@ -29,7 +29,7 @@ A, A6, FAR, FAR6, NODE, NODE6 = (
     "10.65.0.2", "2001:db8:65::2", "198.51.100.10", "2001:db8:d::10", "10.65.0.1", "2001:db8:65::1",
 )  # fmt: skip
 ARRIVED = "arrived"
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 WAYS = {
     # source, place, address, port: what denies it while somebody is alive

@@ -26,7 +26,7 @@ SETTINGS = Settings(interception=Interception(TAKER))
 DELIVERY = LocalDelivery(INTERCEPTED_MARK)
 A, A6 = "10.65.0.2", "2001:db8:65::2"
 OUT, OUT6 = "198.51.100.10", "2001:db8:d::10"
-PATIENCE = 5.0
+PATIENCE = 30.0
 QUERY = bytes(12)
 
 

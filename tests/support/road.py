@@ -26,7 +26,7 @@ from dnsguard.netlink.socket import NetfilterSocket
 from tests.support.netns import Namespace, link, namespace
 
 WORKLOADS = {"a": 2, "b": 3, "u": 9}
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 30.0
 
 
 class Receiver(Protocol):

@@ -16,7 +16,7 @@ from dnsguard.netlink.packetlog import BUFFER
 from dnsguard.observe.packetrecord import WantedPackets
 from tests.support.road import Road
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass

@@ -31,7 +31,7 @@ LISTEN6 = "fd09::1"
 WORKLOAD = "10.9.0.2"
 WORKLOAD6 = "fd09::2"
 NEIGHBOUR = "10.9.0.3"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 Zone = dict[str, list[tuple[str, str]]]
 """Name → (type, value); TTLs are ``TTL``."""

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.xdist_group("attack on the state"), pytest.mark.timeou
 
 PLACES = ["--listen", "127.0.0.1:5300", "--upstreams", "192.0.2.9", "--node-name", "here"]
 DEEP = "[" * 100_000
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from tests.support.lab.running import (
 
 pytestmark = [pytest.mark.xdist_group("denied packets"), pytest.mark.timeout(180)]
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 END = "tier-default-egress-end"
 FLOOD = 20_000
 """Packets, which a loop in Python sends in about a second."""

@@ -16,7 +16,7 @@ from tests.support.lab.running import CLIENT, OPEN_ADDRESS, OPEN_NAME, running, 
 
 pytestmark = [pytest.mark.xdist_group("dns-log"), pytest.mark.timeout(180)]
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ SMALLER = 4
 """A world that is almost the last one gets so many times fewer packets."""
 
 MARK_MASK = 0x0000_FF00
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 _CUTTING = (
     Decider.RULE,
     Decider.END_OF_TIER,

@@ -26,7 +26,7 @@ _LAST = 0xFFFE
 _ETHERTYPE = {4: b"\x08\x00", 6: b"\x86\xdd"}
 _NETLINK_NETFILTER, _ULOG, _CONFIG = 12, 4 << 8, 4 << 8 | 1
 _SO_RCVBUFFORCE = 33
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 60
 
 
 def _probe() -> str:

@@ -90,7 +90,7 @@ class Guard:
         upstream = ["--upstreams", topology.TRUSTED_ADDRESSES[0]]
         return [str(PROGRAM), "run", *place, *workloads, *listen, *upstream, *self._arguments]
 
-    def start(self, patience: float = 30.0) -> None:
+    def start(self, patience: float = 120.0) -> None:
         """Start it and return when it says that it is ready. Raises GuardError with its log."""
         environment = [f"{name}={value}" for name, value in self._environment.items()]
         command = inside(topology.NODE, ["env", *environment, *self.command])
@@ -118,7 +118,7 @@ class Guard:
             return None
         process.terminate()
         try:
-            return process.wait(10)
+            return process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -191,7 +191,7 @@ class Guard:
     def status(self) -> Any:
         return self.answer("GET", "/v1/status")
 
-    def await_enforced(self, patience: float = 10.0) -> None:
+    def await_enforced(self, patience: float = 60.0) -> None:
         """Return once the kernel holds what the store asks for. Raises GuardError."""
         deadline = time.monotonic() + patience
         status: Any = "the API does not answer"

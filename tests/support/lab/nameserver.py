@@ -75,7 +75,7 @@ class NameServer:
         command = inside(self.namespace, ["knotd", "-c", str(self._directory / "knot.conf")])
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def await_ready(self, agent: Remote, patience: float = 20.0) -> None:
+    def await_ready(self, agent: Remote, patience: float = 60.0) -> None:
         """Return once it answers the agent (which waits for each answer, so this is no busy loop)."""
         query = bytes(dnslib.DNSRecord.question(".", "SOA").pack()).hex()
         deadline = time.monotonic() + patience

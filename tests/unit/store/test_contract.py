@@ -41,7 +41,7 @@ def stored(revision: int, **spec: Any) -> Object:
 async def taken(store: Store, count: int, after: int, *scope: str) -> list[Change]:
     """The first `count` changes of a watch."""
     watch = store.watch(after, *scope)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         changes = [await anext(watch) for _ in range(count)]
     await watch.aclose()
     return changes

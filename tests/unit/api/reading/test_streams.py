@@ -79,7 +79,7 @@ async def lines_of(stream: Stream) -> AsyncGenerator[bytes, None]:
 async def told(lines: AsyncIterator[bytes], count: int) -> list[tuple[str, Any]]:
     """The next events: type, and name or code or revision."""
     events = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         for _ in range(count):
             event = json.loads(await anext(lines))
             value = event["object"]
@@ -89,7 +89,7 @@ async def told(lines: AsyncIterator[bytes], count: int) -> list[tuple[str, Any]]
 
 
 async def ended(lines: AsyncIterator[bytes]) -> bool:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await anext(lines, None) is None
 
 
@@ -166,7 +166,7 @@ async def test_what_a_client_may_know_from_its_list_is_taken_back(store: MemoryS
 async def statuses_told(lines: AsyncIterator[bytes], count: int) -> list[tuple[str, str, bool]]:
     """The next events: type, name and whether the object is in force."""
     found = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         for _ in range(count):
             event = json.loads(await anext(lines))
             value = event["object"]
@@ -434,7 +434,7 @@ async def test_a_client_that_goes_or_reads_nothing_is_left(
     else:
         client.reads.clear()
         await put(store, "b")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await serving
     assert streams.count == 0
 
@@ -455,7 +455,7 @@ async def test_what_is_large_is_sent_as_its_reader_takes_it(
     assert len(parts) > 1
     assert json.loads(b"".join(parts))["object"]["metadata"]["name"] == "a"
     client.left.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await serving
 
 

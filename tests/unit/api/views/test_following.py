@@ -78,7 +78,7 @@ async def test_who_goes_leaves_the_place_and_the_log() -> None:
     serving = asyncio.create_task(Following(log.follow(), held, None)(SCOPE, client.receive, client.send))
     await client.got.get()
     client.gone.set()
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 30)
     assert (log.closed, held.left.is_set()) == (True, True)
 
 
@@ -89,7 +89,7 @@ async def test_who_reads_nothing_is_left_without_an_end(monkeypatch: pytest.Monk
     await client.got.get()
     client.reads.clear()
     log.lines.put_nowait(RECORD)
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 30)
     assert (log.closed, held.left.is_set(), client.got.empty()) == (True, True, True)
 
 
@@ -100,7 +100,7 @@ async def test_who_is_called_away_makes_room_first_and_is_told_why(monkeypatch: 
     held.reason = "others need the place"
     held.called_away.set()
     assert "others need the place" in await client.body()
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 30)
     monkeypatch.setattr(following, "PARTING_SECONDS", 0.01)
     log, client, held = Log(), Client(), await place()
     serving = asyncio.create_task(Following(log.follow(), held, None)(SCOPE, client.receive, client.send))
@@ -108,7 +108,7 @@ async def test_who_is_called_away_makes_room_first_and_is_told_why(monkeypatch: 
     client.reads.clear()
     held.called_away.set()
     await asyncio.wait_for(held.left.wait(), 5)
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 30)
 
 
 async def test_readers_of_events_are_sent_something_while_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ async def test_a_change_is_told_to_all_and_looked_for_once() -> None:
 
     changes = StatusChanges(status, 0.02)
     followed = [await changes.follow() for _ in range(3)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         for lines in followed:
             assert await anext(lines) == ""
         firsts = [json.loads(each) for each in await asyncio.gather(*map(anext, followed))]

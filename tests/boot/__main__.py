@@ -73,6 +73,7 @@ def install(root: Path, world: World) -> None:
         under_look_ups(machine, world, "Change settings, restart", 2)
         with_all_on(machine)
         under_look_ups(machine, world, "Change settings, restart", 1, ELSEWHERE)
+        see_containers(machine)
         under_look_ups(machine, world, "Upgrade", 1)
         require("dnsguard 0.1.1" in machine.run("dnsguard version"), "the new version runs")
         require("vm1" in machine.run("dnsguard get workloadendpoints -A"), "what was applied is there")
@@ -136,6 +137,22 @@ def with_all_on(machine: Machine) -> None:
     machine.run("systemctl restart dnsguard")
     wait(machine, ENFORCES, f"enforcing with {', '.join(settings)}")
     wait(machine, "dnsguard status --exit-code", "and without problems")
+
+
+def see_containers(machine: Machine) -> None:
+    """What Docker mounts after the service has started is there for its user, and for no other."""
+    machine.run("groupadd --system docker")
+    type_in(machine, "Containers of Docker")
+    wait(machine, ENFORCES, "enforcing with the rights that Docker takes")
+    machine.run("mkdir -p /run/docker/netns && chmod 700 /run/docker && touch /run/docker/netns/c1")
+    machine.run("mount --bind /proc/self/ns/net /run/docker/netns/c1")
+    looks = "stat --file-system --format=%T /run/docker/netns/c1"
+    as_user = f"nsenter -m -t $({MAIN}) setpriv --reuid=dnsguard --regid=dnsguard --clear-groups"
+    rights = "--inh-caps=+dac_read_search --ambient-caps=+dac_read_search"
+    require(machine.run(f"{as_user} {rights} {looks}") == "nsfs\n", "the namespace of a container is there")
+    require(machine.tried(f"{as_user} {looks}").returncode != 0, "and not without that right")
+    has = machine.run(f"grep CapEff /proc/$({MAIN})/status").split()[1]
+    require(int(has, 16) == 1 << 2 | 1 << 10 | 1 << 12 | 1 << 13, f"the service has these rights and no others: {has}")
 
 
 def under_look_ups(machine: Machine, world: World, heading: str, times: int, server: str = GATEWAY) -> None:

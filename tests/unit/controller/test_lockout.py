@@ -70,7 +70,13 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lockout, "own_address", lambda _: ip_address(NODE))
 
 
-async def test_with_the_default_failsafe_ports_nobody_is_shut_out() -> None:
+async def test_with_the_default_failsafe_ports_nobody_is_shut_out_and_no_policy_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ask(_: Any) -> None:
+        raise AssertionError("there is nothing to ask")
+
+    monkeypatch.setattr(lockout, "compile_policy", ask)
     assert await lockouts(HOST)(key(CLOSED), CLOSED) == ()
     assert await lockouts(CLOSED)(key(HOST), HOST) == ()
 

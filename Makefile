@@ -17,6 +17,9 @@
 #   make boot      all that deploy/hosts.md says, typed in on a Debian of its own, made by debootstrap, whose systemd runs in
 #                  namespaces: install, start, kill, restart under look-ups, upgrade, reboot, uninstall. SUITE=trixie for
 #                  another one than bookworm; some minutes, as root
+#   make docker    docker-compose.yml brought up by each Compose that is here, in a Docker engine of its own, and every claim
+#                  of deploy/docker.md asserted from inside the containers; images that would be pulled are made, for
+#                  which it installs what is missing but Go (1.24 or newer); DNSGUARD_COMPOSE=PATH names one more Compose
 #   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: what is new costs about two fifths
 #                  less, what repeats costs the same
 #   make scale     with 10 000 endpoints: what packets cost, and one connection carries; changes of endpoints, policies and
@@ -46,7 +49,7 @@ SOAKED := tests/kernel/test_revocation.py tests/system/test_bugs_of_others_answe
 	tests/system/test_loadtest_promise.py tests/system/test_loadtest_restarts.py tests/system/test_loadtest_watchers.py \
 	tests/unit/leases/test_names_for_hours.py
 
-.PHONY: test demo trial ordinary soak fuzz image wheel boot compiled scale loadtest setup peers clients lint types contracts unit
+.PHONY: test demo trial ordinary soak fuzz image docker wheel boot compiled scale loadtest setup peers clients lint types contracts unit
 
 # Tests that need a kernel wait more than they compute: two processes more than there are processors.
 test: lint types contracts
@@ -101,6 +104,11 @@ boot: wheel
 compiled: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compile.txt
 	$(BIN)/python deploy/compile
+
+docker: setup
+	@deploy/setup --docker
+	$(BIN)/python -m tests.compose.standins
+	$(BIN)/pytest -v --soak 1 tests/compose
 
 image:
 	docker build $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg REVISION=$$(git rev-parse HEAD) \

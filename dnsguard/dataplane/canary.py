@@ -54,6 +54,11 @@ DENIED_OUT = naming.counter_of_tier(TIER, Direction.EGRESS)
 """The counter of packets that the client may not send."""
 
 
+PASSED = "canary-passed"
+"""The counter of its packets that passed all of our forward hooks. What others drop behind them was enforced all the
+same: beside Docker, which drops what it does not know, nothing else could be seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Canary:
     """Where the canary is. Hashable."""

@@ -12,6 +12,7 @@
     output     -300  untracked egress of host endpoints
     output      -10  host endpoints' egress; the node reaches its own workloads always
     input -9, forward -6, output -9   what passed them all, where connections are judged again (`rejudging`)
+    forward  -5  the self-test's packets that passed them all are counted
 
 An accept ends one of these chains and the packet goes on to the next, so a packet between two workloads is judged by
 both. The ones for host endpoints exist only where a host endpoint needs them. Those that take DNS away from other
@@ -25,6 +26,7 @@ from dnsguard.calc.compiled import Direction, Stage
 from dnsguard.calc.evaluator.failsafe import FailsafePort
 from dnsguard.dataplane import naming
 from dnsguard.dataplane.additions import Additions
+from dnsguard.dataplane.canary import PASSED
 from dnsguard.dataplane.denying import marking_chains
 from dnsguard.dataplane.forwarding import forwarded
 from dnsguard.dataplane.ownnode import from_node, to_node
@@ -33,6 +35,7 @@ from dnsguard.dataplane.rules import (
     AddressWithin,
     Chain,
     ClearMark,
+    Count,
     Interface,
     InterfaceIn,
     InterfaceMap,
@@ -58,6 +61,7 @@ FORWARD_EGRESS = "forward-egress", Hook("filter", "forward", -10)
 FORWARD_INGRESS = "forward-ingress", Hook("filter", "forward", -9)
 FORWARD_HOST_INGRESS = "forward-host-ingress", Hook("filter", "forward", -8)
 FORWARD_HOST_EGRESS = "forward-host-egress", Hook("filter", "forward", -7)
+FORWARD_PASSED = "forward-passed", Hook("filter", "forward", -5)
 RAW_OUTPUT = "raw-output", Hook("filter", "output", -300)
 OUTPUT = "host-output", Hook("filter", "output", -10)
 
@@ -125,6 +129,10 @@ def base_chains(additions: Additions, stages: HostStages, sets: Container[str]) 
         yield _base(FORWARD_HOST_EGRESS, [known_connections(additions), *rules])
     for name, hook, rule in judged_chains(additions):
         yield _base((name, hook), [rule])
+    if settings.canary is not None:
+        additions.counters.setdefault(PASSED)
+        there_and_back = [Interface(way, settings.canary.interface) for way in Way]
+        yield _base(FORWARD_PASSED, [Rule((*there_and_back, Count(PASSED)), "the self-test")])
 
 
 def failsafe_chain(additions: Additions, stage: Stage, direction: Direction) -> str | None:

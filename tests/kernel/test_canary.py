@@ -252,7 +252,7 @@ SABOTAGE: dict[str, tuple[Callable[[Namespace], object], str]] = {
         f"{LOST}: no ingress rule of table dnsguard allowed it",
     ),
     "no set of leases": (without_leases, f"IPv4: {UNWRITTEN}"),
-    "others drop everything": (others("forward", "0", "policy drop;"), f"{LOST}: {BY_OTHERS}"),
+    "others drop everything between our hooks": (others("forward", "-7", "policy drop;"), f"{LOST}: {BY_OTHERS}"),
     "others drop it before": (
         others("prerouting", "-300", 'iifname "dgcanary0" drop'),
         f"{LOST}: no egress rule of table dnsguard judged it",
@@ -295,6 +295,7 @@ async def test_what_goes_wrong_is_found_and_said_once_until_it_is_right_again(
 
 HARMLESS: dict[str, Callable[[Namespace], object]] = {
     "others accept everything": others("forward", "-100", "accept"),
+    "others drop everything behind ours, as Docker does": others("forward", "0", "policy drop;"),
     "others accept everything first": others("prerouting", "-300", "accept"),
     "the interface deleted": lambda node: node.run("ip link delete dgcanary0"),
 }  # fmt: skip
@@ -339,10 +340,21 @@ async def test_nobody_complains_before_the_table_is_there() -> None:
 @pytest.mark.parametrize(("required", "ready"), [(False, True), (True, False)])
 async def test_where_others_drop_it_from_the_start_nothing_is_proven_either_way(required: bool, ready: bool) -> None:
     async with rig(*FORWARDING, required=required) as made:
-        others("forward", "0", "policy drop;")(made.node)
+        others("forward", "-7", "policy drop;")(made.node)
         proof = await made.look(2)
         assert (proof.state, proof.is_ready()) == (ProofState.UNPROVEN, ready)
         assert proof.words() == f"not proven: IPv4: allowed packet did not arrive: {BY_OTHERS}"
+
+
+async def test_where_others_drop_it_behind_our_hooks_it_is_proven_as_far_as_there() -> None:
+    """As Docker's policy of FORWARD does."""
+    async with rig(*FORWARDING, required=True) as made:
+        others("forward", "0", "policy drop;")(made.node)
+        proof = await made.look()
+        assert (proof.state, proof.is_ready()) == (ProofState.PROVEN, True)
+        assert proof.by == f"canary (namespace), {BOTH}, whose packets another firewall drops behind dnsguard"
+        made.node.run("nft delete table inet others")
+        assert (await made.look()).by == f"canary (namespace), {BOTH}"
 
 
 async def test_an_interface_that_others_made_is_left_alone() -> None:

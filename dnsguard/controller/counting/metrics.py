@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dnsguard.calc.compiled import Action, Direction, PolicyId
 from dnsguard.controller.counting.catalogue import CountedRule
 from dnsguard.controller.counting.page import Page
-from dnsguard.dataplane.canary import ALLOWED_IN, ALLOWED_OUT, DENIED_IN, DENIED_OUT
+from dnsguard.dataplane.canary import ALLOWED_IN, ALLOWED_OUT, DENIED_IN, DENIED_OUT, PASSED
 from dnsguard.dataplane.counted import Counted
 from dnsguard.observe.exposition import Labels, Metric, number
 
@@ -18,7 +18,7 @@ _RULE = (
 _POLICY = "matched by a policy's rules of this action since the controller started, also by those that it had before."
 _TIER = "matched by rules of a tier's policies since the controller started, also by those that it had before."
 _END = "that no policy of the tier decided, and that its end denied, as the kernel counts."
-_CANARY = frozenset({ALLOWED_OUT, ALLOWED_IN, DENIED_OUT, DENIED_IN})
+_CANARY = frozenset({ALLOWED_OUT, ALLOWED_IN, DENIED_OUT, DENIED_IN, PASSED})
 """Of the self-test: what it denies to itself is nobody's packet."""
 
 _BASE = "decided before or after all policy, by the name of the kernel's counter."

@@ -1,6 +1,8 @@
 """One round of the self-test for one family::
 
-    lease ─► send: must come out, counted by both directions' rules ─► revoke ─► send: must be counted as denied
+    lease ─► send: must pass, counted by both directions' rules ─► revoke ─► send: must be counted as denied
+
+It has passed when it comes out, or has been counted behind all of our hooks: another firewall may drop it there.
 
 What was not counted was not judged by our rules, whatever became of it. A packet is of a connection of its own: what
 was allowed goes on for as long as its connection does.
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
-from dnsguard.dataplane.canary import ALLOWED_IN, ALLOWED_OUT, DENIED_OUT, lease_set
+from dnsguard.dataplane.canary import ALLOWED_IN, ALLOWED_OUT, DENIED_OUT, PASSED, lease_set
 from dnsguard.forwarder.canary.packets import Sent, payload, recognised, udp_packet
 from dnsguard.leases.changes import Element, Place
 from dnsguard.netlink import dumps, nftables
@@ -76,6 +78,7 @@ class _Counted(NamedTuple):
     allowed_out: int
     allowed_in: int
     denied: int
+    passed: int
 
 
 class Rounds:
@@ -89,6 +92,8 @@ class Rounds:
         self._secret = os.urandom(8)
         self._serial = int.from_bytes(os.urandom(2), "big")
         self._arrived: set[Sent] = set()
+        self.is_dropped_behind = False
+        """In the last round others dropped what our table let pass."""
 
     async def prove(self, road: Road) -> Failure | None:
         """One round; what failed. Raises OSError where the pair is gone, DnsguardError where the kernel is silent."""
@@ -120,6 +125,9 @@ class Rounds:
         counted = self._counted()
         out, into = counted.allowed_out > before.allowed_out, counted.allowed_in > before.allowed_in
         table = f"table {self._writes.table}"
+        self.is_dropped_behind = not arrived and out and into and counted.passed > before.passed
+        if self.is_dropped_behind:
+            return None
         if arrived:
             unjudged = "" if out and into else "ingress" if out else "egress"
             return (
@@ -137,15 +145,18 @@ class Rounds:
     async def _denied(self, road: Road) -> Failure | None:
         """A packet without a lease is denied by the rules, and not only lost."""
         await asyncio.sleep(0)
-        before = self._counted().denied
+        before = self._counted()
         for _ in range(ATTEMPTS):
             self._send(road, is_allowed=False)
-            if await self._until(lambda: self._has_leaked() or self._counted().denied > before):
+            if await self._until(lambda: self._has_leaked() or self._counted().denied > before.denied):
                 break
         if self._has_leaked():
             return Failure("a packet passed that had no lease", passed=True)
-        if self._counted().denied > before:
+        counted = self._counted()
+        if counted.denied > before.denied:
             return None
+        if counted.passed > before.passed:
+            return Failure("a packet passed that had no lease, as far as another firewall", passed=True)
         return Failure(f"a packet without a lease was lost before a rule of table {self._writes.table} denied it")
 
     async def _unleased(self, road: Road, why: str) -> Failure:
@@ -183,7 +194,7 @@ class Rounds:
 
     def _counted(self) -> _Counted:
         """A counter that is not there has counted nothing."""
-        counters = ALLOWED_OUT, ALLOWED_IN, DENIED_OUT
+        counters = ALLOWED_OUT, ALLOWED_IN, DENIED_OUT, PASSED
         requests = [nftables.counter_request(self._writes.table, name) for name in counters]
         answers = self._asks.ask(requests, ASK_SECONDS)
         return _Counted(*(0 if answer is None else dumps.counters([answer])[0].packets for answer in answers))

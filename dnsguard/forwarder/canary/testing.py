@@ -35,6 +35,7 @@ UNABLE_SECONDS: Final = 60.0
 """At most, between two attempts to make a pair where none can be made."""
 
 ROUNDS_THAT_COUNT: Final = 3.0
+_BEHIND: Final = ", whose packets another firewall drops behind dnsguard"
 _SYSCTL: Final = Path("/proc/sys/net")
 
 
@@ -71,6 +72,7 @@ class SelfTest:
         self._proven_families: tuple[int, ...] = ()
         self._state = ProofState.WAITING
         self._problem = ""
+        self._is_dropped_behind = False
         self._failures = 0
         """In a row."""
 
@@ -95,7 +97,7 @@ class SelfTest:
         """What is proven now."""
         ago = -1.0 if self._proven_at is None else self._clock() - self._proven_at
         families = " and ".join(f"IPv{family}" for family in self._proven_families)
-        by = f"canary ({self._pair.way}), {families}" if families else ""
+        by = f"canary ({self._pair.way}), {families}{_BEHIND if self._is_dropped_behind else ''}" if families else ""
         counts_for = ROUNDS_THAT_COUNT * max(self._seconds, 1.0)
         return Proof(self._state, by, ago, counts_for, self._problem, self._required)
 
@@ -160,6 +162,7 @@ class SelfTest:
                 self._forwarded.add(family)
             elif family in self._forwarded:
                 return Failure(f"IPv{family}: this node does not forward any more: {_switch(family)} is 0")
+        is_dropped_behind = False
         for road in roads:
             try:
                 failure = await self._rounds.prove(road)
@@ -169,6 +172,8 @@ class SelfTest:
             if failure is not None:
                 return Failure(f"IPv{road.client.version}: {failure.text}", failure.passed, failure.is_elsewhere)
             families.append(road.client.version)
+            is_dropped_behind |= self._rounds.is_dropped_behind
+        self._is_dropped_behind = is_dropped_behind
         return None
 
     async def _prepared(self, roads: tuple[Road, ...]) -> None:

@@ -34,6 +34,7 @@ WORKLOADS = (
 RECORDS = (
     Record("api.example.com", "A", "198.51.100.7"),
     Record("www.example.org", "A", "198.51.100.20"),
+    Record("shop.example.org", "A", "198.51.100.40"),
     Record("repo.example.net", "A", "198.51.100.30"),
     Record("cdn.example.com", "CNAME", "edge.example.net"),
     Record("edge.example.net", "A", "192.0.2.99"),

@@ -1,25 +1,17 @@
 """A shell, and what is typed into it."""
 
-import os
 import re
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-PATIENCE = 60.0
 
 
 class Shell:
-    """A bash. ``command`` starts another one than that of where the calling thread is."""
+    """A bash that ``command`` starts."""
 
-    def __init__(
-        self, directory: Path, command: Sequence[str] = ("bash",), environment: Mapping[str, str] = os.environ
-    ) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            command, cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=environment,
-        )  # fmt: skip
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        )
 
     def typed(self, command: str) -> tuple[int, str]:
         """Exit code and what it says."""
@@ -33,13 +25,6 @@ class Shell:
                 return int(found[1]), said + line[: found.start()]
             said += line
         raise AssertionError(said)
-
-    def typed_until(self, command: str, expected: str) -> None:
-        """Again and again, until it says that."""
-        give_up = time.monotonic() + PATIENCE
-        while not re.search(expected, said := self.typed(command)[1]):
-            assert time.monotonic() < give_up, f"{command}\n{said}"
-            time.sleep(0.2)
 
     def close(self) -> None:
         self.typed("kill $(jobs -p); wait")

@@ -5,14 +5,12 @@ One trial for all of them, so each ends with what it began with.
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.documents import Typed, typed_in
 from tests.support.shell import Shell
-from tests.trial.scene import trial
 
 pytestmark = [pytest.mark.xdist_group("documents"), pytest.mark.timeout(300)]
 
@@ -28,29 +26,18 @@ PATIENCE = 30.0
 STORED = "dnsguard get tier,gnp,sgnp,gns,hep,ns -o name; dnsguard get np,snp,netset,wep -A -o name"
 
 
-@pytest.fixture(scope="module")
-def shell() -> Iterator[Shell]:
-    with trial() as made:
-        opened = Shell(made.directory, made.shell(), made.environment)
-        try:
-            assert opened.typed(". ./start") == (0, "")
-            yield opened
-        finally:
-            opened.close()
-
-
 @pytest.mark.parametrize("name", TYPED)
-def test_what_is_typed_shows_what_the_document_shows(shell: Shell, name: str) -> None:
-    before = shell.typed(STORED)
+def test_what_is_typed_shows_what_the_document_shows(trial_shell: Shell, name: str) -> None:
+    before = trial_shell.typed(STORED)
     for block in typed_in((DEPLOY / name).read_text()):
-        codes, said = typed(shell, block)
+        codes, said = typed(trial_shell, block)
         give_up = time.monotonic() + (0 if CHANGES.search("\n".join(block.commands)) else PATIENCE)
         while not block.is_shown_by(said) and time.monotonic() < give_up:
             time.sleep(0.2)
-            codes, said = typed(shell, block)
+            codes, said = typed(trial_shell, block)
         assert block.is_shown_by(said), f"{name}:{block.line} shows\n{block.shows}\nand said\n{said}"
         assert block.shows is not None or not any(codes), f"{name}:{block.line}: {codes}\n{said}"
-    assert shell.typed(STORED) == before, f"what {name} made is undone"
+    assert trial_shell.typed(STORED) == before, f"what {name} made is undone"
 
 
 def typed(shell: Shell, block: Typed) -> tuple[list[int], str]:

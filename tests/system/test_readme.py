@@ -1,34 +1,35 @@
-"""Commands of README.md and then of deploy/api.md, typed in as they stand there, in a network of their own: each does
-what is said of it."""
+"""Commands of README.md and then of deploy/api.md, typed in as they stand there, behind those of other documents, in
+the same trial: each does what is said of it."""
 
-import os
 import re
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.documents import typed_in
-from tests.support.netns import namespace
 from tests.support.shell import Shell
 
+pytestmark = [pytest.mark.xdist_group("documents"), pytest.mark.timeout(300)]
+
 ROOT = Path(__file__).parents[2]
-UNSET = {name: value for name, value in os.environ.items() if not name.startswith("DNSGUARD_")}
 
 SAID = {
-    # what a line begins with: what is to be seen, at once or within a while
-    "dnsguard apply": r"workloadendpoint\.projectcalico\.org/roll1 created",
-    "dnsguard status": r"enforcing, proven \d+ s ago by canary[^\n]* with 1 problem\n.*192\.0\.2\.53:53 is down",
-    "dnsguard get networkpolicies -A": r"rollout-test +allow-egress-to-domains ",
-    "dnsguard explain rollout-test/roll1 bob.example.com:443": r"Allow: .* allowed by rule 0 of GlobalNetworkPolicy",
-    "dnsguard explain rollout-test/roll1 example.com:443": r"Deny: [\s\S]*\nNearest rule that allows\n",
-    "dnsguard allow": r"example\.com added to[^\n]*\n[\s\S]* NetworkPolicy/rollout-test/allow-egress-to-domain \(",
-    "nsenter -t $workload -n timeout": r"",
-    "dnsguard denied": r"roll1 \(10\.65\.0\.2:\d+\) → 192\.0\.2\.80:443 .*TCP: denied by end of tier default",
-    "dnsguard get tiers --stats": r"default +1000000 +4 +0 +\d+ +0 +0 +- +[1-9]",
-    "nft list table inet dnsguard": r"counter gnp-allow-egress-to-domain-egress-0",
-    "dnsguard render": r"table inet dnsguard \{[\s\S]*cali1",
-    "dnsguard uninstall": r"table inet dnsguard removed",
+    # what a line begins with: the exit code, and what is to be seen
+    "dnsguard status": (0, r"enforcing, proven \d+ s ago by canary"),
+    "dnsguard apply": (0, r"globalnetworkset\.projectcalico\.org/allowed-domains-1 created"),
+    "dnsguard get networkpolicies -A": (0, r"rollout-test +allow-egress-to-domains "),
+    "from roll1 curl -sS https://bob.example.com": (0, r"bob\.example\.com greets 10\.244\.3\.10"),
+    "from roll1 curl -sS -m 2 https://example.com": (28, r"timed out"),
+    "dnsguard denied": (0, r"roll1 \(10\.244\.3\.10:\d+\) → 198\.51\.100\.1:443 .*TCP: denied by end of tier default"),
+    "dnsguard explain rollout-test/roll1 bob": (0, r"Allow: .* allowed by rule 0 of GlobalNetworkPolicy"),
+    "dnsguard explain rollout-test/roll1 example": (0, r"Deny: [\s\S]*\nNearest rule that allows\n"),
+    "dnsguard allow": (0, r"example\.com added to[^\n]*\n[\s\S]* NetworkPolicy/rollout-test/allow-egress-to-domain \("),
+    "from roll1 curl -sS https://example.com": (0, r"example\.com greets 10\.244\.3\.10"),
+    "dnsguard effective": (0, r"GlobalNetworkPolicy/allow-egress-to-domain"),
+    "dnsguard get tiers --stats": (0, r"default +1000000 +4 +0 +\d+ +0 +0 +- +[1-9]"),
+    "nft list table inet dnsguard": (0, r"counter gnp-allow-egress-to-domain-egress-0"),
+    "dnsguard render": (0, r"table inet dnsguard \{[\s\S]*caliroll1"),
 }
 
 API_SAID = {
@@ -60,11 +61,12 @@ API_SAID = {
     "dnsguard backup": (0, r"objects at revision \d+; read back and compared"),
 }
 
-AFTERWARDS = (
-    "kill %1 %2; wait %2\n",
-    "dnsguard restore /tmp/dnsguard.tar           # while dnsguard is stopped\n",
-    "dnsguard uninstall\n",
-)
+STOPPED = "dnsguard restore dnsguard.tar           # while dnsguard is stopped\n"
+
+READS = ("dnsguard status", "dnsguard denied", "dnsguard get")
+"""What may show a moment later what it is to show."""
+
+PATIENCE = 60.0
 
 
 def commands(text: str) -> list[str]:
@@ -72,51 +74,32 @@ def commands(text: str) -> list[str]:
     return [command for block in typed_in(text) for command in block.commands]
 
 
-@pytest.fixture
-def shell() -> Iterator[Shell]:
-    with namespace() as place, place.entered():
-        made = Shell(ROOT, environment=UNSET)
-        try:
-            yield made
-        finally:
-            made.close()
+def test_what_the_readme_and_the_api_document_run_does_what_they_say(trial_shell: Shell) -> None:
+    type_in(trial_shell, ROOT / "README.md", SAID)
+    type_in(trial_shell, ROOT / "deploy" / "api.md", API_SAID)
+    assert trial_shell.typed("kill %dnsguard; wait %dnsguard") == (0, "")
+    assert trial_shell.typed(STOPPED)[0] == 0
+    assert trial_shell.typed("dnsguard uninstall") == (
+        0,
+        "table inet dnsguard removed: dnsguard enforces nothing any more\n",
+    )
 
 
-@pytest.mark.timeout(180)
-def test_what_the_documents_run_does_what_they_say(shell: Shell, tmp_path: Path) -> None:
-    trial = (ROOT / "README.md").read_text().partition("\n## Run it\n")[2].partition("\n## ")[0]
+def type_in(shell: Shell, document: Path, said: dict[str, tuple[int, str]]) -> None:
+    """All but what needs dnsguard stopped."""
     seen = set()
-    for command in (*commands(trial), *AFTERWARDS):
-        if command.startswith("unshare --net bash"):
-            continue  # we are in one
-        if command == AFTERWARDS[0]:
-            type_in_what_the_api_document_runs(shell, tmp_path)
-        mine = command.replace("/tmp/", f"{tmp_path}/")
-        if mine.startswith("dnsguard run"):
-            mine = mine.replace(" &\n", f" > {tmp_path}/log 2>&1 &\n")
-        (begins,) = [each for each in SAID if command.startswith(each)] or [""]
-        seen.add(begins)
-        if SAID.get(begins):
-            shell.typed_until(mine, SAID[begins])
-        else:
-            code, said = shell.typed(mine)
-            assert code == (124 if begins else 0), f"{mine}{said}"  # of `timeout`: its packets were dropped
-        if mine.startswith("dnsguard run"):
-            shell.typed_until("dnsguard status", "enforcing")
-    assert seen >= SAID.keys()
-
-
-def type_in_what_the_api_document_runs(shell: Shell, directory: Path) -> None:
-    """All but what needs the controller stopped."""
-    assert shell.typed(f"export HOME={directory}") == (0, "")  # kubectl's, for what it keeps
-    seen = set()
-    for command in commands((ROOT / "deploy" / "api.md").read_text()):
-        if command in AFTERWARDS:
+    for command in commands(document.read_text()):
+        if command == STOPPED:
             continue
-        begins = max((each for each in API_SAID if command.startswith(each)), key=len, default="")
+        begins = max((each for each in said if command.startswith(each)), key=len, default="")
         seen.add(begins)
-        expected, pattern = API_SAID.get(begins, (0, ""))
-        code, said = shell.typed(command.replace("/tmp/", f"{directory}/"))
-        assert code == expected, f"{command}{said}"
-        assert re.search(pattern, said), f"{command}{said}"
-    assert seen >= API_SAID.keys()
+        expected, pattern = said.get(begins, (0, ""))
+        code, shown = shell.typed(command)
+        if begins.startswith(READS):
+            give_up = time.monotonic() + PATIENCE
+            while not re.search(pattern, shown) and time.monotonic() < give_up:
+                time.sleep(0.2)
+                code, shown = shell.typed(command)
+        assert code == expected, f"{command}{shown}"
+        assert re.search(pattern, shown), f"{command}{shown}"
+    assert seen >= said.keys()

@@ -10,9 +10,9 @@ from tests.support.lab.enclosure import enclosed
 from tests.trial.scene import trial
 
 WELCOME = """\
-You are on a node with dnsguard; `from web COMMAND` is in a workload (web, billing of shop; report of team-a).
-  from web curl -sS -m 2 https://api.example.com      reach out
-  dnsguard denied                                     see what was denied
+You are on a node with dnsguard; `from web COMMAND` runs a command in the workload web.
+  dnsguard endpoints                           who is there
+  from web curl -sS https://api.example.com    what one of them reaches
 deploy/getting-started.md and deploy/how-to.md go on from here; their manifests lie in this directory.
 `exit` ends it, and nothing stays."""
 
@@ -20,7 +20,8 @@ deploy/getting-started.md and deploy/how-to.md go on from here; their manifests 
 def inside() -> int:
     """The trial proper, in namespaces of its own. Returns the shell's exit status."""
     with trial() as made:
-        (made.directory / "bashrc").write_text(f"PS1='trial# '\n. ./start\necho '{WELCOME}'\n")
+        (made.directory / "welcome").write_text(f"{WELCOME}\n")
+        (made.directory / "bashrc").write_text("PS1='trial# '\n. ./start\ncat welcome\n")
         return subprocess.run(
             made.shell("--rcfile", str(made.directory / "bashrc"), "-i"), env=made.environment, check=False
         ).returncode

@@ -29,11 +29,14 @@ WORKLOADS = (
     Workload("web", "shop", ("10.244.1.10",), {"app": "web"}),
     Workload("billing", "shop", ("10.244.1.11",), {"app": "billing"}),
     Workload("report", "team-a", ("10.244.2.10",), {"tenant": "team-a"}),
+    Workload("roll1", "rollout-test", ("10.244.3.10",), {"my-pod-label": "my-value"}),
 )
 
 RECORDS = (
     Record("api.example.com", "A", "198.51.100.7"),
     Record("www.example.org", "A", "198.51.100.20"),
+    Record("example.com", "A", "198.51.100.1"),
+    Record("bob.example.com", "A", "198.51.100.8"),
     Record("shop.example.org", "A", "198.51.100.40"),
     Record("repo.example.net", "A", "198.51.100.30"),
     Record("cdn.example.com", "CNAME", "edge.example.net"),
@@ -66,7 +69,7 @@ class Trial:
 
     lab: Lab
     directory: Path
-    """Where the shell begins. Holds ``start``, ``workloads.yaml`` and the documents' manifests."""
+    """Where the shell begins. Holds ``start``, ``workloads.yaml``, the documents' manifests, a link to ``deploy``."""
 
     environment: dict[str, str]
 
@@ -110,6 +113,7 @@ def _furnished(lab: Lab) -> Path:
     (directory / "bin" / "from").write_text(FROM.format(pids=directory / "pids"))
     (directory / "bin" / "from").chmod(0o755)
     (directory / "start").write_text(START)
+    (directory / "deploy").symlink_to(ROOT / "deploy")
     endpoints = [*topology.namespaces(WORKLOADS), *map(topology.workload_endpoint, WORKLOADS)]
     (directory / "workloads.yaml").write_text(yaml.safe_dump_all(endpoints, sort_keys=False))
     for document in sorted((ROOT / "deploy").glob("*.md")):

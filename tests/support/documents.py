@@ -14,6 +14,7 @@ anything else              shown, not typed
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$\n*", re.DOTALL | re.MULTILINE)
 _COMMAND = re.compile(r"[^\n]*<<END\n.*?\nEND\n|(?:[^\n]*\\\n)*[^\n]+\n", re.DOTALL)
@@ -39,14 +40,14 @@ class Typed:
 def typed_in(document: str) -> Iterator[Typed]:
     """The blocks of commands, in order."""
     blocks = list(_BLOCK.finditer(document))
-    for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+    for block, after in zip_longest(blocks, blocks[1:]):
         if block[1]:
             continue
         follows = after is not None and after[1] == "text" and after.start() == block.end()
         yield Typed(
             document.count("\n", 0, block.start()) + 1,
             tuple(_COMMAND.findall(block[2])),
-            after[2] if after is not None and follows else None,
+            after[2] if follows else None,
         )
 
 

@@ -3,15 +3,17 @@
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 
 class Shell:
-    """A bash that ``command`` starts."""
+    """A bash in a directory, or what ``command`` starts there."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, command: Sequence[str] = ("bash",), *, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-        )
+            command, cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=environment,
+        )  # fmt: skip
 
     def typed(self, command: str) -> tuple[int, str]:
         """Exit code and what it says."""

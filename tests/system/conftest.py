@@ -28,7 +28,7 @@ def kubectl(api: Api) -> Kubectl:
 def trial_shell() -> Iterator[Shell]:
     """In a trial as `make trial` opens one."""
     with trial() as made:
-        opened = Shell(made.shell(), made.environment)
+        opened = Shell(made.directory, made.shell(), environment=made.environment)
         try:
             assert opened.typed(". ./start") == (0, "")
             yield opened

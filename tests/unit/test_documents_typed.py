@@ -50,6 +50,10 @@ def test_commands_are_typed_in_order_and_what_follows_at_once_is_what_they_show(
     assert (first.line, last.commands, last.shows) == (8, ("last\n",), None)
 
 
+def test_a_document_may_have_no_blocks() -> None:
+    assert not list(typed_in("Words.\n"))
+
+
 @pytest.mark.parametrize(
     ("said", "shown"),
     [

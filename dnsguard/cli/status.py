@@ -59,8 +59,22 @@ def summary(report: dict[str, Any]) -> list[str]:
             f"forwarder {forwarder['id']}: {state}, revision {forwarder.get('revision', 0)},"
             f" answers on {', '.join(map(_socket_text, forwarder.get('listen', ()))) or '-'}{problem}"
         )
+        lines += _look_ups(forwarder.get("counters", {}))
         lines += [f"  upstream {name}: {health}" for name, health in sorted(forwarder.get("upstreams", {}).items())]
     return lines
+
+
+def _look_ups(counters: dict[str, int]) -> list[str]:
+    """What became of look-ups, in one line; none where a forwarder has not told yet."""
+    if "queries" not in counters:
+        return []
+    said = [f"{counters['queries']} since it started"]
+    for name, text in (("refused", "refused by policy"), ("failed", "failed")):
+        if counters.get(name):
+            said.append(f"{counters[name]} {text}")
+    if counters.get("leases_refused"):
+        said.append(f"{counters['leases_refused']} held back, since a limit of leases is reached")
+    return [f"  look-ups: {', '.join(said)}"]
 
 
 def _readiness(ready: bool, how: str, problems: int) -> str:

@@ -12,6 +12,9 @@ FOLDER: Final = Path(__file__).parents[2] / "deploy" / "monitoring"
 RULES: Final = FOLDER / "dnsguard.rules.yml"
 DASHBOARD: Final = FOLDER / "dnsguard-dashboard.json"
 
+OF_DOCKER: Final = "dnsguard_docker_"
+"""What the names of metrics begin with that are there where discovery is on."""
+
 _METRIC: Final = re.compile(r"(?<![\w:])(?:\w+:)?(?:dnsguard|process)_\w+(?::\w+)?|\b(?:up|ALERTS)(?=\{)")
 _VARIABLES: Final = {"$node": ".*", "$__rate_interval": "10s", "$__range": "1m"}
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.monitoring import DASHBOARD, FOLDER, expressions, metrics_in, panels, rules
+from tests.support.monitoring import DASHBOARD, FOLDER, OF_DOCKER, expressions, metrics_in, panels, rules
 
-DOCUMENT = FOLDER.parent / "monitoring.md"
+ROOT = FOLDER.parents[1]
+DOCUMENT = ROOT / "deploy" / "monitoring.md"
 ALERTS = [rule for rule in rules() if "alert" in rule]
 
 promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
@@ -73,6 +74,12 @@ def test_every_panel_asks_the_prometheus_and_the_nodes_that_are_chosen() -> None
         for target in panel.get("targets", ()):
             assert target["datasource"]["uid"] == panel["datasource"]["uid"] == "${datasource}"
             assert '$node"' in target["expr"], panel["title"]
+
+
+def test_what_is_read_of_docker_is_what_its_discovery_tells() -> None:
+    read = {name for _, each in expressions() for name in metrics_in(each) if name.startswith(OF_DOCKER)}
+    source = (ROOT / "dnsguard" / "discovery" / "docker" / "discovery.py").read_text()
+    assert {"dnsguard_docker_containers"} <= read <= set(re.findall(rf'number\(\s*"({OF_DOCKER}\w+)"', source))
 
 
 def test_metrics_are_found_in_expressions() -> None:

@@ -71,3 +71,24 @@ def test_a_status_for_people_says_problems_first() -> None:
         "forwarder f1: NOT CONNECTED, revision 0, answers on 127.0.0.1:53, [::1]:53",
         "  upstream 192.0.2.53#53: timed out",
     ]
+
+
+@pytest.mark.parametrize(
+    ("counters", "said"),
+    [
+        ({}, []),
+        ({"queries": 7, "refused": 0, "failed": 0, "leases_refused": 0}, ["  look-ups: 7 since it started"]),
+        (
+            {"queries": 70, "refused": 12, "failed": 3, "leases_refused": 1},
+            [
+                "  look-ups: 70 since it started, 12 refused by policy, 3 failed,"
+                " 1 held back, since a limit of leases is reached"
+            ],
+        ),
+    ],
+)
+def test_a_status_says_what_became_of_look_ups(counters: dict[str, int], said: list[str]) -> None:
+    report = {"version": "1", "ready": True, "forwarders": [{"id": "f1", "connected": True, "counters": counters}]}
+    lines = summary(report)
+    behind = next(place for place, line in enumerate(lines, 1) if line.startswith("forwarder f1: connected"))
+    assert lines[behind:] == said

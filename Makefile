@@ -11,7 +11,7 @@
 #   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour, and a whole
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
 #   make ordinary  the tests that need a kernel once more as an ordinary user, in user namespaces: what is left out then
-#                  stands in tests/ordinary/left_out.yaml (make test does it for tests/kernel)
+#                  stands in tests/ordinary/left_out.yaml (make test does it for one case of each in tests/kernel)
 #   make image     the Docker image dnsguard of this version; BASE=python:3.13-slim-bookworm@sha256:… pins what it stands on
 #   make wheel     in dist, the wheel and requirements.txt, the hashes of what it needs: deploy/hosts.md installs them
 #   make boot      all that deploy/hosts.md says, typed in on a Debian of its own, made by debootstrap, whose systemd runs in

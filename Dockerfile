@@ -27,6 +27,6 @@ LABEL org.opencontainers.image.title=dnsguard \
       org.opencontainers.image.licenses=Apache-2.0
 COPY --from=build /image /
 ENV PATH=/opt/dnsguard/bin:$PATH PYTHONDONTWRITEBYTECODE=1
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["dnsguard", "status"]
+HEALTHCHECK --interval=10s --timeout=10s --start-period=60s CMD ["dnsguard", "status"]
 ENTRYPOINT ["dnsguard"]
 CMD ["run"]

@@ -41,14 +41,9 @@ class Demo:
         return done.stdout
 
     def container(self, service: str) -> str:
-        """Its id."""
-        return self.compose("ps", "--quiet", service).strip() or self._stopped(service)
-
-    def _stopped(self, service: str) -> str:
-        which = [
-            f"--filter=label=com.docker.compose.{key}" for key in (f"project={self._project}", f"service={service}")
-        ]
-        return self.host.docker("ps", "--all", "--quiet", *which)
+        """Its id, whether it runs or not."""
+        labels = f"project={self._project}", f"service={service}"
+        return self.host.docker("ps", "-aq", *(f"--filter=label=com.docker.compose.{label}" for label in labels))
 
     def says(self, service: str, pattern: str, *, since: str = "") -> None:
         """Waits until a line of its log is that."""

@@ -43,8 +43,8 @@ UNENDING = ("watch", "follow")
 FAULTY = frozenset({500, 501, 502, 504})
 """503 is said of what cannot be known: here no forwarder runs."""
 
-EXAMPLES = {GenerationMode.POSITIVE: 2, GenerationMode.NEGATIVE: 1}
-"""Of each operation and round."""
+EXAMPLES = {GenerationMode.POSITIVE: 1, GenerationMode.NEGATIVE: 1}
+"""Of each operation and round; rounds are many with --soak."""
 
 
 class Server:

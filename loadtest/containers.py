@@ -86,8 +86,8 @@ class Life:
 
     last: int = 0
     arrived: int = 0
-    denied_arrived: int = 0
-    """Packets to what its label does not allow."""
+    denied: list[tuple[int, float]] = field(default_factory=list)
+    """Packets to what its label does not allow: their numbers, and when they arrived."""
 
     @property
     def lost(self) -> int:
@@ -133,7 +133,7 @@ class Outcome:
 
     @property
     def denied_arrived(self) -> int:
-        return sum(life.denied_arrived for life in self.lives)
+        return sum(len(life.denied) for life in self.lives)
 
     @property
     def lost(self) -> int:
@@ -294,7 +294,7 @@ def note(data: bytes, place: int, now: float, outcome: Outcome) -> None:
         life = outcome.lives[int(each[1])]
         number = int(each[4])
         if KINDS[place] != life.kind or int(each[3]) != place:
-            life.denied_arrived += 1
+            life.denied.append((number, now))
             continue
         if not life.arrived:
             life.entered, life.through, life.first = float(each[5]), now, number

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -72,7 +72,7 @@ class FakeDocker:
 class Found:
     """Discovery at work."""
 
-    def __init__(self, docker: FakeDocker, node: Namespace, deadline: float) -> None:
+    def __init__(self, docker: FakeDocker, node: Namespace, deadline: float, only: Sequence[str]) -> None:
         self.docker = docker
         self.node = node
         self.store = MemoryStore()
@@ -80,7 +80,7 @@ class Found:
         self.discovery = Discovery(
             DockerClient(docker.path, deadline=deadline),
             Mirror(self.store, DOCKER, self._record),
-            (),
+            only,
             "docker",
             "here",
             missing_seconds=0.1,
@@ -118,7 +118,9 @@ class Found:
 
 
 @asynccontextmanager
-async def discovering(directory: Path, deadline: float = 10.0) -> AsyncIterator[tuple[Found, Namespace, Namespace]]:
+async def discovering(
+    directory: Path, deadline: float = 10.0, only: Sequence[str] = ()
+) -> AsyncIterator[tuple[Found, Namespace, Namespace]]:
     """Discovery on a node with a bridge, and two places for containers."""
     with namespace() as node, namespace() as first, namespace() as second:
         node.run("ip link add docker0 type bridge")
@@ -126,7 +128,7 @@ async def discovering(directory: Path, deadline: float = 10.0) -> AsyncIterator[
         async with AsyncExitStack() as stack:
             server = await asyncio.start_unix_server(docker.serve, docker.path)
             stack.callback(server.close)
-            found = Found(docker, node, deadline)
+            found = Found(docker, node, deadline, only)
             # The netlink sockets are made by threads, which begin where this one is.
             stack.enter_context(node.entered())
             task = asyncio.create_task(found.discovery.run())
@@ -242,3 +244,12 @@ async def test_a_port_is_found_once_it_is_there_and_objects_of_users_stay(tmp_pa
         assert await found.ports() == {name: "own"}
         await found.store.delete(key, None)
         await found.until_ports(pay="p1")
+
+
+async def test_networks_that_are_named_and_not_there_are_said(tmp_path: Path) -> None:
+    async with discovering(tmp_path, only=["bridge", "typo"]) as (found, first, _):
+        found.plug(first, "p1")
+        found.docker.containers = [at("172.17.0.2")]
+        found.docker.sandboxes = {PAY: f"/proc/{first.pid}/ns/net"}
+        await found.until_ports(pay="p1")
+        await found.until(partial(lacks, found, "there is no network 'typo', which docker_networks names"))

@@ -14,6 +14,9 @@ from tests.system.controller import API, Controller, until
 ADDRESSES = "198.51.100.7", "198.51.100.8"
 ADDRESS6 = "2001:db8:d::7"
 UPLINK = "up0"
+BRIDGES = "docker0", "back0"
+"""That are managed: Docker's own, and one that a test may have it make by that name."""
+
 V3 = "/apis/projectcalico.org/v3"
 _ON_NODE = (
     "addr add 192.0.2.1/24 dev up0",
@@ -47,7 +50,7 @@ class Program(Controller):
             "--upstreams": "192.0.2.10",
             "--listen": "127.0.0.1",
             "--node-name": "here",
-            "--workload-interfaces": "veth",
+            "--workload-bridges": ",".join(BRIDGES),
             "--docker": "On",
             "--docker-socket": str(self._engine.socket),
         }

@@ -54,7 +54,8 @@ def host(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
 
 def test_a_label_is_all_it_takes_in_every_network_while_it_is_there(host: Host) -> None:
     docker, program = host.engine.docker, host.program
-    docker("network", "create", "--ipv6", "--subnet", "2001:db8:9::/64", "Back_end")
+    named = "com.docker.network.bridge.name=back0"
+    docker("network", "create", "--ipv6", "--subnet", "2001:db8:9::/64", "--opt", named, "Back_end")
     host.engine.run("pay", *BILLING, "--network", "Back_end", "--label", f"com.docker.compose.config-hash={'a' * 64}")
     host.engine.run("web", "--label", f"{SERVICE}=web")
     docker("run", "--detach", "--name", "sidecar", "--network", "container:pay", "busybox:here", "sleep", "86400")

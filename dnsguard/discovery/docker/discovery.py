@@ -102,9 +102,9 @@ class Discovery:
         now = asyncio.get_running_loop().time()
         lasting = [text for text, since in self._missing.items() if now - since >= self._missing_seconds]
         for text in lasting[:5]:
-            yield f"docker: {text}; it has no endpoint"
+            yield f"docker: {text}"
         if len(lasting) > 5:
-            yield f"docker: {len(lasting) - 5} more have no endpoint"
+            yield f"docker: and {len(lasting) - 5} more of this kind"
 
     @property
     def seconds_ago(self) -> float | None:
@@ -187,15 +187,22 @@ class Discovery:
         held = await self._mirror.held(COLLECTION)
         found = await asyncio.to_thread(self._wanted, containers)
         refused = await self._apply(found, held)
-        missing = (*found.missing, *refused)
+        missing = (*found.missing, *refused, *self._unknown_networks())
         self._missing = {text: self._missing.get(text, at) for text in missing}
         return Seen(at, len(containers), len(found.objects), found.labels_left_out,
                     settled=not missing and not found.unsettled)  # fmt: skip
 
     async def _learn_networks(self, containers: Sequence[Container]) -> None:
         """A network never changes, so only one that is not known yet is asked for."""
-        if {each.network for container in containers for each in container.attachments} - self._networks.keys():
+        used = {each.network for container in containers for each in container.attachments}
+        if used - self._networks.keys() or any(self._unknown_networks()):
             self._networks = read_networks(await self._client.networks())
+
+    def _unknown_networks(self) -> Iterator[str]:
+        known = {text for each in self._networks.values() for text in (each.id, each.name)}
+        for name in self._only:
+            if name not in known:
+                yield f"there is no network {name!r}, which docker_networks names"
 
     async def _learn_sandboxes(self, containers: Sequence[Container], tasks: asyncio.TaskGroup) -> None:
         present = {container.run: container for container in containers if container.attachments}

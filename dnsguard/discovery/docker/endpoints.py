@@ -87,7 +87,9 @@ def wanted(known: Known, only: Sequence[str], node: str, namespace: str) -> Want
                 )
             else:
                 found = known.failed.get(path) or f"{len(ports) or 'no'} ports of {network.bridge} lead into it"
-                missing.append(f"container {_shown(container)} in network {network.name[:64]!r}: {found}")
+                missing.append(
+                    f"container {_shown(container)} in network {network.name[:64]!r} has no endpoint: {found}"
+                )
     return Wanted(objects, unsettled, tuple(missing), left_out)
 
 

@@ -77,7 +77,7 @@ def test_what_is_behind_no_bridge_is_no_endpoint() -> None:
 )
 def test_without_its_one_port_it_is_none_and_that_is_said(ports: Any, why: str) -> None:
     found = made(container(bridge=place(BRIDGE, "e1", "172.17.0.2")), ports=ports)
-    assert (dict(found.objects), found.missing) == ({}, (f"container pay in network 'bridge': {why}",))
+    assert (dict(found.objects), found.missing) == ({}, (f"container pay in network 'bridge' has no endpoint: {why}",))
 
 
 def test_one_that_was_not_looked_into_is_unsettled() -> None:

@@ -21,6 +21,7 @@ import itertools
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
+from operator import is_
 
 from dnsguard.calc.compiled import Direction
 from dnsguard.dataplane import naming
@@ -65,7 +66,7 @@ from dnsguard.dataplane.setnames import (
     bridged_set,
     port_source_set,
 )
-from dnsguard.dataplane.sets import HashSet
+from dnsguard.dataplane.sets import HashSet, Set
 from dnsguard.dataplane.settings import Settings
 from dnsguard.netlink.nftables import Hook
 
@@ -83,6 +84,7 @@ _NOBODYS = "a workload's port, but no endpoint"
 _PAST = "past the check of its port"
 _OURS: dict[str, type[InterfaceIn] | type[BridgeIn]] = {PORT_SET: InterfaceIn, MANAGED_BRIDGE_SET: BridgeIn}
 """By what a port is known for a workload's."""
+_OPENING = frozenset({PORT_SET, port_source_set(4), port_source_set(6)})
 _ROUTERS_ONLY = 134, 137
 """Router advertisement and redirect."""
 
@@ -105,6 +107,21 @@ def without(plan: Plan, *kinds: type[Match] | type[Statement]) -> Plan:
         if (rules := tuple(rule for rule in chain.rules if not any(isinstance(part, kinds) for part in rule.parts)))
     ]
     return replace(plan, chains=tuple(kept))
+
+
+def opening_nothing(plan: Plan, before: Plan) -> Plan:
+    """The table without ports, and addresses of ports, that it did not have before; the plan itself where it has no
+    others."""
+    held = {item.name: item.keys for item in before.sets if isinstance(item, HashSet)}
+
+    def opened(item: Set) -> Set:
+        if not isinstance(item, HashSet) or item.name not in _OPENING or item.keys is held.get(item.name):
+            return item
+        new = item.keys - held.get(item.name, frozenset())
+        return item.patched(new, frozenset()) if new else item
+
+    sets = tuple(map(opened, plan.sets))
+    return plan if all(map(is_, sets, plan.sets)) else replace(plan, sets=sets)
 
 
 def _base_chains(additions: Additions, sets: Container[str]) -> Iterator[Chain]:

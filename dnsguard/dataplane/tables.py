@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from dnsguard.dataplane.bridging import without
+from dnsguard.dataplane.bridging import opening_nothing, without
 from dnsguard.dataplane.driver import Driver
 from dnsguard.dataplane.rules import BridgeIn, Plan
 from dnsguard.netlink.probe import NOT_IN_KERNEL, has_family, sees_bridges
@@ -24,8 +24,9 @@ _NO_BRIDGE_NAMES = (
 class Tables:
     """Does to all what a `Driver` does to one; in the same thread.
 
-    The bridge's is changed first: what it has not marked as checked is dropped by the other. So between the two, a
-    workload that is new is closed, and what was in force stays so.
+    The bridge's closes first, and opens last: what it has not marked as checked is dropped by the other, and what it
+    has marked passes there if no policy is known for its address. So between the two, a workload that is new is
+    closed, and so is one that goes.
     """
 
     def __init__(
@@ -53,6 +54,9 @@ class Tables:
 
         self._bridge_problems: tuple[str, ...] = ()
 
+        self._switched: Plan | None = None
+        """As which; None where that is not known."""
+
     def open(self) -> None:
         self._table.open()
         if self._foundation.beside is None or self._wanted(self._foundation) is not None:
@@ -76,10 +80,17 @@ class Tables:
             turning.apply(plan_of)
 
     def switch(self, plan: Plan, revise: bool = False) -> None:
-        if (beside := self._wanted(plan)) is not None:
-            self._beside.switch(beside)
+        beside = self._wanted(plan)
+        first = beside
+        if beside is not None:
+            if self._switched is not None:
+                first = opening_nothing(beside, self._switched)
+            self._beside.switch(first or beside)
             self._is_ours = True
         self._table.switch(plan, revise)
+        if beside is not None and first is not beside:
+            self._beside.switch(beside)
+        self._switched = beside
 
     def sweep(self, plan: Plan, lease_sets: bool = False) -> None:
         self._table.sweep(plan, lease_sets)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
@@ -10,6 +11,7 @@ import pytest
 
 from dnsguard.calc.compiled import Action, Compiled, CompiledRule, Direction
 from dnsguard.dataplane.plan import build_plan
+from dnsguard.dataplane.rules import Plan
 from dnsguard.dataplane.settings import Listen, Settings
 from tests.support.compiled import compiled, nets, policy, policy_class, tier, workload
 from tests.support.lan import (
@@ -351,6 +353,41 @@ def test_on_a_bridge_of_workloads_an_unknown_port_is_closed(yard: Lan, listed: s
             frame = udp4(yard.mac("u"), yard.mac("lan"), OUTSIDE, address("u"))
             assert yard.throw("lan", "u", frame) == "unknown-workload-ingress"
         assert yard.send("a", "b", B, 9) == ARRIVED
+
+
+def test_a_workload_that_comes_or_goes_is_closed_while_only_one_table_knows(
+    yard: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``c``, which may reach nobody: its port is closed before its rules go, and opened after they have come."""
+    with yard.places["net"].entered():
+        receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    switch, came = yard.driver.switch, set[bytes]()
+
+    def send() -> None:
+        """From ``c``, and then from ``a``, which may: once that is there, so is all that came before."""
+        for place in "c", "a":
+            frame = udp4(yard.mac("node"), yard.mac(place), address(place), NET, 99, place.encode())
+            with yard.places[place].entered():
+                sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            with sender:
+                sender.bind(("eth0", 0))
+                sender.send(frame)
+        while (said := receiver.recv(16)) != b"a":
+            came.add(said)
+
+    def looked_at(plan: Plan, revise: bool = False) -> None:
+        send()
+        switch(plan, revise)
+        send()
+
+    settings = replace(SETTINGS, workload_interfaces=("veth-*",))
+    with receiver:
+        receiver.bind((NET, 99))
+        receiver.settimeout(20)
+        monkeypatch.setattr(yard.driver, "switch", looked_at)
+        for known in ("a", "b"), ("a", "b", "c"):
+            yard.tables.apply(build_plan(policies(yard, *known), settings))
+    assert came == set()
 
 
 def test_without_the_table_everything_is_closed(yard: Lan) -> None:

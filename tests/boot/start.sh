@@ -27,5 +27,6 @@ exec unshare --cgroup sh -euc '
     mkdir -p mnt/before
     pivot_root . mnt/before
     umount -l /mnt/before
+    mount --make-rshared / # as systemd does itself where it is in no container
     exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /sbin/init
 ' start "$root"

@@ -115,3 +115,18 @@ def test_exit_codes_are_what_commands_say() -> None:
 def low(bits: int) -> int:
     """The number of the lowest one."""
     return (bits & -bits).bit_length() - 1
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links_lead_to_headings(document: Path) -> None:
+    for name, heading in re.findall(r"\]\(([\w./-]+\.md)?(?:#([\w-]+))?\)", document.read_text()):
+        target = document.parent / name if name else document
+        assert not heading or heading in headings(target), f"{name}#{heading}"
+        assert target.is_file(), name
+
+
+@cache
+def headings(document: Path) -> frozenset[str]:
+    """As what a browser of the repository may jump to: in small letters, a dash for each blank, no other marks."""
+    lines = re.findall(r"^#+ (.*)$", BLOCK.sub("", document.read_text()), re.MULTILINE)
+    return frozenset(re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines)

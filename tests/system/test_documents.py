@@ -15,7 +15,10 @@ from tests.support.shell import Shell
 pytestmark = [pytest.mark.xdist_group("documents"), pytest.mark.timeout(300)]
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-TYPED = ("getting-started.md", "how-to.md", "compared.md", "dns.md", "operating.md", "troubleshooting.md")
+TYPED = (
+    *("getting-started.md", "how-to.md", "compared.md", "dns.md", "operating.md"),
+    pytest.param("troubleshooting.md", marks=pytest.mark.soak),  # starts dnsguard three times
+)
 
 CHANGES = re.compile(
     r"&$|\b(?:dnsguard (?:apply|allow|disallow|delete|token|run|uninstall)|kubectl (?:apply|label|delete)|kill)\b", re.M

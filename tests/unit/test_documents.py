@@ -17,6 +17,7 @@ from dnsguard.dataplane.settings import Settings as PlaneSettings
 from dnsguard.locations import DENIED_GROUP, LOG_GROUP
 from dnsguard.netlink.localdelivery import PREFERENCE, TABLE
 from dnsguard.settings import Settings, add_flags, settings_from
+from tests.support.documents import typed_in
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "deploy").glob("*.md"))]
@@ -68,6 +69,28 @@ def test_tests_that_a_document_names_are_there(document: Path) -> None:
         path = ROOT / "tests" / file
         assert path.is_file(), file
         assert not name or re.search(rf"^(?:async )?def {name}\(", path.read_text(), re.MULTILINE), f"{file}::{name}"
+
+
+TYPED_BY = {
+    # document: what types its blocks of commands
+    "README.md": "system/test_readme.py",
+    "api.md": "system/test_readme.py",
+    "compared.md": "system/test_documents.py",
+    "docker.md": "compose/test_compose.py",
+    "dns.md": "system/test_documents.py",
+    "getting-started.md": "system/test_documents.py",
+    "hosts.md": "boot/document.py",
+    "how-to.md": "system/test_documents.py",
+    "monitoring.md": "system/test_monitoring.py",
+    "operating.md": "system/test_documents.py",
+    "troubleshooting.md": "system/test_documents.py",
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_what_is_to_be_typed_is_typed_by_a_test(document: Path) -> None:
+    if any(typed_in(document.read_text())):
+        assert document.name in (ROOT / "tests" / TYPED_BY[document.name]).read_text()
 
 
 def test_the_readme_names_every_document() -> None:

@@ -214,7 +214,7 @@ def test_hundreds_of_revisions_lose_no_packet_of_what_is_allowed(way: Road, mask
         assert node.revoker.begun > revisions
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_under_revisions_without_end_every_connection_has_its_turn(node: Judging) -> None:
     """In a table so large that no sweep comes to its end before the next revision begins."""
     before = node.road.driver.revision()

@@ -20,7 +20,7 @@ from tests.support.netns import namespace
 from tests.system.apiserver import V3, program
 from tests.system.controller import API, PATIENCE, Controller
 
-pytestmark = [pytest.mark.xdist_group("API access"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("API access"), pytest.mark.timeout(300)]
 
 URL = f"https://{API}"
 SETS = f"{V3}/namespaces/default/networksets"

@@ -18,7 +18,7 @@ from tests.support.lab.process import run
 from tests.support.lab.running import running, tell_everything
 from tests.support.localapi import local_client
 
-pytestmark = [pytest.mark.xdist_group("attack on the API"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("attack on the API"), pytest.mark.timeout(300)]
 
 Running = tuple[Lab, Guard]
 

@@ -17,7 +17,7 @@ from tests.support.lab.lab import Lab
 from tests.support.lab.process import inside, run
 from tests.support.lab.running import running, tell_everything
 
-pytestmark = [pytest.mark.xdist_group("attack by DNS"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("attack by DNS"), pytest.mark.timeout(300)]
 
 Running = tuple[Lab, Guard]
 Leases = set[tuple[str, str]]

@@ -12,7 +12,7 @@ from tests.support.lab.guard import PROGRAM
 from tests.support.localapi import local_client
 from tests.support.netns import Namespace, namespace
 
-pytestmark = [pytest.mark.xdist_group("attack on the state"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.xdist_group("attack on the state"), pytest.mark.timeout(300)]
 
 PLACES = ["--listen", "127.0.0.1:5300", "--upstreams", "192.0.2.9", "--node-name", "here"]
 DEEP = "[" * 100_000

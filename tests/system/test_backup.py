@@ -17,7 +17,7 @@ from tests.support.lab.guard import PROGRAM
 from tests.support.netns import namespace
 from tests.system.controller import Controller
 
-pytestmark = [pytest.mark.xdist_group("backup"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("backup"), pytest.mark.timeout(300)]
 
 POLICIES = "/apis/projectcalico.org/v3/globalnetworkpolicies"
 

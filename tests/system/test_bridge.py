@@ -19,7 +19,7 @@ from tests.support.lan import BRIDGE_NAME, PLUGGED, Lan, address, lan, udp4, udp
 from tests.support.netns import link
 from tests.system.controller import API, Controller, until
 
-pytestmark = [pytest.mark.xdist_group("bridge"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("bridge"), pytest.mark.timeout(300)]
 
 NODE, NODE6 = "10.66.0.1", "2001:db8:66::1"
 UPSTREAM, UPSTREAM6 = "192.0.2.10", "2001:db8:c::10"

@@ -16,7 +16,7 @@ from tests.support.lab.process import run
 from tests.support.lab.running import NODE_NAME, OPEN_ADDRESS, OPEN_NAME, PORT
 from tests.support.lab.topology import Workload
 
-pytestmark = [pytest.mark.xdist_group("bugs of others"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("bugs of others"), pytest.mark.timeout(300)]
 
 Here = tuple[Lab, Guard]
 

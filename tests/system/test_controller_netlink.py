@@ -20,7 +20,7 @@ def controller(tmp_path: Path) -> Iterator[Controller]:
         yield made
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("disease", surgery.DISEASES)
 def test_it_goes_on_with_others(controller: Controller, disease: str) -> None:
     for theirs in surgery.netfilter_sockets(controller.pid):

@@ -25,7 +25,7 @@ from tests.support.lab.running import (
     tell_everything,
 )
 
-pytestmark = [pytest.mark.xdist_group("denied packets"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("denied packets"), pytest.mark.timeout(300)]
 
 PATIENCE = 60.0
 END = "tier-default-egress-end"

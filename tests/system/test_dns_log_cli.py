@@ -14,7 +14,7 @@ from tests.support.lab.lab import Lab
 from tests.support.lab.process import inside
 from tests.support.lab.running import CLIENT, OPEN_ADDRESS, OPEN_NAME, running, tell_everything
 
-pytestmark = [pytest.mark.xdist_group("dns-log"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("dns-log"), pytest.mark.timeout(300)]
 
 PATIENCE = 60.0
 

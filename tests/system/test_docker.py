@@ -12,7 +12,7 @@ from tests.support.dockerhost import ADDRESS6, ADDRESSES, V3, Program, dockerhos
 from tests.support.netns import Namespace
 from tests.system.controller import until
 
-pytestmark = [pytest.mark.xdist_group("docker"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("docker"), pytest.mark.timeout(300)]
 
 SERVICE = "com.docker.compose.service"
 BILLING = "--label", f"{SERVICE}=billing"

@@ -14,7 +14,7 @@ from tests.support.lab.lab import Lab
 from tests.support.lab.topology import Workload
 from tests.support.localapi import local_client
 
-pytestmark = [pytest.mark.xdist_group("empty packets"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("empty packets"), pytest.mark.timeout(300)]
 
 ADDRESS, NET = "203.0.113.10", "203.0.113.0/24"
 V3 = "/apis/projectcalico.org/v3/namespaces/shop"

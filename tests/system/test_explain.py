@@ -16,7 +16,7 @@ from tests.support.lab.lab import Lab
 from tests.support.lab.process import inside
 from tests.support.lab.running import running, tell_everything
 
-pytestmark = [pytest.mark.xdist_group("explain"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("explain"), pytest.mark.timeout(300)]
 
 V3 = "/apis/projectcalico.org/v3"
 ROWS = [act for act in takewhile(lambda act: not isinstance(act, Introduction), SCRIPT) if isinstance(act, Connection)]

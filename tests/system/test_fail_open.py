@@ -13,7 +13,7 @@ from tests.support.lab.lab import Lab
 from tests.support.lab.process import run
 from tests.support.lab.running import CLIENT, CLOSED_ADDRESS, OPEN_ADDRESS, OPEN_NAME, PORT, running, tell_everything
 
-pytestmark = [pytest.mark.xdist_group("fail open"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("fail open"), pytest.mark.timeout(300)]
 
 Running = tuple[Lab, Guard]
 

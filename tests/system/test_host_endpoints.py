@@ -18,7 +18,7 @@ from tests.support.netns import Namespace, link, namespace
 from tests.system.apiserver import V3
 from tests.system.controller import Controller, until
 
-pytestmark = [pytest.mark.xdist_group("host endpoints"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("host endpoints"), pytest.mark.timeout(300)]
 
 NODE, NODE6 = "192.0.2.1", "2001:db8::1"
 OUTSIDE, OUTSIDE6 = "192.0.2.10", "2001:db8::10"

@@ -18,7 +18,7 @@ from tests.support.lab.lab import Lab
 from tests.support.lab.process import run
 from tests.support.lab.running import CLIENT, OPEN_ADDRESS, OPEN_NAME, PORT, running, tell_everything
 
-pytestmark = [pytest.mark.xdist_group("interception"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("interception"), pytest.mark.timeout(300)]
 
 Running = tuple[Lab, Guard]
 

@@ -9,7 +9,7 @@ from tests.support.lab import topology
 from tests.support.lab.running import CLIENT, OPEN_ADDRESS, OPEN_NAME, PORT, running, tell_everything
 from tests.system.test_interception import LIAR, LIAR6, addresses
 
-pytestmark = [pytest.mark.xdist_group("interception by workers"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.xdist_group("interception by workers"), pytest.mark.timeout(300)]
 
 
 def test_beside_other_workers_queries_are_intercepted_and_a_restart_loses_none() -> None:

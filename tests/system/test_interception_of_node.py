@@ -15,7 +15,7 @@ from tests.support.lab.process import inside, run
 from tests.support.lab.running import CLIENT, OPEN_ADDRESS, OPEN_NAME, running, tell_everything
 from tests.system.test_interception import LIAR, LIAR6, LIE_NAME, WATCH, addresses, heard_by_rogue, rules
 
-pytestmark = [pytest.mark.xdist_group("interception of the node"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("interception of the node"), pytest.mark.timeout(300)]
 
 Running = tuple[Lab, Guard]
 

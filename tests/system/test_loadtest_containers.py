@@ -8,7 +8,7 @@ from loadtest.containers import KINDS, Life, Outcome, at, lines, measure, note, 
 from tests.support.dockerd import lacking
 from tests.support.dockerhost import ADDRESSES
 
-pytestmark = [pytest.mark.xdist_group("docker"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("docker"), pytest.mark.timeout(300)]
 
 
 @pytest.mark.skipif(bool(lacking()), reason=lacking())

@@ -8,7 +8,7 @@ import pytest
 from loadtest import pages
 from loadtest.pages import CHOSEN, NOTHING, TABLE, WHOLE, Options, Row, difference, lines, main, measure
 
-pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("loadtest watchers"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("loadtest watchers"), pytest.mark.timeout(300)]
 
 
 def test_every_list_is_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:

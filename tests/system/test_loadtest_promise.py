@@ -8,7 +8,7 @@ from loadtest.dns.following import Followed
 from loadtest.dns.product import PORT
 from loadtest.promise import Kept, lines, measure
 
-pytestmark = [pytest.mark.xdist_group("loadtest promise"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("loadtest promise"), pytest.mark.timeout(300)]
 
 LOOKUPS, CLIENTS, NAMES = 800, 4, 100
 """Each name is asked twice by each client: once new, once from the cache."""

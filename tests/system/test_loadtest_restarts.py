@@ -5,7 +5,7 @@ import pytest
 from loadtest.dns.openloop import Found, Plan
 from loadtest.restarts import SIGNALS, Kind, Outcome, lines, measure, sort
 
-pytestmark = [pytest.mark.xdist_group("restarts"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("restarts"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from loadtest import watchers
 from loadtest.listeners import Heard, Listener
 from loadtest.watchers import Options, Row, lines, main, measure
 
-pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("loadtest watchers"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("loadtest watchers"), pytest.mark.timeout(300)]
 
 
 def test_every_watch_is_told_of_every_change() -> None:

@@ -22,7 +22,7 @@ from tests.support.lab.topology import Record, Workload
 from tests.system import realclients as world
 from tests.system.realclients import place, resolv_conf
 
-pytestmark = [pytest.mark.xdist_group("node caches"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("node caches"), pytest.mark.timeout(300)]
 
 CASES = [(cache, where) for cache in CACHES for where in ("on the node", "a shared resolver")]
 

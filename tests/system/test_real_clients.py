@@ -15,7 +15,7 @@ from tests.support.lab.lab import Lab
 from tests.system import realclients as world
 from tests.system.realclients import place, resolv_conf
 
-pytestmark = [pytest.mark.xdist_group("real clients"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("real clients"), pytest.mark.timeout(300)]
 
 LISTEN4, LISTEN6 = topology.LISTEN_ADDRESSES
 USUAL = [(LISTEN4, "use-vc"), (LISTEN6, "")]

@@ -13,7 +13,7 @@ from tests.support.lab.lab import Lab
 from tests.system import realclients as world
 from tests.system.realclients import place, resolv_conf
 
-pytestmark = [pytest.mark.xdist_group("real tools"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("real tools"), pytest.mark.timeout(300)]
 
 TOOLS = {
     # tool: package, words before the question by transport, patience for one try, how it says that a name is refused

@@ -11,7 +11,7 @@ from tests.support.lab.lab import Lab
 from tests.support.lab.process import inside, run
 from tests.support.lab.running import running, tell_everything
 
-pytestmark = [pytest.mark.xdist_group("bad input"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("bad input"), pytest.mark.timeout(300)]
 
 Running = tuple[Lab, Guard]
 

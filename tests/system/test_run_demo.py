@@ -44,7 +44,7 @@ def different(output: str) -> set[str]:
     return set(re.findall(r"^  row \d+ \[([a-z0-9-]+)\]", output, re.MULTILINE))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.xdist_group("demo")
 def test_every_row_is_as_policy_says() -> None:
     status, output = demo()

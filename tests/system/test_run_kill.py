@@ -22,7 +22,7 @@ from tests.support.lab.running import (
     tell_everything,
 )
 
-pytestmark = [pytest.mark.xdist_group("kill"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("kill"), pytest.mark.timeout(300)]
 
 Running = tuple[Lab, Guard]
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support.lab.guard import PROGRAM
 from tests.support.netns import Namespace, namespace
 
-pytestmark = [pytest.mark.xdist_group("two at once"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.xdist_group("two at once"), pytest.mark.timeout(300)]
 
 PATIENCE = 30.0
 

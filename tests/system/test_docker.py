@@ -3,11 +3,12 @@
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from dnsguard.discovery.docker.labels import NETWORK
-from tests.support.dockerd import Engine
+from tests.support.dockerd import Engine, engine, lacking
 from tests.support.dockerhost import ADDRESS6, ADDRESSES, V3, Program, dockerhost
 from tests.support.netns import Namespace
 from tests.system.controller import until
@@ -128,3 +129,24 @@ def test_restarts_of_either_lose_nothing_and_open_nothing(host: Host) -> None:
     assert host.reaches("pay")
     host.engine.empty()
     program.until_enforced()
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(bool(lacking()), reason=lacking())
+def test_with_live_restore_a_container_notices_nothing(tmp_path: Path) -> None:
+    with engine("--live-restore") as own, dockerhost(own, tmp_path) as (program, internet):
+        host = Host(own, program, internet)
+        program.select("billing", f"{SERVICE} == 'billing'", {"action": "Allow"})
+        program.select("others", f"projectcalico.org/orchestrator == 'docker' && {SERVICE} != 'billing'")
+        own.run("pay", *BILLING)
+        own.run("web")
+        program.until_enforced("pay.bridge", "web.bridge")
+        before = program.endpoints()
+        own.stop(signal.SIGKILL)
+        until(lambda: program.status()["docker"]["problem"])
+        own.start()
+        until(lambda: not program.status()["docker"]["problem"])
+        assert program.endpoints() == before
+        assert host.reaches("pay")
+        assert not host.reaches("web")
+        host.close()

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.compose.demo import GATEWAY, PARTNER, TRACKER, Demo
+from tests.compose.demo import CURL, GATEWAY, PARTNER, TRACKER, Demo
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
@@ -89,11 +89,13 @@ def test_a_name_that_docker_answers_by_itself_opens_nothing(demo: Demo) -> None:
 def test_containers_on_other_networks_are_left_alone(demo: Demo) -> None:
     demo.host.docker("network", "create", "other")
     try:
-        for name in ("one", "two"):
-            flags = ("--network", "other", "--init", "--entrypoint", "python3", "dnsguard:0.1.0")
-            demo.host.docker("run", "--detach", "--name", name, *flags, "-m", "http.server", "80")
-        look = "import urllib.request as r; print(r.urlopen('http://two', timeout=5).status)"
-        assert demo.host.docker("exec", "one", "python3", "-c", look) == "200"
+        flags = ("--detach", "--network", "other", "--init")
+        demo.host.docker("run", *flags, "--name", "one", "curlimages/curl:8.16.0", "sleep", "1d")
+        demo.host.docker(
+            "run", *flags, "--name", "two", "python:3.13-slim-bookworm", "python3", "-m", "http.server", "80"
+        )
+        patiently = ("--retry", "60", "--retry-connrefused", "--retry-delay", "1")
+        assert demo.host.docker("exec", "one", *CURL, *patiently, "http://two") == "200"
     finally:
         demo.host.docker("rm", "--force", "one", "two")
         demo.host.docker("network", "rm", "other")

@@ -1,6 +1,7 @@
 """A real Prometheus, configured as deploy/monitoring/ has it, scrapes a real dnsguard: what rules and dashboard read is
 there, and faults set off alerts."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -201,5 +202,8 @@ def test_an_upstream_that_stops_and_a_forwarder_that_hangs_set_off_their_alerts(
         return "DnsguardNoUpstream" in watched.firing()
 
     watched.until(upstream_is_missed, lambda: "no alert of the upstream")
-    os.kill(watched.forwarder(), signal.SIGSTOP)
+    forwarder = watched.forwarder()
+    os.kill(forwarder, signal.SIGSTOP)
     watched.until(lambda: "DnsguardForwarderDown" in watched.firing(), lambda: "no alert of the forwarder")
+    with contextlib.suppress(ProcessLookupError):  # it may have been replaced by now
+        os.kill(forwarder, signal.SIGCONT)

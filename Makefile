@@ -44,7 +44,7 @@ SOAKED := tests/kernel/test_revocation.py tests/system/test_backup.py tests/syst
 	tests/system/test_forwarder_withstands.py tests/system/test_schemathesis.py tests/system/test_kill_under_writes.py \
 	tests/system/test_documents.py tests/system/test_command_line.py tests/system/test_dynamic_client.py tests/system/test_event_streams.py \
 	tests/system/test_kubectl_reading.py tests/system/test_kubectl_access.py tests/system/test_kubectl_verbs.py \
-	tests/system/test_dockerd.py tests/system/test_docker_bridge.py \
+	tests/system/test_docker.py tests/system/test_dockerd.py tests/system/test_docker_bridge.py \
 	tests/system/test_loadtest_containers.py tests/system/test_loadtest_churn.py tests/system/test_loadtest_latency.py \
 	tests/system/test_loadtest_leases.py tests/system/test_loadtest_lookups.py tests/system/test_loadtest_pages.py \
 	tests/system/test_loadtest_promise.py tests/system/test_loadtest_restarts.py tests/system/test_loadtest_watchers.py \

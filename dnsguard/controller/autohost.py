@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
-from dnsguard.api.writing.objects import Objects, Preconditions, Target
 from dnsguard.calc.compiled import Address
 from dnsguard.calc.evaluator.node import is_one_of
 from dnsguard.controller.node import ADDRESS_SECONDS, InterfaceAddresses, addresses_by_interface
+from dnsguard.discovery.mirror import Mirror, Written
 from dnsguard.errors import DnsguardError
 from dnsguard.resources import kind_of, parse_object
 from dnsguard.resources.kubecontrollers import DEFAULT, KubeControllersConfiguration
-from dnsguard.resources.madeby import HOST_ENDPOINTS, MADE_BY, maker
+from dnsguard.resources.madeby import HOST_ENDPOINTS, MADE_BY
 from dnsguard.resources.profile import DEFAULT_ALLOW
 from dnsguard.settings import Settings
 from dnsguard.store.interface import Key, NotFound, Object, Store
@@ -29,6 +29,7 @@ CREATED_BY: Final = "projectcalico.org/created-by", "calico-kube-controllers"
 """The label of Calico's automatic host endpoints, for policies that were written for them."""
 
 _KIND = kind_of("HostEndpoint")
+_COLLECTION: Final = _KIND.collection
 _CONFIGURATION: Final = Key(kind_of("KubeControllersConfiguration").collection, "", DEFAULT)
 
 
@@ -39,14 +40,13 @@ class AutoHost:
         self,
         settings: Settings,
         store: Store,
-        objects: Objects,
         say: Callable[[str, int], None],
         seconds: float = ADDRESS_SECONDS,
     ) -> None:
         """``say``: hears what was changed, and the revision that it took."""
         self._settings = settings
         self._store = store
-        self._objects = objects
+        self._mirror = Mirror(store, HOST_ENDPOINTS, self._record)
         self._say = say
         self._seconds = seconds
         self.problem = ""
@@ -67,34 +67,24 @@ class AutoHost:
     async def _keep(self) -> str:
         """Why it is not as it should be; empty when it is."""
         wanted = await self._wanted()
-        name = None if wanted is None else wanted["metadata"]["name"]
+        held = await self._mirror.held(_COLLECTION)
         # A store is of one node, so one of another name is this node's as it was called before.
-        for stale in (await self._store.list_objects(_KIND.collection))[0]:
-            if maker(stale) == HOST_ENDPOINTS and stale["metadata"]["name"] != name:
-                await self._remove(stale["metadata"]["name"])
-        if wanted is None:
-            return ""
-        target = Target(_KIND, "", wanted["metadata"]["name"])
-        try:
-            current = await self._store.get(target.key)
-        except NotFound:
-            written = await self._objects.create(Target(_KIND, ""), wanted)
-            self._tell("made", written.object)
-            return ""
-        if maker(current) != HOST_ENDPOINTS:
-            return (
-                f"hostendpoint {target.name} is not of dnsguard's making, so this node has no automatic one:"
-                " delete it or give it another name"
-            )
-        if _meaning(current) != _meaning(wanted):
-            self._tell("follows the node", (await self._objects.replace(target, wanted)).object)
+        for key in held.keys() - wanted.keys():
+            await self._mirror.remove(key, held[key])
+        for key, value in wanted.items():
+            if not await self._mirror.put(key, value, held.get(key)):
+                return (
+                    f"hostendpoint {key.name} is not of dnsguard's making, so this node has no automatic one:"
+                    " delete it or give it another name"
+                )
         return ""
 
-    async def _wanted(self) -> Object | None:
+    async def _wanted(self) -> dict[Key, Object]:
+        """One, or none."""
         if not await self._is_asked_for():
-            return None
-        interfaces = await asyncio.to_thread(addresses_by_interface)
-        return automatic(self._settings, interfaces)
+            return {}
+        value = automatic(self._settings, await asyncio.to_thread(addresses_by_interface))
+        return {Key(_COLLECTION, "", value["metadata"]["name"]): value}
 
     async def _is_asked_for(self) -> bool:
         """The node's own settings come first, as with what FelixConfiguration says."""
@@ -106,13 +96,9 @@ class AutoHost:
             return False
         return isinstance(configuration, KubeControllersConfiguration) and configuration.makes_host_endpoint
 
-    async def _remove(self, name: str) -> None:
-        written = await self._objects.delete(Target(_KIND, "", name), Preconditions())
-        self._tell("removed", written.object)
-
-    def _tell(self, what: str, value: Object) -> None:
-        metadata = value["metadata"]
-        self._say(f"automatic host endpoint {metadata['name']}: {what}", int(metadata["resourceVersion"]))
+    async def _record(self, written: Written) -> None:
+        what = "made" if written.before is None else "removed" if written.after is None else "follows the node"
+        self._say(f"automatic host endpoint {written.key.name}: {what}", written.revision)
 
 
 def automatic(settings: Settings, interfaces: InterfaceAddresses) -> Object:
@@ -146,8 +132,3 @@ def host_addresses(settings: Settings, interfaces: InterfaceAddresses) -> Iterat
 
 def _lasting(addresses: Iterable[Address]) -> Iterator[Address]:
     return (each for each in addresses if not each.is_link_local and not each.is_loopback)
-
-
-def _meaning(value: Object) -> tuple[object, ...]:
-    metadata = value["metadata"]
-    return metadata.get("labels"), metadata.get("annotations"), value["spec"]

@@ -155,6 +155,7 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
         await counting.open()
         diverting = Diverting(settings)
         discovering = Discovering(settings, store, audit)
+        auto_host = AutoHost(settings, store, audit.say)
         deadman = Deadman(settings.fail_open_after, driver, worker)
         await link.start()
         stack.push_async_callback(link.close)
@@ -238,7 +239,6 @@ async def run(settings: Settings, stopped: asyncio.Event) -> None:
             await catch_up(store, audit, "built-in objects were made")
         except StoreUnavailable as error:
             log.error("built-in objects cannot be stored now, enforcement starts without them: %s", error)
-        auto_host = AutoHost(settings, store, app.state.objects, audit.say)
         api = ApiServer(app, contexts, crowd)
 
         def changed() -> None:

@@ -61,7 +61,7 @@ class World:
         self.said: list[tuple[str, int]] = []
 
     def keeper(self, given: Any = ON) -> AutoHost:
-        return AutoHost(given, self.store, self.objects, lambda text, at: self.said.append((text, at)), seconds=0.001)
+        return AutoHost(given, self.store, lambda text, at: self.said.append((text, at)), seconds=0.001)
 
     async def hosts(self) -> dict[str, Any]:
         return {each["metadata"]["name"]: each for each in (await self.store.list_objects("hostendpoints"))[0]}

@@ -17,6 +17,9 @@ PATIENCE: Final = 1.0
 SILENT: Final = 10
 """Looks in a row without an answer: then it hangs. Within the shortest `fail_open_after`, with time to start anew."""
 
+_MOST: Final = 65_536
+"""Bytes of an answer that are read."""
+
 Connect = Callable[[float], socket.socket]
 """A connection to a process, made in so many seconds. Raises OSError."""
 
@@ -97,9 +100,6 @@ def told(connect: Connect, path: str, patience: float = PATIENCE) -> tuple[bool,
     except OSError:
         return False, ""
     return b" 200 " in head.partition(b"\r\n")[0], body.decode(errors="replace").partition("\n")[0]
-
-
-_MOST = 65_536
 
 
 def _request(path: str) -> bytes:

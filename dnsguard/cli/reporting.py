@@ -10,7 +10,7 @@ EASY_SECONDS: Final = 10.0
 """Between two looks at how it is, once it is ready: for the text alone."""
 
 Condition = Callable[[], tuple[bool, str]]
-"""Whether it is enforced what policy says, and that in words. May take a second."""
+"""Whether what policy says is enforced, and that in words. May take a second."""
 
 
 class Reporting:
@@ -37,7 +37,7 @@ class Reporting:
         if is_ready and not self._is_ready:
             self._is_ready = True
             self._manager.tell("READY=1")
-        self._say(words or "starting" if not self._is_ready else words or "the controller does not answer")
+        self._say(words or ("the controller does not answer" if self._is_ready else "starting"))
 
     def reloading(self) -> None:
         """All children are about to be started anew."""

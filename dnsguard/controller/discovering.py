@@ -18,6 +18,7 @@ from dnsguard.settings import Settings
 from dnsguard.store.interface import Store, StoreUnavailable
 
 RETRY_SECONDS = 5.0
+"""Between attempts to remove what was discovered before, where the store does not answer."""
 
 
 class Discovering:

@@ -52,10 +52,10 @@ class Tables:
         self._is_ours = False
         """It is as a plan of this run says."""
 
-        self._bridge_problems: tuple[str, ...] = ()
-
         self._switched: Plan | None = None
-        """As which; None where that is not known."""
+        """As which plan; None where that is not known."""
+
+        self._bridge_problems: tuple[str, ...] = ()
 
     def open(self) -> None:
         self._table.open()
@@ -76,8 +76,8 @@ class Tables:
         if (beside := self._wanted(plan)) is not None:
             self._may_be_there = True
             self._beside.prepare(beside)
-        for plan_of, turning in self._turned(plan):
-            turning.apply(plan_of)
+        for wanted, turning in self._turned(plan):
+            turning.apply(wanted)
 
     def switch(self, plan: Plan, revise: bool = False) -> None:
         beside = self._wanted(plan)
@@ -99,8 +99,8 @@ class Tables:
         elif self._may_be_there:
             self._beside.uninstall()
             self._may_be_there = self._is_ours = False
-        for plan_of, turning in self._turned(plan):
-            turning.sweep(plan_of)
+        for wanted, turning in self._turned(plan):
+            turning.sweep(wanted)
 
     def lost(self) -> bool:
         lost = self._table.lost()

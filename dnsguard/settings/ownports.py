@@ -1,6 +1,6 @@
 """Failsafe ports that dnsguard itself adds to the default lists, which are Calico's. Pure.
 
-Whoever gives a list of her own has just that.
+A list of one's own replaces all of that.
 """
 
 from collections.abc import Iterable, Iterator

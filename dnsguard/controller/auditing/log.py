@@ -46,7 +46,7 @@ class _Entry:
 
 
 class AuditLog:
-    """An ``dnsguard.api.services.Audit``; belongs to the event loop it was made in."""
+    """A ``dnsguard.api.services.Audit``; belongs to the event loop it was made in."""
 
     def __init__(
         self,

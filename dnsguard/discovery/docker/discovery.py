@@ -38,11 +38,10 @@ FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 """Seconds before Docker is asked again where it does not answer, or a port is not there yet; doubled in between."""
 
-COLLECTION: Final = kind_of("WorkloadEndpoint").collection
-
-
 MISSING_SECONDS: Final = 3.0
 """For how long a container may be without a port before that is called a problem: each one is when it starts."""
+
+COLLECTION: Final = kind_of("WorkloadEndpoint").collection
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.boot.machine import Failed, Machine
+from tests.support.documents import typed_in
 
 HOSTS = Path(__file__).parents[2] / "deploy" / "hosts.md"
 OUTSIDE = re.compile(r"apt-get |\S+/pip install ")
@@ -26,20 +27,16 @@ SAID = {
 }
 
 
-def sections() -> dict[str, list[str]]:
-    """Each heading's commands, what goes on behind ``<<END`` with its line."""
-    found: dict[str, list[str]] = {}
-    for part in HOSTS.read_text().split("\n## ")[1:]:
-        heading, _, text = part.partition("\n")
-        blocks = re.findall(r"^```\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-        lines = [line for block in blocks for line in re.findall(r"[^\n]*<<END\n.*?\nEND\n|[^\n]+\n", block, re.DOTALL)]
-        found[heading] = [line.rstrip("\n") for line in lines]
-    return found
+def commands(heading: str) -> list[str]:
+    """Those of a section."""
+    _, _, text = HOSTS.read_text().partition(f"\n## {heading}\n")
+    section = text.partition("\n## ")[0]
+    return [command.rstrip("\n") for block in typed_in(section) for command in block.commands]
 
 
 def typed(machine: Machine, heading: str) -> Iterator[tuple[str, str]]:
     """Type a section in; each line with what it said. Raises Failed."""
-    for line in sections()[heading]:
+    for line in commands(heading):
         said = machine.run(line, outside=OUTSIDE.match(line) is not None)
         for begins, pattern in SAID.items():
             if line.startswith(begins) and not re.search(pattern, said):

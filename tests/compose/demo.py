@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.compose.standins import names
 from tests.support.dockerd import Engine
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,10 @@ class Demo:
         labels = f"project={self._project}", f"service={service}"
         return self.host.docker("ps", "-aq", *(f"--filter=label=com.docker.compose.{label}" for label in labels))
 
+    def run(self, name: str, *flags: str, command: tuple[str, ...] = ("sleep", "1d"), image: str = "curl") -> None:
+        """Start a container beside those of Compose; ``image`` as in `standins.names`."""
+        self.host.docker("run", "--detach", "--init", "--name", name, *flags, names()[image], *command)
+
     def says(self, service: str, pattern: str, *, since: str = "") -> None:
         """Waits until a line of its log is that."""
         words = ["logs", *([f"--since={since}"] if since else []), self.container(service)]
@@ -59,21 +64,22 @@ class Demo:
 
     def reaches(self, container: str, url: str) -> str:
         """The status of the answer; 000 where there is none."""
-        return self._exec(container, *CURL, url)[1]
+        return self._exec(container, *CURL, url)
 
     def asks(self, container: str, name: str, *flags: str) -> str:
         """Addresses and the rcode, by dig, of the server that the container is told to ask, unless a flag names one."""
-        said = self._exec(container, "dig", "+tries=1", "+time=2", name, *flags)[1]
+        said = self._exec(container, "dig", "+tries=1", "+time=2", name, *flags)
         status = re.search(r"status: (\w+)", said)
         return " ".join([*re.findall(r"\sA\s([\d.]+)$", said, re.MULTILINE), status[1] if status else "no answer"])
 
-    def _exec(self, container: str, *words: str) -> tuple[int, str]:
+    def _exec(self, container: str, *words: str) -> str:
+        """What it prints, however it ends."""
         with self.host.node.entered():
             done = subprocess.run(
                 ["docker", "exec", container, *words],
                 env=self.host.environment, capture_output=True, text=True, check=False,
             )  # fmt: skip
-        return done.returncode, done.stdout
+        return done.stdout
 
     def dnsguard(self, *words: str) -> str:
         return self.compose("exec", "-T", "dnsguard", "dnsguard", *words)

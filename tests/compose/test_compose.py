@@ -10,6 +10,9 @@ from tests.compose.demo import CURL, GATEWAY, PARTNER, TRACKER, Demo
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
+MANAGED = "--network", "dnsguard", "--dns", GATEWAY
+"""Flags of a container that dnsguard polices."""
+
 STORY = {
     "billing": {
         r"http://api\.partner\.example → 200, by 203\.0\.113\.10",
@@ -64,8 +67,7 @@ def test_who_asks_another_server_is_answered_by_dnsguard_and_learns_nothing_else
 
 
 def test_the_embedded_resolver_asks_with_the_address_of_its_container_and_leases_are_each_ones_own(demo: Demo) -> None:
-    flags = ("--network", "dnsguard", "--dns", GATEWAY, "--label", "com.docker.compose.service=billing", "--init")
-    demo.host.docker("run", "--detach", "--name", "twin", *flags, "curlimages/curl:8.16.0", "sleep", "1d")
+    demo.run("twin", *MANAGED, "--label", "com.docker.compose.service=billing")
     try:
         demo.becomes_enforced("twin")
         address = demo.host.docker("inspect", "--format", "{{.NetworkSettings.Networks.dnsguard.IPAddress}}", "twin")
@@ -89,11 +91,8 @@ def test_a_name_that_docker_answers_by_itself_opens_nothing(demo: Demo) -> None:
 def test_containers_on_other_networks_are_left_alone(demo: Demo) -> None:
     demo.host.docker("network", "create", "other")
     try:
-        flags = ("--detach", "--network", "other", "--init")
-        demo.host.docker("run", *flags, "--name", "one", "curlimages/curl:8.16.0", "sleep", "1d")
-        demo.host.docker(
-            "run", *flags, "--name", "two", "python:3.13-slim-bookworm", "python3", "-m", "http.server", "80"
-        )
+        demo.run("one", "--network", "other")
+        demo.run("two", "--network", "other", image="python", command=("python3", "-m", "http.server", "80"))
         patiently = ("--retry", "60", "--retry-connrefused", "--retry-delay", "1")
         assert demo.host.docker("exec", "one", *CURL, *patiently, "http://two") == "200"
     finally:
@@ -116,8 +115,7 @@ def test_killed_it_stays_closed_and_started_again_it_opens(demo: Demo) -> None:
     began = demo.now()
     demo.host.docker("kill", "--signal", "KILL", demo.container("dnsguard"))
     assert demo.reaches(billing, f"http://{TRACKER}") == "000"
-    flags = ("--network", "dnsguard", "--dns", GATEWAY, "--label", "may-reach=partner", "--init")
-    demo.host.docker("run", "--detach", "--name", "new", *flags, "curlimages/curl:8.16.0", "sleep", "1d")
+    demo.run("new", *MANAGED, "--label", "may-reach=partner")
     try:
         assert demo.reaches("new", f"http://{PARTNER}") == "000", "nobody has said who that is"
         demo.says("billing", r"api\.partner\.example@8\.8\.8\.8 → nobody answers", since=began)

@@ -76,7 +76,7 @@ TYPED_BY = {
     "README.md": "system/test_readme.py",
     "api.md": "system/test_readme.py",
     "compared.md": "system/test_documents.py",
-    "docker.md": "compose/test_compose.py",
+    "docker.md": "compose/test_compose.py",  # its claims are tried there, in other words
     "dns.md": "system/test_documents.py",
     "getting-started.md": "system/test_documents.py",
     "hosts.md": "boot/document.py",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dnsguard.discovery.docker.answers import Container, Network, read_containers, read_networks, read_sandbox
+from dnsguard.discovery.docker.changes import going
 from dnsguard.discovery.docker.client import DockerClient
 from dnsguard.discovery.docker.endpoints import Known, Wanted, wanted
 from dnsguard.discovery.docker.errors import ContainerGone, DockerUnavailable
@@ -241,31 +242,20 @@ class Discovery:
 
     async def _apply(self, found: Wanted, held: Mapping[Key, Object]) -> list[str]:
         """What could not be stored, for people. Raises StoreUnavailable."""
-        wanted_objects = {Key(COLLECTION, self._namespace, name): value for name, value in found.objects.items()}
-        places = {_place(value) for value in wanted_objects.values()}
-        gone, renamed = dict[Key, Object](), dict[Key, Object]()
-        kept = dict(held)
-        for key, value in held.items():
-            stays_there = key in wanted_objects and _place(value) == _place(wanted_objects[key])
-            if stays_there or _stays(value, found.unsettled):
-                continue
-            del kept[key]
-            if _place(value) in places and key not in wanted_objects:
-                renamed[key] = value  # its place is never without an endpoint meanwhile
-            else:
-                gone[key] = value
+        objects = {Key(COLLECTION, self._namespace, name): value for name, value in found.objects.items()}
+        first, last = going(objects, held, found.unsettled)
         refused: list[str] = []
 
         async def put(key: Key, value: Object) -> None:
             try:
-                if not await self._mirror.put(key, value, kept.get(key)):
+                if not await self._mirror.put(key, value, None if key in first else held.get(key)):
                     refused.append(f"{key} is a user's own object: delete it")
             except InvalidResource as error:
                 refused.append(f"{key}: {error}")
 
-        await _all(self._mirror.remove(key, value) for key, value in gone.items())
-        await _all(put(key, value) for key, value in wanted_objects.items())
-        await _all(self._mirror.remove(key, value) for key, value in renamed.items())
+        await _all(self._mirror.remove(key, held[key]) for key in first)
+        await _all(put(key, value) for key, value in objects.items())
+        await _all(self._mirror.remove(key, held[key]) for key in last)
         return refused
 
 
@@ -274,19 +264,6 @@ async def _all(work: Iterator[Awaitable[None]]) -> None:
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
-
-
-def _place(value: Object) -> tuple[str, str, tuple[str, ...]]:
-    """Where an endpoint is, whatever it is called: one at another place is another one."""
-    spec = value["spec"]
-    return spec.get("containerID", ""), spec.get("interfaceName", ""), tuple(spec.get("ipNetworks", ()))
-
-
-def _stays(value: Object, unsettled: Mapping[str, frozenset[str]]) -> bool:
-    """Whether an endpoint is of a container that is not looked into yet, and has no address that is not still its."""
-    addresses = unsettled.get(value["spec"].get("containerID", ""))
-    own = {each.partition("/")[0] for each in value["spec"].get("ipNetworks", ())}
-    return addresses is not None and own <= addresses
 
 
 def _reason(path: str, error: OSError | NotANamespace) -> str:

@@ -80,7 +80,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     ),
     _CAUSE: _object(
         "One thing that is wrong.",
-        reason=_said("The rule that is broken, as deploy/policy.md numbers them, or what it is about."),
+        reason=_said("The rule that is broken, as `dnsguard codes` explains them, or what it is about."),
         message=_said("What is wrong, and what to write instead."),
         field=_said("Where, as `spec.egress[0].destination.domains[1]`."),
     ),

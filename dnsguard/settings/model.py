@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort, FailsafePorts
+from dnsguard.calc.evaluator.failsafe import DEFAULT_FAILSAFE, FailsafePort
 from dnsguard.dataplane.canary import Canary
 from dnsguard.locations import (
     API_PORT,
@@ -303,11 +303,6 @@ class Settings(Checked):
         tuple[Annotated[tuple[str, str], PlainValidator(read_node_label)], ...], BeforeValidator(labels_listed)
     ] = ()
     """What policies select the automatic host endpoint by."""
-
-    @property
-    def failsafe(self) -> FailsafePorts:
-        """The ports of the host that no policy closes."""
-        return FailsafePorts(self.failsafe_inbound, self.failsafe_outbound)
 
     @property
     def canary(self) -> Canary | None:

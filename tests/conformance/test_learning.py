@@ -22,7 +22,6 @@ from tests.unit.leases.naive import Kernel, answer
 POLICY = "case-7-4-seeds-000-and-001-domains-in-a-namespaced-policy.yaml"
 TERMS = Terms(floor=0.0, extra=10.0, grace=0.0, slack=0.0)
 ROLL1 = EndpointId("WorkloadEndpoint", "rollout-test", "roll1")
-WILDCARD = "*.example.com"
 
 
 class Bench:

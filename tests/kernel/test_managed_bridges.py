@@ -27,7 +27,7 @@ UNHEARD = replace(SETTINGS, bridge_ports=tuple(each for each in BRIDGE_PORTS if 
 """Of the ports of ``u`` and ``lan`` nobody has heard."""
 
 ARRIVED = "arrived"
-CLOSED_OUT, CLOSED_IN = "unknown-workload-egress", "unknown-workload-ingress"
+CLOSED_OUT = "unknown-workload-egress"
 
 
 def policies() -> Compiled:

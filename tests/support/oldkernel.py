@@ -9,7 +9,6 @@ from dnsguard.netlink.nftables import Message
 from dnsguard.netlink.socket import NetfilterSocket, NetlinkError
 
 Parsed = TypeVar("Parsed")
-_LIST_ELEMENT = 1
 
 
 class OldKernel:

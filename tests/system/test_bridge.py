@@ -22,7 +22,7 @@ from tests.system.controller import API, Controller, until
 pytestmark = [pytest.mark.xdist_group("bridge"), pytest.mark.timeout(300)]
 
 NODE, NODE6 = "10.66.0.1", "2001:db8:66::1"
-UPSTREAM, UPSTREAM6 = "192.0.2.10", "2001:db8:c::10"
+UPSTREAM = "192.0.2.10"
 A, A6 = address("a"), address("a", 6)
 NAMES = {"open.example.": ("198.51.100.7", "2001:db8:d::7"), "other.example.": ("198.51.100.8", "2001:db8:d::8")}
 ARRIVED = "arrived"

@@ -46,11 +46,6 @@ def changed(*instead: Resource, without: str = "") -> list[Resource]:
     return [each for each in keys.values() if each.name != without]
 
 
-NEW_DOMAINS = global_network_set(
-    "g", nets=["198.51.100.0/24"], labels={"feed": "g"}, allowedEgressDomains=["a.example"]
-)
-
-
 @pytest.mark.parametrize(
     ("resources", "work"),
     [

@@ -279,9 +279,6 @@ def big(change: Callable[[World], None]) -> tuple[Plan, Plan, Driver]:
     return plans[0], plans[1], driver
 
 
-WORKLOAD_MAPS = "workload-egress-4", "workload-ingress-4"
-
-
 def add_endpoint(world: World) -> None:
     first = world.endpoints["w0"]
     world.endpoints["new"] = replace(workload("new", "10.65.9.9", interface="cali-new"), classes=first.classes)

@@ -70,7 +70,6 @@ withheld = st.builds(
     WithheldAddress, address=text, names=texts, reason=text, seconds_left=st.floats(0, 1e6, allow_nan=False)
 )
 aliases = st.builds(LearnedAlias, owner=text, target=text, seconds_left=st.floats(0, 1e6, allow_nan=False))
-known_addresses = st.builds(KnownAddress, address=text, seconds_left=st.floats(0, 1e6, allow_nan=False))
 known_names = st.builds(
     KnownName,
     name=text,

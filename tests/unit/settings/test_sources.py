@@ -40,7 +40,7 @@ def test_without_any_setting_there_are_defaults() -> None:
     )
     assert (found.table, found.endpoint_to_host_action, found.dns_extra_ttl) == ("dnsguard", "Drop", 0.0)
     assert found.node_name
-    assert found.failsafe == DEFAULT_FAILSAFE
+    assert (found.failsafe_inbound, found.failsafe_outbound) == (DEFAULT_FAILSAFE.inbound, DEFAULT_FAILSAFE.outbound)
 
 
 def test_flags_come_before_environment_before_file(tmp_path: Path) -> None:

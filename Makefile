@@ -20,8 +20,8 @@
 #   make docker    docker-compose.yml brought up by each Compose that is here, in a Docker engine of its own, and every claim
 #                  of deploy/docker.md asserted from inside the containers; images that would be pulled are made, for
 #                  which it installs what is missing but Go (1.24 or newer); DNSGUARD_COMPOSE=PATH names one more Compose
-#   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: what is new costs about two fifths
-#                  less, what repeats costs the same
+#   make compiled  in build/compiled, a dnsguard whose way of an answer is machine code: what is new costs a third to two
+#                  fifths less, what repeats costs the same
 #   make scale     with 10 000 endpoints: what packets cost, and one connection carries; changes of endpoints, policies and
 #                  sets by the thousand under look-ups; a million leases. SIZE="--endpoints 1000" for another size; about
 #                  twenty minutes

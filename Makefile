@@ -53,7 +53,8 @@ SOAKED := tests/kernel/test_revocation.py tests/system/test_backup.py tests/syst
 .PHONY: test demo trial ordinary soak fuzz image docker wheel boot compiled scale loadtest setup peers clients lint types contracts unit
 
 # Tests that need a kernel wait more than they compute: two processes more than there are processors.
-test: lint types contracts
+test: setup
+	$(MAKE) --jobs=$$(nproc) lint types contracts
 	$(BIN)/pytest -n $$(($$(nproc) + 2)) --dist loadgroup
 
 trial: setup

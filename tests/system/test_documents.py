@@ -1,20 +1,24 @@
 """What the documents have typed in, in a trial as `make trial` opens one: it shows what they show.
 
-One trial for all of them, so each ends with what it began with.
+One trial for all of them, so each ends with what it began with; but for README.md and deploy/api.md, which come last.
 """
 
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.documents import Typed, typed_in
 from tests.support.shell import Shell
+from tests.system.walkthrough import API_SAID, SAID, STOPPED, type_in
+from tests.trial.scene import trial
 
 pytestmark = [pytest.mark.xdist_group("documents"), pytest.mark.timeout(300)]
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
 TYPED = (
     *("getting-started.md", "how-to.md", "compared.md", "dns.md", "operating.md"),
     pytest.param("troubleshooting.md", marks=pytest.mark.soak),  # starts dnsguard three times
@@ -27,6 +31,18 @@ CHANGES = re.compile(
 
 PATIENCE = 30.0
 STORED = "dnsguard get tier,gnp,sgnp,gns,hep,ns -o name; dnsguard get np,snp,netset,wep -A -o name"
+
+
+@pytest.fixture(scope="module")
+def trial_shell() -> Iterator[Shell]:
+    """In a trial as `make trial` opens one."""
+    with trial() as made:
+        opened = Shell(made.directory, made.shell(), environment=made.environment)
+        try:
+            assert opened.typed(". ./start") == (0, "")
+            yield opened
+        finally:
+            opened.close()
 
 
 @pytest.mark.parametrize("name", TYPED)
@@ -47,3 +63,15 @@ def typed(shell: Shell, block: Typed) -> tuple[list[int], str]:
     """The exit codes, and what is said in all."""
     answers = [shell.typed(command) for command in block.commands]
     return [code for code, _ in answers], "".join(said for _, said in answers)
+
+
+def test_what_the_readme_and_the_api_document_run_does_what_they_say(trial_shell: Shell) -> None:
+    trial = (ROOT / "README.md").read_text().partition("\n## Run it\n")[2].partition("\n## ")[0]
+    type_in(trial_shell, trial, SAID)
+    type_in(trial_shell, (DEPLOY / "api.md").read_text(), API_SAID)
+    assert trial_shell.typed("kill %dnsguard; wait %dnsguard") == (0, "")
+    assert trial_shell.typed(STOPPED)[0] == 0
+    assert trial_shell.typed("dnsguard uninstall") == (
+        0,
+        "table inet dnsguard removed: dnsguard enforces nothing any more\n",
+    )

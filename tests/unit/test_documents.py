@@ -73,8 +73,8 @@ def test_tests_that_a_document_names_are_there(document: Path) -> None:
 
 TYPED_BY = {
     # document: what types its blocks of commands
-    "README.md": "system/test_readme.py",
-    "api.md": "system/test_readme.py",
+    "README.md": "system/test_documents.py",
+    "api.md": "system/test_documents.py",
     "compared.md": "system/test_documents.py",
     "docker.md": "compose/test_compose.py",  # its claims are tried there, in other words
     "dns.md": "system/test_documents.py",

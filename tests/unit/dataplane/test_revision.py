@@ -45,7 +45,7 @@ def test_where_connections_go_on_no_rule_looks_at_their_marks(sample: str) -> No
     text = render(build_plan(make(), settings))
     assert "ct mark" not in text
     assert "ct status" not in text
-    assert "judged" not in text
+    assert "chain judged" not in text
 
 
 def test_another_revision_is_no_other_plan() -> None:

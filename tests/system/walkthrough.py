@@ -1,18 +1,10 @@
-"""Commands of README.md and then of deploy/api.md, typed in as they stand there, behind those of other documents, in
-the same trial: each does what is said of it."""
+"""Commands of README.md and deploy/api.md, typed in as they stand there, and what is to be seen of each."""
 
 import re
 import time
-from pathlib import Path
-
-import pytest
 
 from tests.support.documents import typed_in
 from tests.support.shell import Shell
-
-pytestmark = [pytest.mark.xdist_group("documents"), pytest.mark.timeout(300)]
-
-ROOT = Path(__file__).parents[2]
 
 SAID = {
     # what a line begins with: the exit code, and what is to be seen
@@ -72,18 +64,6 @@ PATIENCE = 60.0
 def commands(text: str) -> list[str]:
     """What a document has to be typed."""
     return [command for block in typed_in(text) for command in block.commands]
-
-
-def test_what_the_readme_and_the_api_document_run_does_what_they_say(trial_shell: Shell) -> None:
-    trial = (ROOT / "README.md").read_text().partition("\n## Run it\n")[2].partition("\n## ")[0]
-    type_in(trial_shell, trial, SAID)
-    type_in(trial_shell, (ROOT / "deploy" / "api.md").read_text(), API_SAID)
-    assert trial_shell.typed("kill %dnsguard; wait %dnsguard") == (0, "")
-    assert trial_shell.typed(STOPPED)[0] == 0
-    assert trial_shell.typed("dnsguard uninstall") == (
-        0,
-        "table inet dnsguard removed: dnsguard enforces nothing any more\n",
-    )
 
 
 def type_in(shell: Shell, document: str, said: dict[str, tuple[int, str]]) -> None:

@@ -27,6 +27,7 @@ PAY, WEB = endpoint("pay"), endpoint("web")
         pytest.param({"a": PAY}, {"b": WEB}, {}, "a", "", id="before another one that has its address"),
         pytest.param({"a": PAY}, {"a": endpoint("pay", "veth2")}, {}, "a", "", id="before itself at another port"),
         pytest.param({"a": PAY}, {"b": PAY}, {}, "", "a", id="after itself under another name"),
+        pytest.param({"a": PAY}, {"a": WEB, "b": PAY}, {}, "a", "", id="first where another one takes its name over"),
         pytest.param({"a": PAY}, {}, {"pay": {"172.17.0.2"}}, "", "", id="one that is not looked into yet stays"),
         pytest.param({"a": PAY}, {}, {"pay": {"172.17.0.9"}}, "a", "", id="but not with an address it has no more"),
         pytest.param({"a": PAY}, {}, {"web": {"172.17.0.2"}}, "a", "", id="nor one of another container"),

@@ -8,4 +8,5 @@ def described(health: Health) -> str:
     median = health.latency.quantile(0.5, enough=1)
     if health.state != "up" or median is None:
         return health.state
-    return f"up, answers within {median * 1000:.2g} ms as a rule"
+    milliseconds = median * 1000
+    return f"up, answers within {milliseconds:.{int(milliseconds < 10)}f} ms as a rule"

@@ -11,7 +11,7 @@
 #   make fuzz      the scanner of DNS messages against others' readings, guided by coverage, for an hour, and a whole
 #                  forwarder between changed messages from both sides; FUZZ_SECONDS=60 for a minute each
 #   make ordinary  the tests that need a kernel once more as an ordinary user, in user namespaces: what is left out then
-#                  stands in tests/ordinary/left_out.yaml (make test does it for one case of each in tests/kernel)
+#                  stands in tests/ordinary/left_out.yaml (make test does it for one test of each file in tests/kernel)
 #   make image     the Docker image dnsguard of this version; BASE=python:3.13-slim-bookworm@sha256:… pins what it stands on
 #   make wheel     in dist, the wheel and requirements.txt, the hashes of what it needs: deploy/hosts.md installs them
 #   make boot      all that deploy/hosts.md says, typed in on a Debian of its own, made by debootstrap, whose systemd runs in
@@ -47,7 +47,8 @@ SOAKED := tests/kernel/test_revocation.py tests/system/test_backup.py tests/syst
 	tests/system/test_docker.py tests/system/test_dockerd.py tests/system/test_docker_bridge.py \
 	tests/system/test_loadtest_containers.py tests/system/test_loadtest_churn.py tests/system/test_loadtest_latency.py \
 	tests/system/test_loadtest_leases.py tests/system/test_loadtest_lookups.py tests/system/test_loadtest_pages.py \
-	tests/system/test_loadtest_promise.py tests/system/test_loadtest_restarts.py tests/system/test_loadtest_watchers.py \
+	tests/system/test_loadtest_promise.py tests/system/test_loadtest_restarts.py \
+	tests/system/test_loadtest_watchers.py tests/system/test_run_demo.py \
 	tests/unit/leases/test_names_for_hours.py
 
 .PHONY: test demo trial ordinary soak fuzz image docker wheel boot compiled scale loadtest setup peers clients lint types contracts unit
@@ -67,6 +68,7 @@ soak: clients fuzz
 	$(BIN)/python -m tests.demo.soak
 	$(BIN)/python -m tests.torrent
 	$(BIN)/python -m tests.worlds --worlds 500 --packets 40
+	$(BIN)/python -m tests.ordinary
 	$(BIN)/pytest --timeout 0 --soak $(SOAK_SECONDS) $(SOAKED)
 	$(BIN)/pytest --soak $(SOAK_SECONDS) tests/system/test_real_clients.py tests/system/test_node_caches.py
 

@@ -1,6 +1,6 @@
 """What the kernel is shown to do for root of the machine, it does for everybody in a network of their own.
 
-One case of each test is enough to see that an ordinary user may do what it does; `make ordinary` runs all.
+One test of each file, for what they need is what their files set up; `make ordinary` runs all.
 """
 
 import pytest
@@ -19,4 +19,4 @@ def test_as_an_ordinary_user_nothing_is_left_out_of_the_kernels_tests_but_what_i
         pytest.fail(f"as an ordinary user:\n{done.output}", pytrace=False)
     of_the_user = {test: why for test, why in done.left_out.items() if not why.startswith(_LACKING)}
     assert of_the_user == written()["tests/kernel"]
-    assert len(done.passed) > 150
+    assert len(done.passed) > 25

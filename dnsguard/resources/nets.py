@@ -32,6 +32,14 @@ class Net:
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def warning(self) -> str | None:
+        """What who writes it should know: that bits beyond its prefix count for nothing."""
+        written, first = self.text.partition("/")[0], self.network.network_address
+        if written == str(first) or _address(self.text) == first:  # comparing texts takes a fifth of reading one
+            return None
+        return f"{self.text} means {self.network}"
+
 
 def read_rule_net(value: Any) -> Net:
     """A CIDR of a rule: with a prefix length, and no bits set beyond it (V-40)."""

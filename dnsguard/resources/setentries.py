@@ -71,7 +71,7 @@ class Entry:
     @property
     def warning(self) -> str | None:
         """What who allows it should know."""
-        return None if isinstance(self.value, Net) else self.value.warning
+        return self.value.warning
 
 
 class Outcome(StrEnum):

@@ -41,3 +41,17 @@ def test_what_one_field_takes_is_refused_in_another_each_time() -> None:
 def test_what_is_no_network_is_refused_by_all(read: Callable[[Any], Net], text: Any) -> None:
     with pytest.raises(PydanticCustomError):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("192.0.2.0/24", None),
+        ("192.0.2.1", None),
+        ("2001:DB8:0::/32", None),
+        (BEYOND, "192.0.2.1/24 means 192.0.2.0/24"),
+        ("2001:db8::1/32", "2001:db8::1/32 means 2001:db8::/32"),
+    ],
+)
+def test_who_writes_bits_beyond_the_prefix_is_told_what_that_means(text: str, warning: str | None) -> None:
+    assert read_set_net(text).warning == warning

@@ -134,7 +134,7 @@ async def test_where_nothing_can_be_made_that_is_said(required: bool, ready: boo
         with lacking(NET_RAW):
             proof = await made.look()
         assert (proof.state, proof.is_ready()) == (ProofState.UNPROVEN, ready)
-        assert proof.words() == "not proven: no canary can be made: Operation not permitted"
+        assert proof.words() == "not proven: no canary can be made: Operation not permitted (it takes CAP_NET_RAW)"
         assert made.links() == ["lo"]
 
 

@@ -10,6 +10,7 @@ seconds nobody complains: the table is the controller's to make.
 """
 
 import asyncio
+import errno
 import logging
 import threading
 from collections.abc import Callable
@@ -135,7 +136,8 @@ class SelfTest:
         try:
             failure = await self._round(families)
         except OSError as error:
-            failure = Failure(f"no canary can be made: {error.strerror or error}", is_elsewhere=True)
+            needed = " (it takes CAP_NET_RAW)" if error.errno == errno.EPERM else ""
+            failure = Failure(f"no canary can be made: {error.strerror or error}{needed}", is_elsewhere=True)
         except DnsguardError as error:
             failure = Failure(str(error))
         except Exception as error:

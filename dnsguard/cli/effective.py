@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.applying import listing
+from dnsguard.cli.names import naming_endpoint
 from dnsguard.cli.output import add_output_flag, as_text, harmless
 from dnsguard.cli.server import Server
 
@@ -21,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
     add_output_flag(parser)
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
-    with Server.of(arguments) as server:
+    with Server.of(arguments) as server, naming_endpoint(server, arguments.endpoint):
         found = server.get("/v1/effective", {"endpoint": arguments.endpoint})
     print(as_text(found, arguments.output) if arguments.output else "\n".join(map(harmless, listing(found))))
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 from dnsguard.cli.access import add_server_flags
 from dnsguard.cli.errors import UNWANTED, UsageError
 from dnsguard.cli.explained import explanation
+from dnsguard.cli.names import naming_endpoint
 from dnsguard.cli.output import add_output_flag, as_text, harmless
 from dnsguard.cli.server import Server
 from dnsguard.resources.portnames import is_port_name
@@ -41,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     add_output_flag(parser)
     add_server_flags(parser)
     arguments = parser.parse_args(argv)
-    with Server.of(arguments) as server:
+    with Server.of(arguments) as server, naming_endpoint(server, arguments.source):
         answer, _ = server.send("POST", "/v1/explain", question(arguments))
     print(as_text(answer, arguments.output) if arguments.output else "\n".join(map(harmless, explanation(answer))))
     return UNWANTED if arguments.exit_code and answer["verdict"] == "Deny" else 0

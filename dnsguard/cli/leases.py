@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from dnsguard.cli.access import add_server_flags
+from dnsguard.cli.names import naming_endpoint
 from dnsguard.cli.output import add_output_flag
 from dnsguard.cli.server import Server
 from dnsguard.cli.views import ViewColumn, lasting, listed, query, show_view
@@ -41,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         set=arguments.lease_set,
         limit=arguments.limit,
     )
-    with Server.of(arguments) as server:
+    with Server.of(arguments) as server, naming_endpoint(server, arguments.client):
         view = server.get("/v1/leases", asked)
     show_view(view, view["leases"], COLUMNS, arguments)
     return 0

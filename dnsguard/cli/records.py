@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dnsguard.cli.access import add_server_flags
+from dnsguard.cli.names import naming_endpoint
 from dnsguard.cli.output import add_output_flag, as_text, harmless
 from dnsguard.cli.server import Server
 
@@ -37,7 +38,7 @@ def show(path: str, arguments: argparse.Namespace, asked: Mapping[str, str], tex
         "follow": "true" if arguments.follow else "",
     }
     parameters = {key: value for key, value in {**common, **asked}.items() if value}
-    with Server.of(arguments) as server:
+    with Server.of(arguments) as server, naming_endpoint(server, arguments.client):
         for line in server.lines(path, parameters, _say_following if arguments.follow else None):
             print_record(line, arguments.output, text)
 

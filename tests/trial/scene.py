@@ -50,7 +50,10 @@ RECORDS = (
 FROM = """\
 #!/bin/sh
 # from WORKLOAD COMMAND...: run a command in a workload of the trial
-pid=$(cat "{pids}/$1") || exit
+pid=$(cat "{pids}/${{1:-.}}" 2>/dev/null) || {{
+    echo "from WORKLOAD COMMAND: the workloads are" $(ls "{pids}") >&2
+    exit 2
+}}
 shift
 exec nsenter --target "$pid" --net --mount -- "$@"
 """

@@ -4,6 +4,8 @@
 
     prerouting   -90  port 53 of this node's workloads: to the forwarder's transparent socket (TPROXY), or dropped
                       behind bridges: marked, for another table to have them come in by loopback (`turning`)
+    output      -299  answers to workloads behind bridges: untracked, as the copies of their queries are. Else what a
+                      workload says next would be taken for an answer to the server, and go on as a known connection
     output       -90  the node's own, where it is wanted: marked, so that its route leads through loopback to prerouting
     postrouting  300  what is marked and leaves all the same is dropped: the IP rule that should keep it is gone
 
@@ -26,6 +28,7 @@ from dnsguard.dataplane.rules import (
     ArrivesWith,
     Chain,
     Family,
+    FromMachine,
     GiveTo,
     GoesBack,
     Goto,
@@ -50,6 +53,7 @@ from dnsguard.netlink.nftables import Hook
 from dnsguard.servers import DNS_PORT
 
 PREROUTING = "intercept-prerouting", Hook("filter", "prerouting", -90)
+ANSWERS = "intercept-answers", Hook("filter", "output", -299)
 OUTPUT = "intercept-output", Hook("route", "output", -90)
 POSTROUTING = "intercept-postrouting", Hook("filter", "postrouting", 300)
 
@@ -72,6 +76,8 @@ def interception_chains(additions: Additions, sets: Container[str]) -> Iterator[
         return
     taken = _taken(additions, interception, families, sets)
     yield _base(PREROUTING, [Rule((port, Goto(taken))) for port in _ports()])
+    if BRIDGE_SET in sets:
+        yield _base(ANSWERS, _answers(additions))
     if interception.of_node:
         yield _base(OUTPUT, _of_node(interception))
         away = Marked(interception.mark), Interface(Way.OUT, "lo", negated=True)
@@ -124,6 +130,14 @@ def _given(additions: Additions, interception: Interception) -> Iterator[Rule]:
     yield from additions.deny([], naming.COUNTER_NO_FORWARDER, "the forwarder is not there")
 
 
+def _answers(additions: Additions) -> Iterator[Rule]:
+    """Only transparent sockets send in the name of others."""
+    rules = [Rule((FromMachine(), Verdict.ACCEPT), "in its own name"), Rule((Verdict.NOTRACK,))]
+    untracked = additions.add(content_chain("answers", rules, "DNS answers to workloads behind bridges"))
+    for port in _ports(Side.SOURCE):
+        yield Rule((port, InterfaceIn(Way.OUT, BRIDGE_SET), Goto(untracked)), "in the name of another server")
+
+
 def _of_node(interception: Interception) -> Iterator[Rule]:
     yield Rule((Marked(interception.own_mark), Verdict.ACCEPT), "the forwarder asks")
     yield Rule((Interface(Way.OUT, "lo"), Verdict.ACCEPT), "the node itself is asked")
@@ -132,9 +146,9 @@ def _of_node(interception: Interception) -> Iterator[Rule]:
         yield Rule((port, SetMark(interception.mark)), "to the forwarder, through loopback")
 
 
-def _ports() -> Iterator[Match]:
+def _ports(side: Side = Side.DESTINATION) -> Iterator[Match]:
     for protocol in _PROTOCOLS:
-        yield Port(protocol, Side.DESTINATION, DNS_PORT, DNS_PORT)
+        yield Port(protocol, side, DNS_PORT, DNS_PORT)
 
 
 def _base(place: tuple[str, Hook], rules: Iterable[Rule]) -> Chain:

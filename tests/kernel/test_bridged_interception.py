@@ -12,7 +12,7 @@ from dnsguard.calc.compiled import Compiled, Direction
 from dnsguard.dataplane.plan import build_plan
 from dnsguard.dataplane.settings import INTERCEPTED_MARK, Interception, Listen, Settings
 from dnsguard.netlink.localdelivery import LocalDelivery
-from tests.kernel.test_interception import QUERY, TAKER, asked, packed, taking
+from tests.kernel.test_interception import PATIENCE, QUERY, TAKER, asked, packed, taking
 from tests.support.compiled import compiled, policy_class, workload
 from tests.support.lan import BRIDGE_PORTS, PLUGGED, Lan, address, lan, udp4
 
@@ -67,6 +67,29 @@ async def test_any_server_is_answered_for_and_learns_nothing(yard: Lan, server: 
             assert client.asked == packed(server)
     finally:
         yard.node.run("nft delete table ip others")
+    with pytest.raises(BlockingIOError):
+        there.recv(100)
+
+
+@pytest.mark.parametrize("server", [NET, NET6])
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+async def test_who_goes_on_asking_is_answered_again(yard: Lan, server: str, kind: socket.SocketKind) -> None:
+    """By the same socket: an answer must not make the connection one that the server began."""
+    there = yard.listen("net", server, 53)
+    yard.drain(there)
+    loop = asyncio.get_running_loop()
+    with yard.places["a"].entered():
+        client = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, kind)
+    framed = QUERY if kind is socket.SOCK_DGRAM else len(QUERY).to_bytes(2, "big") + QUERY
+    async with taking(yard) as desk:
+        with client:
+            client.setblocking(False)
+            async with asyncio.timeout(PATIENCE):
+                await loop.sock_connect(client, (server, 53))
+                for number in range(1, 4):
+                    await loop.sock_sendall(client, framed)
+                    assert QUERY in await loop.sock_recv(client, 100)
+                    assert len(desk.seen) == number
     with pytest.raises(BlockingIOError):
         there.recv(100)
 
